@@ -1,0 +1,57 @@
+// The door: everything that a node knows of the world goes through these calls. Two worlds
+// implement it: net/uring for production, sim/world for the simulator. What else a node needs
+// (timers, turns, coroutines) is inline code above it that both worlds share.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "net/expected.h"
+#include "net/op.h"
+#include "net/time.h"
+
+namespace redoubt {
+
+enum class Level : uint8_t { debug, verbose, notice, warning };
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  // The clocks. now() never goes back; wall() may jump.
+  virtual Instant now() = 0;
+  virtual WallTime wall() = 0;
+
+  // 64 random bits that nobody outside can guess (in the simulator: from this node's stream).
+  virtual uint64_t entropy() = 0;
+
+  // Binds and listens at once, so that a start can fail with a clear error. The port 0 of a TCP
+  // address means any free one. A unix socket's path is removed first when no one listens there;
+  // `mode` are its permissions, 0 for the process's own.
+  virtual Expected<Handle> listen(const Address& address, int backlog, uint32_t mode) = 0;
+  // The address that a listener or a stream has on this side.
+  virtual Address local_address(Handle handle) = 0;
+
+  // Starts an operation. Errors arrive in on_done too.
+  virtual void submit(Op& op) = 0;
+  // Asks for an early end; on_done comes with Error::cancelled, or with the result if that was
+  // quicker.
+  virtual void cancel(Op& op) = 0;
+  // Ends a stream, listener or file. What is in flight on it completes with Error::cancelled. Bytes
+  // already sent leave. The handle is dead after this call.
+  virtual void close(Handle handle) = 0;
+  // Returns a lent chunk.
+  virtual void give_back(Chunk chunk) = 0;
+
+  // Options of a TCP stream: keepalive after `idle` seconds without traffic, 0 for none.
+  virtual void set_keepalive(Handle handle, int idle_s) = 0;
+
+  // The node does nothing for this long (DEBUG SLEEP).
+  virtual void stall(Duration duration) = 0;
+  // One line of the log, without its newline; the world adds nothing to it.
+  virtual void log(Level level, std::string_view line) = 0;
+  // The node is through; the world ends it after this turn.
+  virtual void request_exit(int status) = 0;
+};
+
+}  // namespace redoubt
