@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -60,13 +59,11 @@ Dict::~Dict() {
 
 Dict::Segment* Dict::make_segment(uint64_t prefix, int depth, size_t size_index) {
   const size_t bytes = segment_bytes(size_index);
-  void* memory = std::aligned_alloc(alignof(Segment), bytes);
-  ASSERT(memory != nullptr);
+  void* memory = allocator_.allocate(bytes);
   std::memset(memory, 0, bytes);
   Segment* segment = new (memory)
       Segment{prefix, static_cast<uint8_t>(depth),        static_cast<uint8_t>(size_index), 0,
               0,      std::numeric_limits<int64_t>::max()};
-  allocator_.count(counted_size(bytes));
   table_bytes_ += counted_size(bytes);
   slot_count_ += slots_of(kSizes[size_index]);
   ++segments_at_depth_[static_cast<size_t>(depth)];
@@ -74,12 +71,11 @@ Dict::Segment* Dict::make_segment(uint64_t prefix, int depth, size_t size_index)
 }
 
 void Dict::free_segment(Segment* segment) {
-  const size_t bytes = counted_size(segment_bytes(segment->size_index));
-  allocator_.discount(bytes);
-  table_bytes_ -= bytes;
+  const size_t bytes = segment_bytes(segment->size_index);
+  table_bytes_ -= counted_size(bytes);
   slot_count_ -= slots_of(bucket_count(*segment));
   --segments_at_depth_[segment->depth];
-  std::free(segment);
+  allocator_.release(segment, bytes);
 }
 
 void Dict::point_to(Segment& segment) {
