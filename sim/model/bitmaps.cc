@@ -1,6 +1,6 @@
 // The bitmap family. Bit 0 is the highest bit of the first byte.
 #include <algorithm>
-#include <array>
+#include <limits>
 
 #include "sim/model/call.h"
 
@@ -148,11 +148,21 @@ std::optional<ModelReply> take_range(const ModelCall& call, size_t from, bool en
   return std::nullopt;
 }
 
+// 7.0 looks at nothing else when the key is missing, and not at the unit when the range is empty.
+bool redis_7_0_answers_zero(const ModelCall& call, const ModelEntry* entry) {
+  if (entry == nullptr || call.count() != 5) {
+    return entry == nullptr;
+  }
+  std::optional<int64_t> start = parse_integer(call.argument(2));
+  std::optional<int64_t> end = parse_integer(call.argument(3));
+  return start && end && *start < 0 && *end < 0 && *start > *end;
+}
+
 ModelReply bitcount_command(ModelCall& call) {
   RangeArguments range;
   const ModelEntry* entry = call.find(call.argument(1));
-  if (call.config().as_redis_7_0 && entry == nullptr) {
-    return reply_integer(0);  // 7.0 looks at nothing else then
+  if (call.config().as_redis_7_0 && redis_7_0_answers_zero(call, entry)) {
+    return reply_integer(0);
   }
   if (std::optional<ModelReply> error = take_range(call, 2, false, range)) {
     return *error;
@@ -432,8 +442,17 @@ std::optional<ModelReply> take_fields(const ModelCall& call, std::vector<FieldOp
   return std::nullopt;
 }
 
+// Redis computes largest - operand in 64 bits, which overflows for an operand near the lowest one,
+// and then takes it for a number that is too large.
+bool redis_saturates_upwards(const FieldOperation& field) {
+  constexpr int64_t highest = std::numeric_limits<int64_t>::max();
+  return field.verb == FieldVerb::set && field.is_signed && field.bits < 64 &&
+         largest_of(field) - field.operand > highest;
+}
+
 // Executes one field and answers with its reply.
-std::string run_field(const FieldOperation& field, std::string& text, int resp) {
+std::string run_field(const FieldOperation& field, std::string& text, const ModelCall& call) {
+  const int resp = call.resp();
   const Wide old_value = read_field(text, field);
   if (field.verb == FieldVerb::get) {
     return resp_integer(static_cast<int64_t>(old_value));
@@ -444,6 +463,10 @@ std::string run_field(const FieldOperation& field, std::string& text, int resp) 
     wanted = field.is_signed ? Wide{field.operand} : Wide{static_cast<uint64_t>(field.operand)};
   }
   std::optional<Wide> fitted = fit_field(field, wanted);
+  if (call.config().as_redis_7_0 && field.overflow == Overflow::saturate &&
+      redis_saturates_upwards(field)) {
+    fitted = largest_of(field);
+  }
   if (!fitted) {
     return resp_null(resp);
   }
@@ -482,7 +505,7 @@ ModelReply bitfield_generic(ModelCall& call, bool read_only) {
   }
   std::string reply = resp_header('*', fields.size());
   for (const FieldOperation& field : fields) {
-    reply += run_field(field, *text, call.resp());
+    reply += run_field(field, *text, call);
   }
   return reply_exact(std::move(reply));
 }

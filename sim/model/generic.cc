@@ -120,13 +120,16 @@ ModelReply ttl_generic(ModelCall& call, TimeUnit unit, bool absolute) {
     return reply_integer(-1);
   }
   const int64_t ms = absolute ? entry->deadline_ms : entry->deadline_ms - call.now_ms;
-  const int64_t value = unit == TimeUnit::seconds ? (ms + 500) / 1000 : ms;
+  // Rounded to the nearest second, without running over for a deadline at the end of time.
+  const int64_t rounded = ms / 1000 + (ms % 1000 >= 500 ? 1 : 0);
+  const int64_t value = unit == TimeUnit::seconds ? rounded : ms;
   const int64_t tolerance = call.config().ttl_tolerance_ms;
   if (tolerance == 0) {
     return reply_integer(value);
   }
   const int64_t off = unit == TimeUnit::seconds ? tolerance / 1000 + 1 : tolerance;
-  return reply_integer_between(value - off, value + off);
+  const int64_t highest = std::numeric_limits<int64_t>::max();
+  return reply_integer_between(value - off, value > highest - off ? highest : value + off);
 }
 
 ModelReply ttl_command(ModelCall& call) { return ttl_generic(call, TimeUnit::seconds, false); }
@@ -239,16 +242,14 @@ ModelReply copy_command(ModelCall& call) {
 
 // --- Looking around ------------------------------------------------------------------------------
 
-// The live keys that match, in order; expired ones are dropped on the way.
-std::vector<std::string> live_keys(ModelCall& call, std::string_view pattern) {
-  std::vector<std::string> all;
-  for (const auto& [key, entry] : call.database()) {
-    all.push_back(key);
-  }
+// The live keys that match, in order. Expired ones are passed over and stay, as DBSIZE may see.
+std::vector<std::string> live_keys(ModelCall& call, std::string_view pattern,
+                                   const std::optional<std::string>& type = std::nullopt) {
   std::vector<std::string> live;
-  for (std::string& key : all) {
-    if (call.find(key) != nullptr && glob_matches(pattern, key)) {
-      live.push_back(std::move(key));
+  for (const auto& [key, entry] : call.database()) {
+    if (!entry.expired_at(call.now_ms) && (!type || *type == type_name(entry.type)) &&
+        glob_matches(pattern, key)) {
+      live.push_back(key);
     }
   }
   return live;
@@ -304,11 +305,7 @@ ModelReply scan_command(ModelCall& call) {
     }
   }
   ModelReply reply = reply_rule(ModelReply::Rule::scan_page);
-  for (std::string& key : live_keys(call, pattern)) {
-    if (!type || *type == type_name(call.find(key)->type)) {
-      reply.choices.push_back(std::move(key));
-    }
-  }
+  reply.choices = live_keys(call, pattern, type);
   return reply;
 }
 

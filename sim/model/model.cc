@@ -40,10 +40,6 @@ const ModelCommand* find_command(std::string_view name) {
   return found != table.rows.end() && found->name == wanted ? &*found : nullptr;
 }
 
-bool is_expired(const ModelEntry& entry, int64_t now_ms) {
-  return entry.deadline_ms != ModelEntry::no_deadline && now_ms > entry.deadline_ms;
-}
-
 }  // namespace
 
 Model::Model(ModelConfig config)
@@ -82,7 +78,7 @@ void Model::clear() {
 bool Model::exists(int database_index, std::string_view key, int64_t now_ms) const {
   const Database& keys = database(database_index);
   auto found = keys.find(key);
-  return found != keys.end() && !is_expired(found->second, now_ms);
+  return found != keys.end() && !found->second.expired_at(now_ms);
 }
 
 bool Model::denied_when_out_of_memory(ModelArguments arguments) {
@@ -98,7 +94,7 @@ ModelEntry* ModelCall::find_in(int database_index, std::string_view key) {
   if (found == keys.end()) {
     return nullptr;
   }
-  if (is_expired(found->second, now_ms)) {
+  if (found->second.expired_at(now_ms)) {
     keys.erase(found);
     return nullptr;
   }

@@ -55,6 +55,10 @@ struct ModelEntry {
   std::string text;  // the value of a string
   int64_t deadline_ms = no_deadline;
   bool rewritten = false;  // changed in place, so that OBJECT ENCODING may say raw
+
+  bool expired_at(int64_t now_ms) const {
+    return deadline_ms != no_deadline && now_ms > deadline_ms;
+  }
 };
 
 // How arguments come from a client: name first.

@@ -170,16 +170,14 @@ bool take_class(std::string_view& pattern, char c) {
   return found != inverted;
 }
 
-}  // namespace
-
-bool glob_matches(std::string_view pattern, std::string_view text) {
+bool matches_from(std::string_view pattern, std::string_view text) {
   while (!pattern.empty()) {
     if (pattern[0] == '*') {
       while (!pattern.empty() && pattern[0] == '*') {
         pattern.remove_prefix(1);
       }
       for (size_t skipped = 0; skipped <= text.size(); skipped++) {
-        if (glob_matches(pattern, text.substr(skipped))) {
+        if (matches_from(pattern, text.substr(skipped))) {
           return true;
         }
       }
@@ -206,6 +204,16 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
     text.remove_prefix(1);
   }
   return text.empty();
+}
+
+}  // namespace
+
+bool glob_matches(std::string_view pattern, std::string_view text) {
+  // Redis does not try an empty text against anything but a lone "*": "**" does not match it.
+  if (text.empty()) {
+    return pattern.empty() || pattern == "*";
+  }
+  return matches_from(pattern, text);
 }
 
 std::string digest_of(std::string_view text) {

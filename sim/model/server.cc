@@ -49,9 +49,7 @@ ModelReply dbsize_command(ModelCall& call) {
   int64_t live = 0;
   int64_t held = 0;
   for (const auto& [key, entry] : call.database()) {
-    const bool expired =
-        entry.deadline_ms != ModelEntry::no_deadline && call.now_ms > entry.deadline_ms;
-    live += expired ? 0 : 1;
+    live += entry.expired_at(call.now_ms) ? 0 : 1;
     held++;
   }
   return live == held ? reply_integer(live) : reply_integer_between(live, held);
