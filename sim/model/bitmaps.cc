@@ -229,9 +229,8 @@ struct BitOperationRow {
 };
 
 constexpr BitOperationRow bit_operations[] = {
-    {"AND", BitOperation::and_all}, {"OR", BitOperation::or_all},
-    {"XOR", BitOperation::xor_all}, {"NOT", BitOperation::not_one},
-    {"DIFF", BitOperation::diff},   {"DIFF1", BitOperation::diff1},
+    {"AND", BitOperation::and_all}, {"OR", BitOperation::or_all}, {"XOR", BitOperation::xor_all},
+    {"NOT", BitOperation::not_one}, {"DIFF", BitOperation::diff}, {"DIFF1", BitOperation::diff1},
     {"ANDOR", BitOperation::andor}, {"ONE", BitOperation::one},
 };
 
@@ -510,18 +509,27 @@ ModelReply bitfield_generic(ModelCall& call, bool read_only) {
   return reply_exact(std::move(reply));
 }
 
-ModelReply bitfield_command(ModelCall& call) { return bitfield_generic(call, false); }
-ModelReply bitfield_ro_command(ModelCall& call) { return bitfield_generic(call, true); }
+ModelReply bitfield_command(ModelCall& call) {
+  return bitfield_generic(call, false);
+}
+ModelReply bitfield_ro_command(ModelCall& call) {
+  return bitfield_generic(call, true);
+}
 
 constexpr ModelCommand commands[] = {
-    {"bitcount", -2, bitcount_command, false}, {"bitfield", -2, bitfield_command, true},
-    {"bitfield_ro", -2, bitfield_ro_command, false}, {"bitop", -4, bitop_command, true},
-    {"bitpos", -3, bitpos_command, false},     {"getbit", 3, getbit_command, false},
+    {"bitcount", -2, bitcount_command, false},
+    {"bitfield", -2, bitfield_command, true},
+    {"bitfield_ro", -2, bitfield_ro_command, false},
+    {"bitop", -4, bitop_command, true},
+    {"bitpos", -3, bitpos_command, false},
+    {"getbit", 3, getbit_command, false},
     {"setbit", 4, setbit_command, true},
 };
 
 }  // namespace
 
-std::span<const ModelCommand> bitmap_commands() { return commands; }
+std::span<const ModelCommand> bitmap_commands() {
+  return commands;
+}
 
 }  // namespace redoubt::sim

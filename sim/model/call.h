@@ -47,8 +47,7 @@ using ModelHandler = ModelReply (*)(ModelCall& call);
 // The error texts that several commands share.
 inline constexpr std::string_view wrong_type_text =
     "WRONGTYPE Operation against a key holding the wrong kind of value";
-inline constexpr std::string_view not_integer_text =
-    "ERR value is not an integer or out of range";
+inline constexpr std::string_view not_integer_text = "ERR value is not an integer or out of range";
 inline constexpr std::string_view not_float_text = "ERR value is not a valid float";
 inline constexpr std::string_view syntax_text = "ERR syntax error";
 inline constexpr std::string_view too_long_text =

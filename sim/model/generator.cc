@@ -18,7 +18,9 @@ uint64_t splitmix(uint64_t& state) {
   return z ^ (z >> 31);
 }
 
-uint64_t rotate_left(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
+uint64_t rotate_left(uint64_t x, int k) {
+  return (x << k) | (x >> (64 - k));
+}
 
 constexpr std::string_view odd_keys[] = {
     "",  // the empty name
@@ -30,23 +32,54 @@ constexpr std::string_view odd_keys[] = {
     "a key with spaces",
 };
 
-constexpr std::string_view odd_integers[] = {
-    "9223372036854775807", "-9223372036854775808", "9223372036854775808",
-    "-9223372036854775809", "4294967296", "2147483648", "-2147483649", "0", "-0", "+1", "01",
-    "1.5", "", " 1", "1 ", "abc", "0x10", "18446744073709551615", "99999999999999999999"};
+constexpr std::string_view odd_integers[] = {"9223372036854775807",
+                                             "-9223372036854775808",
+                                             "9223372036854775808",
+                                             "-9223372036854775809",
+                                             "4294967296",
+                                             "2147483648",
+                                             "-2147483649",
+                                             "0",
+                                             "-0",
+                                             "+1",
+                                             "01",
+                                             "1.5",
+                                             "",
+                                             " 1",
+                                             "1 ",
+                                             "abc",
+                                             "0x10",
+                                             "18446744073709551615",
+                                             "99999999999999999999"};
 
 constexpr std::string_view odd_floats[] = {
-    "inf", "-inf", "nan", "1e400", "1e5000", "-1e5000", "1e-5000", "0x1p3", "", "abc", " 1", "1 ",
-    "1.5e2", "-0", "-0.0", ".5", "5.", "+3", "3.0e-3", "99999999999999999999.5"};
+    "inf",     "-inf",    "nan",   "1e400",  "1e5000",
+    "-1e5000", "1e-5000", "0x1p3", "",       "abc",
+    " 1",      "1 ",      "1.5e2", "-0",     "-0.0",
+    ".5",      "5.",      "+3",    "3.0e-3", "99999999999999999999.5"};
 
-constexpr std::string_view odd_values[] = {
-    "", "0", "-1", "1", "10", "9223372036854775807", "-9223372036854775808", "1.5", "-0", "007",
-    "abc", "3.0e3", "inf", "9999", "10000", std::string_view("\0", 1),
-    std::string_view("\xff\xff\xff\xff", 4), std::string_view("a\r\nb\0c", 6)};
+constexpr std::string_view odd_values[] = {"",
+                                           "0",
+                                           "-1",
+                                           "1",
+                                           "10",
+                                           "9223372036854775807",
+                                           "-9223372036854775808",
+                                           "1.5",
+                                           "-0",
+                                           "007",
+                                           "abc",
+                                           "3.0e3",
+                                           "inf",
+                                           "9999",
+                                           "10000",
+                                           std::string_view("\0", 1),
+                                           std::string_view("\xff\xff\xff\xff", 4),
+                                           std::string_view("a\r\nb\0c", 6)};
 
 constexpr std::string_view patterns[] = {
-    "*", "**", "k*", "*1", "k?", "k1?", "k[0-4]", "k[^0-4]", "[kj]*", "\\k1", "a\\*b", "k[1",
-    "k[]", "", "?", "*k*1*", "k[4-0]", "[^", "nosuch", "k\\", "k[a\\]1]"};
+    "*",   "**",  "k*", "*1", "k?",    "k1?",    "k[0-4]", "k[^0-4]", "[kj]*", "\\k1",    "a\\*b",
+    "k[1", "k[]", "",   "?",  "*k*1*", "k[4-0]", "[^",     "nosuch",  "k\\",   "k[a\\]1]"};
 
 }  // namespace
 
@@ -144,7 +177,8 @@ void CommandGenerator::spoil() {
     case 2: add_word("nx"); break;
     default:
       if (count_ > 2) {
-        slots_[2 + random_.below(count_ - 2)] = odd_integers[random_.below(std::size(odd_integers))];
+        slots_[2 + random_.below(count_ - 2)] =
+            odd_integers[random_.below(std::size(odd_integers))];
       }
   }
 }
@@ -156,9 +190,13 @@ std::string& CommandGenerator::slot() {
   return slots_[count_++];
 }
 
-void CommandGenerator::begin(std::string_view name) { add_word(name); }
+void CommandGenerator::begin(std::string_view name) {
+  add_word(name);
+}
 
-void CommandGenerator::add(std::string_view argument) { slot().assign(argument); }
+void CommandGenerator::add(std::string_view argument) {
+  slot().assign(argument);
+}
 
 void CommandGenerator::add_word(std::string_view word) {
   std::string& out = slot();
@@ -205,8 +243,7 @@ void CommandGenerator::add_value() {
     case 3: add(values_[random_.below(values_.size())]); return;
     case 4: add_text(8); break;
     case 5: add_float(); break;
-    default:
-      add_text(random_.one_in(10) ? 4 * config_.value_bytes_max : config_.value_bytes_max);
+    default: add_text(random_.one_in(10) ? 4 * config_.value_bytes_max : config_.value_bytes_max);
   }
   values_[random_.below(values_.size())] = slots_[count_ - 1];
 }
@@ -242,19 +279,24 @@ void CommandGenerator::add_float() {
   }
 }
 
-void CommandGenerator::add_index() { add_integer(-12, 24); }
+void CommandGenerator::add_index() {
+  add_integer(-12, 24);
+}
 
 void CommandGenerator::add_bit_offset() {
   if (random_.per_mille(config_.extreme_per_mille)) {
     // Not one that would make a value of megabytes.
-    constexpr std::string_view odd[] = {"-1", "4294967296", "abc", "", "9223372036854775808", "1.5"};
+    constexpr std::string_view odd[] = {"-1", "4294967296",          "abc",
+                                        "",   "9223372036854775808", "1.5"};
     add(odd[random_.below(std::size(odd))]);
     return;
   }
   add_number(static_cast<int64_t>(random_.below(random_.one_in(10) ? 2000 : 100)));
 }
 
-void CommandGenerator::add_pattern() { add(patterns[random_.below(std::size(patterns))]); }
+void CommandGenerator::add_pattern() {
+  add(patterns[random_.below(std::size(patterns))]);
+}
 
 void CommandGenerator::add_database() {
   if (random_.per_mille(config_.extreme_per_mille)) {
@@ -266,9 +308,14 @@ void CommandGenerator::add_database() {
 
 void CommandGenerator::add_digest() {
   // Those of "", "v" and "1" would hit now and then; most are of a right or wrong length only.
-  constexpr std::string_view digests[] = {
-      "2d06800538d394c2", "2D06800538D394C2", "0000000000000000", "9555e8555c62dcfd",
-      "zzzzzzzzzzzzzzzz", "123",              "",                 "2d06800538d394c2a"};
+  constexpr std::string_view digests[] = {"2d06800538d394c2",
+                                          "2D06800538D394C2",
+                                          "0000000000000000",
+                                          "9555e8555c62dcfd",
+                                          "zzzzzzzzzzzzzzzz",
+                                          "123",
+                                          "",
+                                          "2d06800538d394c2a"};
   add(digests[random_.below(std::size(digests))]);
 }
 

@@ -1,7 +1,7 @@
 // Random commands for the families that the model knows: from a seed, the same ones everywhere.
 // A small key space makes commands collide, so that most of them meet a value that another one
-// left; a few are wrong on purpose (arity, words, numbers). Used by the simulator's clients, property
-// tests, fuzzers and tests/differential. A command costs a few hundred nanoseconds.
+// left; a few are wrong on purpose (arity, words, numbers). Used by the simulator's clients,
+// property tests, fuzzers and tests/differential. A command costs a few hundred nanoseconds.
 #pragma once
 
 #include <cstddef>
@@ -34,10 +34,10 @@ constexpr size_t command_family_count = 4;
 struct GeneratorConfig {
   // How often each family is chosen, relative to the others; in the order of CommandFamily.
   unsigned weights[command_family_count] = {60, 25, 12, 3};
-  size_t keys = 24;        // how many names there are; some are empty, binary or like a pattern
-  int databases = 3;       // SELECT, MOVE, COPY and SWAPDB use so many
-  unsigned wrong_per_mille = 20;    // commands that are broken on purpose
-  unsigned extreme_per_mille = 30;  // numbers and strings at the edges of their range
+  size_t keys = 24;   // how many names there are; some are empty, binary or like a pattern
+  int databases = 3;  // SELECT, MOVE, COPY and SWAPDB use so many
+  unsigned wrong_per_mille = 20;      // commands that are broken on purpose
+  unsigned extreme_per_mille = 30;    // numbers and strings at the edges of their range
   unsigned deadline_per_mille = 120;  // SET and its like that get a deadline
   int64_t ttl_ms_min = 1;
   int64_t ttl_ms_max = 5000;

@@ -251,18 +251,18 @@ void make_lcs(G& g) {
 }
 
 constexpr GeneratorRow string_rows[] = {
-    {30, nothing, make_set},       {10, newer, make_set_if},
-    {30, nothing, with_key<get>},  {3, nothing, with_key<getdel>},
-    {4, nothing, make_setnx},      {4, nothing, make_getset},
-    {3, nothing, make_setex},      {4, nothing, make_getex},
-    {6, nothing, make_append},     {4, nothing, make_setrange},
-    {8, nothing, make_getrange},   {8, nothing, make_mset},
-    {5, newer, make_msetex},       {5, nothing, with_keys<mget>},
-    {4, nothing, with_key<incr>},  {3, nothing, with_key<decr>},
-    {6, nothing, make_incrby},     {5, nothing, make_incrbyfloat},
-    {10, newer, make_increx},      {4, newer, make_delex},
-    {3, newer, make_delifeq},      {2, newer, with_key<digest>},
-    {3, nothing, make_lcs},        {3, nothing, with_key<strlen_name>},
+    {30, nothing, make_set},      {10, newer, make_set_if},
+    {30, nothing, with_key<get>}, {3, nothing, with_key<getdel>},
+    {4, nothing, make_setnx},     {4, nothing, make_getset},
+    {3, nothing, make_setex},     {4, nothing, make_getex},
+    {6, nothing, make_append},    {4, nothing, make_setrange},
+    {8, nothing, make_getrange},  {8, nothing, make_mset},
+    {5, newer, make_msetex},      {5, nothing, with_keys<mget>},
+    {4, nothing, with_key<incr>}, {3, nothing, with_key<decr>},
+    {6, nothing, make_incrby},    {5, nothing, make_incrbyfloat},
+    {10, newer, make_increx},     {4, newer, make_delex},
+    {3, newer, make_delifeq},     {2, newer, with_key<digest>},
+    {3, nothing, make_lcs},       {3, nothing, with_key<strlen_name>},
 };
 
 // --- Generic -------------------------------------------------------------------------------------
@@ -332,7 +332,9 @@ void make_scan(G& g) {
   }
 }
 
-void make_randomkey(G& g) { g.begin("RANDOMKEY"); }
+void make_randomkey(G& g) {
+  g.begin("RANDOMKEY");
+}
 
 void make_object(G& g) {
   g.begin("OBJECT");
@@ -345,15 +347,24 @@ void make_object(G& g) {
 }
 
 constexpr GeneratorRow generic_rows[] = {
-    {14, nothing, with_keys<del>},        {6, nothing, with_keys<unlink_name>},
-    {10, nothing, with_keys<exists>},     {3, nothing, with_keys<touch>},
-    {6, nothing, with_key<type>},         {18, nothing, make_expire},
-    {7, nothing, with_key<ttl>},          {7, nothing, with_key<pttl>},
-    {3, nothing, with_key<expiretime>},   {3, nothing, with_key<pexpiretime>},
-    {4, nothing, with_key<persist>},      {8, nothing, make_rename},
-    {8, nothing, make_copy},              {4, select, make_move},
-    {3, scan, make_keys},                 {3, scan, make_scan},
-    {2, scan, make_randomkey},            {5, nothing, make_object},
+    {14, nothing, with_keys<del>},
+    {6, nothing, with_keys<unlink_name>},
+    {10, nothing, with_keys<exists>},
+    {3, nothing, with_keys<touch>},
+    {6, nothing, with_key<type>},
+    {18, nothing, make_expire},
+    {7, nothing, with_key<ttl>},
+    {7, nothing, with_key<pttl>},
+    {3, nothing, with_key<expiretime>},
+    {3, nothing, with_key<pexpiretime>},
+    {4, nothing, with_key<persist>},
+    {8, nothing, make_rename},
+    {8, nothing, make_copy},
+    {4, select, make_move},
+    {3, scan, make_keys},
+    {3, scan, make_scan},
+    {2, scan, make_randomkey},
+    {5, nothing, make_object},
 };
 
 // --- Bitmaps -------------------------------------------------------------------------------------
@@ -455,8 +466,8 @@ void make_bitfield(G& g) {
 }
 
 constexpr GeneratorRow bitmap_rows[] = {
-    {8, nothing, make_setbit}, {6, nothing, make_getbit}, {6, nothing, make_bitcount},
-    {6, nothing, make_bitpos}, {5, nothing, make_bitop},  {4, newer, make_new_bitop},
+    {8, nothing, make_setbit},   {6, nothing, make_getbit}, {6, nothing, make_bitcount},
+    {6, nothing, make_bitpos},   {5, nothing, make_bitop},  {4, newer, make_new_bitop},
     {8, nothing, make_bitfield},
 };
 
@@ -479,8 +490,12 @@ void make_select(G& g) {
   g.add_database();
 }
 
-void make_dbsize(G& g) { g.begin("DBSIZE"); }
-void make_time(G& g) { g.begin("TIME"); }
+void make_dbsize(G& g) {
+  g.begin("DBSIZE");
+}
+void make_time(G& g) {
+  g.begin("TIME");
+}
 
 void make_flush(G& g) {
   add_one_of(g, {"FLUSHDB", "FLUSHALL"});

@@ -16,10 +16,16 @@ ModelReply count_keys(ModelCall& call, bool erase) {
   return reply_integer(count);
 }
 
-ModelReply del_command(ModelCall& call) { return count_keys(call, true); }
-ModelReply exists_command(ModelCall& call) { return count_keys(call, false); }
+ModelReply del_command(ModelCall& call) {
+  return count_keys(call, true);
+}
+ModelReply exists_command(ModelCall& call) {
+  return count_keys(call, false);
+}
 
-std::string_view type_name(ModelType) { return "string"; }
+std::string_view type_name(ModelType) {
+  return "string";
+}
 
 ModelReply type_command(ModelCall& call) {
   const ModelEntry* entry = call.find(call.argument(1));
@@ -71,8 +77,7 @@ bool flags_allow(const ExpireFlags& flags, const ModelEntry& entry, int64_t dead
   return !(flags.lt && has_deadline && deadline >= entry.deadline_ms);
 }
 
-ModelReply expire_generic(ModelCall& call, std::string_view command, TimeUnit unit,
-                          bool absolute) {
+ModelReply expire_generic(ModelCall& call, std::string_view command, TimeUnit unit, bool absolute) {
   constexpr int64_t largest = std::numeric_limits<int64_t>::max();
   constexpr int64_t lowest = std::numeric_limits<int64_t>::min();
   ExpireFlags flags;
@@ -85,8 +90,7 @@ ModelReply expire_generic(ModelCall& call, std::string_view command, TimeUnit un
   }
   const int64_t scale = unit == TimeUnit::seconds ? 1000 : 1;
   const int64_t base = absolute ? 0 : call.now_ms;
-  if (*amount > largest / scale || *amount < lowest / scale ||
-      *amount * scale > largest - base) {
+  if (*amount > largest / scale || *amount < lowest / scale || *amount * scale > largest - base) {
     return invalid_expire(command);
   }
   const int64_t deadline = *amount * scale + base;
@@ -132,7 +136,9 @@ ModelReply ttl_generic(ModelCall& call, TimeUnit unit, bool absolute) {
   return reply_integer_between(value - off, value > highest - off ? highest : value + off);
 }
 
-ModelReply ttl_command(ModelCall& call) { return ttl_generic(call, TimeUnit::seconds, false); }
+ModelReply ttl_command(ModelCall& call) {
+  return ttl_generic(call, TimeUnit::seconds, false);
+}
 ModelReply pttl_command(ModelCall& call) {
   return ttl_generic(call, TimeUnit::milliseconds, false);
 }
@@ -173,8 +179,12 @@ ModelReply rename_generic(ModelCall& call, bool only_if_new) {
   return only_if_new ? reply_integer(1) : reply_ok();
 }
 
-ModelReply rename_command(ModelCall& call) { return rename_generic(call, false); }
-ModelReply renamenx_command(ModelCall& call) { return rename_generic(call, true); }
+ModelReply rename_command(ModelCall& call) {
+  return rename_generic(call, false);
+}
+ModelReply renamenx_command(ModelCall& call) {
+  return rename_generic(call, true);
+}
 
 // A database's number, or the error.
 std::optional<int> take_database(const ModelCall& call, std::string_view text, ModelReply& error) {
@@ -445,6 +455,8 @@ constexpr ModelCommand commands[] = {
 
 }  // namespace
 
-std::span<const ModelCommand> generic_commands() { return commands; }
+std::span<const ModelCommand> generic_commands() {
+  return commands;
+}
 
 }  // namespace redoubt::sim

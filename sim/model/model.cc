@@ -15,9 +15,8 @@ struct CommandTable {
           server_commands()}) {
       rows.insert(rows.end(), family.begin(), family.end());
     }
-    std::sort(rows.begin(), rows.end(), [](const ModelCommand& a, const ModelCommand& b) {
-      return a.name < b.name;
-    });
+    std::sort(rows.begin(), rows.end(),
+              [](const ModelCommand& a, const ModelCommand& b) { return a.name < b.name; });
   }
 
   std::vector<ModelCommand> rows;
@@ -86,7 +85,9 @@ bool Model::denied_when_out_of_memory(ModelArguments arguments) {
   return command != nullptr && command->denied_when_out_of_memory;
 }
 
-bool Model::knows(std::string_view name) { return find_command(name) != nullptr; }
+bool Model::knows(std::string_view name) {
+  return find_command(name) != nullptr;
+}
 
 ModelEntry* ModelCall::find_in(int database_index, std::string_view key) {
   Model::Database& keys = database(database_index);

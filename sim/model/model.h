@@ -2,7 +2,8 @@
 // answer, written as plainly as it can be: a sorted map of strings to values, one small function a
 // command, no cleverness. It shares no code with the engine, so an error would have to be made
 // twice to stay unseen. The simulator compares each reply with it; property tests compare the
-// engine's commands with it in one process; tests/differential compares it with a real redis-server.
+// engine's commands with it in one process; tests/differential compares it with a real
+// redis-server.
 //
 // It behaves as Redis 7.2, and for what is newer as docs/newer-commands.md says.
 //
@@ -11,11 +12,12 @@
 // family, GETEX and INCREX. The model drops expired entries when a command meets them; until then
 // they can only be noticed in DBSIZE, whose reply is therefore a range.
 // If the wall clock jumps back, an entry that is expired but was not met lives again, here as in
-// the engine, unless the engine's active expiry was quicker: the checker then says so with forget().
+// the engine, unless the engine's active expiry was quicker: the checker then says so with
+// forget().
 //
-// What a reply may depend on besides commands is told by the checker: forget() when the node evicted
-// or expired a key on its own, clear() when it lost its memory, and OOM replies, which are not
-// passed to apply() (see denied_when_out_of_memory).
+// What a reply may depend on besides commands is told by the checker: forget() when the node
+// evicted or expired a key on its own, clear() when it lost its memory, and OOM replies, which are
+// not passed to apply() (see denied_when_out_of_memory).
 #pragma once
 
 #include <cstdint>
@@ -34,7 +36,8 @@ struct ModelConfig {
   int64_t bulk_bytes_max = int64_t{512} << 20;  // proto-max-bulk-len
   // maxmemory-policy is an LFU one: OBJECT FREQ answers and OBJECT IDLETIME does not.
   bool lfu = false;
-  // How far TTL, PTTL, EXPIRETIME and PEXPIRETIME may be off, for servers with a clock of their own.
+  // How far TTL, PTTL, EXPIRETIME and PEXPIRETIME may be off, for servers with a clock of their
+  // own.
   int64_t ttl_tolerance_ms = 0;
   // Answer as the reference 7.0.15 does where 7.2 differs (see "7.0" in the sources).
   bool as_redis_7_0 = false;

@@ -14,7 +14,9 @@ __extension__ using Wide = __int128;  // holds every sum and difference of 64-bi
 constexpr int64_t int64_lowest = std::numeric_limits<int64_t>::min();
 constexpr int64_t int64_largest = std::numeric_limits<int64_t>::max();
 
-bool fits_int64(Wide number) { return number >= int64_lowest && number <= int64_largest; }
+bool fits_int64(Wide number) {
+  return number >= int64_lowest && number <= int64_largest;
+}
 
 ModelReply increment_by(ModelCall& call, int64_t increment) {
   const std::string_view key = call.argument(1);
@@ -38,8 +40,12 @@ ModelReply increment_by(ModelCall& call, int64_t increment) {
   return reply_integer(static_cast<int64_t>(sum));
 }
 
-ModelReply incr_command(ModelCall& call) { return increment_by(call, 1); }
-ModelReply decr_command(ModelCall& call) { return increment_by(call, -1); }
+ModelReply incr_command(ModelCall& call) {
+  return increment_by(call, 1);
+}
+ModelReply decr_command(ModelCall& call) {
+  return increment_by(call, -1);
+}
 
 ModelReply incrby_command(ModelCall& call) {
   std::optional<int64_t> increment = parse_integer(call.argument(2));
@@ -252,8 +258,7 @@ void write_increx(ModelCall& call, const IncrexOptions& options, std::string tex
   if (options.persist) {
     entry.deadline_ms = ModelEntry::no_deadline;
   }
-  if (deadline &&
-      !(options.only_without_ttl && entry.deadline_ms != ModelEntry::no_deadline)) {
+  if (deadline && !(options.only_without_ttl && entry.deadline_ms != ModelEntry::no_deadline)) {
     call.set_deadline_or_erase(key, *deadline);
   }
 }
@@ -315,8 +320,7 @@ ModelReply increx_command(ModelCall& call) {
   if (options.only_without_ttl && !options.expire) {
     return reply_error("ERR ENX flag requires an expiration");
   }
-  return options.is_float ? increx<FloatMath>(call, options)
-                          : increx<IntegerMath>(call, options);
+  return options.is_float ? increx<FloatMath>(call, options) : increx<IntegerMath>(call, options);
 }
 
 // --- LCS -----------------------------------------------------------------------------------------
@@ -346,10 +350,9 @@ LcsResult longest_common(const std::string& a, const std::string& b) {
   std::vector<uint32_t> table((a.size() + 1) * width, 0);
   for (size_t i = 1; i <= a.size(); i++) {
     for (size_t j = 1; j <= b.size(); j++) {
-      table[i * width + j] =
-          a[i - 1] == b[j - 1]
-              ? table[(i - 1) * width + j - 1] + 1
-              : std::max(table[(i - 1) * width + j], table[i * width + j - 1]);
+      table[i * width + j] = a[i - 1] == b[j - 1]
+                                 ? table[(i - 1) * width + j - 1] + 1
+                                 : std::max(table[(i - 1) * width + j], table[i * width + j - 1]);
     }
   }
   LcsResult result;
@@ -455,6 +458,8 @@ constexpr ModelCommand commands[] = {
 
 }  // namespace
 
-std::span<const ModelCommand> numeric_string_commands() { return commands; }
+std::span<const ModelCommand> numeric_string_commands() {
+  return commands;
+}
 
 }  // namespace redoubt::sim

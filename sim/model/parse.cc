@@ -65,8 +65,7 @@ std::optional<int> parse_int32(std::string_view text, ModelReply& error) {
     return std::nullopt;
   }
   if (*number < std::numeric_limits<int>::min() || *number > std::numeric_limits<int>::max()) {
-    error = reply_error(
-        "ERR value is out of range, value must between -2147483648 and 2147483647");
+    error = reply_error("ERR value is out of range, value must between -2147483648 and 2147483647");
     return std::nullopt;
   }
   return static_cast<int>(*number);

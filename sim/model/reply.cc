@@ -120,7 +120,9 @@ std::string resp_bulk(std::string_view text) {
   return out;
 }
 
-std::string resp_null(int resp) { return resp == 2 ? "$-1\r\n" : "_\r\n"; }
+std::string resp_null(int resp) {
+  return resp == 2 ? "$-1\r\n" : "_\r\n";
+}
 
 std::string resp_header(char type, size_t count) {
   std::string out(1, type);
@@ -135,10 +137,18 @@ ModelReply reply_exact(std::string bytes) {
   return reply;
 }
 
-ModelReply reply_ok() { return reply_exact("+OK\r\n"); }
-ModelReply reply_integer(int64_t number) { return reply_exact(resp_integer(number)); }
-ModelReply reply_bulk(std::string_view text) { return reply_exact(resp_bulk(text)); }
-ModelReply reply_null(int resp) { return reply_exact(resp_null(resp)); }
+ModelReply reply_ok() {
+  return reply_exact("+OK\r\n");
+}
+ModelReply reply_integer(int64_t number) {
+  return reply_exact(resp_integer(number));
+}
+ModelReply reply_bulk(std::string_view text) {
+  return reply_exact(resp_bulk(text));
+}
+ModelReply reply_null(int resp) {
+  return reply_exact(resp_null(resp));
+}
 
 ModelReply reply_status(std::string_view text) {
   return reply_exact("+" + std::string(text) + "\r\n");

@@ -37,20 +37,19 @@ bool is_line_type(char type) {
          type == '_';
 }
 
-bool is_bulk_type(char type) { return type == '$' || type == '!' || type == '='; }
+bool is_bulk_type(char type) {
+  return type == '$' || type == '!' || type == '=';
+}
 
 // How many values follow the header of an aggregate, for one counted item; 0 for no aggregate.
 uint64_t values_per_item(char type) {
   switch (type) {
     case '*':
     case '~':
-    case '>':
-      return 1;
+    case '>': return 1;
     case '%':
-    case '|':
-      return 2;
-    default:
-      return 0;
+    case '|': return 2;
+    default: return 0;
   }
 }
 
@@ -103,15 +102,13 @@ RespParse read_header(std::string_view bytes, size_t from, Header& header) {
     case '+':
     case '-':
     case ',':
-    case '(':
-      return RespParse::complete;
+    case '(': return RespParse::complete;
     case '_':
       header.is_null = true;
       return header.line.empty() ? RespParse::complete : RespParse::invalid;
     case '#':
       return header.line == "t" || header.line == "f" ? RespParse::complete : RespParse::invalid;
-    default:
-      break;
+    default: break;
   }
   if (!read_number(header.line, number)) {
     return RespParse::invalid;
@@ -184,8 +181,7 @@ RespParse parse_at(std::string_view bytes, size_t& position, RespValue& value, i
 }
 
 void append_items(const RespValue& value, char open, char close, std::string& out) {
-  const bool pairs =
-      value.kind == RespValue::Kind::map || value.kind == RespValue::Kind::attribute;
+  const bool pairs = value.kind == RespValue::Kind::map || value.kind == RespValue::Kind::attribute;
   out += open;
   for (size_t i = 0; i < value.items.size(); i++) {
     if (i > 0) {

@@ -11,7 +11,9 @@ ModelReply ping_command(ModelCall& call) {
   return call.count() == 2 ? reply_bulk(call.argument(1)) : reply_status("PONG");
 }
 
-ModelReply echo_command(ModelCall& call) { return reply_bulk(call.argument(1)); }
+ModelReply echo_command(ModelCall& call) {
+  return reply_bulk(call.argument(1));
+}
 
 ModelReply select_command(ModelCall& call) {
   ModelReply error;
@@ -95,18 +97,22 @@ ModelReply swapdb_command(ModelCall& call) {
   return reply_ok();
 }
 
-ModelReply time_command(ModelCall&) { return reply_rule(ModelReply::Rule::two_bulks); }
+ModelReply time_command(ModelCall&) {
+  return reply_rule(ModelReply::Rule::two_bulks);
+}
 
 constexpr ModelCommand commands[] = {
-    {"dbsize", 1, dbsize_command, false},     {"echo", 2, echo_command, false},
+    {"dbsize", 1, dbsize_command, false},      {"echo", 2, echo_command, false},
     {"flushall", -1, flushall_command, false}, {"flushdb", -1, flushdb_command, false},
-    {"hello", -1, hello_command, false},      {"ping", -1, ping_command, false},
-    {"select", 2, select_command, false},     {"swapdb", 3, swapdb_command, false},
+    {"hello", -1, hello_command, false},       {"ping", -1, ping_command, false},
+    {"select", 2, select_command, false},      {"swapdb", 3, swapdb_command, false},
     {"time", 1, time_command, false},
 };
 
 }  // namespace
 
-std::span<const ModelCommand> server_commands() { return commands; }
+std::span<const ModelCommand> server_commands() {
+  return commands;
+}
 
 }  // namespace redoubt::sim

@@ -96,7 +96,9 @@ std::optional<SetOptions> take_options(const ModelCall& call, OptionSet set, siz
 
 constexpr size_t digest_digits = 16;
 
-ModelReply bad_digest() { return reply_error("ERR must be exactly 16 hexadecimal characters"); }
+ModelReply bad_digest() {
+  return reply_error("ERR must be exactly 16 hexadecimal characters");
+}
 
 bool same_digest(const std::string& text, std::string_view digest) {
   return digest_of(text) == lower(digest);
@@ -170,8 +172,7 @@ ModelReply set_generic(ModelCall& call, std::string_view value, const SetOptions
 
 ModelReply set_command(ModelCall& call) {
   std::optional<SetOptions> options = take_options(call, OptionSet::set, 3);
-  return options ? set_generic(call, call.argument(2), *options, "set")
-                 : reply_error(syntax_text);
+  return options ? set_generic(call, call.argument(2), *options, "set") : reply_error(syntax_text);
 }
 
 ModelReply setex_command(ModelCall& call) {
@@ -247,8 +248,7 @@ ModelReply getex_command(ModelCall& call) {
   ModelReply reply = reply_bulk(entry->text);
   if (options->expire) {
     ModelReply error;
-    std::optional<int64_t> deadline =
-        resolve_expire(*options->expire, call.now_ms, "getex", error);
+    std::optional<int64_t> deadline = resolve_expire(*options->expire, call.now_ms, "getex", error);
     if (!deadline) {
       return error;
     }
@@ -467,20 +467,22 @@ ModelReply delex_command(ModelCall& call) {
 }
 
 constexpr ModelCommand commands[] = {
-    {"append", 3, append_command, true},     {"delex", -2, delex_command, false},
-    {"delifeq", 3, delifeq_command, false},  {"digest", 2, digest_command, false},
-    {"get", 2, get_command, false},          {"getdel", 2, getdel_command, false},
-    {"getex", -2, getex_command, false},     {"getrange", 4, getrange_command, false},
-    {"getset", 3, getset_command, true},     {"mget", -2, mget_command, false},
-    {"mset", -3, mset_command, true},        {"msetex", -4, msetex_command, true},
-    {"msetnx", -3, msetnx_command, true},    {"psetex", 4, psetex_command, true},
-    {"set", -3, set_command, true},          {"setex", 4, setex_command, true},
-    {"setnx", 3, setnx_command, true},       {"setrange", 4, setrange_command, true},
-    {"strlen", 2, strlen_command, false},    {"substr", 4, getrange_command, false},
+    {"append", 3, append_command, true},    {"delex", -2, delex_command, false},
+    {"delifeq", 3, delifeq_command, false}, {"digest", 2, digest_command, false},
+    {"get", 2, get_command, false},         {"getdel", 2, getdel_command, false},
+    {"getex", -2, getex_command, false},    {"getrange", 4, getrange_command, false},
+    {"getset", 3, getset_command, true},    {"mget", -2, mget_command, false},
+    {"mset", -3, mset_command, true},       {"msetex", -4, msetex_command, true},
+    {"msetnx", -3, msetnx_command, true},   {"psetex", 4, psetex_command, true},
+    {"set", -3, set_command, true},         {"setex", 4, setex_command, true},
+    {"setnx", 3, setnx_command, true},      {"setrange", 4, setrange_command, true},
+    {"strlen", 2, strlen_command, false},   {"substr", 4, getrange_command, false},
 };
 
 }  // namespace
 
-std::span<const ModelCommand> string_commands() { return commands; }
+std::span<const ModelCommand> string_commands() {
+  return commands;
+}
 
 }  // namespace redoubt::sim

@@ -44,8 +44,7 @@ Connection::Connection(const Endpoint& endpoint) {
     throw std::runtime_error("cannot resolve " + endpoint.host);
   }
   socket_ = socket(found->ai_family, found->ai_socktype, found->ai_protocol);
-  const int connected =
-      socket_ < 0 ? -1 : connect(socket_, found->ai_addr, found->ai_addrlen);
+  const int connected = socket_ < 0 ? -1 : connect(socket_, found->ai_addr, found->ai_addrlen);
   freeaddrinfo(found);
   if (connected != 0) {
     if (socket_ >= 0) {
@@ -59,7 +58,9 @@ Connection::Connection(const Endpoint& endpoint) {
   setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 }
 
-Connection::~Connection() { close(socket_); }
+Connection::~Connection() {
+  close(socket_);
+}
 
 void Connection::queue(std::span<const std::string_view> arguments) {
   out_ += '*' + std::to_string(arguments.size()) + "\r\n";

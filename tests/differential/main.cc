@@ -44,8 +44,8 @@ uint64_t parse_count(std::string_view text) {
 void parse_seeds(std::string_view text, Options& options) {
   const size_t dots = text.find("..");
   options.first_seed = parse_count(text.substr(0, dots));
-  options.last_seed = dots == std::string_view::npos ? options.first_seed
-                                                     : parse_count(text.substr(dots + 2));
+  options.last_seed =
+      dots == std::string_view::npos ? options.first_seed : parse_count(text.substr(dots + 2));
 }
 
 Options parse_options(const std::vector<std::string>& arguments) {
@@ -100,7 +100,7 @@ int run_streams(const Options& options) {
   size_t failed = 0;
   for (uint64_t seed = options.first_seed; seed <= options.last_seed && failed < failures_max;
        seed++) {
-    const std::vector<OwnedCommand> commands = 
+    const std::vector<OwnedCommand> commands =
         make_stream(seed, options.commands, options.subject == "model");
     for (int resp : {2, 3}) {
       const std::vector<Difference> differences = runner.play(commands, resp, shown_max);

@@ -12,8 +12,8 @@ constexpr size_t batch_commands = 50;
 void start_session(Connection& connection, int resp) {
   for (const std::string_view name : {"FLUSHALL", "SELECT", "HELLO"}) {
     const std::string_view argument = name == "SELECT" ? "0" : (resp == 3 ? "3" : "2");
-    const std::string_view reply = name == "FLUSHALL" ? connection.call({name})
-                                                      : connection.call({name, argument});
+    const std::string_view reply =
+        name == "FLUSHALL" ? connection.call({name}) : connection.call({name, argument});
     if (reply.empty() || reply[0] == '-') {
       throw std::runtime_error(std::string(name) + " was refused: " + sim::describe_reply(reply));
     }
@@ -83,7 +83,9 @@ std::unique_ptr<Subject> server_subject(const Endpoint& endpoint) {
   return std::make_unique<ServerSubject>(endpoint);
 }
 
-std::unique_ptr<Subject> model_subject() { return std::make_unique<ModelSubject>(); }
+std::unique_ptr<Subject> model_subject() {
+  return std::make_unique<ModelSubject>();
+}
 
 std::vector<Difference> StreamRunner::play(const std::vector<OwnedCommand>& commands, int resp,
                                            size_t limit) {

@@ -202,8 +202,7 @@ bool step_passes(const Step& step, std::string_view reply) {
   }
   sim::RespValue wanted;
   sim::RespValue got;
-  if (!sim::parse_resp_exactly(wanted_text(step), wanted) ||
-      !sim::parse_resp_exactly(reply, got)) {
+  if (!sim::parse_resp_exactly(wanted_text(step), wanted) || !sim::parse_resp_exactly(reply, got)) {
     return false;
   }
   auto by_text = [](const sim::RespValue& a, const sim::RespValue& b) { return a.text < b.text; };

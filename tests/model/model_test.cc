@@ -1,6 +1,6 @@
-// The model where no reference can be asked: time, eviction, and the commands that are newer than the
-// redis-server at hand (docs/newer-commands.md). Everything else is compared with a real server by
-// tests/differential and by the transcripts.
+// The model where no reference can be asked: time, eviction, and the commands that are newer than
+// the redis-server at hand (docs/newer-commands.md). Everything else is compared with a real server
+// by tests/differential and by the transcripts.
 #include "sim/model/model.h"
 
 #include <gtest/gtest.h>
@@ -163,8 +163,7 @@ TEST_F(ModelTest, IncrexIntegers) {
             "[(integer) 5, (integer) 4]");
   EXPECT_EQ(run({"INCREX", "k", "BYINT", "1", "UBOUND", "3", "SATURATE"}),
             "[(integer) 3, (integer) -2]");
-  EXPECT_EQ(run({"INCREX", "k", "BYINT", "9223372036854775807"}),
-            "[(integer) 3, (integer) 0]");
+  EXPECT_EQ(run({"INCREX", "k", "BYINT", "9223372036854775807"}), "[(integer) 3, (integer) 0]");
   EXPECT_EQ(run({"INCREX", "k", "BYINT", "9223372036854775807", "SATURATE"}),
             "[(integer) 9223372036854775807, (integer) 9223372036854775804]");
   EXPECT_EQ(run({"INCREX", "k", "UBOUND", "-9223372036854775808", "SATURATE"}),
