@@ -52,6 +52,10 @@ constexpr std::string_view odd_integers[] = {"9223372036854775807",
                                              "18446744073709551615",
                                              "99999999999999999999"};
 
+// Put in place of any argument, so none may be an offset that makes a value of megabytes.
+constexpr std::string_view nonsense[] = {
+    "", "abc", "-1", "0", "1.5", "9223372036854775808", "-9223372036854775808", " 1", "nan", "GET"};
+
 constexpr std::string_view odd_floats[] = {
     "inf",     "-inf",    "nan",   "1e400",  "1e5000",
     "-1e5000", "1e-5000", "0x1p3", "",       "abc",
@@ -177,8 +181,7 @@ void CommandGenerator::spoil() {
     case 2: add_word("nx"); break;
     default:
       if (count_ > 2) {
-        slots_[2 + random_.below(count_ - 2)] =
-            odd_integers[random_.below(std::size(odd_integers))];
+        slots_[2 + random_.below(count_ - 2)] = nonsense[random_.below(std::size(nonsense))];
       }
   }
 }
