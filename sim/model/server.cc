@@ -47,6 +47,11 @@ ModelReply hello_command(ModelCall& call) {
   return reply_rule(ModelReply::Rule::not_error);
 }
 
+ModelReply reset_command(ModelCall& call) {
+  call.session = ModelSession();
+  return reply_status("RESET");
+}
+
 ModelReply dbsize_command(ModelCall& call) {
   int64_t live = 0;
   int64_t held = 0;
@@ -105,8 +110,8 @@ constexpr ModelCommand commands[] = {
     {"dbsize", 1, dbsize_command, false},      {"echo", 2, echo_command, false},
     {"flushall", -1, flushall_command, false}, {"flushdb", -1, flushdb_command, false},
     {"hello", -1, hello_command, false},       {"ping", -1, ping_command, false},
-    {"select", 2, select_command, false},      {"swapdb", 3, swapdb_command, false},
-    {"time", 1, time_command, false},
+    {"reset", 1, reset_command, false},        {"select", 2, select_command, false},
+    {"swapdb", 3, swapdb_command, false},      {"time", 1, time_command, false},
 };
 
 }  // namespace
