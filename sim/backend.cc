@@ -222,6 +222,16 @@ void SimBackend::log(Level, std::string_view line) {
   host_.keep_log(line);
 }
 
+ProcessFacts SimBackend::process_facts() {
+  ProcessFacts facts;
+  facts.pid = 1'000 + static_cast<int64_t>(host_.id());
+  facts.resident_bytes = uint64_t{64} << 20;
+  facts.os = "Simulated x86_64";
+  facts.total_memory_bytes = uint64_t{1} << 34;
+  facts.executable = "/usr/bin/redoubt-server";
+  return facts;
+}
+
 void SimBackend::request_exit(int status) {
   host_.exit_with(status);
 }

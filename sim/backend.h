@@ -44,6 +44,7 @@ class SimBackend final : public Backend {
   void set_keepalive(Handle handle, int idle_s) override;
   void stall(Duration duration) override;
   void log(Level level, std::string_view line) override;
+  ProcessFacts process_facts() override;
   void request_exit(int status) override;
 
   // Operations. op() is null when the slot's operation has ended or was forgotten.
