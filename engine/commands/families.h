@@ -1,0 +1,19 @@
+// The families of commands. A family is a file: its rows and their handlers.
+#pragma once
+
+#include <span>
+
+#include "engine/node/command.h"
+
+namespace redoubt {
+
+std::span<const Command> string_commands();
+std::span<const Command> generic_commands();
+std::span<const Command> bitmap_commands();
+std::span<const Command> connection_commands();
+std::span<const Command> server_commands();
+
+// All of them, for making a Node.
+std::span<const std::span<const Command>> all_families();
+
+}  // namespace redoubt

@@ -1,0 +1,135 @@
+// Context: what a command handler works with. It lives for one command.
+//
+// A handler checks its arguments first, then looks keys up, then writes, then replies. It must not
+// keep an Entry over a write. Every change of data is announced by modified(); a command that made
+// no such call has no effect (in the stream of effects, for eviction, for WATCH).
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "engine/node/command_table.h"
+#include "engine/node/node.h"
+#include "engine/node/session.h"
+#include "engine/store/database.h"
+#include "net/resp/reply_writer.h"
+
+namespace redoubt {
+
+class Context {
+ public:
+  Context(Node& owner, Session& caller, CommandEntry& called,
+          std::span<const std::string_view> arguments, ReplyWriter writer)
+      : node(owner), session(caller), command(called), args(arguments), reply(writer) {}
+
+  Node& node;
+  Session& session;
+  CommandEntry& command;
+  // With the command's name (and its subcommand's) in front.
+  std::span<const std::string_view> args;
+  ReplyWriter reply;
+
+  Database& db() { return node.database(session.db); }
+  // The wall clock of this turn, Unix time in ms: what expiry is compared with.
+  int64_t now_ms() const { return node.env().wall().unix_ms(); }
+
+  // The hash of a key in this node's dicts.
+  uint64_t hash(std::string_view key) const {
+    return key.data() == hashed_key_.data() && key.size() == hashed_key_.size()
+               ? hash_
+               : node.hash_key()(key);
+  }
+
+  // The entry of a key for reading; null when there is none or it has expired (then it is removed).
+  // Counts hits and misses and updates the access clock.
+  Entry* lookup(std::string_view key) { return node.lookup(session, session.db, key, hash(key)); }
+  // The same for changing it: no hits and misses.
+  Entry* lookup_write(std::string_view key) {
+    return node.lookup_write(session.db, key, hash(key), !session.has(kSessionNoTouch));
+  }
+  // The same without touching the access clock or counting, for OBJECT, TTL, DEBUG and the like.
+  Entry* peek(std::string_view key) { return node.lookup_write(session.db, key, hash(key), false); }
+  // In another database.
+  Entry* peek_in(int db_index, std::string_view key) {
+    return node.lookup_write(db_index, key, hash(key), false);
+  }
+
+  // True, after a WRONGTYPE reply, when there is an entry of another type.
+  bool wrong_type(const Entry* entry, Type type) {
+    if (entry == nullptr || entry->type() == type) return false;
+    error("WRONGTYPE Operation against a key holding the wrong kind of value");
+    return true;
+  }
+
+  // Data of this key changed. `event` is the keyspace event's name ("set"), of class `event_class`
+  // ('$' string, 'g' generic, ...).
+  void modified(std::string_view key, char event_class, std::string_view event) {
+    modified_in(session.db, key, event_class, event);
+  }
+  void modified_in(int db_index, std::string_view key, char event_class, std::string_view event) {
+    changed_ = true;
+    node.key_modified(db_index, key, event_class, event);
+  }
+  // Data changed, but not that of one key (FLUSHALL, SWAPDB).
+  void modified_all() {
+    changed_ = true;
+    node.data_modified();
+  }
+  bool changed() const { return changed_; }
+
+  // The effect of this command is not its own arguments but these; several calls give several
+  // effects, in order. Without a call, a command that changed something has its own arguments as
+  // effect.
+  void effect(std::initializer_list<std::string_view> arguments) {
+    effect(std::span<const std::string_view>(arguments.begin(), arguments.size()));
+  }
+  void effect(std::span<const std::string_view> arguments);
+  bool effect_given() const { return effect_given_; }
+
+  // Replies with an error ("ERR syntax error") and counts it.
+  void error(std::string_view text) {
+    failed_ = true;
+    node.count_error(text);
+    reply.error(text);
+  }
+  void syntax_error() { error("ERR syntax error"); }
+  bool failed() const { return failed_; }
+
+  // An argument as an integer; replies with an error when it is none ("ERR value is not an integer
+  // or out of range", or `message`).
+  std::optional<int64_t> integer(size_t index, std::string_view message = {});
+  // An integer within [low, high].
+  std::optional<int64_t> integer_between(size_t index, int64_t low, int64_t high,
+                                         std::string_view message = {});
+
+  // The Blob that holds exactly this argument's bytes, for the store to take over; empty when the
+  // argument is only a view. The view stays valid.
+  Blob take_blob(size_t index);
+
+  // The option at this argument, compared without case.
+  bool is(size_t index, std::string_view option) const;
+
+  // Set by dispatch.
+  void set_hash(std::string_view key, uint64_t hash) {
+    hashed_key_ = key;
+    hash_ = hash;
+  }
+  void set_batch(RequestBatch* batch, size_t first_arg) {
+    batch_ = batch;
+    first_arg_ = first_arg;
+  }
+
+ private:
+  std::string_view hashed_key_;
+  uint64_t hash_ = 0;
+  RequestBatch* batch_ = nullptr;
+  size_t first_arg_ = 0;
+  bool changed_ = false;
+  bool failed_ = false;
+  bool effect_given_ = false;
+};
+
+}  // namespace redoubt

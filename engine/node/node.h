@@ -1,0 +1,261 @@
+// Node: one server. It is made from one Env and holds everything that a server knows; there are no
+// globals, so that a process can hold thirty of them.
+//
+// A turn of a node: received bytes are parsed into one batch of requests of all connections; at the
+// end of the turn their keys are hashed and the lines that they need are fetched, then the requests
+// execute one after another, and then the replies of each connection leave in one send
+// (dispatch.cc).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/node/command_table.h"
+#include "engine/node/config.h"
+#include "engine/node/effects.h"
+#include "engine/node/session.h"
+#include "engine/node/stats.h"
+#include "engine/store/database.h"
+#include "engine/store/random.h"
+#include "net/env.h"
+
+namespace redoubt {
+
+class Context;
+
+// Sees everything that a node does to its data, in order: the simulator's checkers.
+class NodeObserver {
+ public:
+  virtual ~NodeObserver() = default;
+  // A command was executed; `reply` are the bytes that it wrote (empty after CLIENT REPLY OFF).
+  virtual void on_command(const Session& session, int db_before,
+                          std::span<const std::string_view> args, WallTime wall,
+                          std::string_view reply) = 0;
+  virtual void on_evicted(int db, std::string_view key) = 0;
+  virtual void on_expired(int db, std::string_view key) = 0;
+  // The connection is gone; its number is never used again.
+  virtual void on_session_closed(const Session& session) = 0;
+};
+
+// What clients may do during CLIENT PAUSE.
+enum class PauseMode : uint8_t { none, write, all };
+
+class Node {
+ public:
+  // `config` holds the values to start with. `families` are the command rows that this node knows.
+  Node(Env& env, std::unique_ptr<Config> config,
+       std::span<const std::span<const Command>> families);
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+  // Closes what is open. The world has forgotten, or will deliver to nobody, what was in flight.
+  ~Node();
+
+  // Opens the listeners that the configuration asks for. False: one could not be opened, and `why`
+  // says which and the reason in one line.
+  bool listen(std::string* why);
+  // The port that clients reach this node on, 0 for none (with port 0 in tests: the one it got).
+  int tcp_port() const { return tcp_port_; }
+  // SIGTERM, SHUTDOWN: stops accepting, lets replies leave, ends the process with status 0.
+  void stop(std::string_view reason);
+  bool stopping() const { return stopping_; }
+
+  Env& env() { return env_; }
+  Config& config() { return *config_; }
+  const Settings& settings() const { return config_->settings(); }
+  CommandTable& commands() { return commands_; }
+  Stats& stats() { return stats_; }
+  EffectStream& effects() { return effects_; }
+  Random& random() { return random_; }
+  const HashKey& hash_key() const { return hash_key_; }
+  const std::string& run_id() const { return run_id_; }
+  Instant started() const { return started_; }
+  WallTime started_wall() const { return started_wall_; }
+
+  // --- data (keyspace.cc)
+
+  int database_count() const { return static_cast<int>(databases_.size()); }
+  Database& database(int index) { return *databases_[static_cast<size_t>(index)]; }
+  void swap_databases(int a, int b);
+  // Empties a database, or all with -1; in the background when `lazy`. Returns how many keys there
+  // were.
+  size_t flush(int index, bool lazy);
+
+  Entry* lookup(Session& session, int db, std::string_view key, uint64_t hash);
+  Entry* lookup_write(int db, std::string_view key, uint64_t hash, bool touch);
+  // Removes an expired key: counted, with its effect.
+  void expire_key(int db, std::string_view key, uint64_t hash);
+  // Removes a key; a value that is slow to free goes to the background when `lazy`.
+  bool erase(int db, std::string_view key, uint64_t hash, bool lazy);
+  void key_modified(int db, std::string_view key, char event_class, std::string_view event);
+  void data_modified() { ++changes_; }
+  // Changes of data since the start, as rdb_changes_since_last_save counts them.
+  uint64_t changes() const { return changes_; }
+  bool expired(const Entry& entry) const {
+    return entry.has_expiry() && entry.expiry_ms() < env_.wall().unix_ms();
+  }
+
+  // --- memory (memory.cc, eviction.cc)
+
+  // Bytes of data, connections and tables, as counted.
+  size_t used_memory() const;
+  // The part of it that maxmemory does not count: replies on their way.
+  size_t not_counted_for_eviction() const { return sessions_output_bytes_; }
+  size_t sessions_memory() const { return sessions_memory_; }
+  // Makes room under maxmemory. False: above it, and the policy allows no more.
+  bool evict_to_limit();
+  // The access clock of an entry, and what OBJECT IDLETIME and OBJECT FREQ answer.
+  int64_t idle_ms(const Entry& entry) const;
+  int frequency(const Entry& entry) const;
+  // Settings changed that are cached elsewhere.
+  void settings_changed();
+  size_t garbage_bytes() const { return garbage_in_flight_bytes_; }
+  size_t garbage_objects() const { return garbage_in_flight_count_; }
+
+  // --- expiry (expiry.cc)
+
+  void set_active_expiry(bool on) { active_expiry_ = on; }
+
+  // --- sessions (sessions.cc)
+
+  Session* first_session() const { return first_session_; }
+  Session* find_session(uint64_t id) const;
+  size_t session_count() const { return session_count_; }
+  // Closes a connection: at once, or after its output has left.
+  void close_session(Session& session, bool after_output);
+  void pause(PauseMode mode, Instant until);
+  void unpause();
+  PauseMode pause_mode() const { return pause_mode_; }
+
+  // A session of the process itself, for tests and scripts; execute() runs one command and returns
+  // the reply's bytes.
+  Session& make_local_session();
+  void drop_local_session(Session& session);
+  std::string execute(Session& session, std::span<const std::string_view> args);
+
+  // --- dispatch (dispatch.cc)
+
+  void set_observer(NodeObserver* observer);
+  // The offset up to which the stream of effects is durable; replies that depend on more are held.
+  // Off until the first call.
+  void gate_released(uint64_t offset);
+
+  // Counts an error reply by its code, the first word.
+  void count_error(std::string_view text);
+  void log(LogLevel level, std::string_view message);
+
+ private:
+  struct Planned;
+  struct Listener;
+  struct FreeJob;
+  friend class Context;
+
+  // sessions.cc
+  void accept_next(Listener& listener);
+  void on_accepted(Listener& listener);
+  Session& add_session();
+  void receive_next(Session& session);
+  void on_received(Session& session);
+  void take_bytes(Session& session, std::span<const char> bytes);
+  void flush_output(Session& session);
+  void flush_all();
+  void on_sent(Sender& sender);
+  void release_chunk(Session& session);
+  void destroy(Session& session);
+  bool refuse(Session& session);
+  void check_output_limit(Session& session);
+  void check_idle_sessions();
+  Sender* get_sender();
+
+  // dispatch.cc
+  void run_batch();
+  void plan(Planned& planned);
+  void execute_planned(Planned& planned);
+  void execute_special(Planned& planned, std::span<const std::string_view> args);
+  bool admit(Session& session, Planned& planned, std::span<const std::string_view> args,
+             ReplyWriter& writer);
+  void call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
+            Planned* planned);
+  void reject(Session& session, CommandEntry* entry, std::string_view text);
+  void run_stored(Session& session);
+  void store_request(Session& session, std::span<const std::string_view> args);
+  bool paused_for(const CommandEntry& entry) const;
+  void hold_or_flush(Session& session);
+  void update_special();
+
+  // keyspace.cc, memory.cc, expiry.cc
+  void touch(Entry& entry);
+  uint32_t access_clock_now() const;
+  void update_access_clock();
+  void collect_garbage();
+  void run_active_expiry();
+  bool expire_round(int db, size_t budget);
+  struct EvictionPool;
+  bool evict_one();
+  void fill_pool(int db, size_t db_index);
+  uint64_t eviction_score(const Entry& entry) const;
+  size_t counted_memory() const { return used_memory() - not_counted_for_eviction(); }
+
+  void cron();
+  void free_in_background(std::unique_ptr<Database> database, Garbage garbage);
+
+  Env& env_;
+  std::unique_ptr<Config> config_;
+  CommandTable commands_;
+  Stats stats_;
+  EffectStream effects_;
+  Random random_;
+  HashKey hash_key_;
+  std::string run_id_;
+  Instant started_;
+  WallTime started_wall_;
+
+  std::vector<std::unique_ptr<Database>> databases_;
+  uint64_t changes_ = 0;
+  Garbage garbage_;
+  size_t garbage_in_flight_bytes_ = 0;
+  size_t garbage_in_flight_count_ = 0;
+  uint32_t access_clock_ = 0;
+  bool lfu_ = false;
+  bool touch_on_read_ = true;
+
+  bool active_expiry_ = true;
+  int expire_db_ = 0;
+  std::vector<uint64_t> expire_cursors_;
+  std::unique_ptr<EvictionPool> eviction_pool_;
+  int eviction_db_ = 0;
+
+  OutputPool output_pool_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  int tcp_port_ = 0;
+  Session* first_session_ = nullptr;
+  Session* last_session_ = nullptr;
+  size_t session_count_ = 0;
+  uint64_t next_session_id_ = 1;
+  size_t sessions_memory_ = 0;
+  size_t sessions_output_bytes_ = 0;
+  std::vector<Sender*> free_senders_;
+  std::vector<Sender*> all_senders_;
+  std::vector<Session*> flush_list_;
+
+  RequestBatch batch_;
+  std::vector<Planned> planned_;
+  std::vector<Session*> ready_;  // sessions that have requests in the batch
+  bool special_ = false;         // something is on that the short way does not do
+  NodeObserver* observer_ = nullptr;
+  bool gate_on_ = false;
+  uint64_t gate_offset_ = 0;
+  PauseMode pause_mode_ = PauseMode::none;
+  Instant pause_until_;
+
+  bool stopping_ = false;
+  Timer cron_timer_;
+  Timer pause_timer_;
+  Timer stop_timer_;
+  TurnHook batch_hook_;
+  Instant last_cron_;
+};
+
+}  // namespace redoubt

@@ -1,0 +1,95 @@
+// Session: one client connection, as the node sees it. The world's part is behind its handle.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/env.h"
+#include "net/resp/output.h"
+#include "net/resp/reply_writer.h"
+#include "net/resp/request_parser.h"
+
+namespace redoubt {
+
+class Node;
+struct Sender;
+
+// Bits of Session::flags. A session without any takes the short way through dispatch.
+enum SessionFlag : uint32_t {
+  kSessionUnauthenticated = 1u << 0,
+  kSessionCloseAfterReply = 1u << 1,  // nothing more is read; closed when the output is sent
+  kSessionClosing = 1u << 2,          // the handle is closed; waits for its operations to come back
+  kSessionReplyOff = 1u << 3,         // CLIENT REPLY OFF
+  kSessionReplySkip = 1u << 4,        // the reply of this command is not sent
+  kSessionReplySkipNext = 1u << 5,    // CLIENT REPLY SKIP was just executed
+  kSessionPaused = 1u << 6,           // has requests that wait for CLIENT UNPAUSE
+  kSessionNoTouch = 1u << 7,
+  kSessionNoEvict = 1u << 8,
+  kSessionLocal = 1u << 9,  // made by the process itself, without a connection
+};
+
+// A request that could not be executed when it was received, with bytes of its own.
+struct StoredRequest {
+  std::vector<std::string> args;
+};
+
+// Replies that may leave when the stream of effects is durable up to an offset (design D6).
+struct HeldReplies {
+  HeldReplies(uint64_t needed, OutputPool& pool) : offset(needed), bytes(pool) {}
+  uint64_t offset;
+  Output bytes;
+};
+
+class Session {
+ public:
+  Session(Node& owner, uint64_t session_id, OutputPool& pool);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  Node& node;
+  const uint64_t id;
+  Handle handle;
+  Address peer;
+  Address local;
+  std::string name;      // CLIENT SETNAME
+  std::string lib_name;  // CLIENT SETINFO
+  std::string lib_version;
+  std::string user = "default";
+  const char* last_command = "NULL";  // full name of the last command's row; static storage
+
+  uint32_t flags = 0;
+  int db = 0;
+  Protocol protocol = Protocol::resp2;
+  Instant created;
+  Instant last_interaction;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  uint64_t commands = 0;
+
+  RequestParser parser;
+  Output output;                                      // replies that wait for the end of the turn
+  std::unique_ptr<std::deque<HeldReplies>> held;      // replies that wait for the gate
+  std::unique_ptr<std::deque<StoredRequest>> stored;  // requests that wait for the end of a pause
+  Chunk chunk;                                        // what the requests of this turn point into
+  Op receive;
+  Sender* sender = nullptr;  // the send in flight
+  bool flush_requested = false;
+  Instant soft_limit_since = Instant::never();  // output above the soft limit since
+
+  // The list of all sessions, in the order of their ids.
+  Session* previous = nullptr;
+  Session* next = nullptr;
+
+  bool has(uint32_t flag) const { return (flags & flag) != 0; }
+  bool authenticated() const { return !has(kSessionUnauthenticated); }
+  // Bytes of replies that have not left, as client-output-buffer-limit counts them.
+  size_t output_bytes() const;
+  // Bytes that this session takes, as counted.
+  size_t memory_bytes() const;
+};
+
+}  // namespace redoubt

@@ -1,0 +1,76 @@
+// The values of a node's directives. What they are called, their ranges and defaults as text, and
+// how they are parsed is the table in config.cc; this struct is what the code reads.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace redoubt {
+
+enum class EvictionPolicy : uint8_t {
+  noeviction,
+  allkeys_lru,
+  allkeys_lfu,
+  allkeys_random,
+  volatile_lru,
+  volatile_lfu,
+  volatile_random,
+  volatile_ttl,
+};
+
+enum class LogLevel : uint8_t { debug, verbose, notice, warning, nothing };
+enum class LogFormat : uint8_t { text, json };
+
+struct OutputLimit {
+  uint64_t hard_bytes = 0;  // 0: none
+  uint64_t soft_bytes = 0;
+  int64_t soft_seconds = 0;
+};
+
+struct Settings {
+  // network
+  std::vector<std::string> bind = {"127.0.0.1", "-::1"};
+  int port = 6379;
+  int tcp_backlog = 511;
+  int tcp_keepalive_s = 300;
+  int timeout_s = 0;
+  std::string unixsocket;
+  uint32_t unixsocketperm = 0;
+  bool protected_mode = true;
+  uint64_t maxclients = 10000;
+  uint64_t proto_max_bulk_len = 512ull * 1024 * 1024;
+  uint64_t client_query_buffer_limit = 1024ull * 1024 * 1024;
+  OutputLimit output_limit_normal;
+  OutputLimit output_limit_replica{256ull << 20, 64ull << 20, 60};
+  OutputLimit output_limit_pubsub{32ull << 20, 8ull << 20, 60};
+  std::string requirepass;
+
+  // general
+  int databases = 16;
+  std::string dir = ".";
+  std::string logfile;
+  LogLevel loglevel = LogLevel::notice;
+  LogFormat log_format = LogFormat::text;
+  int hz = 10;
+  bool enable_debug_command = false;
+  bool enable_debug_command_local = false;
+  bool always_show_logo = false;
+
+  // memory
+  uint64_t maxmemory = 0;
+  EvictionPolicy maxmemory_policy = EvictionPolicy::noeviction;
+  int maxmemory_samples = 5;
+  int maxmemory_eviction_tenacity = 10;
+  uint64_t maxmemory_clients = 0;
+  int lfu_log_factor = 10;
+  int lfu_decay_time_min = 1;
+  int active_expire_effort = 1;
+  bool lazyfree_lazy_eviction = false;
+  bool lazyfree_lazy_expire = false;
+  bool lazyfree_lazy_server_del = false;
+  bool lazyfree_lazy_user_del = false;
+  bool lazyfree_lazy_user_flush = false;
+};
+
+}  // namespace redoubt

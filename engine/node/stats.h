@@ -1,0 +1,56 @@
+// What a node counts about itself, as INFO shows it. Reset by CONFIG RESETSTAT.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace redoubt {
+
+// A rate over the last 16 samples (of 100 ms each).
+class RateMeter {
+ public:
+  // `total` is the running count, `elapsed_ns` the time since the last sample.
+  void sample(uint64_t total, int64_t elapsed_ns);
+  uint64_t per_second() const;
+
+ private:
+  static constexpr size_t kSamples = 16;
+  std::array<uint64_t, kSamples> rates_{};
+  size_t next_ = 0;
+  uint64_t last_total_ = 0;
+};
+
+struct Stats {
+  uint64_t connections_received = 0;
+  uint64_t commands_processed = 0;
+  uint64_t net_input_bytes = 0;
+  uint64_t net_output_bytes = 0;
+  uint64_t rejected_connections = 0;
+  uint64_t expired_keys = 0;
+  uint64_t expire_cycle_time_cap = 0;  // rounds that ended by their bound on work
+  double expired_stale_percent = 0;
+  uint64_t expire_cycle_us = 0;
+  uint64_t evicted_keys = 0;
+  uint64_t evicted_clients = 0;
+  uint64_t keyspace_hits = 0;
+  uint64_t keyspace_misses = 0;
+  uint64_t lazyfreed_objects = 0;
+  uint64_t output_limit_disconnections = 0;
+  uint64_t query_limit_disconnections = 0;
+  uint64_t unexpected_errors = 0;
+  uint64_t error_replies = 0;
+  uint64_t reads_processed = 0;
+  uint64_t writes_processed = 0;
+  uint64_t turns = 0;
+  uint64_t denied_auth = 0;
+  uint64_t peak_memory = 0;
+  std::map<std::string, uint64_t, std::less<>> errors;  // by code, as INFO errorstats; bounded
+  RateMeter commands_rate;
+  RateMeter input_rate;
+  RateMeter output_rate;
+};
+
+}  // namespace redoubt

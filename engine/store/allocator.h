@@ -1,0 +1,66 @@
+// The allocator of small, fixed-size pieces of the keyspace.
+//
+// A hundred million entries of 56 bytes deserve classes of 8 bytes (malloc's are of 16) and no
+// per-piece header. Pieces of one class are cut from slabs of 32 KB; a slab finds itself from a
+// piece's address, so that freeing needs no search. A slab that becomes empty is given back. Pieces
+// above kLargestPiece come from malloc. What is counted are class sizes (counted_size), never what
+// malloc says.
+//
+// One Allocator belongs to one database, so that a flushed database can be freed by another thread.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "net/blob.h"
+
+namespace redoubt {
+
+class Allocator {
+ public:
+  static constexpr size_t kLargestPiece = 1024;
+
+  Allocator() = default;
+  Allocator(const Allocator&) = delete;
+  Allocator& operator=(const Allocator&) = delete;
+  ~Allocator();  // everything has been released by then
+
+  // Memory for `size` bytes, aligned to 8.
+  void* allocate(size_t size);
+  // Frees what allocate(size) returned, with the same size.
+  void release(void* piece, size_t size);
+
+  // For memory that is part of the keyspace but allocated elsewhere (Blobs, dict segments).
+  void count(size_t bytes) { used_bytes_ += bytes; }
+  void discount(size_t bytes) {
+    ASSERT(bytes <= used_bytes_);
+    used_bytes_ -= bytes;
+  }
+
+  // Bytes in use, as counted.
+  size_t used_bytes() const { return used_bytes_; }
+  // Bytes in slabs, used or not.
+  size_t slab_bytes() const { return slab_count_ * kSlabBytes; }
+
+ private:
+  struct Slab;
+  struct Piece {
+    Piece* next;
+  };
+
+  static constexpr size_t kSlabBytes = 32 * 1024;
+  static constexpr size_t kClassCount = 16 + 8 * 3;  // 8..128 by 8, then eight a doubling to 1024
+  static size_t class_of(size_t size);
+  static size_t size_of_class(size_t index);
+
+  Slab* add_slab(size_t class_index);
+  void unlink(Slab* slab);
+  void give_back(Slab* slab);
+
+  std::array<Slab*, kClassCount> with_room_{};  // slabs that have a free piece, most recent first
+  size_t used_bytes_ = 0;
+  size_t slab_count_ = 0;
+};
+
+}  // namespace redoubt

@@ -1,0 +1,251 @@
+#include "engine/store/database.h"
+
+#include <algorithm>
+
+namespace redoubt {
+
+namespace {
+
+// Up to this size Redis answers "embstr".
+constexpr size_t kLargestEmbstr = 44;
+
+constexpr size_t kLargestDoubling = 1024 * 1024;
+
+Blob copied(std::string_view bytes, size_t capacity) {
+  Blob blob;
+  blob.reserve(std::max(capacity, bytes.size()));
+  blob.set_size(bytes.size());
+  if (!bytes.empty()) std::memcpy(blob.data(), bytes.data(), bytes.size());
+  return blob;
+}
+
+}  // namespace
+
+Database::Database(const HashKey& hash_key) : dict_(allocator_, hash_key) {}
+
+Database::~Database() {
+  dict_.for_each([&](Entry& entry) {
+    ops_of(entry).free_outside(allocator_, entry);
+    Entry::release(allocator_, &entry);
+  });
+}
+
+void Database::free_value(Entry& entry, Garbage* garbage) {
+  const TypeOps& ops = ops_of(entry);
+  if (garbage != nullptr && entry.layout() == Layout::outside && ops.free_effort(entry) > 1) {
+    Blob blob = Blob::adopt(entry.outside());
+    allocator_.discount(blob.footprint());
+    garbage->add(std::move(blob));
+    return;
+  }
+  ops.free_outside(allocator_, entry);
+}
+
+// Makes the entry and puts it into the place, which is empty for a new key. An access clock
+// survives.
+void Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
+  Entry* made = Entry::make(allocator_, parts);
+  made->set_version(version_);
+  if (!at) {
+    made->set_access(access_for_new_);
+    dict_.insert(made, hash);
+    return;
+  }
+  Entry* old = at.entry();
+  made->set_access(old->access());
+  dict_.replace(at, made);
+  free_value(*old, nullptr);
+  Entry::release(allocator_, old);
+}
+
+namespace {
+
+std::optional<int64_t> resolve(NewExpiry expiry, const Entry* old) {
+  switch (expiry.kind) {
+    case NewExpiry::Kind::none: return std::nullopt;
+    case NewExpiry::Kind::at: return expiry.at_ms;
+    case NewExpiry::Kind::keep: break;
+  }
+  if (old == nullptr || !old->has_expiry()) return std::nullopt;
+  return old->expiry_ms();
+}
+
+}  // namespace
+
+void Database::set_string(std::string_view key, uint64_t hash, std::string_view value,
+                          NewExpiry expiry, Blob&& blob) {
+  if (value.size() <= 20) {
+    if (const std::optional<int64_t> integer = parse_integer(value)) {
+      set_integer(key, hash, *integer, expiry);
+      return;
+    }
+  }
+  const Dict::Place at = dict_.find(key, hash);
+  Entry* old = at ? at.entry() : nullptr;
+  const std::optional<int64_t> expiry_ms = resolve(expiry, old);
+  const Encoding encoding = value.size() <= kLargestEmbstr ? Encoding::embstr : Encoding::raw;
+  // The common overwrite: same allocation, no expiry gained or lost.
+  if (old != nullptr && old->fits_in_place(value.size()) &&
+      old->has_expiry() == expiry_ms.has_value()) {
+    // Classes are charged by rounded size, which is what fits_in_place compares.
+    old->set_embedded(value);
+    old->set_encoding(encoding);
+    old->set_version(version_);
+    if (expiry_ms) {
+      old->set_expiry_ms(*expiry_ms);
+      dict_.note_expiry(at);
+    }
+    return;
+  }
+  Entry::Parts parts{.key = key,
+                     .type = Type::string,
+                     .encoding = encoding,
+                     .layout = Layout::embedded,
+                     .value = value,
+                     .integer = 0,
+                     .pointer = nullptr,
+                     .expiry_ms = expiry_ms};
+  if (value.size() > Entry::kLargestEmbedded) {
+    Blob owned = blob ? std::move(blob) : copied(value, value.size());
+    ASSERT(owned.size() == value.size());
+    allocator_.count(owned.footprint());
+    parts.layout = Layout::outside;
+    parts.value = {};
+    parts.pointer = owned.release();
+  }
+  put(at, hash, parts);
+}
+
+void Database::set_integer(std::string_view key, uint64_t hash, int64_t value, NewExpiry expiry) {
+  const Dict::Place at = dict_.find(key, hash);
+  Entry* old = at ? at.entry() : nullptr;
+  const std::optional<int64_t> expiry_ms = resolve(expiry, old);
+  if (old != nullptr && old->layout() == Layout::integer &&
+      old->has_expiry() == expiry_ms.has_value()) {
+    old->set_integer(value);
+    old->set_version(version_);
+    if (expiry_ms) {
+      old->set_expiry_ms(*expiry_ms);
+      dict_.note_expiry(at);
+    }
+    return;
+  }
+  put(at, hash,
+      {.key = key,
+       .type = Type::string,
+       .encoding = Encoding::integer,
+       .layout = Layout::integer,
+       .value = {},
+       .integer = value,
+       .pointer = nullptr,
+       .expiry_ms = expiry_ms});
+}
+
+std::span<char> Database::string_for_update(std::string_view key, uint64_t hash, size_t size) {
+  Dict::Place at = dict_.find(key, hash);
+  StringScratch scratch;
+  const std::string_view old_value = at ? string_value(*at.entry(), scratch) : std::string_view{};
+  if (!at || at.entry()->layout() != Layout::outside) {
+    // Growing values are grown again as a rule, so from here on the bytes live in a Blob with room.
+    const size_t final_size = std::max(size, old_value.size());
+    Blob blob = copied(old_value, final_size);
+    blob.set_size(final_size);
+    std::memset(blob.data() + old_value.size(), 0, final_size - old_value.size());
+    allocator_.count(blob.footprint());
+    put(at, hash,
+        {.key = key,
+         .type = Type::string,
+         .encoding = Encoding::raw,
+         .layout = Layout::outside,
+         .value = {},
+         .integer = 0,
+         .pointer = blob.release(),
+         .expiry_ms = resolve(NewExpiry::keep(), at ? at.entry() : nullptr)});
+    at = dict_.find(key, hash);
+  }
+  Entry* entry = at.entry();
+  entry->set_encoding(Encoding::raw);
+  entry->set_version(version_);
+  Blob blob = Blob::adopt(entry->outside());
+  if (size > blob.size()) {
+    allocator_.discount(blob.footprint());
+    if (size > blob.capacity()) blob.reserve(size + std::min(size, kLargestDoubling));
+    allocator_.count(blob.footprint());
+    const size_t before = blob.size();
+    blob.set_size(size);
+    std::memset(blob.data() + before, 0, size - before);
+  }
+  const std::span<char> bytes(blob.data(), blob.size());
+  entry->set_outside(blob.release());
+  return bytes;
+}
+
+std::optional<int64_t> Database::integer_value(const Entry& entry) {
+  switch (entry.layout()) {
+    case Layout::integer: return entry.integer();
+    case Layout::embedded: return parse_integer(entry.embedded());
+    case Layout::outside: break;
+  }
+  return parse_integer(Blob::view_of(entry.outside()));
+}
+
+size_t Database::string_size(const Entry& entry) {
+  StringScratch scratch;
+  return string_value(entry, scratch).size();
+}
+
+Entry* Database::set_expiry(std::string_view key, uint64_t hash, std::optional<int64_t> expiry_ms) {
+  const Dict::Place at = dict_.find(key, hash);
+  ASSERT(at);
+  Entry* entry = at.entry();
+  entry->set_version(version_);
+  if (entry->has_expiry() && expiry_ms) {
+    entry->set_expiry_ms(*expiry_ms);
+    dict_.note_expiry(at);
+    return entry;
+  }
+  if (entry->has_expiry() == expiry_ms.has_value()) return entry;
+  Entry* made = Entry::with_expiry(allocator_, entry, expiry_ms);
+  dict_.replace(at, made);
+  Entry::release(allocator_, entry);
+  return made;
+}
+
+bool Database::erase(std::string_view key, uint64_t hash, Garbage* garbage) {
+  const Dict::Place at = dict_.find(key, hash);
+  if (!at) return false;
+  Entry* entry = dict_.erase(at, hash);
+  free_value(*entry, garbage);
+  Entry::release(allocator_, entry);
+  return true;
+}
+
+void Database::insert_copy(const Entry& entry, std::string_view key, uint64_t hash,
+                           std::optional<int64_t> expiry_ms) {
+  Entry* made = ops_of(entry).copy(allocator_, entry, key, expiry_ms ? &*expiry_ms : nullptr);
+  made->set_access(access_for_new_);
+  made->set_version(version_);
+  dict_.insert(made, hash);
+}
+
+size_t Database::memory_usage(const Entry& entry) {
+  constexpr size_t kTableShare = 11;  // 64 bytes for 7 entries at 85%
+  return counted_size(entry.footprint()) + ops_of(entry).outside_bytes(entry) + kTableShare;
+}
+
+void Database::digest_of(const Entry& entry, Digest& digest) {
+  digest.add(ops_of(entry).name);
+  ops_of(entry).digest(entry, digest);
+  digest.add(entry.has_expiry() ? entry.expiry_ms() : int64_t{-1});
+}
+
+void Database::digest(Digest& digest, int database_index) const {
+  dict_.for_each([&](Entry& entry) {
+    digest.add(int64_t{database_index});
+    digest.add(entry.key());
+    digest_of(entry, digest);
+    digest.end_element();
+  });
+}
+
+}  // namespace redoubt

@@ -1,0 +1,413 @@
+#include "engine/store/dict.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace redoubt {
+
+namespace {
+
+constexpr uint64_t kLowBits = 0x007f7f7f7f7f7f7f;
+constexpr uint64_t kOnes = 0x0001010101010101;
+
+// Below this depth the cursor's 48 bits could not tell positions apart. It would take 10^12 keys.
+constexpr int kMaxDepth = 34;
+
+size_t slots_of(size_t bucket_count) {
+  return bucket_count * 7;
+}
+
+}  // namespace
+
+// A byte of 0x80 for each slot whose tag is equal.
+uint64_t Dict::matches(const Bucket& bucket, uint8_t tag) {
+  uint64_t tags;
+  std::memcpy(&tags, bucket.tags.data(), sizeof tags);
+  const uint64_t x = (tags & kAllTags) ^ (kOnes * tag);
+  return ~(((x & kLowBits) + kLowBits) | x | kLowBits) & kAllTags;
+}
+
+int Dict::free_slot(const Bucket& bucket) {
+  for (int slot = 0; slot < static_cast<int>(kSlots); ++slot) {
+    if (bucket.entries[static_cast<size_t>(slot)] == nullptr) return slot;
+  }
+  return -1;
+}
+
+uint64_t Dict::hash_at(const Segment& segment, size_t bucket) {
+  const size_t count = bucket_count(segment);
+  const uint64_t first = ((uint64_t{bucket} << kPositionBits) + count - 1) / count;
+  return segment.prefix + (first << (64 - kPositionBits - segment.depth));
+}
+
+Dict::Dict(Allocator& allocator, const HashKey& hash_key)
+    : allocator_(allocator), hash_key_(hash_key) {
+  directory_.resize(1);
+  Segment* first = make_segment(0, 0, 0);
+  point_to(*first);
+}
+
+Dict::~Dict() {
+  for (size_t i = 0; i < directory_.size();) {
+    const Reference ref = directory_[i];
+    i += size_t{1} << (depth_ - ref.depth());
+    free_segment(ref.segment());
+  }
+}
+
+Dict::Segment* Dict::make_segment(uint64_t prefix, int depth, size_t size_index) {
+  const size_t bytes = segment_bytes(size_index);
+  void* memory = std::aligned_alloc(alignof(Segment), bytes);
+  ASSERT(memory != nullptr);
+  std::memset(memory, 0, bytes);
+  Segment* segment = new (memory)
+      Segment{prefix, static_cast<uint8_t>(depth),        static_cast<uint8_t>(size_index), 0,
+              0,      std::numeric_limits<int64_t>::max()};
+  allocator_.count(counted_size(bytes));
+  table_bytes_ += counted_size(bytes);
+  slot_count_ += slots_of(kSizes[size_index]);
+  ++segments_at_depth_[static_cast<size_t>(depth)];
+  return segment;
+}
+
+void Dict::free_segment(Segment* segment) {
+  const size_t bytes = counted_size(segment_bytes(segment->size_index));
+  allocator_.discount(bytes);
+  table_bytes_ -= bytes;
+  slot_count_ -= slots_of(bucket_count(*segment));
+  --segments_at_depth_[segment->depth];
+  std::free(segment);
+}
+
+void Dict::point_to(Segment& segment) {
+  const uint64_t bits = reinterpret_cast<uint64_t>(&segment);
+  ASSERT(bits >> 48 == 0);
+  const Reference ref{bits | uint64_t{segment.depth} << 48 | uint64_t{bucket_count(segment)} << 56};
+  const size_t first = depth_ == 0 ? 0 : segment.prefix >> (64 - depth_);
+  const size_t count = size_t{1} << (depth_ - segment.depth);
+  std::fill_n(directory_.begin() + static_cast<ptrdiff_t>(first), count, ref);
+}
+
+void Dict::prefetch_bucket(uint64_t hash) const {
+  const Reference ref = reference(hash);
+  __builtin_prefetch(ref.buckets() + home(position(hash, ref.depth()), ref.bucket_count()));
+}
+
+void Dict::prefetch_entry(uint64_t hash) const {
+  const Reference ref = reference(hash);
+  const uint64_t pos = position(hash, ref.depth());
+  const Bucket& bucket = ref.buckets()[home(pos, ref.bucket_count())];
+  const uint64_t found = matches(bucket, static_cast<uint8_t>(pos));
+  if (found == 0) return;
+  const Entry* entry = bucket.entries[static_cast<size_t>(std::countr_zero(found)) / 8];
+  __builtin_prefetch(entry);
+  __builtin_prefetch(reinterpret_cast<const char*>(entry) + 64);
+}
+
+Dict::Place Dict::find(std::string_view key, uint64_t hash) const {
+  const Reference ref = reference(hash);
+  const uint64_t pos = position(hash, ref.depth());
+  const uint8_t tag = static_cast<uint8_t>(pos);
+  const size_t count = ref.bucket_count();
+  Bucket* all = ref.buckets();
+  const size_t first = home(pos, count);
+  for (uint64_t found = matches(all[first], tag); found != 0; found &= found - 1) {
+    Entry*& entry = all[first].entries[static_cast<size_t>(std::countr_zero(found)) / 8];
+    if (entry != nullptr && entry->key() == key) return {&entry, ref.segment()};
+  }
+  if ((all[first].marks & kOverflowed) == 0) return {};
+  for (size_t distance = 1; distance <= kMaxDisplacement && distance < count; ++distance) {
+    Bucket& bucket = all[(first + distance) % count];
+    for (uint64_t found = matches(bucket, tag); found != 0; found &= found - 1) {
+      const size_t slot = static_cast<size_t>(std::countr_zero(found)) / 8;
+      Entry*& entry = bucket.entries[slot];
+      if (entry == nullptr || (bucket.marks >> slot & 1) == 0) continue;
+      if (entry->key() == key) return {&entry, ref.segment()};
+    }
+  }
+  return {};
+}
+
+// Puts the entry into its bucket or one of the next three. False when they are full.
+bool Dict::place(Segment& segment, uint64_t pos, Entry* entry) {
+  const size_t count = bucket_count(segment);
+  Bucket* all = buckets(segment);
+  const size_t first = home(pos, count);
+  for (size_t distance = 0; distance <= kMaxDisplacement && distance < count; ++distance) {
+    Bucket& bucket = all[(first + distance) % count];
+    const int slot = free_slot(bucket);
+    if (slot < 0) continue;
+    bucket.tags[static_cast<size_t>(slot)] = static_cast<uint8_t>(pos);
+    bucket.entries[static_cast<size_t>(slot)] = entry;
+    if (distance > 0) {
+      bucket.marks = static_cast<uint8_t>(bucket.marks | 1 << slot);
+      all[first].marks |= kOverflowed;
+    } else {
+      bucket.marks = static_cast<uint8_t>(bucket.marks & ~(1 << slot));
+    }
+    return true;
+  }
+  return false;
+}
+
+void Dict::insert(Entry* entry, uint64_t hash) {
+  Reference ref = reference(hash);
+  while (!place(*ref.segment(), position(hash, ref.depth()), entry)) {
+    grow(*ref.segment());
+    ref = reference(hash);
+  }
+  Segment& segment = *ref.segment();
+  ++segment.count;
+  ++size_;
+  if (entry->has_expiry()) {
+    ++segment.expiring;
+    ++expiring_;
+    note_expiry(segment, *entry);
+  }
+}
+
+void Dict::replace(Place at, Entry* entry) {
+  // The old entry may be freed already; whether it had an expiry is known from the counters only if
+  // the caller replaces before it frees. So it does.
+  const bool had = at.entry()->has_expiry();
+  const bool has = entry->has_expiry();
+  *at.slot = entry;
+  if (had != has) {
+    if (has) {
+      ++at.segment->expiring;
+      ++expiring_;
+    } else {
+      --at.segment->expiring;
+      --expiring_;
+    }
+  }
+  if (has) note_expiry(*at.segment, *entry);
+}
+
+Entry* Dict::erase(Place at, uint64_t hash) {
+  Entry* entry = at.entry();
+  Segment& segment = *at.segment;
+  ASSERT(segment.count > 0 && reference(hash).segment() == &segment);
+  *at.slot = nullptr;
+  --segment.count;
+  --size_;
+  if (entry->has_expiry()) {
+    --segment.expiring;
+    --expiring_;
+  }
+  const size_t smaller = segment.size_index == 0 ? 0 : slots_of(kSizes[segment.size_index - 1u]);
+  if (segment.count * 5u < smaller * 3) shrink(segment);
+  return entry;
+}
+
+// The position of an entry from where it is, when that says enough.
+bool Dict::recover_position(const Segment& segment, size_t bucket, size_t slot,
+                            uint64_t* out) const {
+  const Bucket& b = buckets(const_cast<Segment&>(segment))[bucket];
+  if ((b.marks >> slot & 1) != 0) return false;
+  const size_t count = bucket_count(segment);
+  const uint64_t low = ((uint64_t{bucket} << kPositionBits) + count - 1) / count;
+  const uint64_t end = ((uint64_t{bucket + 1} << kPositionBits) + count - 1) / count;
+  const uint64_t candidate = low + ((b.tags[slot] - low) & 255);
+  if (candidate + 256 < end) return false;
+  ASSERT(candidate < end);
+  *out = candidate;
+  return true;
+}
+
+// Copies the slots of `from` into `to`, which covers the same hashes or more. False when one does
+// not fit.
+bool Dict::move_entries(Segment& from, Segment& to) const {
+  const bool same_depth = from.depth == to.depth;
+  for (size_t bucket = 0; bucket < bucket_count(from); ++bucket) {
+    for (size_t slot = 0; slot < kSlots; ++slot) {
+      Entry* entry = buckets(from)[bucket].entries[slot];
+      if (entry == nullptr) continue;
+      uint64_t pos;
+      if (!same_depth || !recover_position(from, bucket, slot, &pos)) {
+        pos = position(hash_key_(entry->key()), to.depth);
+      }
+      if (!const_cast<Dict*>(this)->place(to, pos, entry)) return false;
+    }
+  }
+  return true;
+}
+
+void Dict::grow(Segment& segment) {
+  for (size_t size = segment.size_index + 1u; size < kSizes.size(); ++size) {
+    Segment* larger = make_segment(segment.prefix, segment.depth, size);
+    if (move_entries(segment, *larger)) {
+      larger->count = segment.count;
+      larger->expiring = segment.expiring;
+      larger->earliest_expiry_ms = segment.earliest_expiry_ms;
+      point_to(*larger);
+      free_segment(&segment);
+      return;
+    }
+    free_segment(larger);
+  }
+  split(segment);
+}
+
+bool Dict::split_entries(Segment& from, Segment& low, Segment& high) const {
+  Bucket* all = buckets(from);
+  const size_t count = bucket_count(from);
+  for (size_t bucket = 0; bucket < count; ++bucket) {
+    // The keys are read: fetch those of the bucket after the next.
+    if (bucket + 2 < count) {
+      for (const Entry* entry : all[bucket + 2].entries) __builtin_prefetch(entry);
+    }
+    for (Entry* entry : all[bucket].entries) {
+      if (entry == nullptr) continue;
+      const uint64_t hash = hash_key_(entry->key());
+      Segment& to = (hash << from.depth) >> 63 == 0 ? low : high;
+      if (!const_cast<Dict*>(this)->place(to, position(hash, to.depth), entry)) return false;
+      ++to.count;
+      if (entry->has_expiry()) {
+        ++to.expiring;
+        note_expiry(to, *entry);
+      }
+    }
+  }
+  return true;
+}
+
+void Dict::split(Segment& segment) {
+  const int depth = segment.depth + 1;
+  ASSERT(depth <= kMaxDepth);
+  const uint64_t half = uint64_t{1} << (64 - depth);
+  for (size_t size = kSplitSize; size < kSizes.size(); ++size) {
+    Segment* low = make_segment(segment.prefix, depth, size);
+    Segment* high = make_segment(segment.prefix + half, depth, size);
+    if (split_entries(segment, *low, *high)) {
+      if (depth > depth_) double_directory();
+      point_to(*low);
+      point_to(*high);
+      free_segment(&segment);
+      return;
+    }
+    free_segment(low);
+    free_segment(high);
+  }
+  // Both halves failed at the largest size: 28 of 800 keys in four of 127 buckets, by a keyed hash.
+  ASSERT(false);
+}
+
+void Dict::shrink(Segment& segment) {
+  if (segment.depth > 0 && merge_with_buddy(segment)) return;
+  Segment* smaller = make_segment(segment.prefix, segment.depth, segment.size_index - 1u);
+  if (!move_entries(segment, *smaller)) {
+    free_segment(smaller);  // clustered by chance; the next erase tries again
+    return;
+  }
+  smaller->count = segment.count;
+  smaller->expiring = segment.expiring;
+  smaller->earliest_expiry_ms = segment.earliest_expiry_ms;
+  point_to(*smaller);
+  free_segment(&segment);
+}
+
+// Two halves that fit into one segment at about 70% become one.
+bool Dict::merge_with_buddy(Segment& segment) {
+  const uint64_t half = uint64_t{1} << (64 - segment.depth);
+  Segment& buddy = *reference(segment.prefix ^ half).segment();
+  if (buddy.depth != segment.depth) return false;
+  const size_t count = size_t{segment.count} + buddy.count;
+  size_t size = 0;
+  while (size < kSizes.size() && slots_of(kSizes[size]) * 7 < count * 10) ++size;
+  if (size + 1 >= kSizes.size()) return false;
+  Segment* merged = make_segment(segment.prefix & ~half, segment.depth - 1, size);
+  if (!move_entries(segment, *merged) || !move_entries(buddy, *merged)) {
+    free_segment(merged);
+    return false;
+  }
+  merged->count = static_cast<uint16_t>(count);
+  merged->expiring = static_cast<uint16_t>(segment.expiring + buddy.expiring);
+  merged->earliest_expiry_ms = std::min(segment.earliest_expiry_ms, buddy.earliest_expiry_ms);
+  point_to(*merged);
+  free_segment(&segment);
+  free_segment(&buddy);
+  while (depth_ > 0 && segments_at_depth_[static_cast<size_t>(depth_)] == 0) halve_directory();
+  return true;
+}
+
+void Dict::double_directory() {
+  std::vector<Reference> doubled(directory_.size() * 2);
+  for (size_t i = 0; i < directory_.size(); ++i) {
+    doubled[2 * i] = directory_[i];
+    doubled[2 * i + 1] = directory_[i];
+  }
+  directory_.swap(doubled);
+  ++depth_;
+  allocator_.count(directory_.size() / 2 * sizeof(Reference));
+  table_bytes_ += directory_.size() / 2 * sizeof(Reference);
+}
+
+void Dict::halve_directory() {
+  std::vector<Reference> halved(directory_.size() / 2);
+  for (size_t i = 0; i < halved.size(); ++i) halved[i] = directory_[2 * i];
+  directory_.swap(halved);
+  --depth_;
+  allocator_.discount(directory_.size() * sizeof(Reference));
+  table_bytes_ -= directory_.size() * sizeof(Reference);
+}
+
+Entry* Dict::random_entry(Random& random) const {
+  ASSERT(size_ > 0);
+  for (;;) {
+    const Reference ref = reference(random.next());
+    const uint64_t place = random.below(ref.bucket_count() * kSlots);
+    Entry* entry = ref.buckets()[place / kSlots].entries[place % kSlots];
+    if (entry != nullptr) return entry;
+  }
+}
+
+size_t Dict::sample(Random& random, bool only_expiring, Entry** out, size_t count) const {
+  size_t found = 0;
+  for (int tries = 0; tries < 16 && found < count; ++tries) {
+    const Reference ref = reference(random.next());
+    if (ref.segment()->count == 0 || (only_expiring && ref.segment()->expiring == 0)) continue;
+    const size_t buckets = ref.bucket_count();
+    size_t bucket = random.below(buckets);
+    for (size_t i = 0; i < buckets && found < count; ++i, bucket = (bucket + 1) % buckets) {
+      for (Entry* entry : ref.buckets()[bucket].entries) {
+        if (entry == nullptr || (only_expiring && !entry->has_expiry())) continue;
+        out[found++] = entry;
+        if (found == count) break;
+      }
+    }
+  }
+  return found;
+}
+
+void Dict::check_invariants() const {
+  size_t size = 0;
+  size_t expiring = 0;
+  for (size_t i = 0; i < directory_.size();) {
+    const Reference ref = directory_[i];
+    Segment& segment = *ref.segment();
+    ASSERT(ref.depth() == segment.depth && ref.bucket_count() == bucket_count(segment));
+    ASSERT(depth_ == 0 || segment.prefix >> (64 - depth_) == i);
+    size_t in_segment = 0;
+    size_t expiring_here = 0;
+    visit_segment(segment, [&](Entry& entry) {
+      ++in_segment;
+      const uint64_t h = hash_key_(entry.key());
+      const Place at = find(entry.key(), h);
+      ASSERT(at && at.entry() == &entry && at.segment == &segment);
+      if (!entry.has_expiry()) return;
+      ++expiring_here;
+      ASSERT(entry.expiry_ms() >= segment.earliest_expiry_ms);
+    });
+    ASSERT(in_segment == segment.count && expiring_here == segment.expiring);
+    size += in_segment;
+    expiring += expiring_here;
+    i += size_t{1} << (depth_ - ref.depth());
+  }
+  ASSERT(size == size_ && expiring == expiring_);
+}
+
+}  // namespace redoubt

@@ -1,0 +1,292 @@
+// Dict: the hash table of entries.
+//
+// Keys are found by one hash, one line of the bucket and one entry. A bucket is one cache line: 7
+// tags of 8 bits, a byte of marks, 7 pointers. Buckets belong to segments of up to 127; a directory
+// of pointers, indexed by the first bits of the hash, says which (extendible hashing; Dash, Lu et
+// al., VLDB 2020, is the model for small segments that split one at a time).
+//
+//   hash      [ depth bits: the segment ][ 14 bits: the position in it ][ ... ]
+//   bucket    = position * buckets / 2^14, so buckets of a segment are in hash order too
+//   tag       = low 8 bits of the position
+//
+// * An entry that finds its bucket full goes to one of the next three (`displaced` bit for its
+// slot,
+//   `overflowed` bit on the bucket it belongs to). When those are full too, the segment grows by a
+//   sixth or so, and past 127 buckets it splits in two. Since the segments are not in step and grow
+//   in small steps, the table is about 85% full at any size, where a doubling table is between 45%
+//   and 90%.
+// * A segment that grows moves its entries without reading them: bucket and tag together give the
+//   position back (a bucket of a large segment spans at most 260 positions, a tag tells 256 apart).
+//   Only a split, and displaced entries, hash keys anew: once for each doubling.
+// * There is never a second table: growth touches one segment, about 800 entries. The directory
+//   doubles by copying 8 bytes for each segment (1 MB at 100 million keys).
+// * SCAN walks in hash order. Its cursor is a position on the circle of hashes (48 bits), and means
+//   the same whatever the layout is by then: an entry that is there from the first call to the last
+//   is returned exactly once.
+// * A segment knows how many of its entries expire, and a time before which none does, so that the
+//   active expiry visits only segments where something may be due.
+//
+// Pointers to slots are valid until the next insert, erase or reserve.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include "engine/store/entry.h"
+#include "engine/store/hash.h"
+#include "engine/store/random.h"
+
+namespace redoubt {
+
+class Dict {
+ public:
+  static constexpr uint64_t kCursorEnd = 0;
+
+  struct Segment;
+  // Where an entry is. Empty when the key was not found.
+  struct Place {
+    Entry** slot = nullptr;
+    Segment* segment = nullptr;
+
+    explicit operator bool() const { return slot != nullptr; }
+    Entry* entry() const { return *slot; }
+  };
+
+  // The allocator counts the segments' memory; both outlive the dict.
+  Dict(Allocator& allocator, const HashKey& hash_key);
+  Dict(const Dict&) = delete;
+  Dict& operator=(const Dict&) = delete;
+  ~Dict();  // frees segments, not entries: clear them first
+
+  size_t size() const { return size_; }
+  // Entries with an expiry.
+  size_t expiring() const { return expiring_; }
+  uint64_t hash(std::string_view key) const { return hash_key_(key); }
+
+  // Two steps of a batched look-up, each a round of cache misses that overlap: fetch the bucket's
+  // line; then the lines of the entry whose tag matches.
+  void prefetch_bucket(uint64_t hash) const;
+  void prefetch_entry(uint64_t hash) const;
+
+  Place find(std::string_view key, uint64_t hash) const;
+  // Adds an entry whose key is not there.
+  void insert(Entry* entry, uint64_t hash);
+  // Puts another entry with the same key into the place. The old one is the caller's.
+  void replace(Place place, Entry* entry);
+  // Takes the entry out; it is the caller's.
+  Entry* erase(Place place, uint64_t hash);
+  // An expiry was changed in place.
+  void note_expiry(Place place) { note_expiry(*place.segment, *place.entry()); }
+
+  // Calls visit(Entry&) for the entries of the bucket at the cursor, at most 28 of them, and of
+  // following buckets until one had entries; returns the next cursor, kCursorEnd at the end.
+  // visit must not change the dict.
+  template <typename Visit>
+  uint64_t scan(uint64_t cursor, Visit&& visit) const;
+  // Calls visit(Entry&) for all entries, in hash order of buckets. visit may free the entry when
+  // the dict is not used afterwards.
+  template <typename Visit>
+  void for_each(Visit&& visit) const;
+
+  // An entry, each with nearly the same probability. The dict is not empty.
+  Entry* random_entry(Random& random) const;
+  // Up to `count` entries from neighbouring buckets at a random place; only such with an expiry
+  // when `only_expiring`. Looks at no more than 16 places. Returns how many.
+  size_t sample(Random& random, bool only_expiring, Entry** out, size_t count) const;
+
+  // Active expiry: looks at up to `directory_steps` entries of the directory from `cursor` on and
+  // calls visit(Entry&) for the entries of the first segment in which one may be due at `now_ms`;
+  // visit returns true for those that are due. Returns false at the end of the round, and then sets
+  // the cursor to 0. The caller erases afterwards.
+  template <typename Visit>
+  bool expire_step(uint64_t& cursor, int64_t now_ms, size_t directory_steps, Visit&& visit);
+
+  // Bytes of segments and directory, as counted.
+  size_t table_bytes() const { return table_bytes_; }
+  size_t slot_count() const { return slot_count_; }
+  // Asserts what must hold between fields. Walks everything.
+  void check_invariants() const;
+
+ private:
+  static constexpr size_t kSlots = 7;
+  static constexpr uint64_t kAllTags = 0x00ffffffffffffff;
+  static constexpr uint8_t kOverflowed = 0x80;
+  static constexpr int kPositionBits = 14;
+  static constexpr size_t kMaxDisplacement = 3;
+  static constexpr std::array<uint8_t, 10> kSizes = {1, 3, 7, 15, 31, 63, 79, 95, 111, 127};
+  static constexpr size_t kSplitSize = 6;  // index into kSizes of the halves of a split
+
+  struct alignas(64) Bucket {
+    std::array<uint8_t, kSlots> tags;
+    uint8_t marks;  // bit i: slot i is displaced; bit 7: entries that belong here are displaced
+    std::array<Entry*, kSlots> entries;
+  };
+  static_assert(sizeof(Bucket) == 64);
+
+  // A directory entry: pointer to the first bucket (48 bits), depth, bucket count.
+  struct Reference {
+    uint64_t bits;
+
+    Segment* segment() const { return reinterpret_cast<Segment*>(bits & 0xffffffffffff); }
+    Bucket* buckets() const { return reinterpret_cast<Bucket*>(segment() + 1); }
+    int depth() const { return static_cast<int>(bits >> 48 & 255); }
+    size_t bucket_count() const { return bits >> 56; }
+  };
+
+ public:
+  struct alignas(64) Segment {
+    uint64_t prefix;  // the first `depth` bits of the hashes in it, at the top
+    uint8_t depth;
+    uint8_t size_index;
+    uint16_t count;
+    uint16_t expiring;
+    int64_t earliest_expiry_ms;  // no entry expires before this
+  };
+
+ private:
+  static size_t bucket_count(const Segment& segment) { return kSizes[segment.size_index]; }
+  static Bucket* buckets(Segment& segment) { return reinterpret_cast<Bucket*>(&segment + 1); }
+  static size_t segment_bytes(size_t size_index) {
+    return sizeof(Segment) + kSizes[size_index] * sizeof(Bucket);
+  }
+  static uint64_t position(uint64_t hash, int depth) {
+    return (hash << depth) >> (64 - kPositionBits);
+  }
+  static size_t home(uint64_t position, size_t bucket_count) {
+    return position * bucket_count >> kPositionBits;
+  }
+  // Hash of the first position whose home is `bucket`, or of the end of the segment.
+  static uint64_t hash_at(const Segment& segment, size_t bucket);
+  static uint64_t matches(const Bucket& bucket, uint8_t tag);
+  static int free_slot(const Bucket& bucket);
+  static void note_expiry(Segment& segment, const Entry& entry) {
+    if (entry.expiry_ms() < segment.earliest_expiry_ms) {
+      segment.earliest_expiry_ms = entry.expiry_ms();
+    }
+  }
+
+  Reference reference(uint64_t hash) const {
+    return directory_[depth_ == 0 ? 0 : hash >> (64 - depth_)];
+  }
+  Segment* make_segment(uint64_t prefix, int depth, size_t size_index);
+  void free_segment(Segment* segment);
+  void point_to(Segment& segment);
+  bool place(Segment& segment, uint64_t position, Entry* entry);
+  void adopt(Segment& segment, uint64_t hash, Entry* entry);
+  bool recover_position(const Segment& segment, size_t bucket, size_t slot, uint64_t* out) const;
+  bool move_entries(Segment& from, Segment& to) const;
+  bool split_entries(Segment& from, Segment& low, Segment& high) const;
+  void grow(Segment& segment);
+  void split(Segment& segment);
+  void shrink(Segment& segment);
+  bool merge_with_buddy(Segment& segment);
+  void double_directory();
+  void halve_directory();
+
+  template <typename Visit>
+  void visit_home(const Segment& segment, size_t bucket, uint64_t from_hash, Visit&& visit) const;
+  template <typename Visit>
+  static void visit_segment(Segment& segment, Visit&& visit);
+
+  Allocator& allocator_;
+  const HashKey& hash_key_;
+  std::vector<Reference> directory_;
+  int depth_ = 0;
+  std::array<uint32_t, 64> segments_at_depth_{};
+  size_t size_ = 0;
+  size_t expiring_ = 0;
+  size_t table_bytes_ = 0;
+  size_t slot_count_ = 0;
+};
+
+template <typename Visit>
+void Dict::visit_segment(Segment& segment, Visit&& visit) {
+  Bucket* bucket = buckets(segment);
+  for (size_t i = 0; i < bucket_count(segment); ++i, ++bucket) {
+    for (Entry* entry : bucket->entries) {
+      if (entry != nullptr) visit(*entry);
+    }
+  }
+}
+
+template <typename Visit>
+void Dict::for_each(Visit&& visit) const {
+  for (size_t i = 0; i < directory_.size();) {
+    const Reference ref = directory_[i];
+    visit_segment(*ref.segment(), visit);
+    i += size_t{1} << (depth_ - ref.depth());
+  }
+}
+
+// Entries whose home is this bucket and whose hash is not before from_hash: in the bucket itself
+// all that are not displaced, in the next ones the displaced.
+template <typename Visit>
+void Dict::visit_home(const Segment& segment, size_t home_bucket, uint64_t from_hash,
+                      Visit&& visit) const {
+  const size_t count = bucket_count(segment);
+  const Bucket* all = buckets(const_cast<Segment&>(segment));
+  const bool whole = from_hash <= hash_at(segment, home_bucket);
+  const bool overflowed = (all[home_bucket].marks & kOverflowed) != 0;
+  const size_t reach = overflowed ? std::min(kMaxDisplacement, count - 1) : 0;
+  for (size_t distance = 0; distance <= reach; ++distance) {
+    const Bucket& bucket = all[(home_bucket + distance) % count];
+    for (size_t slot = 0; slot < kSlots; ++slot) {
+      Entry* entry = bucket.entries[slot];
+      const bool displaced = (bucket.marks >> slot & 1) != 0;
+      if (entry == nullptr || displaced != (distance > 0)) continue;
+      if (displaced || !whole) {
+        const uint64_t h = hash_key_(entry->key());
+        if (home(position(h, segment.depth), count) != home_bucket || h < from_hash) continue;
+      }
+      visit(*entry);
+    }
+  }
+}
+
+template <typename Visit>
+uint64_t Dict::scan(uint64_t cursor, Visit&& visit) const {
+  uint64_t at = cursor << 16;
+  size_t seen = 0;
+  // Empty buckets are passed over, but not without end: a nearly empty table answers with no
+  // entries and a cursor now and then, as Redis's does.
+  for (size_t steps = 0; steps < 128 && seen == 0; ++steps) {
+    const Segment& segment = *reference(at).segment();
+    const size_t bucket = home(position(at, segment.depth), bucket_count(segment));
+    visit_home(segment, bucket, at, [&](Entry& entry) {
+      ++seen;
+      visit(entry);
+    });
+    at = hash_at(segment, bucket + 1);
+    if (at == 0) break;
+  }
+  return at >> 16;
+}
+
+template <typename Visit>
+bool Dict::expire_step(uint64_t& cursor, int64_t now_ms, size_t directory_steps, Visit&& visit) {
+  // The cursor is a hash, so that it survives changes of the directory.
+  for (size_t step = 0; step < directory_steps; ++step) {
+    Segment& segment = *reference(cursor).segment();
+    const uint64_t end =
+        segment.depth == 0 ? 0 : segment.prefix + (uint64_t{1} << (64 - segment.depth));
+    cursor = end;
+    if (segment.expiring > 0 && segment.earliest_expiry_ms <= now_ms) {
+      int64_t earliest = std::numeric_limits<int64_t>::max();
+      visit_segment(segment, [&](Entry& entry) {
+        if (!entry.has_expiry()) return;
+        if (!visit(entry)) earliest = std::min(earliest, entry.expiry_ms());
+      });
+      segment.earliest_expiry_ms = earliest;
+      return end != 0;
+    }
+    if (end == 0) return false;
+  }
+  return true;
+}
+
+}  // namespace redoubt

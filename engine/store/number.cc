@@ -1,0 +1,126 @@
+#include "engine/store/number.h"
+
+#include <fast_float/fast_float.h>
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <string>
+
+namespace redoubt {
+
+namespace {
+
+bool canonical(std::string_view digits) {
+  return !digits.empty() && (digits[0] != '0' || digits.size() == 1) && digits[0] >= '0' &&
+         digits[0] <= '9';
+}
+
+bool equal_ignoring_case(std::string_view a, std::string_view lower) {
+  if (a.size() != lower.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const char c = a[i] >= 'A' && a[i] <= 'Z' ? static_cast<char>(a[i] + 32) : a[i];
+    if (c != lower[i]) return false;
+  }
+  return true;
+}
+
+// What is common to both precisions: sign, infinity, hexadecimal. Returns the magnitude's text.
+template <typename Float>
+std::optional<Float> parse_float(std::string_view text) {
+  if (text.empty() || text.size() > 5000) return std::nullopt;
+  const bool negative = text[0] == '-';
+  std::string_view rest = text;
+  if (text[0] == '-' || text[0] == '+') rest.remove_prefix(1);
+  if (rest.empty() || rest[0] == '-' || rest[0] == '+') return std::nullopt;
+  Float value;
+  if (equal_ignoring_case(rest, "inf") || equal_ignoring_case(rest, "infinity")) {
+    value = std::numeric_limits<Float>::infinity();
+  } else {
+    const bool hexadecimal =
+        rest.size() > 2 && rest[0] == '0' && (rest[1] == 'x' || rest[1] == 'X');
+    if (hexadecimal) rest.remove_prefix(2);
+    const char* end = rest.data() + rest.size();
+    const auto format = hexadecimal ? std::chars_format::hex : std::chars_format::general;
+    const auto [stop, error] = std::from_chars(rest.data(), end, value, format);
+    if (error != std::errc() || stop != end || std::isnan(value)) return std::nullopt;
+  }
+  return negative ? -value : value;
+}
+
+size_t copy_text(char* to, std::string_view text) {
+  for (size_t i = 0; i < text.size(); ++i) to[i] = text[i];
+  return text.size();
+}
+
+}  // namespace
+
+std::optional<int64_t> parse_integer(std::string_view text) {
+  std::string_view digits = text;
+  if (!digits.empty() && digits[0] == '-') digits.remove_prefix(1);
+  if (!canonical(digits) || (digits == "0" && digits.size() != text.size())) return std::nullopt;
+  int64_t value;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+std::optional<uint64_t> parse_unsigned(std::string_view text) {
+  if (!canonical(text)) return std::nullopt;
+  uint64_t value;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+std::optional<double> parse_double(std::string_view text) {
+  // The common case is plain decimal, which fast_float reads several times quicker.
+  double value;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = fast_float::from_chars(text.data(), end, value);
+  if (error == std::errc() && stop == end && std::isfinite(value)) return value;
+  return parse_float<double>(text);
+}
+
+std::optional<long double> parse_long_double(std::string_view text) {
+  return parse_float<long double>(text);
+}
+
+IntegerText::IntegerText(int64_t value) : start_(sizeof text_) {
+  uint64_t rest = value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value);
+  do {
+    text_[--start_] = static_cast<char>('0' + rest % 10);
+    rest /= 10;
+  } while (rest != 0);
+  if (value < 0) text_[--start_] = '-';
+}
+
+DoubleText::DoubleText(double value) {
+  if (std::isnan(value)) {
+    size_ = copy_text(text_.data(), "nan");
+  } else if (std::isinf(value)) {
+    size_ = copy_text(text_.data(), value > 0 ? "inf" : "-inf");
+  } else if (value == std::trunc(value) && std::fabs(value) < 1e17) {
+    const IntegerText integer(static_cast<int64_t>(value));
+    const bool negative_zero = value == 0 && std::signbit(value);
+    size_ = copy_text(text_.data(), negative_zero ? "-0" : integer.view());
+  } else {
+    const auto result = std::to_chars(text_.data(), text_.data() + text_.size(), value);
+    size_ = static_cast<size_t>(result.ptr - text_.data());
+  }
+}
+
+LongDoubleText::LongDoubleText(long double value) {
+  const auto result =
+      std::to_chars(text_.data(), text_.data() + text_.size(), value, std::chars_format::fixed, 17);
+  std::string_view text(text_.data(), static_cast<size_t>(result.ptr - text_.data()));
+  if (text.find('.') != std::string_view::npos) {
+    while (text.back() == '0') text.remove_suffix(1);
+    if (text.back() == '.') text.remove_suffix(1);
+  }
+  size_ = text == "-0" ? copy_text(text_.data(), "0") : text.size();
+}
+
+}  // namespace redoubt
