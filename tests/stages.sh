@@ -20,7 +20,7 @@ describe_stage() {
     asan-build) echo "everything, with clang, AddressSanitizer and UndefinedBehaviorSanitizer" ;;
     asan) echo "unit and property tests in that build" ;;
     transcripts) echo "commands and their exact replies: both builds, and the reference server" ;;
-    differential) echo "random commands, compared with the reference server" ;;
+    differential) echo "random commands to the reference and to our server or the model" ;;
     fuzz) echo "the fuzz targets over the corpus and for some seconds more" ;;
     sim) echo "simulator seeds: twice with gcc, once with clang, digests compared" ;;
     server) echo "end-to-end tests of build/redoubt-server" ;;
@@ -133,22 +133,38 @@ stage_asan() {
   unit_jobs build/asan asan.
 }
 
+# transcripts NAME SERVER [OPTION]: what is newer than the reference is left out with --skip-newer.
+transcripts() {
+  local name=$1 server=$2
+  shift 2
+  start "transcripts.$name" tests/with_servers.py "$server" -- \
+    build/differential transcripts --server '{1}' "$@" tests/transcripts/*.txt
+}
+
 stage_transcripts() {
   build_main redoubt-server differential || return
   build_asan redoubt-server || return
-  start transcripts build/tests/differential transcripts --server build/redoubt-server
-  start transcripts.asan build/tests/differential transcripts --server build/asan/redoubt-server
-  start transcripts.reference \
-    build/tests/differential transcripts --server build/reference/redis-server
+  transcripts gcc build/redoubt-server
+  transcripts asan build/asan/redoubt-server
+  transcripts reference build/reference/redis-server --skip-newer
+}
+
+# differential SEEDS SUBJECT [SERVER ...]: the reference is {1}, our server {2}.
+differential() {
+  local seeds=$1 subject=$2
+  shift 2
+  start "differential.$seeds.${subject//[^a-z0-9]/}" \
+    tests/with_servers.py build/reference/redis-server "$@" -- \
+    build/differential --reference '{1}' --subject "$subject" --seeds "$seeds"
 }
 
 stage_differential() {
   build_main redoubt-server differential || return
-  local seed
-  for seed in 1 2 3 4; do
-    start "differential.$seed" build/tests/differential random --seed "$seed" \
-      --server build/redoubt-server --reference build/reference/redis-server
-  done
+  build_asan redoubt-server || return
+  differential 1..15 '{2}' build/redoubt-server
+  differential 16..30 '{2}' build/redoubt-server
+  differential 31..35 '{2}' build/asan/redoubt-server
+  differential 1..15 model
 }
 
 stage_fuzz() {

@@ -38,14 +38,13 @@ class Server:
     """A server in a directory of its own, stopped and checked by close()."""
 
     def __init__(self, *arguments, config=None, port=None, wait=True, command=(), user=None,
-                 bind="127.0.0.1"):
+                 bind="127.0.0.1", binary=BINARY):
         self.directory = tempfile.mkdtemp(prefix="redoubt-test-")
         os.chmod(self.directory, 0o755)
         self.port = free_port() if port is None else port
         self.config_path = None
-        binary = BINARY
         if user is not None:  # who may not be able to look into where we are
-            binary = shutil.copy(BINARY, self.directory)
+            binary = shutil.copy(binary, self.directory)
         full = [*command, binary]
         if config is not None:
             self.config_path = os.path.join(self.directory, "test.conf")

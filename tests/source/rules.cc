@@ -19,7 +19,8 @@ const std::map<std::string, std::set<std::string>, std::less<>> kLayers = {
     {"engine/store", {"net"}},
     {"engine/node", {"net", "net/resp", "engine/store"}},
     {"engine/commands", {"net", "net/resp", "engine/store", "engine/node"}},
-    {"sim", {"net", "net/resp", "engine/store", "engine/node", "engine/commands"}},
+    {"sim", {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim/model"}},
+    {"sim/model", {"net"}},  // it checks the engine and shares nothing with it
 };
 
 // Below these, anything goes that is not a world; which worlds, is said for each.
