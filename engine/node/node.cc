@@ -33,6 +33,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
       run_id_(random_id(env)),
       started_(env.now()),
       started_wall_(env.wall()),
+      pid_(env.backend().process_facts().pid),
       last_cron_(env.now()) {
   for (const auto& [from, to] : config_->renamed_commands()) commands_.rename(from, to);
   for (int i = 0; i < settings().databases; ++i) {
@@ -129,7 +130,7 @@ void Node::end_when_quiet() {
 void Node::log(LogLevel level, std::string_view message) {
   if (level < settings().loglevel || level == LogLevel::nothing) return;
   const std::string line = format_log_line(
-      {settings().log_format, env_.wall(), env_.backend().process_facts().pid, 'M', level},
+      {settings().log_format, env_.wall(), pid_, 'M', level},
       message);
   env_.backend().log(static_cast<Level>(level), line);
 }

@@ -215,6 +215,7 @@ class Node {
   std::string run_id_;
   Instant started_;
   WallTime started_wall_;
+  int64_t pid_;
 
   std::vector<std::unique_ptr<Database>> databases_;
   uint64_t changes_ = 0;
