@@ -7,7 +7,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 stamps=build/tidy
 mkdir -p "$stamps"
 
-headers=$(cat .clang-tidy $(find net engine sim -name '*.h' | LC_ALL=C sort) | sha1sum)
+headers=$({
+  cat .clang-tidy
+  find net engine sim -name '*.h' | LC_ALL=C sort | xargs -r cat
+} | sha1sum)
 
 check() {
   local file=$1 stamp
@@ -25,5 +28,6 @@ check() {
 export -f check
 export headers stamps
 
+# shellcheck disable=SC2016
 find net engine sim -name '*.cc' | LC_ALL=C sort |
   xargs -r -n 1 -P "$(nproc)" bash -c 'check "$0"'
