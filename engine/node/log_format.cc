@@ -144,22 +144,22 @@ void append_json_escaped(std::string& json, std::string_view text) {
   }
 }
 
-std::string format_log_line(const LogLineHead& head, std::string_view message) {
-  const CivilTime t = civil_time(head.wall);
-  if (head.format == LogFormat::json) {
+std::string format_log_line(const LogStamp& stamp, std::string_view message) {
+  const CivilTime t = civil_time(stamp.wall);
+  if (stamp.format == LogFormat::json) {
     std::string line = fmt::format(
         "{{\"time\":\"{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z\",\"level\":\"{}\",\"pid\":{},"
         "\"role\":\"{}\",\"message\":\"",
-        t.year, t.month, t.day, t.hour, t.minute, t.second, t.millisecond, level_name(head.level),
-        head.pid, role_name(head.role));
+        t.year, t.month, t.day, t.hour, t.minute, t.second, t.millisecond, level_name(stamp.level),
+        stamp.pid, role_name(stamp.role));
     append_json_escaped(line, message);
     line += "\"}";
     return line;
   }
   std::string line =
-      fmt::format("{}:{} {:02} {} {:04} {:02}:{:02}:{:02}.{:03} {} ", head.pid, head.role, t.day,
+      fmt::format("{}:{} {:02} {} {:04} {:02}:{:02}:{:02}.{:03} {} ", stamp.pid, stamp.role, t.day,
                   kMonths[static_cast<size_t>(t.month - 1)], t.year, t.hour, t.minute, t.second,
-                  t.millisecond, level_sign(head.level));
+                  t.millisecond, level_sign(stamp.level));
   append_printable(line, message);
   return line;
 }

@@ -29,7 +29,7 @@ struct CivilTime {
 };
 CivilTime civil_time(WallTime wall);
 
-struct LogLineHead {
+struct LogStamp {
   LogFormat format = LogFormat::text;
   WallTime wall;
   int64_t pid = 0;
@@ -38,7 +38,7 @@ struct LogLineHead {
 };
 
 // The line without a line end. Bytes of the message that would break it are escaped.
-std::string format_log_line(const LogLineHead& head, std::string_view message);
+std::string format_log_line(const LogStamp& stamp, std::string_view message);
 
 // Appends text to a JSON string's inside. What is not UTF-8 becomes U+FFFD.
 void append_json_escaped(std::string& json, std::string_view text);

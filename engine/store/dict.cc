@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -60,13 +59,11 @@ Dict::~Dict() {
 
 Dict::Segment* Dict::make_segment(uint64_t prefix, int depth, size_t size_index) {
   const size_t bytes = segment_bytes(size_index);
-  void* memory = std::aligned_alloc(alignof(Segment), bytes);
-  ASSERT(memory != nullptr);
+  void* memory = allocator_.allocate(bytes);
   std::memset(memory, 0, bytes);
   Segment* segment = new (memory)
       Segment{prefix, static_cast<uint8_t>(depth),        static_cast<uint8_t>(size_index), 0,
               0,      std::numeric_limits<int64_t>::max()};
-  allocator_.count(counted_size(bytes));
   table_bytes_ += counted_size(bytes);
   slot_count_ += slots_of(kSizes[size_index]);
   ++segments_at_depth_[static_cast<size_t>(depth)];
@@ -74,12 +71,11 @@ Dict::Segment* Dict::make_segment(uint64_t prefix, int depth, size_t size_index)
 }
 
 void Dict::free_segment(Segment* segment) {
-  const size_t bytes = counted_size(segment_bytes(segment->size_index));
-  allocator_.discount(bytes);
-  table_bytes_ -= bytes;
+  const size_t bytes = segment_bytes(segment->size_index);
+  table_bytes_ -= counted_size(bytes);
   slot_count_ -= slots_of(bucket_count(*segment));
   --segments_at_depth_[segment->depth];
-  std::free(segment);
+  allocator_.release(segment, bytes);
 }
 
 void Dict::point_to(Segment& segment) {
@@ -131,26 +127,59 @@ Dict::Place Dict::find(std::string_view key, uint64_t hash) const {
   return {};
 }
 
-// Puts the entry into its bucket or one of the next three. False when they are full.
+// Fills a free slot.
+void Dict::fill(Bucket& bucket, int slot, uint8_t tag, Entry* entry, bool displaced) {
+  const size_t at = static_cast<size_t>(slot);
+  bucket.tags[at] = tag;
+  bucket.entries[at] = entry;
+  const int mark = 1 << slot;
+  bucket.marks = static_cast<uint8_t>(displaced ? bucket.marks | mark : bucket.marks & ~mark);
+}
+
+// Puts the entry into its bucket or one of the next three. False when they are full, and none of
+// them can lend a slot by moving an entry of its own further on.
 bool Dict::place(Segment& segment, uint64_t pos, Entry* entry) {
   const size_t count = bucket_count(segment);
   Bucket* all = buckets(segment);
   const size_t first = home(pos, count);
-  for (size_t distance = 0; distance <= kMaxDisplacement && distance < count; ++distance) {
+  const size_t reach = std::min(kMaxDisplacement, count - 1);
+  for (size_t distance = 0; distance <= reach; ++distance) {
     Bucket& bucket = all[(first + distance) % count];
     const int slot = free_slot(bucket);
     if (slot < 0) continue;
-    bucket.tags[static_cast<size_t>(slot)] = static_cast<uint8_t>(pos);
-    bucket.entries[static_cast<size_t>(slot)] = entry;
-    if (distance > 0) {
-      bucket.marks = static_cast<uint8_t>(bucket.marks | 1 << slot);
-      all[first].marks |= kOverflowed;
-    } else {
-      bucket.marks = static_cast<uint8_t>(bucket.marks & ~(1 << slot));
-    }
+    fill(bucket, slot, static_cast<uint8_t>(pos), entry, distance > 0);
+    if (distance > 0) all[first].marks |= kOverflowed;
+    return true;
+  }
+  for (size_t distance = 0; distance <= reach; ++distance) {
+    const size_t lender = (first + distance) % count;
+    const int slot = lend_slot(segment, lender);
+    if (slot < 0) continue;
+    fill(all[lender], slot, static_cast<uint8_t>(pos), entry, distance > 0);
+    if (distance > 0) all[first].marks |= kOverflowed;
     return true;
   }
   return false;
+}
+
+// Moves an entry that belongs to this full bucket to one of the next three, and returns the slot
+// that is free then; -1 when that cannot be done.
+int Dict::lend_slot(Segment& segment, size_t lender) {
+  const size_t count = bucket_count(segment);
+  Bucket* all = buckets(segment);
+  const int own = std::countr_one(static_cast<unsigned>(all[lender].marks & ~kOverflowed));
+  if (own >= static_cast<int>(kSlots)) return -1;
+  const size_t from = static_cast<size_t>(own);
+  for (size_t distance = 1; distance <= kMaxDisplacement && distance < count; ++distance) {
+    Bucket& bucket = all[(lender + distance) % count];
+    const int slot = free_slot(bucket);
+    if (slot < 0) continue;
+    fill(bucket, slot, all[lender].tags[from], all[lender].entries[from], true);
+    all[lender].marks |= kOverflowed;
+    all[lender].entries[from] = nullptr;
+    return own;
+  }
+  return -1;
 }
 
 void Dict::insert(Entry* entry, uint64_t hash) {
@@ -230,7 +259,7 @@ bool Dict::move_entries(Segment& from, Segment& to) const {
       if (!same_depth || !recover_position(from, bucket, slot, &pos)) {
         pos = position(hash_key_(entry->key()), to.depth);
       }
-      if (!const_cast<Dict*>(this)->place(to, pos, entry)) return false;
+      if (!place(to, pos, entry)) return false;
     }
   }
   return true;
@@ -264,7 +293,7 @@ bool Dict::split_entries(Segment& from, Segment& low, Segment& high) const {
       if (entry == nullptr) continue;
       const uint64_t hash = hash_key_(entry->key());
       Segment& to = (hash << from.depth) >> 63 == 0 ? low : high;
-      if (!const_cast<Dict*>(this)->place(to, position(hash, to.depth), entry)) return false;
+      if (!place(to, position(hash, to.depth), entry)) return false;
       ++to.count;
       if (entry->has_expiry()) {
         ++to.expiring;

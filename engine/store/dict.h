@@ -13,7 +13,7 @@
 // slot,
 //   `overflowed` bit on the bucket it belongs to). When those are full too, the segment grows by a
 //   sixth or so, and past 127 buckets it splits in two. Since the segments are not in step and grow
-//   in small steps, the table is about 85% full at any size, where a doubling table is between 45%
+//   in small steps, the table is 72% to 87% full at any size, where a doubling table is between 45%
 //   and 90%.
 // * A segment that grows moves its entries without reading them: bucket and tag together give the
 //   position back (a bucket of a large segment spans at most 260 positions, a tag tells 256 apart).
@@ -118,7 +118,7 @@ class Dict {
   static constexpr uint8_t kOverflowed = 0x80;
   static constexpr int kPositionBits = 14;
   static constexpr size_t kMaxDisplacement = 3;
-  static constexpr std::array<uint8_t, 10> kSizes = {1, 3, 7, 15, 31, 63, 79, 95, 111, 127};
+  static constexpr std::array<uint8_t, 11> kSizes = {1, 3, 7, 15, 31, 63, 71, 79, 95, 111, 127};
   static constexpr size_t kSplitSize = 6;  // index into kSizes of the halves of a split
 
   struct alignas(64) Bucket {
@@ -176,8 +176,9 @@ class Dict {
   Segment* make_segment(uint64_t prefix, int depth, size_t size_index);
   void free_segment(Segment* segment);
   void point_to(Segment& segment);
-  bool place(Segment& segment, uint64_t position, Entry* entry);
-  void adopt(Segment& segment, uint64_t hash, Entry* entry);
+  static void fill(Bucket& bucket, int slot, uint8_t tag, Entry* entry, bool displaced);
+  static bool place(Segment& segment, uint64_t position, Entry* entry);
+  static int lend_slot(Segment& segment, size_t lender);
   bool recover_position(const Segment& segment, size_t bucket, size_t slot, uint64_t* out) const;
   bool move_entries(Segment& from, Segment& to) const;
   bool split_entries(Segment& from, Segment& low, Segment& high) const;
