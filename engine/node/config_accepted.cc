@@ -118,6 +118,7 @@ constexpr std::array kProcessRows = {
     memory("stream-node-max-bytes", "4096").harmless(kEncoding),
     integer("stream-node-max-entries", "100", 0, kMax).harmless(kEncoding),
     integer("busy-reply-threshold", "5000", 0, kMax).also("lua-time-limit").harmless(kNoScripts),
+    boolean("lua-enable-deprecated-api", "no").immutable().hidden().harmless(kNoScripts),
 };
 
 constexpr std::array kFileRows = {

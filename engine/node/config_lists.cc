@@ -50,9 +50,7 @@ bool parse_bind(const Directive&, std::string_view, std::span<const std::string>
 // Out of 1 .. 500 the nearest of the two is taken, as Redis does it.
 bool parse_hz(const Directive& row, std::string_view, std::span<const std::string> words,
               DirectiveValue* value, DirectiveProblem* problem) {
-  Directive plain = row;
-  plain.kind = Directive::Kind::integer;
-  plain.is_limited = false;
+  const Directive plain = directive::integer(row.name, row.initial, 0, directive::kMaxInt);
   if (!parse_directive(plain, {}, words, value, problem)) return false;
   value->number = std::clamp<int64_t>(value->number, 1, 500);
   value->text = fmt::format("{}", value->number);
