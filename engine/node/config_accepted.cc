@@ -195,7 +195,7 @@ constexpr std::array kReplicationRows = {
     integer("cluster-node-timeout", "15000", 0, kMax).harmless(kNoCluster),
     integer("cluster-port", "0", 0, 65535).immutable().harmless(kNoCluster),
     text("cluster-announce-ip", "").harmless(kNoCluster),
-    text("cluster-announce-hostname", "").harmless(kNoCluster),
+    host_name("cluster-announce-hostname", "").harmless(kNoCluster),
     text("cluster-announce-human-nodename", "").harmless(kNoCluster),
     integer("cluster-announce-port", "0", 0, 65535).harmless(kNoCluster),
     integer("cluster-announce-tls-port", "0", 0, 65535).harmless(kNoCluster),
