@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "net/expected.h"
@@ -13,6 +14,24 @@
 namespace redoubt {
 
 enum class Level : uint8_t { debug, verbose, notice, warning };
+
+// What the system says of the process that the node lives in, for INFO. The simulator answers fixed
+// numbers.
+struct ProcessFacts {
+  int64_t pid = 0;
+  uint64_t resident_bytes = 0;  // physical memory in use
+  // Processor time of the process so far, and of the thread that runs the node.
+  uint64_t user_cpu_us = 0;
+  uint64_t system_cpu_us = 0;
+  uint64_t main_thread_user_cpu_us = 0;
+  uint64_t main_thread_system_cpu_us = 0;
+  // Of its child processes that have ended. A node starts none: it never forks.
+  uint64_t children_user_cpu_us = 0;
+  uint64_t children_system_cpu_us = 0;
+  std::string os;  // "Linux 6.18 x86_64"
+  uint64_t total_memory_bytes = 0;
+  std::string executable;  // absolute path of the program, empty when unknown
+};
 
 class Backend {
  public:
@@ -50,6 +69,8 @@ class Backend {
   virtual void stall(Duration duration) = 0;
   // One line of the log, without its newline; the world adds nothing to it.
   virtual void log(Level level, std::string_view line) = 0;
+  // Asks the system: some microseconds, for INFO and the like.
+  virtual ProcessFacts process_facts() = 0;
   // The node is through; the world ends it after this turn.
   virtual void request_exit(int status) = 0;
 };
