@@ -160,10 +160,12 @@ class Node {
   void on_received(Session& session);
   void take_bytes(Session& session, std::span<const char> bytes);
   void flush_output(Session& session);
-  void flush_all();
   void on_sent(Sender& sender);
   void release_chunk(Session& session);
-  void destroy(Session& session);
+  void retire(Session& session);
+  void free_retired();
+  void unlink(Session& session);
+  void end_when_quiet();
   bool refuse(Session& session);
   void check_output_limit(Session& session);
   void check_idle_sessions();
@@ -173,15 +175,14 @@ class Node {
   void run_batch();
   void plan(Planned& planned);
   void execute_planned(Planned& planned);
-  void execute_special(Planned& planned, std::span<const std::string_view> args);
-  bool admit(Session& session, Planned& planned, std::span<const std::string_view> args,
-             ReplyWriter& writer);
+  void execute_special(Session& session, Planned& planned, std::span<const std::string_view> args);
+  bool admit(Session& session, const Planned& planned, std::span<const std::string_view> args);
   void call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
             Planned* planned);
   void reject(Session& session, CommandEntry* entry, std::string_view text);
   void run_stored(Session& session);
   void store_request(Session& session, std::span<const std::string_view> args);
-  bool paused_for(const CommandEntry& entry) const;
+  bool paused_for(const CommandEntry* entry) const;
   void hold_or_flush(Session& session);
   void update_special();
 
@@ -191,15 +192,18 @@ class Node {
   void update_access_clock();
   void collect_garbage();
   void run_active_expiry();
-  bool expire_round(int db, size_t budget);
+  bool expire_segments(int db, size_t& budget);
   struct EvictionPool;
   bool evict_one();
-  void fill_pool(int db, size_t db_index);
+  bool evict_random(bool only_expiring);
+  void sample_into_pool(int db, bool only_expiring);
   uint64_t eviction_score(const Entry& entry) const;
+  void evict(int db, std::string_view key);
   size_t counted_memory() const { return used_memory() - not_counted_for_eviction(); }
 
   void cron();
   void free_in_background(std::unique_ptr<Database> database, Garbage garbage);
+  void on_freed(FreeJob& job);
 
   Env& env_;
   std::unique_ptr<Config> config_;
@@ -211,10 +215,12 @@ class Node {
   std::string run_id_;
   Instant started_;
   WallTime started_wall_;
+  int64_t pid_;
 
   std::vector<std::unique_ptr<Database>> databases_;
   uint64_t changes_ = 0;
   Garbage garbage_;
+  std::vector<std::unique_ptr<FreeJob>> free_jobs_;
   size_t garbage_in_flight_bytes_ = 0;
   size_t garbage_in_flight_count_ = 0;
   uint32_t access_clock_ = 0;
@@ -238,12 +244,12 @@ class Node {
   size_t sessions_output_bytes_ = 0;
   std::vector<Sender*> free_senders_;
   std::vector<Sender*> all_senders_;
-  std::vector<Session*> flush_list_;
 
   RequestBatch batch_;
   std::vector<Planned> planned_;
-  std::vector<Session*> ready_;  // sessions that have requests in the batch
-  bool special_ = false;         // something is on that the short way does not do
+  std::vector<Session*> ready_;     // sessions with requests in the batch, or with replies to send
+  std::vector<Session*> retiring_;  // closed ones
+  bool special_ = false;            // something is on that the short way does not do
   NodeObserver* observer_ = nullptr;
   bool gate_on_ = false;
   uint64_t gate_offset_ = 0;
@@ -252,6 +258,7 @@ class Node {
 
   bool stopping_ = false;
   Timer cron_timer_;
+  Timer expire_timer_;
   Timer pause_timer_;
   Timer stop_timer_;
   TurnHook batch_hook_;

@@ -76,8 +76,8 @@ class Session {
   std::unique_ptr<std::deque<StoredRequest>> stored;  // requests that wait for the end of a pause
   Chunk chunk;                                        // what the requests of this turn point into
   Op receive;
-  Sender* sender = nullptr;  // the send in flight
-  bool flush_requested = false;
+  Sender* sender = nullptr;                     // the send in flight
+  bool retiring = false;                        // closed, on the list of those to free
   Instant soft_limit_since = Instant::never();  // output above the soft limit since
 
   // The list of all sessions, in the order of their ids.

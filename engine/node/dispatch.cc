@@ -1,0 +1,318 @@
+// Dispatch: from the batch of a turn to replies.
+//
+// A batch is executed in windows of requests, each in three passes: find the command and hash its
+// first key, fetching the bucket's line; fetch the entry's lines; execute. So the cache misses of
+// up to kWindow requests overlap, and the hash is computed once.
+//
+// A session without flags on a node without anything special takes the short way; everything else
+// (no authentication yet, maxmemory, pauses, observers, the reply gate) is behind one test.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/node/context.h"
+#include "engine/node/node_state.h"
+#include "engine/node/text.h"
+
+namespace redoubt {
+
+namespace {
+
+constexpr size_t kWindow = 64;
+
+// From here on the output limit is checked after each command instead of ten times a second.
+constexpr size_t kLargeOutput = 256 * 1024;
+
+// How much of an unknown command's words its error reply shows.
+constexpr size_t kShownName = 128;
+
+std::string unknown_command(std::span<const std::string_view> args) {
+  std::string shown;
+  for (size_t i = 1; i < args.size() && shown.size() < kShownName; ++i) {
+    shown += fmt::format("'{}' ", args[i].substr(0, kShownName - shown.size()));
+  }
+  return fmt::format("ERR unknown command '{}', with args beginning with: {}",
+                     args[0].substr(0, kShownName), shown);
+}
+
+}  // namespace
+
+void Node::update_special() {
+  special_ = settings().maxmemory > 0 || observer_ != nullptr || pause_mode_ != PauseMode::none;
+}
+
+void Node::set_observer(NodeObserver* observer) {
+  observer_ = observer;
+  update_special();
+}
+
+void Node::run_batch() {
+  ++stats_.turns;
+  Instant since;
+  CommandEntry* timed = nullptr;
+  uint64_t timed_calls = 0;
+  // Consecutive calls of one command share a reading of the clock.
+  const auto end_timing = [&] {
+    if (timed == nullptr) return;
+    const Instant now = env_.precise_now();
+    timed->usec += static_cast<uint64_t>((now - since).ns + 500) / 1000;
+    since = now;
+  };
+  const size_t count = planned_.size();
+  if (count > 0) since = env_.precise_now();
+  for (size_t first = 0; first < count; first += kWindow) {
+    const size_t end = std::min(first + kWindow, count);
+    for (size_t i = first; i < end; ++i) plan(planned_[i]);
+    if (end - first > 1) {
+      for (size_t i = first; i < end; ++i) {
+        const Planned& planned = planned_[i];
+        if (planned.hash != 0) database(planned.session->db).dict().prefetch_entry(planned.hash);
+      }
+    }
+    for (size_t i = first; i < end; ++i) {
+      if (planned_[i].entry != timed) {
+        end_timing();
+        timed = planned_[i].entry;
+        timed_calls = 0;
+      }
+      ++timed_calls;
+      execute_planned(planned_[i]);
+    }
+  }
+  end_timing();
+  planned_.clear();
+
+  // Requests executed; what they pointed to goes back, and the connections are read again.
+  for (size_t i = 0; i < ready_.size(); ++i) {
+    Session& session = *ready_[i];
+    session.parser.release();
+    release_chunk(session);
+    hold_or_flush(session);
+    if (!session.has(kSessionClosing)) receive_next(session);
+  }
+  batch_.clear();
+  ready_.clear();
+  free_retired();
+}
+
+void Node::plan(Planned& planned) {
+  if (planned.request == Planned::kProtocolError) return;
+  const RequestBatch::Request& request = batch_.requests[planned.request];
+  const std::span<const std::string_view> args(batch_.args.data() + request.first_arg,
+                                               request.arg_count);
+  planned.entry = commands_.resolve(args, &planned.container);
+  if (planned.entry == nullptr || planned.entry->first_key == 0) return;
+  const size_t at = static_cast<size_t>(planned.entry->first_key);
+  if (at >= args.size()) return;
+  planned.hash = hash_key_(args[at]);
+  database(planned.session->db).dict().prefetch_bucket(planned.hash);
+}
+
+void Node::execute_planned(Planned& planned) {
+  Session& session = *planned.session;
+  if (session.has(kSessionClosing | kSessionCloseAfterReply)) return;
+  if (planned.request == Planned::kProtocolError) {
+    count_error(session.parser.error());
+    ReplyWriter(session.output, session.protocol).error(session.parser.error());
+    close_session(session, true);
+    return;
+  }
+  const RequestBatch::Request& request = batch_.requests[planned.request];
+  const std::span<const std::string_view> args(batch_.args.data() + request.first_arg,
+                                               request.arg_count);
+  if (!special_ && session.flags == 0 && planned.entry != nullptr &&
+      planned.entry->row->accepts(args.size()) && planned.entry->row->handler != nullptr)
+      [[likely]] {
+    call(session, *planned.entry, args, &planned);
+  } else {
+    execute_special(session, planned, args);
+  }
+  if (session.output.bytes() > kLargeOutput) check_output_limit(session);
+}
+
+void Node::call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
+                Planned* planned) {
+  const int db = session.db;
+  Context context(*this, session, entry, args, ReplyWriter(session.output, session.protocol));
+  if (planned != nullptr && planned->request != Planned::kProtocolError) {
+    context.set_batch(&batch_, batch_.requests[planned->request].first_arg);
+    if (planned->hash != 0) {
+      context.set_hash(args[static_cast<size_t>(entry.first_key)], planned->hash);
+    }
+  }
+  session.last_command = entry.name.c_str();
+  ++session.commands;
+  ++entry.calls;
+  ++stats_.commands_processed;
+  env_.count_work(1);
+  entry.row->handler(context);
+  if (context.failed()) ++entry.failed_calls;
+  if (context.changed() && !context.effect_given()) effects_.append(db, args);
+}
+
+// Everything that can stand between a request and its handler, in Redis's order. False: a reply was
+// written.
+bool Node::admit(Session& session, const Planned& planned, std::span<const std::string_view> args) {
+  CommandEntry* entry = planned.entry;
+  if (planned.container != nullptr) {
+    reject(session, planned.container,
+           fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", args[1].substr(0, kShownName),
+                       to_upper(planned.container->name)));
+    return false;
+  }
+  if (entry == nullptr) {
+    ++stats_.unexpected_errors;
+    reject(session, nullptr, unknown_command(args));
+    return false;
+  }
+  if (!entry->row->accepts(args.size()) || entry->row->handler == nullptr) {
+    reject(session, entry,
+           fmt::format("ERR wrong number of arguments for '{}' command", entry->name));
+    return false;
+  }
+  if (!session.authenticated() && (entry->row->flags & kNoAuth) == 0) {
+    reject(session, entry, "NOAUTH Authentication required.");
+    return false;
+  }
+  if (settings().maxmemory > 0 && !evict_to_limit() && (entry->row->flags & kDenyOom) != 0) {
+    reject(session, entry, "OOM command not allowed when used memory > 'maxmemory'.");
+    return false;
+  }
+  return true;
+}
+
+void Node::reject(Session& session, CommandEntry* entry, std::string_view text) {
+  if (entry != nullptr) ++entry->rejected_calls;
+  count_error(text);
+  ReplyWriter(session.output, session.protocol).error(text);
+}
+
+bool Node::paused_for(const CommandEntry* entry) const {
+  switch (pause_mode_) {
+    case PauseMode::none: return false;
+    case PauseMode::all: return true;
+    case PauseMode::write: break;
+  }
+  return entry != nullptr && (entry->row->flags & (kWrite | kMayReplicate)) != 0;
+}
+
+void Node::execute_special(Session& session, Planned& planned,
+                           std::span<const std::string_view> args) {
+  if (!session.has(kSessionLocal) && (session.has(kSessionPaused) || paused_for(planned.entry))) {
+    store_request(session, args);
+    return;
+  }
+  const size_t before = session.output.bytes();
+  const int db_before = session.db;
+  if (admit(session, planned, args)) call(session, *planned.entry, args, &planned);
+
+  const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
+  if (silent) session.output.drop_back(session.output.bytes() - before);
+  session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
+  if (session.has(kSessionReplySkipNext)) {
+    session.flags = (session.flags & ~static_cast<uint32_t>(kSessionReplySkipNext)) |
+                    static_cast<uint32_t>(kSessionReplySkip);
+  }
+  if (observer_ != nullptr) {
+    observer_->on_command(session, db_before, args, env_.wall(), session.output.copy_from(before));
+  }
+}
+
+void Node::store_request(Session& session, std::span<const std::string_view> args) {
+  if (session.stored == nullptr) session.stored = std::make_unique<std::deque<StoredRequest>>();
+  StoredRequest stored;
+  for (const std::string_view arg : args) stored.args.emplace_back(arg);
+  session.stored->push_back(std::move(stored));
+  session.flags |= kSessionPaused;
+}
+
+// Executes what waited for the end of a pause. A command among it may begin the next pause.
+void Node::run_stored(Session& session) {
+  session.flags &= ~static_cast<uint32_t>(kSessionPaused);
+  while (session.stored != nullptr && !session.stored->empty()) {
+    std::vector<std::string_view> args;
+    for (const std::string& arg : session.stored->front().args) args.push_back(arg);
+    Planned planned;
+    planned.session = &session;
+    planned.request = Planned::kProtocolError;  // not in the batch
+    planned.entry = commands_.resolve(args, &planned.container);
+    if (paused_for(planned.entry)) {
+      session.flags |= kSessionPaused;
+      break;
+    }
+    if (!session.has(kSessionClosing | kSessionCloseAfterReply)) {
+      execute_special(session, planned, args);
+    }
+    session.stored->pop_front();
+  }
+  if (!session.has(kSessionPaused)) session.stored.reset();
+  hold_or_flush(session);
+}
+
+void Node::pause(PauseMode mode, Instant until) {
+  // A pause is extended, never shortened, and never weakened: as Redis has it.
+  if (pause_mode_ == PauseMode::none || mode == PauseMode::all) pause_mode_ = mode;
+  if (!pause_timer_.armed() || until > pause_timer_.deadline) env_.arm(pause_timer_, until);
+  update_special();
+}
+
+void Node::unpause() {
+  env_.disarm(pause_timer_);
+  pause_mode_ = PauseMode::none;
+  update_special();
+  for (Session* session = first_session_; session != nullptr;) {
+    Session* next = session->next;
+    if (session->has(kSessionPaused)) {
+      run_stored(*session);
+      if (!session->has(kSessionPaused)) receive_next(*session);
+    }
+    session = next;
+  }
+  env_.request(batch_hook_);
+}
+
+std::string Node::execute(Session& session, std::span<const std::string_view> args) {
+  Planned planned;
+  planned.session = &session;
+  planned.request = Planned::kProtocolError;
+  planned.entry = commands_.resolve(args, &planned.container);
+  execute_special(session, planned, args);
+  std::string reply = session.output.copy_from(0);
+  session.output.clear();
+  return reply;
+}
+
+// --- the gate
+
+void Node::gate_released(uint64_t offset) {
+  gate_on_ = true;
+  gate_offset_ = std::max(gate_offset_, offset);
+  for (Session* session = first_session_; session != nullptr; session = session->next) {
+    while (session->held != nullptr && !session->held->empty() &&
+           session->held->front().offset <= gate_offset_) {
+      session->held->front().bytes.move_to(session->output);
+      session->held->pop_front();
+    }
+    if (session->held != nullptr && session->held->empty()) session->held.reset();
+    if (!session->output.empty()) flush_output(*session);
+  }
+}
+
+// The replies of this turn leave at its end, unless they depend on more of the stream of effects
+// than is durable. A reply may show another connection's write, so each depends on all that was
+// executed.
+void Node::hold_or_flush(Session& session) {
+  if (session.output.empty()) {
+    if (session.has(kSessionCloseAfterReply)) flush_output(session);
+    return;
+  }
+  if (gate_on_ && effects_.offset() > gate_offset_) {
+    if (session.held == nullptr) session.held = std::make_unique<std::deque<HeldReplies>>();
+    HeldReplies& held = session.held->emplace_back(effects_.offset(), output_pool_);
+    session.output.move_to(held.bytes);
+    return;
+  }
+  flush_output(session);
+}
+
+}  // namespace redoubt

@@ -1,0 +1,73 @@
+// Active expiry: keys that nobody asks for are removed too.
+//
+// A segment of the dict knows a time before which none of its entries expires, so a round passes
+// over segments in which nothing is due without touching an entry. Work is bounded by count: a step
+// looks at up to kSegments segments with something due; if there is more, the next step follows
+// after kPause, so that a burst of expiries takes at most about a tenth of the processor.
+#include <fmt/format.h>
+
+#include "engine/node/node_state.h"
+
+namespace redoubt {
+
+namespace {
+
+constexpr size_t kSegmentsPerEffort = 8;
+constexpr size_t kDirectorySteps = 4096;
+constexpr Duration kPause = Duration::milliseconds(2);
+
+}  // namespace
+
+void Node::run_active_expiry() {
+  if (!active_expiry_ || pause_mode_ != PauseMode::none) return;
+  size_t budget = kSegmentsPerEffort * static_cast<size_t>(settings().active_expire_effort);
+  bool more = false;
+  for (int i = 0; i < database_count() && budget > 0; ++i) {
+    const int db = (expire_db_ + i) % database_count();
+    if (database(db).expiring() == 0) continue;
+    if (expire_segments(db, budget)) {
+      expire_db_ = db;
+      more = true;
+    }
+  }
+  if (more && budget == 0) {
+    ++stats_.expire_cycle_time_cap;
+    env_.arm_in(expire_timer_, kPause);
+  }
+}
+
+// Goes on with the round of one database. True when the budget ended before the round.
+bool Node::expire_segments(int db, size_t& budget) {
+  const int64_t now_ms = env_.wall().unix_ms();
+  uint64_t& cursor = expire_cursors_[static_cast<size_t>(db)];
+  std::vector<Entry*> due;
+  std::string key;
+  size_t looked_at = 0;
+  size_t found = 0;
+  bool unfinished = true;
+  while (unfinished && budget > 0) {
+    due.clear();
+    unfinished =
+        database(db).dict().expire_step(cursor, now_ms, kDirectorySteps, [&](Entry& entry) {
+          ++looked_at;
+          if (!expired(entry)) return false;
+          due.push_back(&entry);
+          return true;
+        });
+    // A call that met no due segment costs a look at the directory; it counts as little.
+    --budget;
+    for (const Entry* entry : due) {
+      key.assign(entry->key());
+      expire_key(db, key, database(db).hash(key));
+    }
+    found += due.size();
+  }
+  env_.count_work(found + looked_at / 16);
+  if (looked_at > 0) {
+    const double share = 100.0 * static_cast<double>(found) / static_cast<double>(looked_at);
+    stats_.expired_stale_percent = stats_.expired_stale_percent * 0.95 + share * 0.05;
+  }
+  return unfinished;
+}
+
+}  // namespace redoubt

@@ -1,0 +1,122 @@
+// The keyspace as commands see it: look-ups that know expiry, removal, announcing changes.
+#include "engine/node/node_state.h"
+
+namespace redoubt {
+
+Entry* Node::lookup(Session& session, int db, std::string_view key, uint64_t hash) {
+  Entry* entry = database(db).find(key, hash);
+  if (entry == nullptr) {
+    ++stats_.keyspace_misses;
+    return nullptr;
+  }
+  if (expired(*entry)) {
+    expire_key(db, key, hash);
+    ++stats_.keyspace_misses;
+    return nullptr;
+  }
+  ++stats_.keyspace_hits;
+  if (!session.has(kSessionNoTouch)) touch(*entry);
+  return entry;
+}
+
+Entry* Node::lookup_write(int db, std::string_view key, uint64_t hash, bool touch_entry) {
+  Entry* entry = database(db).find(key, hash);
+  if (entry == nullptr) return nullptr;
+  if (expired(*entry)) {
+    expire_key(db, key, hash);
+    return nullptr;
+  }
+  if (touch_entry) touch(*entry);
+  return entry;
+}
+
+void Node::expire_key(int db, std::string_view key, uint64_t hash) {
+  // While clients are paused, data stands still: an expired key is invisible, but stays.
+  if (pause_mode_ != PauseMode::none) return;
+  const bool lazy = settings().lazyfree_lazy_expire;
+  erase(db, key, hash, lazy);
+  ++stats_.expired_keys;
+  const std::string_view effect[] = {lazy ? "UNLINK" : "DEL", key};
+  effects_.append(db, effect);
+  key_modified(db, key, 'x', "expired");
+  if (observer_ != nullptr) observer_->on_expired(db, key);
+}
+
+bool Node::erase(int db, std::string_view key, uint64_t hash, bool lazy) {
+  return database(db).erase(key, hash, lazy ? &garbage_ : nullptr);
+}
+
+void Node::key_modified(int db, std::string_view key, char event_class, std::string_view event) {
+  static_cast<void>(db);
+  static_cast<void>(key);
+  static_cast<void>(event_class);
+  static_cast<void>(event);
+  ++changes_;
+}
+
+void Node::swap_databases(int a, int b) {
+  std::swap(databases_[static_cast<size_t>(a)], databases_[static_cast<size_t>(b)]);
+  std::swap(expire_cursors_[static_cast<size_t>(a)], expire_cursors_[static_cast<size_t>(b)]);
+}
+
+size_t Node::flush(int index, bool lazy) {
+  // A small database is freed at once; freeing a large one takes its time beside the node, whatever
+  // was asked: nobody should wait for a million calls of free().
+  constexpr size_t kSmall = 1000;
+  size_t removed = 0;
+  for (int db = 0; db < database_count(); ++db) {
+    if (index >= 0 && db != index) continue;
+    std::unique_ptr<Database>& slot = databases_[static_cast<size_t>(db)];
+    const size_t size = slot->size();
+    if (size == 0) continue;
+    removed += size;
+    std::unique_ptr<Database> old = std::make_unique<Database>(hash_key_);
+    old.swap(slot);
+    slot->set_access_for_new(access_clock_);
+    expire_cursors_[static_cast<size_t>(db)] = 0;
+    if (lazy || size > kSmall) free_in_background(std::move(old), {});
+  }
+  return removed;
+}
+
+// --- freeing beside the node
+
+void Node::collect_garbage() {
+  if (garbage_.empty()) return;
+  Garbage garbage;
+  std::swap(garbage, garbage_);
+  free_in_background(nullptr, std::move(garbage));
+}
+
+void Node::free_in_background(std::unique_ptr<Database> database, Garbage garbage) {
+  auto job = std::make_unique<FreeJob>();
+  job->node = this;
+  job->bytes = (database == nullptr ? 0 : database->used_bytes()) + garbage.bytes();
+  job->objects = (database == nullptr ? 0 : database->size()) + garbage.count();
+  job->database = std::move(database);
+  job->garbage = std::move(garbage);
+  garbage_in_flight_bytes_ += job->bytes;
+  garbage_in_flight_count_ += job->objects;
+  job->op.kind = OpKind::background;
+  job->op.owner = job.get();
+  job->op.work = [](Op& op) {
+    FreeJob& mine = *static_cast<FreeJob*>(op.owner);
+    mine.database.reset();
+    mine.garbage = {};
+  };
+  job->op.on_done = [](Op& op) {
+    FreeJob& done = *static_cast<FreeJob*>(op.owner);
+    done.node->on_freed(done);
+  };
+  env_.submit(job->op);
+  free_jobs_.push_back(std::move(job));
+}
+
+void Node::on_freed(FreeJob& job) {
+  garbage_in_flight_bytes_ -= job.bytes;
+  garbage_in_flight_count_ -= job.objects;
+  stats_.lazyfreed_objects += job.objects;
+  std::erase_if(free_jobs_, [&](const auto& other) { return other.get() == &job; });
+}
+
+}  // namespace redoubt

@@ -1,0 +1,150 @@
+#include "engine/node/node.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/node/log_format.h"
+#include "engine/node/node_state.h"
+
+namespace redoubt {
+
+namespace {
+
+// How long a stop waits for replies to leave.
+constexpr Duration kStopPatience = Duration::seconds(2);
+
+std::string random_id(Env& env) {
+  std::string id;
+  for (int i = 0; i < 3; ++i) id += fmt::format("{:016x}", env.entropy());
+  id.resize(40);
+  return id;
+}
+
+}  // namespace
+
+Node::Node(Env& env, std::unique_ptr<Config> config,
+           std::span<const std::span<const Command>> families)
+    : env_(env),
+      config_(std::move(config)),
+      commands_(families),
+      random_(env.entropy()),
+      hash_key_([&env] { return env.entropy(); }),
+      run_id_(random_id(env)),
+      started_(env.now()),
+      started_wall_(env.wall()),
+      pid_(env.backend().process_facts().pid),
+      last_cron_(env.now()) {
+  for (const auto& [from, to] : config_->renamed_commands()) commands_.rename(from, to);
+  for (int i = 0; i < settings().databases; ++i) {
+    databases_.push_back(std::make_unique<Database>(hash_key_));
+  }
+  expire_cursors_.resize(databases_.size());
+  eviction_pool_ = std::make_unique<EvictionPool>();
+
+  cron_timer_.owner = this;
+  cron_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->cron(); };
+  expire_timer_.owner = this;
+  expire_timer_.on_fire = [](Timer& timer) {
+    static_cast<Node*>(timer.owner)->run_active_expiry();
+  };
+  pause_timer_.owner = this;
+  pause_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->unpause(); };
+  stop_timer_.owner = this;
+  stop_timer_.on_fire = [](Timer& timer) {
+    static_cast<Node*>(timer.owner)->env_.backend().request_exit(0);
+  };
+  batch_hook_.owner = this;
+  batch_hook_.run = [](TurnHook& hook) { static_cast<Node*>(hook.owner)->run_batch(); };
+
+  settings_changed();
+  env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
+}
+
+Node::~Node() {
+  for (Timer* timer : {&cron_timer_, &expire_timer_, &pause_timer_, &stop_timer_}) {
+    env_.disarm(*timer);
+  }
+  env_.withdraw(batch_hook_);
+  for (auto& listener : listeners_) env_.disarm(listener->retry);
+  while (first_session_ != nullptr) {
+    Session* next = first_session_->next;
+    delete first_session_;
+    first_session_ = next;
+  }
+  for (Sender* sender : all_senders_) delete sender;
+}
+
+void Node::settings_changed() {
+  const EvictionPolicy policy = settings().maxmemory_policy;
+  lfu_ = policy == EvictionPolicy::allkeys_lfu || policy == EvictionPolicy::volatile_lfu;
+  update_access_clock();
+  update_special();
+}
+
+void Node::cron() {
+  const Instant now = env_.now();
+  const int64_t elapsed = (now - last_cron_).ns;
+  last_cron_ = now;
+  stats_.commands_rate.sample(stats_.commands_processed, elapsed);
+  stats_.input_rate.sample(stats_.net_input_bytes, elapsed);
+  stats_.output_rate.sample(stats_.net_output_bytes, elapsed);
+  update_access_clock();
+  check_idle_sessions();
+  stats_.peak_memory = std::max<uint64_t>(stats_.peak_memory, used_memory());
+  if (settings().maxmemory > 0) evict_to_limit();
+  run_active_expiry();
+  collect_garbage();
+  env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
+}
+
+void Node::stop(std::string_view reason) {
+  if (stopping_) return;
+  stopping_ = true;
+  log(LogLevel::warning, reason);
+  for (auto& listener : listeners_) {
+    env_.disarm(listener->retry);
+    env_.close(listener->handle);
+  }
+  unpause();
+  for (Session* session = first_session_; session != nullptr;) {
+    Session* next = session->next;
+    close_session(*session, true);
+    session = next;
+  }
+  env_.arm_in(stop_timer_, kStopPatience);
+  end_when_quiet();
+}
+
+// The process ends when the last reply has left.
+void Node::end_when_quiet() {
+  if (!stopping_ || !stop_timer_.armed()) return;
+  for (Session* session = first_session_; session != nullptr; session = session->next) {
+    if (!session->has(kSessionLocal)) return;
+  }
+  env_.disarm(stop_timer_);
+  log(LogLevel::notice, "Bye.");
+  env_.backend().request_exit(0);
+}
+
+void Node::log(LogLevel level, std::string_view message) {
+  if (level < settings().loglevel || level == LogLevel::nothing) return;
+  const std::string line = format_log_line(
+      {settings().log_format, env_.wall(), pid_, 'M', level},
+      message);
+  env_.backend().log(static_cast<Level>(level), line);
+}
+
+void Node::count_error(std::string_view text) {
+  constexpr size_t kCodesMax = 128;
+  ++stats_.error_replies;
+  const std::string_view code = text.substr(0, text.find(' '));
+  const auto found = stats_.errors.find(code);
+  if (found != stats_.errors.end()) {
+    ++found->second;
+  } else if (stats_.errors.size() < kCodesMax) {
+    stats_.errors.emplace(code, 1);
+  }
+}
+
+}  // namespace redoubt

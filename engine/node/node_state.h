@@ -1,0 +1,65 @@
+// The parts of a Node that only its own files see.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "engine/node/node.h"
+
+namespace redoubt {
+
+// A request of the batch and what was found out about it before it executes.
+struct Node::Planned {
+  Session* session = nullptr;
+  CommandEntry* entry = nullptr;      // null: unknown
+  CommandEntry* container = nullptr;  // of an unknown subcommand
+  uint64_t hash = 0;                  // of the first key
+  uint32_t request = 0;  // index into batch_.requests; kProtocolError for an error of the parser
+
+  static constexpr uint32_t kProtocolError = UINT32_MAX;
+};
+
+struct Node::Listener {
+  Node* node = nullptr;
+  Handle handle;
+  Address address;
+  Op accept;
+  Timer retry;  // after running out of file descriptors
+};
+
+// A send in flight: the bytes that the world reads from until it is done.
+struct Sender {
+  explicit Sender(OutputPool& pool) : bytes(pool) {}
+
+  Op op;
+  Output bytes;
+  std::vector<Slice> slices;
+  Session* session = nullptr;
+};
+
+// Something large on its way to be freed by a background job.
+struct Node::FreeJob {
+  Node* node = nullptr;
+  Op op;
+  std::unique_ptr<Database> database;
+  Garbage garbage;
+  size_t bytes = 0;
+  size_t objects = 0;
+};
+
+// The candidates for eviction seen so far, worst first to go last: sampling keeps finding better
+// ones, so the approximation of LRU and LFU improves with each round (the idea is Redis 3.0's).
+struct Node::EvictionPool {
+  struct Candidate {
+    uint64_t score = 0;  // larger goes first
+    int db = 0;
+    std::string key;
+  };
+  static constexpr size_t kSize = 16;
+
+  std::array<Candidate, kSize> candidates;  // ascending by score; `count` in use
+  size_t count = 0;
+};
+
+}  // namespace redoubt

@@ -1,0 +1,77 @@
+// The memory that the kernel receives into, and that is lent to the node as Chunks.
+//
+// A ring of buffer numbers is shared with the kernel, which takes from its head; what the node
+// gives back is added at its tail, so all buffers in use are cycled through. That is why it starts
+// with few: they stay in cache. Address space for the most is reserved at once, and pages that no
+// one wrote to cost nothing.
+//
+// A received buffer is in one of three places: in a row's queue of held chunks (linked by number),
+// lent to the node, or back in the ring.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "net/op.h"
+#include "net/uring/core.h"
+
+namespace redoubt {
+
+class BufferPool {
+ public:
+  static constexpr uint32_t kCountMax = 4096;
+  static constexpr uint16_t kGroup = 0;
+
+  BufferPool() = default;
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+  ~BufferPool();
+
+  // `count` buffers of `size` bytes to begin with, at most `count_max` (both powers of two). False:
+  // *why has one line.
+  bool open(Ring& ring, uint32_t size, uint32_t count, uint32_t count_max, std::string* why);
+
+  // The kernel has filled buffer `id`: it is out of the ring.
+  void filled(uint32_t id, uint32_t size);
+  // A chunk of all that is left in it.
+  Chunk chunk(uint32_t id) const;
+  // Copies from it and forgets what was copied; returns how much.
+  size_t copy_out(uint32_t id, std::span<std::byte> into);
+  bool empty(uint32_t id) const { return infos_[id].size == 0; }
+  // To the ring again.
+  void recycle(uint32_t id);
+  // Doubles the number of buffers; false when they are the most already.
+  bool grow();
+
+  // Buffers in the kernel's hands.
+  uint32_t available() const { return available_; }
+  uint32_t count() const { return count_; }
+
+  // A queue of buffers, first in, first out; kNoIndex is the end.
+  uint32_t next(uint32_t id) const { return infos_[id].next; }
+  void link(uint32_t id, uint32_t next) { infos_[id].next = next; }
+
+ private:
+  struct Info {
+    uint32_t offset = 0;
+    uint32_t size = 0;
+    uint32_t next = kNoIndex;
+    bool out = false;  // of the ring; guards against a chunk that is given back twice
+  };
+
+  std::byte* data(uint32_t id) const { return memory_ + size_t{id} * size_; }
+  void add(uint32_t id);
+
+  io_uring_buf_ring* ring_ = nullptr;
+  std::byte* memory_ = nullptr;
+  std::vector<Info> infos_;
+  uint32_t size_ = 0;
+  uint32_t count_ = 0;
+  uint32_t count_max_ = 0;
+  uint32_t available_ = 0;
+};
+
+}  // namespace redoubt

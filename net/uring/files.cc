@@ -1,0 +1,328 @@
+#include "net/uring/files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <limits>
+#include <string>
+
+#include "net/assert.h"
+#include "net/uring/errors.h"
+
+namespace redoubt {
+namespace {
+
+constexpr uint32_t kFileMode = 0600;
+constexpr uint32_t kDirectoryMode = 0700;
+constexpr uint64_t kTransferBytesMax = 1u << 30;  // of one request to the kernel
+
+constexpr uint64_t kOffsetMax = std::numeric_limits<off_t>::max();
+
+// Op::world of a file operation: flags, and for helpers the descriptor to work on.
+constexpr uint64_t kStopped = 1;      // cancel() was called
+constexpr uint64_t kTriedAsFile = 2;  // remove: it is a directory
+constexpr unsigned kDescriptorShift = 32;
+
+uint64_t gathered(const Op& op) {
+  uint64_t size = 0;
+  for (const Slice& slice : op.gather) size += slice.size();
+  return size;
+}
+
+int open_flags(OpenFlags flags) {
+  int result = O_CLOEXEC;
+  if (flags.write) {
+    result |= flags.read ? O_RDWR : O_WRONLY;
+  } else {
+    result |= O_RDONLY;
+  }
+  if (flags.create) result |= O_CREAT;
+  if (flags.create && flags.exclusive) result |= O_EXCL;
+  if (flags.truncate) result |= O_TRUNC;
+  return result;
+}
+
+int helper_descriptor(const Op& op) {
+  return static_cast<int>(op.world >> kDescriptorShift);
+}
+
+}  // namespace
+
+void Files::submit(Op& op) {
+  if (!uses_handle(op.kind)) return submit_on_path(op);
+  Row* row = core_.rows.find(op.handle);
+  if (row == nullptr || row->kind != RowKind::file) {
+    return core_.ready.push(op, Error::cancelled);
+  }
+  // The kernel takes an offset of -1 for "where the last one ended".
+  if (op.offset > kOffsetMax) return core_.ready.push(op, Error::invalid);
+  submit_on_handle(op, *row);
+}
+
+void Files::submit_on_handle(Op& op, Row& row) {
+  switch (op.kind) {
+    case OpKind::read: {
+      if (op.into.empty()) return core_.ready.push(op);
+      begin(op, row);
+      io_uring_sqe* sqe = core_.ring.request();
+      const std::span<std::byte> rest = op.into.subspan(op.result.bytes);
+      const auto size = static_cast<unsigned>(std::min(rest.size(), kTransferBytesMax));
+      io_uring_prep_read(sqe, row.fd, rest.data(), size, op.offset + op.result.bytes);
+      return send_off(op, sqe);
+    }
+    case OpKind::write:
+      if (gathered(op) == 0) return core_.ready.push(op);
+      begin(op, row);
+      return submit_write(op, row);
+    case OpKind::sync:
+    case OpKind::sync_data: {
+      begin(op, row);
+      io_uring_sqe* sqe = core_.ring.request();
+      io_uring_prep_fsync(sqe, row.fd, op.kind == OpKind::sync ? 0 : IORING_FSYNC_DATASYNC);
+      return send_off(op, sqe);
+    }
+    case OpKind::file_size: return answer_size(op, row);
+    default:
+      ASSERT(op.kind == OpKind::truncate);
+      op.world = static_cast<uint64_t>(row.fd) << kDescriptorShift;
+      ++row.in_flight;
+      submit_helped(op);
+  }
+}
+
+void Files::submit_on_path(Op& op) {
+  if (op.path.empty() || op.path.find('\0') != std::string_view::npos ||
+      op.path_to.find('\0') != std::string_view::npos) {
+    return core_.ready.push(op, op.path.empty() ? Error::not_found : Error::invalid);
+  }
+  const int directory = core_.directory_fd;
+  Scratch& scratch = core_.ring.scratch();
+  switch (op.kind) {
+    case OpKind::open: {
+      io_uring_sqe* sqe = core_.ring.request();
+      io_uring_prep_openat(sqe, directory, scratch.text(op.path), open_flags(op.flags), kFileMode);
+      return send_off(op, sqe);
+    }
+    case OpKind::rename: {
+      io_uring_sqe* sqe = core_.ring.request();
+      io_uring_prep_renameat(sqe, directory, scratch.text(op.path), directory,
+                             scratch.text(op.path_to), 0);
+      return send_off(op, sqe);
+    }
+    case OpKind::make_directory: {
+      io_uring_sqe* sqe = core_.ring.request();
+      io_uring_prep_mkdirat(sqe, directory, scratch.text(op.path), kDirectoryMode);
+      return send_off(op, sqe);
+    }
+    case OpKind::remove: return submit_remove(op, 0);
+    default:
+      ASSERT(op.kind == OpKind::list || op.kind == OpKind::sync_directory);
+      op.world = static_cast<uint64_t>(directory) << kDescriptorShift;
+      submit_helped(op);
+  }
+}
+
+void Files::submit_remove(Op& op, int flags) {
+  io_uring_sqe* sqe = core_.ring.request();
+  io_uring_prep_unlinkat(sqe, core_.directory_fd, core_.ring.scratch().text(op.path), flags);
+  send_off(op, sqe);
+}
+
+void Files::submit_write(Op& op, const Row& row) {
+  io_uring_sqe* sqe = core_.ring.request();
+  const uint64_t offset = op.offset + op.result.bytes;
+  uint64_t skip = op.result.bytes;
+  size_t first = 0;
+  while (skip >= op.gather[first].size()) skip -= op.gather[first++].size();
+  const Slice head = op.gather[first].subspan(skip);
+  const size_t count = std::min<size_t>(op.gather.size() - first, IOV_MAX);
+  if (count == 1 || head.size() >= kTransferBytesMax) {
+    const auto size = static_cast<unsigned>(std::min(head.size(), kTransferBytesMax));
+    io_uring_prep_write(sqe, row.fd, head.data(), size, offset);
+    return send_off(op, sqe);
+  }
+  auto* vectors = static_cast<iovec*>(core_.ring.scratch().take(count * sizeof(iovec)));
+  unsigned used = 0;
+  for (uint64_t size = 0; used < count; ++used) {
+    const Slice slice = used == 0 ? head : op.gather[first + used];
+    if (size + slice.size() > kTransferBytesMax) break;
+    size += slice.size();
+    vectors[used] = {const_cast<std::byte*>(slice.data()), slice.size()};
+  }
+  io_uring_prep_writev(sqe, row.fd, vectors, used, offset);
+  send_off(op, sqe);
+}
+
+void Files::send_off(Op& op, io_uring_sqe* sqe) {
+  static_assert(alignof(Op) > kTagMask, "the low bits of an Op's address are the tag's");
+  io_uring_sqe_set_data64(sqe, reinterpret_cast<uint64_t>(&op));
+}
+
+// A file's operations in the kernel are a list at its row, so that close() finds them.
+void Files::begin(Op& op, Row& row) {
+  ++row.in_flight;
+  op.world_next = row.sender;
+  row.sender = &op;
+}
+
+void Files::finish(Op& op) {
+  Row* row = core_.rows.find_dead(op.handle);
+  ASSERT(row != nullptr && row->kind == RowKind::file);
+  Op** link = &row->sender;
+  while (*link != &op) link = &(*link)->world_next;
+  *link = op.world_next;
+  op.world_next = nullptr;
+  --row->in_flight;
+  if (!row->closing) return;
+  op.result.error = Error::cancelled;
+  settle_close(op.handle, *row);
+}
+
+void Files::submit_helped(Op& op) {
+  if (helpers_.submit(Lane::files, op)) return;
+  op.result.error = Error::no_memory;
+  if (op.kind == OpKind::truncate) --core_.rows.at(op.handle.index).in_flight;
+  core_.ready.push(op);
+}
+
+void Files::answer_size(Op& op, const Row& row) {
+  struct stat status{};
+  if (fstat(row.fd, &status) != 0) {
+    return core_.ready.push(op, error_from_errno(errno));
+  }
+  op.result.bytes = static_cast<uint64_t>(status.st_size);
+  core_.ready.push(op);
+}
+
+// A transfer that came short: asks for the rest, and says so.
+bool Files::continued(Op& op, int result) {
+  if (result <= 0) return false;
+  op.result.bytes += static_cast<uint64_t>(result);
+  const Row& row = core_.rows.at(op.handle.index);
+  const bool reading = op.kind == OpKind::read;
+  const uint64_t wanted = reading ? op.into.size() : gathered(op);
+  ASSERT(op.result.bytes <= wanted);
+  if (op.result.bytes == wanted) return false;
+  if (row.closing || (op.world & kStopped) != 0) {
+    op.result.error = Error::cancelled;
+    return false;
+  }
+  if (reading) {
+    io_uring_sqe* sqe = core_.ring.request();
+    const std::span<std::byte> rest = op.into.subspan(op.result.bytes);
+    const auto size = static_cast<unsigned>(std::min(rest.size(), kTransferBytesMax));
+    io_uring_prep_read(sqe, row.fd, rest.data(), size, op.offset + op.result.bytes);
+    send_off(op, sqe);
+  } else {
+    submit_write(op, row);
+  }
+  return true;
+}
+
+// The second step of an operation of two.
+bool Files::moved_on(Op& op, int result) {
+  if (op.kind == OpKind::remove && result == -EISDIR && op.world == 0) {
+    op.world = kTriedAsFile;
+    submit_remove(op, AT_REMOVEDIR);
+    return true;
+  }
+  return (op.kind == OpKind::read || op.kind == OpKind::write) && continued(op, result);
+}
+
+void Files::on_done(Op& op, int result) {
+  if (moved_on(op, result)) return;
+  if (result < 0) {
+    op.result.error = error_from_errno(-result);
+  } else if (op.kind == OpKind::open) {
+    op.result.handle = core_.rows.add(RowKind::file, result);
+  } else if (op.kind == OpKind::write && result == 0) {
+    op.result.error = Error::input_output;  // takes nothing, and does not say why
+  }
+  if (uses_handle(op.kind)) finish(op);
+  complete(op);
+}
+
+void Files::on_helped(Op& op) {
+  if (op.kind == OpKind::truncate) {
+    Row* row = core_.rows.find_dead(op.handle);
+    ASSERT(row != nullptr);
+    --row->in_flight;
+    if (row->closing) {
+      op.result.error = Error::cancelled;
+      settle_close(op.handle, *row);
+    }
+  }
+  complete(op);
+}
+
+void Files::cancel(Op& op) {
+  const bool helped =
+      op.kind == OpKind::truncate || op.kind == OpKind::list || op.kind == OpKind::sync_directory;
+  if (!helped) {
+    op.world |= kStopped;
+    core_.ring.cancel(reinterpret_cast<uint64_t>(&op), 0);
+  } else if (helpers_.withdraw(Lane::files, op)) {
+    op.result.error = Error::cancelled;
+    if (op.kind == OpKind::truncate) {
+      Row* row = core_.rows.find_dead(op.handle);
+      --row->in_flight;
+      if (row->closing) settle_close(op.handle, *row);
+    }
+    core_.ready.push(op);
+  }
+}
+
+void Files::close(Handle handle, Row& row) {
+  row.closing = true;
+  for (Op* op = row.sender; op != nullptr; op = op->world_next) {
+    core_.ring.cancel(reinterpret_cast<uint64_t>(op), 0);
+  }
+  settle_close(handle, row);
+}
+
+void Files::settle_close(Handle handle, Row& row) {
+  if (row.in_flight > 0) return;
+  ::close(row.fd);
+  core_.rows.remove(handle);
+}
+
+void Files::run_truncate(Op& op) {
+  if (ftruncate(helper_descriptor(op), static_cast<off_t>(op.offset)) != 0) {
+    op.result.error = error_from_errno(errno);
+  }
+}
+
+void Files::run_list(Op& op) {
+  const int fd = openat(helper_descriptor(op), std::string(op.path).c_str(),
+                        O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* directory = fd >= 0 ? fdopendir(fd) : nullptr;
+  if (directory == nullptr) {
+    op.result.error = error_from_errno(errno);
+    if (fd >= 0) ::close(fd);
+    return;
+  }
+  for (;;) {
+    errno = 0;
+    const dirent* entry = readdir(directory);
+    if (entry == nullptr) break;
+    const std::string_view name = entry->d_name;
+    if (name != "." && name != "..") op.result.names.emplace_back(name);
+  }
+  if (errno != 0) op.result.error = error_from_errno(errno);
+  closedir(directory);
+  std::sort(op.result.names.begin(), op.result.names.end());
+}
+
+void Files::run_sync_directory(Op& op) {
+  const int fd = openat(helper_descriptor(op), std::string(op.path).c_str(),
+                        O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0 || fsync(fd) != 0) op.result.error = error_from_errno(errno);
+  if (fd >= 0) ::close(fd);
+}
+
+}  // namespace redoubt
