@@ -126,7 +126,7 @@ constexpr KeySpec counted_keys(uint32_t flags, int count_at) {
 
 struct Command {
   std::string_view name{};  // lower case; a subcommand's own name, without its container's
-  int arity = 0;          // with the name; negative: at least
+  int arity = 0;            // with the name; negative: at least
   uint32_t flags = 0;
   uint32_t categories = 0;
   std::array<KeySpec, 3> keys{};
@@ -147,6 +147,8 @@ struct Command {
   void (*handler)(Context&) = nullptr;
   // For kMovableKeys: appends the indexes of the key arguments. False: the arguments make no sense.
   bool (*find_keys)(std::span<const std::string_view> args, std::vector<int>& indexes) = nullptr;
+  // For a specification with kKeyVariableFlags: the flags (bits of KeyFlag) with these arguments.
+  uint32_t (*key_flags)(std::span<const std::string_view> args) = nullptr;
 
   bool accepts(size_t argument_count) const {
     const int count = static_cast<int>(argument_count);
