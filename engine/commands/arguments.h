@@ -21,6 +21,13 @@ inline Entry* lookup_untouched(Context& c, std::string_view key) {
   return entry;
 }
 
+// Whether a client runs on this machine, for what is allowed to such.
+inline bool is_local(const Session& session) {
+  const std::string& host = session.peer.host;
+  return session.has(kSessionLocal) || session.peer.unix_socket || host == "127.0.0.1" ||
+         host == "::1";
+}
+
 // An argument as an integer of 32 bits; replies with an error when it is none (`message`, or
 // Redis's own words).
 inline std::optional<int> int_argument(Context& c, size_t index, std::string_view message = {}) {

@@ -15,12 +15,6 @@ namespace redoubt {
 
 namespace {
 
-bool is_local(const Session& session) {
-  const std::string& host = session.peer.host;
-  return session.has(kSessionLocal) || session.peer.unix_socket || host == "127.0.0.1" ||
-         host == "::1";
-}
-
 bool allowed(const Context& c) {
   const Settings& settings = c.node.settings();
   return settings.enable_debug_command ||

@@ -21,11 +21,9 @@ namespace {
 
 constexpr std::string_view kNoReplid = "0000000000000000000000000000000000000000";
 
-std::string_view policy_name(EvictionPolicy policy) {
-  constexpr std::string_view names[] = {"noeviction",      "allkeys-lru",  "allkeys-lfu",
-                                        "allkeys-random",  "volatile-lru", "volatile-lfu",
-                                        "volatile-random", "volatile-ttl"};
-  return names[static_cast<size_t>(policy)];
+std::string directive(Node& node, std::string_view name) {
+  const auto found = node.config().get(std::span<const std::string_view>(&name, 1));
+  return found.empty() ? std::string() : found.front().second;
 }
 
 // "1.5K": as Redis shortens sizes.
@@ -163,7 +161,7 @@ void write_memory(InfoWriter& out) {
   out.field("used_memory_functions", 0);
   out.bytes("used_memory_scripts", 0);
   out.bytes("maxmemory", node.settings().maxmemory);
-  out.field("maxmemory_policy", policy_name(node.settings().maxmemory_policy));
+  out.field("maxmemory_policy", directive(node, "maxmemory-policy"));
   const uint64_t used = node.used_memory();
   const uint64_t rss = out.facts.resident_bytes;
   const int64_t difference = static_cast<int64_t>(rss) - static_cast<int64_t>(used);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/node/context.h"
@@ -182,7 +183,7 @@ void config_set_command(Context& c) {
     return;
   }
   std::string error;
-  if (!c.node.config().set(c.args.subspan(2), &error)) {
+  if (!c.node.config().set(c.args.subspan(2), &error, is_local(c.session))) {
     c.error(error);
     return;
   }
