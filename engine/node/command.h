@@ -87,13 +87,13 @@ struct KeySpec {
   uint32_t flags = 0;
   Begin begin = Begin::none;
   int index = 0;  // Begin::index: argument of the first key; keyword: where the search starts
-  std::string_view keyword;  // Begin::keyword
+  std::string_view keyword{};  // Begin::keyword
   Find find = Find::range;
   int last_or_keynum = 0;  // range: last key, relative to the first, negative from the end; keynum:
                            // argument with the count, relative to the beginning
   int step = 1;
   int limit_or_first = 0;  // range: limit; keynum: first key, relative to the beginning
-  std::string_view notes;
+  std::string_view notes{};
 };
 
 // The usual specification: keys from argument `first` to `last` (relative to first, or negative
@@ -124,24 +124,24 @@ constexpr KeySpec counted_keys(uint32_t flags, int count_at) {
 }
 
 struct Command {
-  std::string_view name;  // lower case; a subcommand's own name, without its container's
+  std::string_view name{};  // lower case; a subcommand's own name, without its container's
   int arity = 0;          // with the name; negative: at least
   uint32_t flags = 0;
   uint32_t categories = 0;
   std::array<KeySpec, 3> keys{};
-  std::string_view since;
-  std::string_view group;       // as COMMAND DOCS names it: "string", "generic", ...
-  std::string_view complexity;  // empty for containers
-  std::string_view summary;
+  std::string_view since{};
+  std::string_view group{};       // as COMMAND DOCS names it: "string", "generic", ...
+  std::string_view complexity{};  // empty for containers
+  std::string_view summary{};
   // Tips for clients, separated by blanks: "nondeterministic_output request_policy:all_shards".
-  std::string_view tips;
+  std::string_view tips{};
   // The arguments as COMMAND DOCS shows them, in a notation that engine/commands/docs.h explains.
-  std::string_view arguments;
+  std::string_view arguments{};
   // Changes since the first version: "6.0.0: Added the `KEEPTTL` option." separated by line ends.
-  std::string_view history;
+  std::string_view history{};
   // For a deprecated command: "4.0.0: `SET` with the `EX` argument".
-  std::string_view deprecated;
-  std::span<const Command> subcommands;
+  std::string_view deprecated{};
+  std::span<const Command> subcommands{};
   // Null for a container whose subcommands do the work.
   void (*handler)(Context&) = nullptr;
   // For kMovableKeys: appends the indexes of the key arguments. False: the arguments make no sense.
