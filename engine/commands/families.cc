@@ -5,8 +5,10 @@
 namespace redoubt {
 
 std::span<const std::span<const Command>> all_families() {
-  static const std::array<std::span<const Command>, 5> families = {
-      string_commands(), generic_commands(), bitmap_commands(), connection_commands(),
+  static const std::array<std::span<const Command>, 10> families = {
+      string_commands(),        string_range_commands(), string_counter_commands(),
+      string_increx_commands(), string_newer_commands(), bitmap_commands(),
+      bitfield_commands(),      generic_commands(),      connection_commands(),
       server_commands()};
   return families;
 }
