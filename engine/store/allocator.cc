@@ -2,11 +2,12 @@
 
 #include <bit>
 #include <cstdlib>
+#include <new>
 
 namespace redoubt {
 
 // The head of a slab's memory. Pieces are first cut in order (`cut`), then reused from `free`.
-struct Allocator::Slab {
+struct alignas(64) Allocator::Slab {
   Slab* next;
   Slab* previous;
   Piece* free;
@@ -14,6 +15,7 @@ struct Allocator::Slab {
   uint32_t used;   // pieces handed out
   uint32_t cut;    // pieces cut so far
   uint32_t total;  // pieces that fit
+  Regions::Region* origin;
 
   bool full() const { return used == total; }
 };
@@ -40,24 +42,23 @@ Allocator::~Allocator() {
       slab = next;
     }
   }
-  ASSERT(slab_count_ == 0);
 }
 
 Allocator::Slab* Allocator::add_slab(size_t class_index) {
-  void* memory = std::aligned_alloc(kSlabBytes, kSlabBytes);
-  ASSERT(memory != nullptr);
-  Slab* slab = static_cast<Slab*>(memory);
   const size_t piece = size_of_class(class_index);
-  *slab = {with_room_[class_index],
-           nullptr,
-           nullptr,
-           static_cast<uint32_t>(class_index),
-           0,
-           0,
-           static_cast<uint32_t>((kSlabBytes - sizeof(Slab)) / piece)};
+  const size_t units = slab_units(piece);
+  const Regions::Unit unit = regions_.get(units);
+  const size_t room = units * Regions::kUnitBytes - sizeof(Slab);
+  Slab* slab = new (unit.memory) Slab{with_room_[class_index],
+                                      nullptr,
+                                      nullptr,
+                                      static_cast<uint32_t>(class_index),
+                                      0,
+                                      0,
+                                      static_cast<uint32_t>(room / piece),
+                                      unit.origin};
   if (slab->next != nullptr) slab->next->previous = slab;
   with_room_[class_index] = slab;
-  ++slab_count_;
   return slab;
 }
 
@@ -72,8 +73,7 @@ void Allocator::unlink(Slab* slab) {
 
 void Allocator::give_back(Slab* slab) {
   unlink(slab);
-  --slab_count_;
-  std::free(slab);
+  regions_.give_back({slab, slab->origin}, slab_units(size_of_class(slab->class_index)));
 }
 
 void* Allocator::allocate(size_t size) {
@@ -109,7 +109,8 @@ void Allocator::release(void* memory, size_t size) {
     std::free(memory);
     return;
   }
-  Slab* slab = reinterpret_cast<Slab*>(reinterpret_cast<uintptr_t>(memory) & ~(kSlabBytes - 1));
+  const uintptr_t slab_bytes = slab_units(size) * Regions::kUnitBytes;
+  Slab* slab = reinterpret_cast<Slab*>(reinterpret_cast<uintptr_t>(memory) & ~(slab_bytes - 1));
   ASSERT(slab->class_index == class_of(size) && slab->used > 0);
   discount(size_of_class(slab->class_index));
   if (slab->full()) {

@@ -1,10 +1,10 @@
 // The allocator of small, fixed-size pieces of the keyspace.
 //
 // A hundred million entries of 56 bytes deserve classes of 8 bytes (malloc's are of 16) and no
-// per-piece header. Pieces of one class are cut from slabs of 32 KB; a slab finds itself from a
-// piece's address, so that freeing needs no search. A slab that becomes empty is given back. Pieces
-// above kLargestPiece come from malloc. What is counted are class sizes (counted_size), never what
-// malloc says.
+// per-piece header. Pieces of one class are cut from slabs of 32 KB (128 KB for pieces above 1 KB,
+// such as the dict's segments); a piece's address says which slab it is in, so that freeing needs
+// no search. A slab that becomes empty is given back. Pieces above kLargestPiece come from malloc.
+// What is counted are class sizes (counted_size), never what malloc says.
 //
 // One Allocator belongs to one database, so that a flushed database can be freed by another thread.
 #pragma once
@@ -13,20 +13,22 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/store/regions.h"
 #include "net/blob.h"
 
 namespace redoubt {
 
 class Allocator {
  public:
-  static constexpr size_t kLargestPiece = 1024;
+  static constexpr size_t kLargestPiece = 8192;
 
   Allocator() = default;
   Allocator(const Allocator&) = delete;
   Allocator& operator=(const Allocator&) = delete;
   ~Allocator();  // everything has been released by then
 
-  // Memory for `size` bytes, aligned to 8.
+  // Memory for `size` bytes, aligned to 8; to 64 when `size` is a multiple of 64
+  // and at most kLargestPiece.
   void* allocate(size_t size);
   // Frees what allocate(size) returned, with the same size.
   void release(void* piece, size_t size);
@@ -38,10 +40,13 @@ class Allocator {
     used_bytes_ -= bytes;
   }
 
+  // Where slabs come from, for what is cut otherwise.
+  Regions& regions() { return regions_; }
+
   // Bytes in use, as counted.
   size_t used_bytes() const { return used_bytes_; }
   // Bytes in slabs, used or not.
-  size_t slab_bytes() const { return slab_count_ * kSlabBytes; }
+  size_t slab_bytes() const { return regions_.bytes(); }
 
  private:
   struct Slab;
@@ -49,8 +54,9 @@ class Allocator {
     Piece* next;
   };
 
-  static constexpr size_t kSlabBytes = 32 * 1024;
-  static constexpr size_t kClassCount = 16 + 8 * 3;  // 8..128 by 8, then eight a doubling to 1024
+  static constexpr size_t kClassCount = 16 + 8 * 6;  // 8..128 by 8, then eight a doubling to 8192
+  static constexpr size_t kSmallPiece = 1024;
+  static size_t slab_units(size_t size) { return size <= kSmallPiece ? 1 : 4; }
   static size_t class_of(size_t size);
   static size_t size_of_class(size_t index);
 
@@ -59,8 +65,8 @@ class Allocator {
   void give_back(Slab* slab);
 
   std::array<Slab*, kClassCount> with_room_{};  // slabs that have a free piece, most recent first
+  Regions regions_;
   size_t used_bytes_ = 0;
-  size_t slab_count_ = 0;
 };
 
 }  // namespace redoubt

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -51,35 +50,65 @@ Dict::Dict(Allocator& allocator, const HashKey& hash_key)
 }
 
 Dict::~Dict() {
-  for (size_t i = 0; i < directory_.size();) {
-    const Reference ref = directory_[i];
-    i += size_t{1} << (depth_ - ref.depth());
+  // Segments move when others are freed, and are found through the directory: from the end, so that
+  // the rest of it stays right.
+  while (!directory_.empty()) {
+    const Reference ref = directory_.back();
+    directory_.resize(directory_.size() - (size_t{1} << (depth_ - ref.depth())));
     free_segment(ref.segment());
   }
 }
 
 Dict::Segment* Dict::make_segment(uint64_t prefix, int depth, size_t size_index) {
   const size_t bytes = segment_bytes(size_index);
-  void* memory = std::aligned_alloc(alignof(Segment), bytes);
-  ASSERT(memory != nullptr);
+  ++segment_count_;
+  if (segment_count_ > kAloneMax && pools_.empty()) {
+    for (size_t size = 0; size < kSizes.size(); ++size) {
+      pools_.emplace_back(allocator_, segment_bytes(size));
+    }
+  }
+  const bool alone = pools_.empty();
+  void* memory = alone ? allocator_.allocate(bytes) : pools_[size_index].add();
   std::memset(memory, 0, bytes);
   Segment* segment = new (memory)
-      Segment{prefix, static_cast<uint8_t>(depth),        static_cast<uint8_t>(size_index), 0,
-              0,      std::numeric_limits<int64_t>::max()};
-  allocator_.count(counted_size(bytes));
+      Segment{.prefix = prefix,
+              .depth = static_cast<uint8_t>(depth),
+              .size_index = static_cast<uint8_t>(size_index),
+              .count = 0,
+              .expiring = 0,
+              .index = alone ? kAlone : static_cast<uint32_t>(pools_[size_index].count() - 1),
+              .earliest_expiry_ms = std::numeric_limits<int64_t>::max()};
   table_bytes_ += counted_size(bytes);
   slot_count_ += slots_of(kSizes[size_index]);
   ++segments_at_depth_[static_cast<size_t>(depth)];
   return segment;
 }
 
+// Frees the memory of a segment to which the directory no longer points. Another segment of its
+// size may move into its place.
 void Dict::free_segment(Segment* segment) {
-  const size_t bytes = counted_size(segment_bytes(segment->size_index));
-  allocator_.discount(bytes);
-  table_bytes_ -= bytes;
+  const size_t bytes = segment_bytes(segment->size_index);
+  table_bytes_ -= counted_size(bytes);
   slot_count_ -= slots_of(bucket_count(*segment));
   --segments_at_depth_[segment->depth];
-  std::free(segment);
+  --segment_count_;
+  if (segment->index == kAlone) {
+    allocator_.release(segment, bytes);
+    return;
+  }
+  const uint32_t index = segment->index;
+  void* moved = pools_[segment->size_index].remove(index);
+  if (moved == nullptr) return;
+  Segment* other = static_cast<Segment*>(moved);
+  other->index = index;
+  point_to(*other);
+}
+
+// Frees two segments. The one that is behind goes first: freeing the other must not move it.
+void Dict::free_segments(Segment* a, Segment* b) {
+  const bool a_behind = a->index > b->index;
+  free_segment(a_behind ? a : b);
+  free_segment(a_behind ? b : a);
 }
 
 void Dict::point_to(Segment& segment) {
@@ -131,26 +160,59 @@ Dict::Place Dict::find(std::string_view key, uint64_t hash) const {
   return {};
 }
 
-// Puts the entry into its bucket or one of the next three. False when they are full.
+// Fills a free slot.
+void Dict::fill(Bucket& bucket, int slot, uint8_t tag, Entry* entry, bool displaced) {
+  const size_t at = static_cast<size_t>(slot);
+  bucket.tags[at] = tag;
+  bucket.entries[at] = entry;
+  const int mark = 1 << slot;
+  bucket.marks = static_cast<uint8_t>(displaced ? bucket.marks | mark : bucket.marks & ~mark);
+}
+
+// Puts the entry into its bucket or one of the next three. False when they are full, and none of
+// them can lend a slot by moving an entry of its own further on.
 bool Dict::place(Segment& segment, uint64_t pos, Entry* entry) {
   const size_t count = bucket_count(segment);
   Bucket* all = buckets(segment);
   const size_t first = home(pos, count);
-  for (size_t distance = 0; distance <= kMaxDisplacement && distance < count; ++distance) {
+  const size_t reach = std::min(kMaxDisplacement, count - 1);
+  for (size_t distance = 0; distance <= reach; ++distance) {
     Bucket& bucket = all[(first + distance) % count];
     const int slot = free_slot(bucket);
     if (slot < 0) continue;
-    bucket.tags[static_cast<size_t>(slot)] = static_cast<uint8_t>(pos);
-    bucket.entries[static_cast<size_t>(slot)] = entry;
-    if (distance > 0) {
-      bucket.marks = static_cast<uint8_t>(bucket.marks | 1 << slot);
-      all[first].marks |= kOverflowed;
-    } else {
-      bucket.marks = static_cast<uint8_t>(bucket.marks & ~(1 << slot));
-    }
+    fill(bucket, slot, static_cast<uint8_t>(pos), entry, distance > 0);
+    if (distance > 0) all[first].marks |= kOverflowed;
+    return true;
+  }
+  for (size_t distance = 0; distance <= reach; ++distance) {
+    const size_t lender = (first + distance) % count;
+    const int slot = lend_slot(segment, lender);
+    if (slot < 0) continue;
+    fill(all[lender], slot, static_cast<uint8_t>(pos), entry, distance > 0);
+    if (distance > 0) all[first].marks |= kOverflowed;
     return true;
   }
   return false;
+}
+
+// Moves an entry that belongs to this full bucket to one of the next three, and returns the slot
+// that is free then; -1 when that cannot be done.
+int Dict::lend_slot(Segment& segment, size_t lender) {
+  const size_t count = bucket_count(segment);
+  Bucket* all = buckets(segment);
+  const int own = std::countr_one(static_cast<unsigned>(all[lender].marks & ~kOverflowed));
+  if (own >= static_cast<int>(kSlots)) return -1;
+  const size_t from = static_cast<size_t>(own);
+  for (size_t distance = 1; distance <= kMaxDisplacement && distance < count; ++distance) {
+    Bucket& bucket = all[(lender + distance) % count];
+    const int slot = free_slot(bucket);
+    if (slot < 0) continue;
+    fill(bucket, slot, all[lender].tags[from], all[lender].entries[from], true);
+    all[lender].marks |= kOverflowed;
+    all[lender].entries[from] = nullptr;
+    return own;
+  }
+  return -1;
 }
 
 void Dict::insert(Entry* entry, uint64_t hash) {
@@ -230,7 +292,7 @@ bool Dict::move_entries(Segment& from, Segment& to) const {
       if (!same_depth || !recover_position(from, bucket, slot, &pos)) {
         pos = position(hash_key_(entry->key()), to.depth);
       }
-      if (!const_cast<Dict*>(this)->place(to, pos, entry)) return false;
+      if (!place(to, pos, entry)) return false;
     }
   }
   return true;
@@ -264,7 +326,7 @@ bool Dict::split_entries(Segment& from, Segment& low, Segment& high) const {
       if (entry == nullptr) continue;
       const uint64_t hash = hash_key_(entry->key());
       Segment& to = (hash << from.depth) >> 63 == 0 ? low : high;
-      if (!const_cast<Dict*>(this)->place(to, position(hash, to.depth), entry)) return false;
+      if (!place(to, position(hash, to.depth), entry)) return false;
       ++to.count;
       if (entry->has_expiry()) {
         ++to.expiring;
@@ -289,8 +351,7 @@ void Dict::split(Segment& segment) {
       free_segment(&segment);
       return;
     }
-    free_segment(low);
-    free_segment(high);
+    free_segments(low, high);
   }
   // Both halves failed at the largest size: 28 of 800 keys in four of 127 buckets, by a keyed hash.
   ASSERT(false);
@@ -328,8 +389,7 @@ bool Dict::merge_with_buddy(Segment& segment) {
   merged->expiring = static_cast<uint16_t>(segment.expiring + buddy.expiring);
   merged->earliest_expiry_ms = std::min(segment.earliest_expiry_ms, buddy.earliest_expiry_ms);
   point_to(*merged);
-  free_segment(&segment);
-  free_segment(&buddy);
+  free_segments(&segment, &buddy);
   while (depth_ > 0 && segments_at_depth_[static_cast<size_t>(depth_)] == 0) halve_directory();
   return true;
 }

@@ -1,0 +1,96 @@
+#include "engine/store/regions.h"
+
+#include <sys/mman.h>
+
+#include <bit>
+#include <cstdlib>
+
+#include "net/assert.h"
+
+namespace redoubt {
+
+struct Regions::Region {
+  Region* next;
+  Region* previous;
+  char* memory;
+  size_t units;   // of each piece
+  uint64_t used;  // a bit for each piece
+
+  bool full() const { return used == all(); }
+  uint64_t all() const { return units == 1 ? ~uint64_t{0} : 0xffff; }
+};
+
+namespace {
+
+size_t list_of(size_t units) {
+  return units == 1 ? 0 : 1;
+}
+
+}  // namespace
+
+Regions::~Regions() {
+  ASSERT(units_ == 0 && region_count_ == 0);
+}
+
+Regions::Region* Regions::add_region(size_t units) {
+  void* memory = std::aligned_alloc(kRegionBytes, kRegionBytes);
+  ASSERT(memory != nullptr);
+  // Only advice: without huge pages everything works, slower.
+  static_cast<void>(madvise(memory, kRegionBytes, MADV_HUGEPAGE));
+  Region* region = new Region{nullptr, nullptr, static_cast<char*>(memory), units, 0};
+  link(region);
+  ++region_count_;
+  return region;
+}
+
+void Regions::link(Region* region) {
+  Region*& first = with_room_[list_of(region->units)];
+  region->previous = nullptr;
+  region->next = first;
+  if (first != nullptr) first->previous = region;
+  first = region;
+}
+
+void Regions::unlink(Region* region) {
+  Region*& first = with_room_[list_of(region->units)];
+  (region->previous == nullptr ? first : region->previous->next) = region->next;
+  if (region->next != nullptr) region->next->previous = region->previous;
+}
+
+Regions::Unit Regions::get(size_t units) {
+  ASSERT(units == 1 || units == 4);
+  units_ += units;
+  if (region_count_ == 0 && units_ <= kSmallUnits) {
+    const size_t bytes = units * kUnitBytes;
+    void* memory = std::aligned_alloc(bytes, bytes);
+    ASSERT(memory != nullptr);
+    return {memory, nullptr};
+  }
+  Region* region = with_room_[list_of(units)];
+  if (region == nullptr) region = add_region(units);
+  const int place = std::countr_one(region->used);
+  region->used |= uint64_t{1} << place;
+  if (region->full()) unlink(region);
+  return {region->memory + static_cast<size_t>(place) * units * kUnitBytes, region};
+}
+
+void Regions::give_back(Unit unit, size_t units) {
+  ASSERT(units <= units_);
+  units_ -= units;
+  if (unit.origin == nullptr) {
+    std::free(unit.memory);
+    return;
+  }
+  Region* region = unit.origin;
+  ASSERT(region->units == units);
+  const size_t offset = static_cast<size_t>(static_cast<char*>(unit.memory) - region->memory);
+  if (region->full()) link(region);
+  region->used &= ~(uint64_t{1} << offset / (units * kUnitBytes));
+  if (region->used != 0) return;
+  unlink(region);
+  std::free(region->memory);
+  delete region;
+  --region_count_;
+}
+
+}  // namespace redoubt

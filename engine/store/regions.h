@@ -1,0 +1,54 @@
+// Regions: the memory that slabs are cut from.
+//
+// A look-up touches two lines at random places in gigabytes; with pages of 4 KB each of them also
+// misses the TLB. So once a database is larger than a few hundred KB its slabs come from regions of
+// 2 MB for which huge pages are asked. A store that forks cannot afford that (copy on write would
+// copy 2 MB for a byte); this one never forks.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace redoubt {
+
+class Regions {
+ public:
+  static constexpr size_t kUnitBytes = 32 * 1024;
+
+  struct Region;
+  // Memory and where it comes from; null for memory of its own.
+  struct Unit {
+    void* memory;
+    Region* origin;
+  };
+
+  Regions() = default;
+  Regions(const Regions&) = delete;
+  Regions& operator=(const Regions&) = delete;
+  ~Regions();  // everything has been given back by then
+
+  // Memory of 1 or 4 units, aligned to its size.
+  Unit get(size_t units);
+  void give_back(Unit unit, size_t units);
+
+  // Bytes handed out.
+  size_t bytes() const { return units_ * kUnitBytes; }
+
+ private:
+  static constexpr size_t kRegionBytes = 2 * 1024 * 1024;
+  // Up to here memory comes from malloc, unit by unit: most databases of most nodes are small.
+  static constexpr size_t kSmallUnits = 24;
+
+  Region* add_region(size_t units);
+  void link(Region* region);
+  void unlink(Region* region);
+
+  // Regions that are not full, the one that was given something back last in front. A region hands
+  // out pieces of one size, so that small ones cannot get into the way of large ones.
+  std::array<Region*, 2> with_room_{};
+  size_t units_ = 0;
+  size_t region_count_ = 0;
+};
+
+}  // namespace redoubt

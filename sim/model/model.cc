@@ -1,0 +1,136 @@
+#include "sim/model/model.h"
+
+#include <algorithm>
+
+#include "net/assert.h"
+#include "sim/model/call.h"
+
+namespace redoubt::sim {
+namespace {
+
+struct CommandTable {
+  CommandTable() {
+    for (std::span<const ModelCommand> family :
+         {string_commands(), numeric_string_commands(), bitmap_commands(), generic_commands(),
+          server_commands()}) {
+      rows.insert(rows.end(), family.begin(), family.end());
+    }
+    std::sort(rows.begin(), rows.end(),
+              [](const ModelCommand& a, const ModelCommand& b) { return a.name < b.name; });
+  }
+
+  std::vector<ModelCommand> rows;
+};
+
+const ModelCommand* find_command(std::string_view name) {
+  static const CommandTable table;
+  char buffer[32];
+  if (name.size() > sizeof buffer) {
+    return nullptr;
+  }
+  for (size_t i = 0; i < name.size(); i++) {
+    const char c = name[i];
+    buffer[i] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  const std::string_view wanted(buffer, name.size());
+  auto found = std::lower_bound(
+      table.rows.begin(), table.rows.end(), wanted,
+      [](const ModelCommand& row, std::string_view text) { return row.name < text; });
+  return found != table.rows.end() && found->name == wanted ? &*found : nullptr;
+}
+
+}  // namespace
+
+Model::Model(ModelConfig config)
+    : config_(config), databases_(static_cast<size_t>(config.databases)) {
+  ASSERT(config.databases > 0);
+}
+
+ModelReply Model::apply(ModelSession& session, ModelArguments arguments, int64_t now_ms) {
+  ASSERT(!arguments.empty());
+  const ModelCommand* command = find_command(arguments[0]);
+  if (command == nullptr) {
+    return reply_rule(ModelReply::Rule::anything);
+  }
+  const auto given = static_cast<int>(arguments.size());
+  if (command->arity >= 0 ? given != command->arity : given < -command->arity) {
+    return wrong_arity(command->name);
+  }
+  ModelCall call{*this, session, arguments, now_ms};
+  return command->handler(call);
+}
+
+void Model::forget(int database_index, std::string_view key) {
+  Database& keys = databases_[static_cast<size_t>(database_index)];
+  auto found = keys.find(key);
+  if (found != keys.end()) {
+    keys.erase(found);
+  }
+}
+
+void Model::clear() {
+  for (Database& keys : databases_) {
+    keys.clear();
+  }
+}
+
+bool Model::exists(int database_index, std::string_view key, int64_t now_ms) const {
+  const Database& keys = database(database_index);
+  auto found = keys.find(key);
+  return found != keys.end() && !found->second.expired_at(now_ms);
+}
+
+bool Model::denied_when_out_of_memory(ModelArguments arguments) {
+  const ModelCommand* command = find_command(arguments[0]);
+  return command != nullptr && command->denied_when_out_of_memory;
+}
+
+bool Model::knows(std::string_view name) {
+  return find_command(name) != nullptr;
+}
+
+ModelEntry* ModelCall::find_in(int database_index, std::string_view key) {
+  Model::Database& keys = database(database_index);
+  auto found = keys.find(key);
+  if (found == keys.end()) {
+    return nullptr;
+  }
+  if (found->second.expired_at(now_ms)) {
+    keys.erase(found);
+    return nullptr;
+  }
+  return &found->second;
+}
+
+ModelEntry& ModelCall::create(std::string_view key) {
+  ModelEntry* entry = find(key);
+  return entry != nullptr ? *entry : database()[std::string(key)];
+}
+
+ModelEntry& ModelCall::set(std::string_view key, std::string text, bool keep_deadline) {
+  ModelEntry& entry = create(key);
+  const int64_t deadline = keep_deadline ? entry.deadline_ms : ModelEntry::no_deadline;
+  entry = ModelEntry();
+  entry.text = std::move(text);
+  entry.deadline_ms = deadline;
+  return entry;
+}
+
+bool ModelCall::erase(std::string_view key) {
+  if (find(key) == nullptr) {
+    return false;
+  }
+  Model::Database& keys = database();
+  keys.erase(keys.find(key));
+  return true;
+}
+
+void ModelCall::set_deadline_or_erase(std::string_view key, int64_t deadline_ms) {
+  if (deadline_ms <= now_ms) {
+    erase(key);
+  } else {
+    create(key).deadline_ms = deadline_ms;
+  }
+}
+
+}  // namespace redoubt::sim

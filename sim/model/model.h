@@ -1,0 +1,106 @@
+// The model: what every command of the string, generic, bitmap, connection and server families must
+// answer, written as plainly as it can be: a sorted map of strings to values, one small function a
+// command, no cleverness. It shares no code with the engine, so an error would have to be made
+// twice to stay unseen. The simulator compares each reply with it; property tests compare the
+// engine's commands with it in one process; tests/differential compares it with a real
+// redis-server.
+//
+// It behaves as Redis 7.2, and for what is newer as docs/newer-commands.md says.
+//
+// Time: an entry with a deadline is gone when now > deadline (Redis: a key lives through its last
+// millisecond), with two exceptions where deadline <= now already removes it at once: the EXPIRE
+// family, GETEX and INCREX. The model drops expired entries when a command meets them; until then
+// they can only be noticed in DBSIZE, whose reply is therefore a range.
+// If the wall clock jumps back, an entry that is expired but was not met lives again, here as in
+// the engine, unless the engine's active expiry was quicker: the checker then says so with
+// forget().
+//
+// What a reply may depend on besides commands is told by the checker: forget() when the node
+// evicted or expired a key on its own, clear() when it lost its memory, and OOM replies, which are
+// not passed to apply() (see denied_when_out_of_memory).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/model/reply.h"
+
+namespace redoubt::sim {
+
+struct ModelConfig {
+  int databases = 16;
+  int64_t bulk_bytes_max = int64_t{512} << 20;  // proto-max-bulk-len
+  // maxmemory-policy is an LFU one: OBJECT FREQ answers and OBJECT IDLETIME does not.
+  bool lfu = false;
+  // How far TTL, PTTL, EXPIRETIME and PEXPIRETIME may be off, for servers with a clock of their
+  // own.
+  int64_t ttl_tolerance_ms = 0;
+  // Answer as the reference 7.0.15 does where 7.2 differs (see "7.0" in the sources).
+  bool as_redis_7_0 = false;
+};
+
+// A client's state on the server.
+struct ModelSession {
+  int database = 0;
+  int resp = 2;
+};
+
+enum class ModelType : uint8_t { string };
+
+struct ModelEntry {
+  static constexpr int64_t no_deadline = -1;
+
+  ModelType type = ModelType::string;
+  std::string text;  // the value of a string
+  int64_t deadline_ms = no_deadline;
+  bool rewritten = false;  // changed in place, so that OBJECT ENCODING may say raw
+
+  bool expired_at(int64_t now_ms) const {
+    return deadline_ms != no_deadline && now_ms > deadline_ms;
+  }
+};
+
+// How arguments come from a client: name first.
+using ModelArguments = std::span<const std::string_view>;
+
+class Model {
+ public:
+  explicit Model(ModelConfig config);
+
+  // Executes the command at wall time `now_ms` and says what the reply has to be.
+  // `arguments` has the command's name first and is not empty.
+  ModelReply apply(ModelSession& session, ModelArguments arguments, int64_t now_ms);
+
+  // The node removed the key on its own (eviction, or active expiry before a clock jumped back).
+  void forget(int database, std::string_view key);
+
+  // The node lost everything: a crash without persistence.
+  void clear();
+
+  // Whether the key exists for a client, at that time.
+  bool exists(int database, std::string_view key, int64_t now_ms) const;
+
+  // Whether the server may answer this command with -OOM instead of executing it; then the checker
+  // leaves the model alone.
+  static bool denied_when_out_of_memory(ModelArguments arguments);
+
+  // Whether the model knows the command (otherwise apply answers with Rule::anything).
+  static bool knows(std::string_view name);
+
+  // Keys held in a database, expired ones included; the deadline tells them apart.
+  using Database = std::map<std::string, ModelEntry, std::less<>>;
+  const Database& database(int index) const { return databases_[static_cast<size_t>(index)]; }
+  const ModelConfig& config() const { return config_; }
+
+ private:
+  friend struct ModelCall;
+
+  ModelConfig config_;
+  std::vector<Database> databases_;
+};
+
+}  // namespace redoubt::sim

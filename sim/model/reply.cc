@@ -1,0 +1,189 @@
+#include "sim/model/reply.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "sim/model/resp_value.h"
+
+namespace redoubt::sim {
+namespace {
+
+bool all_digits(std::string_view text) {
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+bool matches_unordered(const RespValue& value, std::vector<std::string> expected) {
+  if (value.kind != RespValue::Kind::array && value.kind != RespValue::Kind::set) {
+    return false;
+  }
+  std::vector<std::string> seen;
+  for (const RespValue& item : value.items) {
+    if (item.kind != RespValue::Kind::bulk) {
+      return false;
+    }
+    seen.push_back(item.text);
+  }
+  std::sort(seen.begin(), seen.end());
+  std::sort(expected.begin(), expected.end());
+  return seen == expected;
+}
+
+bool matches_scan_page(const RespValue& value, const std::vector<std::string>& allowed) {
+  if (value.kind != RespValue::Kind::array || value.items.size() != 2 ||
+      value.items[0].kind != RespValue::Kind::bulk || !all_digits(value.items[0].text) ||
+      value.items[1].kind != RespValue::Kind::array) {
+    return false;
+  }
+  for (const RespValue& item : value.items[1].items) {
+    if (item.kind != RespValue::Kind::bulk ||
+        std::find(allowed.begin(), allowed.end(), item.text) == allowed.end()) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool matches_two_bulks(const RespValue& value) {
+  return value.kind == RespValue::Kind::array && value.items.size() == 2 &&
+         value.items[0].kind == RespValue::Kind::bulk && all_digits(value.items[0].text) &&
+         value.items[1].kind == RespValue::Kind::bulk && all_digits(value.items[1].text);
+}
+
+std::string describe_choices(const std::vector<std::string>& choices, bool replies) {
+  std::string out;
+  constexpr size_t shown_max = 40;
+  for (size_t i = 0; i < choices.size() && i < shown_max; i++) {
+    out += i == 0 ? "" : ", ";
+    out += replies ? describe_reply(choices[i]) : quote_bytes(choices[i]);
+  }
+  if (choices.size() > shown_max) {
+    out += ", ... (" + std::to_string(choices.size()) + " in all)";
+  }
+  return out;
+}
+
+}  // namespace
+
+bool ModelReply::matches(std::string_view reply) const {
+  if (rule == Rule::exact) {
+    return reply == bytes;
+  }
+  if (rule == Rule::one_of) {
+    return std::find(choices.begin(), choices.end(), reply) != choices.end();
+  }
+  RespValue value;
+  if (!parse_resp_exactly(reply, value)) {
+    return false;
+  }
+  switch (rule) {
+    case Rule::integer_between:
+      return value.kind == RespValue::Kind::integer && value.integer >= low &&
+             value.integer <= high;
+    case Rule::unordered: return matches_unordered(value, choices);
+    case Rule::scan_page: return matches_scan_page(value, choices);
+    case Rule::two_bulks: return matches_two_bulks(value);
+    case Rule::not_error: return !value.is_error();
+    default: return true;
+  }
+}
+
+std::string ModelReply::expected_text() const {
+  switch (rule) {
+    case Rule::exact: return describe_reply(bytes);
+    case Rule::one_of: return "one of " + describe_choices(choices, true);
+    case Rule::integer_between:
+      return "an integer from " + std::to_string(low) + " to " + std::to_string(high);
+    case Rule::unordered: return "in any order: " + describe_choices(choices, false);
+    case Rule::scan_page: return "a cursor and some of: " + describe_choices(choices, false);
+    case Rule::two_bulks: return "an array of two numbers";
+    case Rule::not_error: return "anything but an error";
+    case Rule::anything: return "any reply";
+  }
+  return "";
+}
+
+std::string resp_integer(int64_t number) {
+  char text[24];
+  text[0] = ':';
+  char* end = std::to_chars(text + 1, text + sizeof text, number).ptr;
+  std::string out(text, static_cast<size_t>(end - text));
+  out += "\r\n";
+  return out;
+}
+
+std::string resp_bulk(std::string_view text) {
+  std::string out = resp_header('$', text.size());
+  out.reserve(out.size() + text.size() + 2);
+  out += text;
+  out += "\r\n";
+  return out;
+}
+
+std::string resp_null(int resp) {
+  return resp == 2 ? "$-1\r\n" : "_\r\n";
+}
+
+std::string resp_header(char type, size_t count) {
+  std::string out(1, type);
+  out += std::to_string(count);
+  out += "\r\n";
+  return out;
+}
+
+ModelReply reply_exact(std::string bytes) {
+  ModelReply reply;
+  reply.bytes = std::move(bytes);
+  return reply;
+}
+
+ModelReply reply_ok() {
+  return reply_exact("+OK\r\n");
+}
+ModelReply reply_integer(int64_t number) {
+  return reply_exact(resp_integer(number));
+}
+ModelReply reply_bulk(std::string_view text) {
+  return reply_exact(resp_bulk(text));
+}
+ModelReply reply_null(int resp) {
+  return reply_exact(resp_null(resp));
+}
+
+ModelReply reply_status(std::string_view text) {
+  return reply_exact("+" + std::string(text) + "\r\n");
+}
+
+ModelReply reply_error(std::string_view text) {
+  return reply_exact("-" + std::string(text) + "\r\n");
+}
+
+ModelReply reply_one_of(std::vector<std::string> choices) {
+  ModelReply reply;
+  reply.rule = ModelReply::Rule::one_of;
+  reply.choices = std::move(choices);
+  return reply;
+}
+
+ModelReply reply_integer_between(int64_t low, int64_t high) {
+  ModelReply reply;
+  reply.rule = ModelReply::Rule::integer_between;
+  reply.low = low;
+  reply.high = high;
+  return reply;
+}
+
+ModelReply reply_unordered(std::vector<std::string> elements) {
+  ModelReply reply;
+  reply.rule = ModelReply::Rule::unordered;
+  reply.choices = std::move(elements);
+  return reply;
+}
+
+ModelReply reply_rule(ModelReply::Rule rule) {
+  ModelReply reply;
+  reply.rule = rule;
+  return reply;
+}
+
+}  // namespace redoubt::sim

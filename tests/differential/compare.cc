@@ -1,0 +1,172 @@
+#include "tests/differential/compare.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "sim/model/resp_value.h"
+
+namespace redoubt::differential {
+namespace {
+
+using sim::RespValue;
+
+// Two servers with clocks of their own, and a pause of the machine between them.
+constexpr int64_t clock_tolerance_ms = 3000;
+constexpr int64_t expired_keys_tolerance = 8;
+
+std::string upper(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return out;
+}
+
+// BITFIELD ... OVERFLOW SAT ... SET i8 0 -9223372036854775800
+bool saturates_far_below(const OwnedCommand& command) {
+  bool saturates = false;
+  bool far_below = false;
+  for (const std::string& argument : command) {
+    saturates = saturates || upper(argument) == "SAT";
+    far_below = far_below || argument.rfind("-9223372036854775", 0) == 0;
+  }
+  return saturates && far_below;
+}
+
+struct KnownDifference {
+  bool (*applies)(const OwnedCommand& command, const std::string& name);
+  std::string_view reason;
+  bool changes_data = false;
+};
+
+const KnownDifference known_differences[] = {
+    {[](const OwnedCommand& command, const std::string& name) {
+       return (name == "BITCOUNT" && command.size() > 2) ||
+              (name == "BITPOS" && command.size() > 3);
+     },
+     "7.2 checks the range before it looks for the key, 7.0 does not", false},
+    {[](const OwnedCommand& command, const std::string& name) {
+       return name == "BITFIELD" && saturates_far_below(command);
+     },
+     "SET of a number far below a signed field saturates to its minimum, in Redis to its maximum",
+     true},
+    {[](const OwnedCommand& command, const std::string& name) {
+       return name == "OBJECT" && command.size() == 3 && upper(command[1]) == "REFCOUNT";
+     },
+     "small integers are shared by Redis and not by us", false},
+};
+
+const KnownDifference* find_difference(const OwnedCommand& command) {
+  const std::string name = upper(command[0]);
+  for (const KnownDifference& difference : known_differences) {
+    if (difference.applies(command, name)) {
+      return &difference;
+    }
+  }
+  return nullptr;
+}
+
+bool close_integers(const RespValue& a, const RespValue& b, int64_t tolerance) {
+  if (a.kind != RespValue::Kind::integer || b.kind != RespValue::Kind::integer) {
+    return false;
+  }
+  // -1 and -2 mean something else than a time.
+  if (a.integer < 0 || b.integer < 0) {
+    return a.integer == b.integer;
+  }
+  return a.integer - b.integer <= tolerance && b.integer - a.integer <= tolerance;
+}
+
+bool same_sorted(RespValue a, RespValue b) {
+  auto by_text = [](const RespValue& left, const RespValue& right) {
+    return left.text < right.text;
+  };
+  std::sort(a.items.begin(), a.items.end(), by_text);
+  std::sort(b.items.begin(), b.items.end(), by_text);
+  return a == b;
+}
+
+// Cursors are the server's own, so a page is comparable only when it is the first one, and when
+// both servers gave everything at once.
+bool same_scan_page(const OwnedCommand& command, const RespValue& a, const RespValue& b) {
+  if (a.items.size() != 2 || b.items.size() != 2) {
+    return a == b;
+  }
+  if (command[1] != "0" || a.items[0].text != "0" || b.items[0].text != "0") {
+    return true;
+  }
+  return same_sorted(a.items[1], b.items[1]);
+}
+
+// For replies where only the kind is the same.
+bool same_kind(const RespValue& a, const RespValue& b) {
+  return a.is_error() || b.is_error() ? a == b : a.kind == b.kind;
+}
+
+}  // namespace
+
+std::string describe_command(const OwnedCommand& command) {
+  std::string out;
+  for (const std::string& argument : command) {
+    const bool plain =
+        !argument.empty() && std::all_of(argument.begin(), argument.end(), [](char c) {
+          return c > ' ' && c < 127 && c != '"' && c != '\\' && c != '\'';
+        });
+    out += out.empty() ? "" : " ";
+    out += plain ? argument : sim::quote_bytes(argument);
+  }
+  return out;
+}
+
+std::string_view known_difference(const OwnedCommand& command) {
+  const KnownDifference* difference = find_difference(command);
+  return difference != nullptr ? difference->reason : std::string_view();
+}
+
+bool known_to_change_data(const OwnedCommand& command) {
+  const KnownDifference* difference = find_difference(command);
+  return difference != nullptr && difference->changes_data;
+}
+
+bool same_reply(const OwnedCommand& command, std::string_view reference, std::string_view subject) {
+  if (reference == subject) {
+    return true;
+  }
+  RespValue a;
+  RespValue b;
+  if (!sim::parse_resp_exactly(reference, a) || !sim::parse_resp_exactly(subject, b)) {
+    return false;
+  }
+  const std::string name = upper(command[0]);
+  if (name == "TTL" || name == "EXPIRETIME") {
+    return close_integers(a, b, clock_tolerance_ms / 1000);
+  }
+  if (name == "PTTL" || name == "PEXPIRETIME") {
+    return close_integers(a, b, clock_tolerance_ms);
+  }
+  if (name == "DBSIZE") {  // counts keys that are expired and not yet removed
+    return close_integers(a, b, expired_keys_tolerance);
+  }
+  if (name == "KEYS") {
+    return same_sorted(a, b);
+  }
+  if (name == "SCAN") {
+    return same_scan_page(command, a, b);
+  }
+  if (name == "RANDOMKEY" || name == "TIME" || name == "HELLO") {
+    return same_kind(a, b);
+  }
+  if (name == "OBJECT" && command.size() == 3) {
+    const std::string subcommand = upper(command[1]);
+    if (subcommand == "FREQ" || subcommand == "IDLETIME") {
+      return same_kind(a, b);
+    }
+    // A string that was changed in place may be packed again by one of the two.
+    if (subcommand == "ENCODING") {
+      return same_kind(a, b) && (a.text == "raw" || b.text == "raw");
+    }
+  }
+  return false;
+}
+
+}  // namespace redoubt::differential
