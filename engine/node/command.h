@@ -131,7 +131,7 @@ constexpr KeySpec noted(KeySpec spec, std::string_view notes) {
 
 struct Command {
   std::string_view name{};  // lower case; a subcommand's own name, without its container's
-  int arity = 0;            // with the name; negative: at least
+  int arity = 0;          // with the name; negative: at least
   uint32_t flags = 0;
   uint32_t categories = 0;
   std::array<KeySpec, 3> keys{};
