@@ -34,7 +34,8 @@ enum CommandFlag : uint32_t {
   kNoMulti = 1u << 16,
   kNoMandatoryKeys = 1u << 17,
   kAllowBusy = 1u << 18,
-  kMovableKeys = 1u << 19,  // the key specifications alone do not find all keys
+  kMovableKeys = 1u << 19,    // the key specifications alone do not find all keys
+  kSystemCommand = 1u << 20,  // for the servers themselves: COMMAND DOCS says "syscmd"
 };
 
 // ACL categories that a row adds to those that follow from its flags (write -> @write, readonly ->
@@ -131,7 +132,7 @@ constexpr KeySpec noted(KeySpec spec, std::string_view notes) {
 
 struct Command {
   std::string_view name{};  // lower case; a subcommand's own name, without its container's
-  int arity = 0;          // with the name; negative: at least
+  int arity = 0;            // with the name; negative: at least
   uint32_t flags = 0;
   uint32_t categories = 0;
   std::array<KeySpec, 3> keys{};
@@ -152,6 +153,8 @@ struct Command {
   void (*handler)(Context&) = nullptr;
   // For kMovableKeys: appends the indexes of the key arguments. False: the arguments make no sense.
   bool (*find_keys)(std::span<const std::string_view> args, std::vector<int>& indexes) = nullptr;
+  // For a specification with kKeyVariableFlags: the flags (bits of KeyFlag) with these arguments.
+  uint32_t (*key_flags)(std::span<const std::string_view> args) = nullptr;
 
   bool accepts(size_t argument_count) const {
     const int count = static_cast<int>(argument_count);
