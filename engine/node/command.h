@@ -124,6 +124,12 @@ constexpr KeySpec counted_keys(uint32_t flags, int count_at) {
           .notes = {}};
 }
 
+// A specification with notes for the reader.
+constexpr KeySpec noted(KeySpec spec, std::string_view notes) {
+  spec.notes = notes;
+  return spec;
+}
+
 struct Command {
   std::string_view name{};  // lower case; a subcommand's own name, without its container's
   int arity = 0;            // with the name; negative: at least

@@ -36,7 +36,7 @@ constexpr int64_t kMb = 1024 * 1024;
 // More than anyone has been seen to use; each costs a few hundred bytes.
 constexpr int64_t kDatabasesMax = 65536;
 
-constexpr std::array kRows = {
+constexpr Directive kRows[] = {
     // Network. Listeners are opened once, at the start.
     list("bind", "127.0.0.1 -::1", parse_bind).immutable().sets(apply_bind),
     integer("port", "6379", 0, 65535).immutable().sets(store<&Settings::port>),

@@ -203,6 +203,11 @@ void Node::execute_special(Session& session, Planned& planned,
     store_request(session, args);
     return;
   }
+  // CLIENT REPLY SKIP was the command before this one.
+  if (session.has(kSessionReplySkipNext)) {
+    session.flags = (session.flags & ~static_cast<uint32_t>(kSessionReplySkipNext)) |
+                    static_cast<uint32_t>(kSessionReplySkip);
+  }
   const size_t before = session.output.bytes();
   const int db_before = session.db;
   if (admit(session, planned, args)) call(session, *planned.entry, args, &planned);
@@ -210,10 +215,6 @@ void Node::execute_special(Session& session, Planned& planned,
   const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
   if (silent) session.output.drop_back(session.output.bytes() - before);
   session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
-  if (session.has(kSessionReplySkipNext)) {
-    session.flags = (session.flags & ~static_cast<uint32_t>(kSessionReplySkipNext)) |
-                    static_cast<uint32_t>(kSessionReplySkip);
-  }
   if (observer_ != nullptr) {
     observer_->on_command(session, db_before, args, env_.wall(), session.output.copy_from(before));
   }
@@ -259,6 +260,7 @@ void Node::pause(PauseMode mode, Instant until) {
 }
 
 void Node::unpause() {
+  if (pause_mode_ == PauseMode::none) return;  // also a CLIENT UNPAUSE among the stored requests
   env_.disarm(pause_timer_);
   pause_mode_ = PauseMode::none;
   update_special();
