@@ -163,9 +163,13 @@ void reset_command(Context& c) {
 }
 
 void select_command(Context& c) {
-  const std::optional<int64_t> index = c.integer_between(1, std::numeric_limits<int32_t>::min(),
-                                                         std::numeric_limits<int32_t>::max());
+  const std::optional<int64_t> index = c.integer(1);
   if (!index) return;
+  if (*index < std::numeric_limits<int32_t>::min() ||
+      *index > std::numeric_limits<int32_t>::max()) {
+    c.error("ERR value is out of range, value must between -2147483648 and 2147483647");
+    return;
+  }
   if (*index < 0 || *index >= c.node.database_count()) {
     c.error("ERR DB index is out of range");
     return;
