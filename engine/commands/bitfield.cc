@@ -8,6 +8,7 @@
 
 #include "engine/commands/bitmap_offset.h"
 #include "engine/commands/families.h"
+#include "engine/node/text.h"
 #include "engine/store/number.h"
 
 namespace redoubt {
@@ -251,6 +252,20 @@ void bitfield_ro_command(Context& c) {
   bitfield(c, true);
 }
 
+// BITFIELD only reads when all of its operations are GET.
+uint32_t bitfield_key_flags(std::span<const std::string_view> args) {
+  for (size_t i = 2; i < args.size();) {
+    if (equal_ignoring_case(args[i], "get") && i + 2 < args.size()) {
+      i += 3;
+    } else if (equal_ignoring_case(args[i], "overflow") && i + 1 < args.size()) {
+      i += 2;
+    } else {
+      return kKeyRW | kKeyAccess | kKeyUpdate;
+    }
+  }
+  return kKeyRO | kKeyAccess;
+}
+
 constexpr Command rows[] = {
     {.name = "bitfield",
      .arity = -2,
@@ -268,7 +283,8 @@ constexpr Command rows[] = {
          "write_operation:<encoding_offset_value:{encoding:string offset:integer value:integer}"
          "(SET)|encoding_offset_increment:{encoding:string offset:integer increment:integer}"
          "(INCRBY)>}>...]",
-     .handler = bitfield_command},
+     .handler = bitfield_command,
+     .key_flags = bitfield_key_flags},
     {.name = "bitfield_ro",
      .arity = -2,
      .flags = kReadOnly | kFast,

@@ -9,7 +9,7 @@ from harness import Client, ServerTest, encode, ours_only
 
 class Rewrite(ServerTest):
     def test_the_file_and_what_else_is_in_its_directory(self):
-        server = self.server(config="# mine\ntimeout 5 # seconds\n")
+        server = self.server(config="# mine\ntimeout 5\n")
         client = self.client(server)
         before = sorted(os.listdir(server.directory))
         self.assertEqual(client.call("CONFIG", "SET", "timeout", "77"), "OK")
