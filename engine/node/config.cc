@@ -298,6 +298,9 @@ bool Config::set(std::span<const std::string_view> names_and_values, std::string
     if (!parse_directive(row, impl_->values[changes[i].row], words, &changes[i].value, &problem)) {
       return fail(names_and_values[i * 2], problem.reply);
     }
+    if (row.is_fixed && changes[i].value.text != impl_->values[changes[i].row]) {
+      return fail(names_and_values[i * 2], "this server cannot change it while it runs");
+    }
   }
   for (Change& change : changes) {
     const Directive& row = *impl_->rows[change.row];

@@ -64,6 +64,7 @@ struct Directive {
   int64_t highest_used = 0;    // both 0: no such limits
   std::string_view choices{};  // "yes|no|local"
   bool is_immutable = false;   // CONFIG SET refuses it
+  bool is_fixed = false;       // CONFIG SET refuses to change it; Redis can
   bool is_protected = false;   // CONFIG SET needs enable-protected-configs
   bool is_hidden = false;      // CONFIG GET shows it only by its full name
   bool is_lines = false;       // a list with one line for each four words in the file
@@ -83,6 +84,11 @@ struct Directive {
   constexpr Directive immutable() const {
     Directive row = *this;
     row.is_immutable = true;
+    return row;
+  }
+  constexpr Directive fixed() const {
+    Directive row = *this;
+    row.is_fixed = true;
     return row;
   }
   constexpr Directive guarded() const {
