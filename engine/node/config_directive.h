@@ -198,7 +198,8 @@ void store(Settings& settings, const DirectiveValue& value) {
 std::span<const Directive> obeyed_directives();
 std::span<const Directive> accepted_directives();
 
-// Reads a value from the words behind a directive's name. `current` is the canonical text so far,
+// Reads a value from the words behind a directive's name; a list may also be one word with blanks
+// in it, as CONFIG SET has it. `current` is the canonical text so far,
 // which only lists look at. False: the words are no value of this directive, or one that is not
 // supported.
 bool parse_directive(const Directive& row, std::string_view current,
