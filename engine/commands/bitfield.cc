@@ -244,6 +244,21 @@ void bitfield(Context& c, bool only_get) {
   }
 }
 
+// A BITFIELD that only has GETs reads; one that makes no sense might write.
+uint32_t bitfield_key_flags(std::span<const std::string_view> args) {
+  for (size_t i = 2; i < args.size();) {
+    const size_t following = args.size() - i - 1;
+    if (equal_ignoring_case(args[i], "GET") && following >= 2) {
+      i += 3;
+    } else if (equal_ignoring_case(args[i], "OVERFLOW") && following >= 1) {
+      i += 2;
+    } else {
+      return kKeyRW | kKeyAccess | kKeyUpdate;
+    }
+  }
+  return kKeyRO | kKeyAccess;
+}
+
 void bitfield_command(Context& c) {
   bitfield(c, false);
 }

@@ -1,4 +1,6 @@
 // Strings as a whole: SET and its kin, GET and its kin, and several at once.
+#include <algorithm>
+
 #include "engine/commands/families.h"
 #include "engine/commands/string_options.h"
 #include "engine/node/text.h"
@@ -88,6 +90,14 @@ void set_with_options(Context& c) {
   if (met) put_with_options(c, options, deadline);
   if (options.get) return;
   met ? c.reply.ok() : c.reply.null();
+}
+
+// What the key is used for depends on GET.
+uint32_t set_key_flags(std::span<const std::string_view> args) {
+  for (const std::string_view option : args.subspan(std::min<size_t>(args.size(), 3))) {
+    if (equal_ignoring_case(option, "GET")) return kKeyRW | kKeyAccess | kKeyUpdate;
+  }
+  return kKeyOW | kKeyUpdate;
 }
 
 void set_command(Context& c) {
