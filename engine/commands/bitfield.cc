@@ -8,6 +8,7 @@
 
 #include "engine/commands/bitmap_offset.h"
 #include "engine/commands/families.h"
+#include "engine/node/text.h"
 #include "engine/store/number.h"
 
 namespace redoubt {
@@ -243,12 +244,41 @@ void bitfield(Context& c, bool only_get) {
   }
 }
 
+// A BITFIELD that only has GETs reads; one that makes no sense might write.
+uint32_t bitfield_key_flags(std::span<const std::string_view> args) {
+  for (size_t i = 2; i < args.size();) {
+    const size_t following = args.size() - i - 1;
+    if (equal_ignoring_case(args[i], "GET") && following >= 2) {
+      i += 3;
+    } else if (equal_ignoring_case(args[i], "OVERFLOW") && following >= 1) {
+      i += 2;
+    } else {
+      return kKeyRW | kKeyAccess | kKeyUpdate;
+    }
+  }
+  return kKeyRO | kKeyAccess;
+}
+
 void bitfield_command(Context& c) {
   bitfield(c, false);
 }
 
 void bitfield_ro_command(Context& c) {
   bitfield(c, true);
+}
+
+// BITFIELD only reads when all of its operations are GET.
+uint32_t bitfield_key_flags(std::span<const std::string_view> args) {
+  for (size_t i = 2; i < args.size();) {
+    if (equal_ignoring_case(args[i], "get") && i + 2 < args.size()) {
+      i += 3;
+    } else if (equal_ignoring_case(args[i], "overflow") && i + 1 < args.size()) {
+      i += 2;
+    } else {
+      return kKeyRW | kKeyAccess | kKeyUpdate;
+    }
+  }
+  return kKeyRO | kKeyAccess;
 }
 
 constexpr Command rows[] = {
@@ -268,7 +298,8 @@ constexpr Command rows[] = {
          "write_operation:<encoding_offset_value:{encoding:string offset:integer value:integer}"
          "(SET)|encoding_offset_increment:{encoding:string offset:integer increment:integer}"
          "(INCRBY)>}>...]",
-     .handler = bitfield_command},
+     .handler = bitfield_command,
+     .key_flags = bitfield_key_flags},
     {.name = "bitfield_ro",
      .arity = -2,
      .flags = kReadOnly | kFast,

@@ -1,6 +1,9 @@
 // Strings as a whole: SET and its kin, GET and its kin, and several at once.
+#include <algorithm>
+
 #include "engine/commands/families.h"
 #include "engine/commands/string_options.h"
+#include "engine/node/text.h"
 #include "engine/store/number.h"
 
 namespace redoubt {
@@ -87,6 +90,14 @@ void set_with_options(Context& c) {
   if (met) put_with_options(c, options, deadline);
   if (options.get) return;
   met ? c.reply.ok() : c.reply.null();
+}
+
+// What the key is used for depends on GET.
+uint32_t set_key_flags(std::span<const std::string_view> args) {
+  for (const std::string_view option : args.subspan(std::min<size_t>(args.size(), 3))) {
+    if (equal_ignoring_case(option, "GET")) return kKeyRW | kKeyAccess | kKeyUpdate;
+  }
+  return kKeyOW | kKeyUpdate;
 }
 
 void set_command(Context& c) {
@@ -222,6 +233,17 @@ void msetnx_command(Context& c) {
   c.reply.integer(1);
 }
 
+// SET reads the old value only for GET and the IF conditions.
+uint32_t set_key_flags(std::span<const std::string_view> args) {
+  constexpr std::string_view readers[] = {"get", "ifeq", "ifne", "ifdeq", "ifdne"};
+  for (const std::string_view arg : args.subspan(3)) {
+    for (const std::string_view reader : readers) {
+      if (equal_ignoring_case(arg, reader)) return kKeyRW | kKeyAccess | kKeyUpdate;
+    }
+  }
+  return kKeyOW | kKeyUpdate;
+}
+
 constexpr Command rows[] = {
     {.name = "get",
      .arity = 2,
@@ -336,7 +358,8 @@ constexpr Command rows[] = {
                 "6.0.0: Added the `KEEPTTL` option.\n"
                 "6.2.0: Added the `GET`, `EXAT` and `PXAT` option.\n"
                 "7.0.0: Allowed the `NX` and `GET` options to be used together.",
-     .handler = set_command},
+     .handler = set_command,
+     .key_flags = set_key_flags},
     {.name = "setex",
      .arity = 4,
      .flags = kWrite | kDenyOom,

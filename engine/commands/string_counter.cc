@@ -72,7 +72,7 @@ void incrbyfloat_command(Context& c) {
     return;
   }
   const LongDoubleText result(sum);
-  c.db().set_string(key, c.hash(key), result.view(), NewExpiry::keep());
+  c.db().set_text(key, c.hash(key), result.view(), NewExpiry::keep());
   c.modified(key, '$', "incrbyfloat");
   // Another machine might round differently.
   c.effect({"SET", key, result.view(), "KEEPTTL"});

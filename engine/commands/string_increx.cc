@@ -163,7 +163,7 @@ void put_number(Context& c, std::string_view key, int64_t value, NewExpiry expir
 }
 
 void put_number(Context& c, std::string_view key, long double value, NewExpiry expiry) {
-  c.db().set_string(key, c.hash(key), LongDoubleText(value).view(), expiry);
+  c.db().set_text(key, c.hash(key), LongDoubleText(value).view(), expiry);
 }
 
 void emit_set(Context& c, std::string_view key, std::string_view text, NewExpiry expiry) {

@@ -80,6 +80,11 @@ void Database::set_string(std::string_view key, uint64_t hash, std::string_view 
       return;
     }
   }
+  set_text(key, hash, value, expiry, std::move(blob));
+}
+
+void Database::set_text(std::string_view key, uint64_t hash, std::string_view value,
+                        NewExpiry expiry, Blob&& blob) {
   const Dict::Place at = dict_.find(key, hash);
   Entry* old = at ? at.entry() : nullptr;
   const std::optional<int64_t> expiry_ms = resolve(expiry, old);

@@ -84,6 +84,9 @@ class Database {
   // into the value that is replaced.
   void set_string(std::string_view key, uint64_t hash, std::string_view value, NewExpiry expiry,
                   Blob&& blob = {});
+  // The same without looking for an integer: OBJECT ENCODING says embstr or raw.
+  void set_text(std::string_view key, uint64_t hash, std::string_view value, NewExpiry expiry,
+                Blob&& blob = {});
   // The same for an integer; in place when the key holds one.
   void set_integer(std::string_view key, uint64_t hash, int64_t value, NewExpiry expiry);
   // The bytes of a string for changing them in place, at least `size` of them: a missing key is
