@@ -139,6 +139,11 @@ void SingleChecker::on_command(const Session& session, int /*db_before*/,
                    session.peer.to_string() + ": " + command_text(args));
   }
   ++commands_;
+  if (world_.traced()) {
+    world_.remark(host_, "session " + std::to_string(session.id) + " at " +
+                             std::to_string(wall.unix_ms()) + ": " + command_text(args) + " -> " +
+                             shown(reply));
+  }
   check_order(*peer->link, args);
   check_reply(*peer, args, wall, reply);
   peer->link->replies += reply;
@@ -202,11 +207,13 @@ void SingleChecker::check_reply(Peer& peer, std::span<const std::string_view> ar
 
 void SingleChecker::on_evicted(int db, std::string_view key) {
   if (!evicts_) violate("eviction", "no eviction without maxmemory", "evicted " + shown(key));
+  if (world_.traced()) world_.remark(host_, "evicted " + shown(key));
   model_.forget(db, key);
 }
 
 void SingleChecker::on_expired(int db, std::string_view key) {
   const int64_t now_ms = node_->env().wall().unix_ms();
+  if (world_.traced()) world_.remark(host_, "expired " + shown(key));
   if (model_.exists(db, key, now_ms)) {
     violate("expiry", "key " + shown(key) + " of database " + std::to_string(db) + " lives",
             "it expired at " + std::to_string(now_ms));
