@@ -162,9 +162,9 @@ ModelReply set_generic(ModelCall& call, std::string_view value, const SetOptions
     reply = reply_bulk(entry->text);
   }
   if (happens) {
-    call.set(key, std::string(value), options.keep_ttl);
+    ModelEntry& written = call.set(key, std::string(value), options.keep_ttl);
     if (deadline) {
-      call.write_deadline(key, *deadline);
+      written.deadline_ms = *deadline;
     }
   }
   return reply;
@@ -407,9 +407,10 @@ ModelReply msetex_command(ModelCall& call) {
     }
   }
   for (size_t i = 2; i < pairs_end; i += 2) {
-    call.set(call.argument(i), std::string(call.argument(i + 1)), options->keep_ttl);
+    ModelEntry& entry =
+        call.set(call.argument(i), std::string(call.argument(i + 1)), options->keep_ttl);
     if (deadline) {
-      call.write_deadline(call.argument(i), *deadline);
+      entry.deadline_ms = *deadline;
     }
   }
   return reply_integer(1);
