@@ -1,8 +1,10 @@
 // Config: the directives of a node: redis.conf syntax, command line, CONFIG GET, SET and REWRITE.
 //
-// Each directive is one row of the table in config_table.cc: name, alias, how its text becomes a
-// value of Settings and back, whether it can change at run time, or that it is not supported and
-// which values ask for nothing that is missing.
+// Each directive is one row of the tables in config_table.cc and config_accepted.cc: name, alias,
+// how its text becomes a value of Settings, whether it can change at run time, or that it is not
+// supported and which values ask for nothing that is missing. config_directive.h explains the rows.
+//
+// Nothing here touches the world: files come and go as texts.
 #pragma once
 
 #include <functional>
@@ -29,19 +31,26 @@ class Config {
   ~Config();
 
   // Reads the text of a configuration file. False: *error is one line "file:line: what was
-  // expected".
+  // expected". Included files may be 16 deep, and 256 altogether. Called once, before
+  // parse_arguments().
   bool parse_file(const std::string& path, std::string_view text, const ReadFile& read_file,
                   std::string* error);
-  // Reads "--name value --name value ...".
+  // Reads "--name value --name value ...": the words up to the next "--" are the value; a first
+  // word of a value may begin with "--" itself. "--save" alone stands for an empty value, and one
+  // argument may hold name and value ("--port 6380").
   bool parse_arguments(std::span<const std::string> arguments, std::string* error);
 
   const Settings& settings() const { return settings_; }
 
-  // CONFIG GET: names and values of the directives that match one of the patterns, each once.
+  // CONFIG GET: names and values of the directives that match one of the patterns, each once, an
+  // alias beside its directive. A name without a pattern comes back in the case in which it was
+  // given.
   std::vector<std::pair<std::string, std::string>> get(
       std::span<const std::string_view> patterns) const;
-  // CONFIG SET: all of the pairs or none. False: *error is the reply's text.
-  bool set(std::span<const std::string_view> names_and_values, std::string* error);
+  // CONFIG SET: all of the pairs or none. False: *error is the reply's text. `local_client`: who
+  // asks is connected from this machine, as enable-protected-configs local wants it.
+  bool set(std::span<const std::string_view> names_and_values, std::string* error,
+           bool local_client = false);
   // CONFIG REWRITE: the new contents of the configuration file whose contents now are `old_text`:
   // comments and order are kept, changed values are replaced, missing ones appended.
   std::string rewritten(std::string_view old_text) const;
@@ -50,6 +59,9 @@ class Config {
   const std::string& file() const { return file_; }
   void set_file(std::string path) { file_ = std::move(path); }
 
+  // The absolute path of the working directory: CONFIG GET dir shows it in place of a relative one.
+  void set_working_directory(std::string path) { working_directory_ = std::move(path); }
+
   // rename-command lines, in order.
   const std::vector<std::pair<std::string, std::string>>& renamed_commands() const {
     return renamed_;
@@ -57,9 +69,17 @@ class Config {
 
  private:
   struct Impl;
+  struct Place;
+
+  bool read_text(const Place& place, std::string_view text);
+  bool read_line(const Place& place, std::span<const std::string> words, std::string* problem);
+  bool read_include(const Place& place, const std::string& path, std::string* problem);
+  bool rename(std::span<const std::string> words, std::string* problem);
+  std::string shown_value(size_t row) const;
 
   Settings settings_;
   std::string file_;
+  std::string working_directory_;
   std::vector<std::pair<std::string, std::string>> renamed_;
   std::unique_ptr<Impl> impl_;
 };

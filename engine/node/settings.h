@@ -8,19 +8,21 @@
 
 namespace redoubt {
 
+// The enumerators stand in the order of the words in the rows of their directives.
 enum class EvictionPolicy : uint8_t {
-  noeviction,
-  allkeys_lru,
-  allkeys_lfu,
-  allkeys_random,
   volatile_lru,
   volatile_lfu,
   volatile_random,
   volatile_ttl,
+  allkeys_lru,
+  allkeys_lfu,
+  allkeys_random,
+  noeviction,
 };
 
 enum class LogLevel : uint8_t { debug, verbose, notice, warning, nothing };
 enum class LogFormat : uint8_t { text, json };
+enum class Permission : uint8_t { no, yes, local };  // local: for connections from this machine
 
 struct OutputLimit {
   uint64_t hard_bytes = 0;  // 0: none
@@ -55,7 +57,7 @@ struct Settings {
   int hz = 10;
   bool enable_debug_command = false;
   bool enable_debug_command_local = false;
-  bool always_show_logo = false;
+  Permission protected_configs = Permission::no;
 
   // memory
   uint64_t maxmemory = 0;

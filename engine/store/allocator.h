@@ -40,6 +40,9 @@ class Allocator {
     used_bytes_ -= bytes;
   }
 
+  // Where slabs come from, for what is cut otherwise.
+  Regions& regions() { return regions_; }
+
   // Bytes in use, as counted.
   size_t used_bytes() const { return used_bytes_; }
   // Bytes in slabs, used or not.

@@ -50,32 +50,65 @@ Dict::Dict(Allocator& allocator, const HashKey& hash_key)
 }
 
 Dict::~Dict() {
-  for (size_t i = 0; i < directory_.size();) {
-    const Reference ref = directory_[i];
-    i += size_t{1} << (depth_ - ref.depth());
+  // Segments move when others are freed, and are found through the directory: from the end, so that
+  // the rest of it stays right.
+  while (!directory_.empty()) {
+    const Reference ref = directory_.back();
+    directory_.resize(directory_.size() - (size_t{1} << (depth_ - ref.depth())));
     free_segment(ref.segment());
   }
 }
 
 Dict::Segment* Dict::make_segment(uint64_t prefix, int depth, size_t size_index) {
   const size_t bytes = segment_bytes(size_index);
-  void* memory = allocator_.allocate(bytes);
+  ++segment_count_;
+  if (segment_count_ > kAloneMax && pools_.empty()) {
+    for (size_t size = 0; size < kSizes.size(); ++size) {
+      pools_.emplace_back(allocator_, segment_bytes(size));
+    }
+  }
+  const bool alone = pools_.empty();
+  void* memory = alone ? allocator_.allocate(bytes) : pools_[size_index].add();
   std::memset(memory, 0, bytes);
   Segment* segment = new (memory)
-      Segment{prefix, static_cast<uint8_t>(depth),        static_cast<uint8_t>(size_index), 0,
-              0,      std::numeric_limits<int64_t>::max()};
+      Segment{.prefix = prefix,
+              .depth = static_cast<uint8_t>(depth),
+              .size_index = static_cast<uint8_t>(size_index),
+              .count = 0,
+              .expiring = 0,
+              .index = alone ? kAlone : static_cast<uint32_t>(pools_[size_index].count() - 1),
+              .earliest_expiry_ms = std::numeric_limits<int64_t>::max()};
   table_bytes_ += counted_size(bytes);
   slot_count_ += slots_of(kSizes[size_index]);
   ++segments_at_depth_[static_cast<size_t>(depth)];
   return segment;
 }
 
+// Frees the memory of a segment to which the directory no longer points. Another segment of its
+// size may move into its place.
 void Dict::free_segment(Segment* segment) {
   const size_t bytes = segment_bytes(segment->size_index);
   table_bytes_ -= counted_size(bytes);
   slot_count_ -= slots_of(bucket_count(*segment));
   --segments_at_depth_[segment->depth];
-  allocator_.release(segment, bytes);
+  --segment_count_;
+  if (segment->index == kAlone) {
+    allocator_.release(segment, bytes);
+    return;
+  }
+  const uint32_t index = segment->index;
+  void* moved = pools_[segment->size_index].remove(index);
+  if (moved == nullptr) return;
+  Segment* other = static_cast<Segment*>(moved);
+  other->index = index;
+  point_to(*other);
+}
+
+// Frees two segments. The one that is behind goes first: freeing the other must not move it.
+void Dict::free_segments(Segment* a, Segment* b) {
+  const bool a_behind = a->index > b->index;
+  free_segment(a_behind ? a : b);
+  free_segment(a_behind ? b : a);
 }
 
 void Dict::point_to(Segment& segment) {
@@ -318,8 +351,7 @@ void Dict::split(Segment& segment) {
       free_segment(&segment);
       return;
     }
-    free_segment(low);
-    free_segment(high);
+    free_segments(low, high);
   }
   // Both halves failed at the largest size: 28 of 800 keys in four of 127 buckets, by a keyed hash.
   ASSERT(false);
@@ -357,8 +389,7 @@ bool Dict::merge_with_buddy(Segment& segment) {
   merged->expiring = static_cast<uint16_t>(segment.expiring + buddy.expiring);
   merged->earliest_expiry_ms = std::min(segment.earliest_expiry_ms, buddy.earliest_expiry_ms);
   point_to(*merged);
-  free_segment(&segment);
-  free_segment(&buddy);
+  free_segments(&segment, &buddy);
   while (depth_ > 0 && segments_at_depth_[static_cast<size_t>(depth_)] == 0) halve_directory();
   return true;
 }

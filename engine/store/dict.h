@@ -18,6 +18,7 @@
 // * A segment that grows moves its entries without reading them: bucket and tag together give the
 //   position back (a bucket of a large segment spans at most 260 positions, a tag tells 256 apart).
 //   Only a split, and displaced entries, hash keys anew: once for each doubling.
+// * Segments of a large dict lie in pools without holes (block_pool.h), so they move in memory.
 // * There is never a second table: growth touches one segment, about 800 entries. The directory
 //   doubles by copying 8 bytes for each segment (1 MB at 100 million keys).
 // * SCAN walks in hash order. Its cursor is a position on the circle of hashes (48 bits), and means
@@ -37,6 +38,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/store/block_pool.h"
 #include "engine/store/entry.h"
 #include "engine/store/hash.h"
 #include "engine/store/random.h"
@@ -119,6 +121,9 @@ class Dict {
   static constexpr int kPositionBits = 14;
   static constexpr size_t kMaxDisplacement = 3;
   static constexpr std::array<uint8_t, 11> kSizes = {1, 3, 7, 15, 31, 63, 71, 79, 95, 111, 127};
+  // Up to so many segments each has memory of its own: most dicts are small.
+  static constexpr size_t kAloneMax = 32;
+  static constexpr uint32_t kAlone = UINT32_MAX;
   static constexpr size_t kSplitSize = 6;  // index into kSizes of the halves of a split
 
   struct alignas(64) Bucket {
@@ -145,6 +150,7 @@ class Dict {
     uint8_t size_index;
     uint16_t count;
     uint16_t expiring;
+    uint32_t index;              // in the pool of its size; kAlone when it has memory of its own
     int64_t earliest_expiry_ms;  // no entry expires before this
   };
 
@@ -175,6 +181,7 @@ class Dict {
   }
   Segment* make_segment(uint64_t prefix, int depth, size_t size_index);
   void free_segment(Segment* segment);
+  void free_segments(Segment* a, Segment* b);
   void point_to(Segment& segment);
   static void fill(Bucket& bucket, int slot, uint8_t tag, Entry* entry, bool displaced);
   static bool place(Segment& segment, uint64_t position, Entry* entry);
@@ -197,6 +204,8 @@ class Dict {
   Allocator& allocator_;
   const HashKey& hash_key_;
   std::vector<Reference> directory_;
+  std::vector<BlockPool> pools_;  // by size index, once there are more than kAloneMax segments
+  size_t segment_count_ = 0;
   int depth_ = 0;
   std::array<uint32_t, 64> segments_at_depth_{};
   size_t size_ = 0;

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <bit>
 #include <cstdlib>
 
 #include "net/assert.h"
@@ -12,41 +13,48 @@ struct Regions::Region {
   Region* next;
   Region* previous;
   char* memory;
-  uint64_t used;  // a bit for each of 64 units
+  size_t units;   // of each piece
+  uint64_t used;  // a bit for each piece
 
-  // The first place for that many units, aligned; 64 when there is none.
-  size_t place_for(size_t units) const {
-    const uint64_t mask = units == 1 ? 1 : 15;
-    for (size_t at = 0; at < 64; at += units) {
-      if ((used >> at & mask) == 0) return at;
-    }
-    return 64;
-  }
-  bool full() const { return ~used == 0; }
+  bool full() const { return used == all(); }
+  uint64_t all() const { return units == 1 ? ~uint64_t{0} : 0xffff; }
 };
 
-Regions::~Regions() {
-  ASSERT(units_ == 0 && first_ == nullptr);
+namespace {
+
+size_t list_of(size_t units) {
+  return units == 1 ? 0 : 1;
 }
 
-Regions::Region* Regions::add_region() {
+}  // namespace
+
+Regions::~Regions() {
+  ASSERT(units_ == 0 && region_count_ == 0);
+}
+
+Regions::Region* Regions::add_region(size_t units) {
   void* memory = std::aligned_alloc(kRegionBytes, kRegionBytes);
   ASSERT(memory != nullptr);
   // Only advice: without huge pages everything works, slower.
   static_cast<void>(madvise(memory, kRegionBytes, MADV_HUGEPAGE));
-  Region* region = new Region{first_, nullptr, static_cast<char*>(memory), 0};
-  if (first_ != nullptr) first_->previous = region;
-  first_ = region;
+  Region* region = new Region{nullptr, nullptr, static_cast<char*>(memory), units, 0};
+  link(region);
   ++region_count_;
   return region;
 }
 
-void Regions::remove_region(Region* region) {
-  (region->previous == nullptr ? first_ : region->previous->next) = region->next;
+void Regions::link(Region* region) {
+  Region*& first = with_room_[list_of(region->units)];
+  region->previous = nullptr;
+  region->next = first;
+  if (first != nullptr) first->previous = region;
+  first = region;
+}
+
+void Regions::unlink(Region* region) {
+  Region*& first = with_room_[list_of(region->units)];
+  (region->previous == nullptr ? first : region->previous->next) = region->next;
   if (region->next != nullptr) region->next->previous = region->previous;
-  std::free(region->memory);
-  delete region;
-  --region_count_;
 }
 
 Regions::Unit Regions::get(size_t units) {
@@ -58,21 +66,12 @@ Regions::Unit Regions::get(size_t units) {
     ASSERT(memory != nullptr);
     return {memory, nullptr};
   }
-  // Only the region in front is filled as a rule. Looking at a few more reuses room that was given
-  // back without walking thousands of full ones.
-  constexpr int kLookedAt = 4;
-  Region* region = first_;
-  size_t place = 64;
-  for (int i = 0; i < kLookedAt && region != nullptr; ++i, region = region->next) {
-    place = region->place_for(units);
-    if (place < 64) break;
-  }
-  if (place == 64 || region == nullptr) {
-    region = add_region();
-    place = 0;
-  }
-  region->used |= (units == 1 ? uint64_t{1} : uint64_t{15}) << place;
-  return {region->memory + place * kUnitBytes, region};
+  Region* region = with_room_[list_of(units)];
+  if (region == nullptr) region = add_region(units);
+  const int place = std::countr_one(region->used);
+  region->used |= uint64_t{1} << place;
+  if (region->full()) unlink(region);
+  return {region->memory + static_cast<size_t>(place) * units * kUnitBytes, region};
 }
 
 void Regions::give_back(Unit unit, size_t units) {
@@ -83,21 +82,15 @@ void Regions::give_back(Unit unit, size_t units) {
     return;
   }
   Region* region = unit.origin;
-  const size_t place =
-      static_cast<size_t>(static_cast<char*>(unit.memory) - region->memory) / kUnitBytes;
-  region->used &= ~((units == 1 ? uint64_t{1} : uint64_t{15}) << place);
-  if (region->used == 0) {
-    remove_region(region);
-    return;
-  }
-  // To the front: it has room.
-  if (region == first_) return;
-  region->previous->next = region->next;
-  if (region->next != nullptr) region->next->previous = region->previous;
-  region->previous = nullptr;
-  region->next = first_;
-  first_->previous = region;
-  first_ = region;
+  ASSERT(region->units == units);
+  const size_t offset = static_cast<size_t>(static_cast<char*>(unit.memory) - region->memory);
+  if (region->full()) link(region);
+  region->used &= ~(uint64_t{1} << offset / (units * kUnitBytes));
+  if (region->used != 0) return;
+  unlink(region);
+  std::free(region->memory);
+  delete region;
+  --region_count_;
 }
 
 }  // namespace redoubt

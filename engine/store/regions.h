@@ -6,6 +6,7 @@
 // copy 2 MB for a byte); this one never forks.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -39,10 +40,13 @@ class Regions {
   // Up to here memory comes from malloc, unit by unit: most databases of most nodes are small.
   static constexpr size_t kSmallUnits = 24;
 
-  Region* add_region();
-  void remove_region(Region* region);
+  Region* add_region(size_t units);
+  void link(Region* region);
+  void unlink(Region* region);
 
-  Region* first_ = nullptr;  // those with room in front
+  // Regions that are not full, the one that was given something back last in front. A region hands
+  // out pieces of one size, so that small ones cannot get into the way of large ones.
+  std::array<Region*, 2> with_room_{};
   size_t units_ = 0;
   size_t region_count_ = 0;
 };

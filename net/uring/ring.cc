@@ -68,7 +68,12 @@ std::string explain(int code) {
            "calls io_uring_setup, io_uring_enter and io_uring_register, in Docker for example with "
            "a seccomp profile of your own or --security-opt seccomp=unconfined";
   }
-  if (code == EINVAL) return too_old();
+  if (code == EINVAL) {
+    if (kernel_is_too_old()) return too_old();
+    return "the io_uring of this kernel (" + kernel_release() +
+           ") refuses what is needed (single issuer, deferred task work). An unmodified Linux 6.1 "
+           "or newer is required";
+  }
   if (code == ENOMEM) {
     return "not enough memory for io_uring: raise the limit of locked memory (ulimit -l), or free "
            "some";
@@ -181,15 +186,18 @@ void Ring::submit_and_wait(int64_t timeout_ns) {
 
 void Ring::drain() {
   if (!open_) return;
-  submit();  // what is queued for the peers leaves
-  reap([](uint64_t, int, uint32_t) {});
   const int64_t end = monotonic_ns() + kDrainLimit_ns;
+  bool stuck = false;
   while (outstanding_ > 0 && monotonic_ns() < end) {
-    io_uring_sqe* sqe = entry();
-    io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-    io_uring_sqe_set_data64(sqe, static_cast<uint64_t>(Tag::cancel));
+    if (stuck) {
+      // For what slipped through. The time that the kernel takes for this grows with the square of
+      // the number of requests, which is why the caller has cancelled them one by one.
+      io_uring_sqe* sqe = entry();
+      io_uring_prep_cancel64(sqe, 0, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+      io_uring_sqe_set_data64(sqe, static_cast<uint64_t>(Tag::cancel));
+    }
     submit_and_wait(10'000'000);
-    reap([](uint64_t, int, uint32_t) {});
+    stuck = reap([](uint64_t, int, uint32_t) {}) == 0;
   }
 }
 

@@ -72,6 +72,8 @@ class Ring {
   // False: *why has one line that says what is missing and what to do.
   bool open(std::string* why);
 
+  bool is_open() const { return open_; }
+
   // A free submission entry, to be filled by an io_uring_prep_ function and its user_data; flushes
   // to the kernel when the queue is full. The request is outstanding until its last completion.
   io_uring_sqe* request() {
@@ -110,7 +112,8 @@ class Ring {
   Scratch& scratch() { return scratch_; }
   io_uring* raw() { return &ring_; }
 
-  // Cancels everything and waits (at most two seconds) until the kernel uses no memory of ours.
+  // Submits, and waits (at most two seconds) until no request is outstanding, so that the kernel
+  // uses no memory of ours. What is to end has to be cancelled before.
   void drain();
 
  private:

@@ -81,8 +81,7 @@ UringBackend::UringBackend(int wake_fd)
 
 UringBackend::~UringBackend() {
   if (stop_handler_ != nullptr) release_stop_signals();
-  helpers_.stop();
-  core_.ring.drain();
+  end();
   for (uint32_t index = 0; index < core_.rows.count(); ++index) {
     const Row& row = core_.rows.at(index);
     if (row.kind != RowKind::free) ::close(row.fd);
@@ -103,10 +102,37 @@ int UringBackend::run(Env& env) {
     deliver();
     env.end_turn();
   }
+  end();
+  return exit_status_;
+}
+
+// Takes back all memory that operations have lent to helpers and the kernel.
+void UringBackend::end() {
+  if (ended_) return;
   ended_ = true;
   helpers_.stop();
+  if (!core_.ring.is_open()) return;
+  core_.ring.submit();  // what was sent in the last turn leaves
+  for (uint32_t index = 0; index < core_.rows.count(); ++index) {
+    const Row& row = core_.rows.at(index);
+    if (row.in_flight > 0) cancel_requests(core_.rows.handle(index), row);
+  }
+  core_.ring.cancel(static_cast<uint64_t>(Tag::wake), 0);
   core_.ring.drain();
-  return exit_status_;
+}
+
+void UringBackend::cancel_requests(Handle handle, const Row& row) {
+  if (row.kind == RowKind::file) {
+    for (const Op* op = row.sender; op != nullptr; op = op->world_next) {
+      core_.ring.cancel(reinterpret_cast<uint64_t>(op), 0);
+    }
+    return;
+  }
+  const Tag armed = row.kind == RowKind::listener ? Tag::accept : Tag::receive;
+  if (row.armed) core_.ring.cancel(user_data(armed, handle), 0);
+  if (row.into_flight) core_.ring.cancel(user_data(Tag::receive_into, handle), 0);
+  if (row.sender != nullptr) core_.ring.cancel(user_data(Tag::send, handle), 0);
+  if (row.kind == RowKind::connecting) core_.ring.cancel(user_data(Tag::connect, handle), 0);
 }
 
 int64_t UringBackend::wait_ns(const Env& env) {

@@ -1,0 +1,101 @@
+// The directives that this server obeys.
+#include <array>
+#include <cstdint>
+
+#include "engine/node/config_directive.h"
+#include "engine/node/config_text.h"
+#include "engine/store/number.h"
+
+namespace redoubt {
+
+namespace {
+
+using namespace directive;
+
+void apply_bind(Settings& settings, const DirectiveValue& value) {
+  settings.bind = value.words;
+}
+
+void apply_output_limits(Settings& settings, const DirectiveValue& value) {
+  const auto limit = [&value](size_t at) {
+    return OutputLimit{.hard_bytes = parse_unsigned(value.words[at + 1]).value_or(0),
+                       .soft_bytes = parse_unsigned(value.words[at + 2]).value_or(0),
+                       .soft_seconds = parse_integer(value.words[at + 3]).value_or(0)};
+  };
+  settings.output_limit_normal = limit(0);
+  settings.output_limit_replica = limit(4);
+  settings.output_limit_pubsub = limit(8);
+}
+
+void apply_debug_command(Settings& settings, const DirectiveValue& value) {
+  settings.enable_debug_command = value.text == "yes";
+  settings.enable_debug_command_local = value.text == "local";
+}
+
+constexpr int64_t kMb = 1024 * 1024;
+// More than anyone has been seen to use; each costs a few hundred bytes.
+constexpr int64_t kDatabasesMax = 65536;
+
+constexpr Directive kRows[] = {
+    // Network. Listeners are opened once, at the start.
+    list("bind", "127.0.0.1 -::1", parse_bind).fixed().sets(apply_bind),
+    integer("port", "6379", 0, 65535).fixed().sets(store<&Settings::port>),
+    integer("tcp-backlog", "511", 0, kMaxInt).immutable().sets(store<&Settings::tcp_backlog>),
+    integer("tcp-keepalive", "300", 0, kMaxInt).sets(store<&Settings::tcp_keepalive_s>),
+    integer("timeout", "0", 0, kMaxInt).sets(store<&Settings::timeout_s>),
+    text("unixsocket", "").immutable().sets(store<&Settings::unixsocket>),
+    octal("unixsocketperm", "0", 0777).immutable().sets(store<&Settings::unixsocketperm>),
+    boolean("protected-mode", "yes").sets(store<&Settings::protected_mode>),
+    integer("maxclients", "10000", 1, 4294967295).sets(store<&Settings::maxclients>),
+    memory("proto-max-bulk-len", "536870912", kMb).sets(store<&Settings::proto_max_bulk_len>),
+    memory("client-query-buffer-limit", "1073741824", kMb)
+        .sets(store<&Settings::client_query_buffer_limit>),
+    list("client-output-buffer-limit",
+         "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", parse_output_limits)
+        .lines()
+        .sets(apply_output_limits),
+    text("requirepass", "").sets(store<&Settings::requirepass>),
+
+    // General.
+    integer("databases", "16", 1, kDatabasesMax).immutable().sets(store<&Settings::databases>),
+    text("dir", ".").immutable().guarded().sets(store<&Settings::dir>),
+    text("logfile", "").immutable().sets(store<&Settings::logfile>),
+    choice("loglevel", "notice", "debug|verbose|notice|warning|nothing")
+        .sets(store<&Settings::loglevel>),
+    choice("log-format", "text", "text|json").sets(store<&Settings::log_format>),
+    integer("hz", "10", 0, kMaxInt).clamped(1, 500).sets(store<&Settings::hz>),
+    choice("enable-debug-command", "no", "no|yes|local").immutable().sets(apply_debug_command),
+    choice("enable-protected-configs", "no", "no|yes|local")
+        .immutable()
+        .sets(store<&Settings::protected_configs>),
+
+    // Memory.
+    memory("maxmemory", "0").sets(store<&Settings::maxmemory>),
+    choice("maxmemory-policy", "noeviction",
+           "volatile-lru|volatile-lfu|volatile-random|volatile-ttl|allkeys-lru|allkeys-lfu|"
+           "allkeys-random|noeviction")
+        .sets(store<&Settings::maxmemory_policy>),
+    integer("maxmemory-samples", "5", 1, kMaxInt).sets(store<&Settings::maxmemory_samples>),
+    integer("maxmemory-eviction-tenacity", "10", 0, 100)
+        .sets(store<&Settings::maxmemory_eviction_tenacity>),
+    integer("lfu-log-factor", "10", 0, kMaxInt).sets(store<&Settings::lfu_log_factor>),
+    integer("lfu-decay-time", "1", 0, kMaxInt).sets(store<&Settings::lfu_decay_time_min>),
+    integer("active-expire-effort", "1", 1, 10).sets(store<&Settings::active_expire_effort>),
+    boolean("lazyfree-lazy-eviction", "no").sets(store<&Settings::lazyfree_lazy_eviction>),
+    boolean("lazyfree-lazy-expire", "no").sets(store<&Settings::lazyfree_lazy_expire>),
+    boolean("lazyfree-lazy-server-del", "no").sets(store<&Settings::lazyfree_lazy_server_del>),
+    boolean("lazyfree-lazy-user-del", "no").sets(store<&Settings::lazyfree_lazy_user_del>),
+    boolean("lazyfree-lazy-user-flush", "no").sets(store<&Settings::lazyfree_lazy_user_flush>),
+
+    // Actions of the configuration file.
+    line("include"),
+    line("rename-command"),
+};
+
+}  // namespace
+
+std::span<const Directive> obeyed_directives() {
+  return kRows;
+}
+
+}  // namespace redoubt

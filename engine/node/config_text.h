@@ -1,0 +1,30 @@
+// The text of configuration files: words, quotes and sizes.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace redoubt {
+
+// Splits a line at blanks. "double quotes" know \n \r \t \b \a \xHH and \c for any other c, 'single
+// quotes' only \'. False: a quote is not closed, or something other than a blank follows the
+// closing one.
+bool split_words(std::string_view line, std::vector<std::string>* words);
+
+// The line without blanks, tabs and carriage returns at its ends.
+std::string_view trim(std::string_view line);
+
+// A word as split_words() reads it back: as it is where that is possible, else in double quotes.
+std::string quote_word(std::string_view word);
+// Always in quotes and of bounded length, for messages.
+std::string quote_for_message(std::string_view word);
+
+// "100", "1k" (1000), "1kb" (1024), "3mb", "2g", "5b" in any case, within 0 .. 2^63-1.
+std::optional<int64_t> parse_size(std::string_view text);
+// The shortest form of a size: "64mb", "100".
+std::string size_text(int64_t bytes);
+
+}  // namespace redoubt

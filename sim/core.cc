@@ -1,0 +1,84 @@
+#include "sim/core.h"
+
+#include "sim/host.h"
+
+namespace redoubt::sim {
+
+std::string_view op_kind_name(OpKind kind) {
+  switch (kind) {
+    case OpKind::accept: return "accept";
+    case OpKind::connect: return "connect";
+    case OpKind::receive: return "receive";
+    case OpKind::send: return "send";
+    case OpKind::resolve: return "resolve";
+    case OpKind::open: return "open";
+    case OpKind::read: return "read";
+    case OpKind::write: return "write";
+    case OpKind::sync: return "sync";
+    case OpKind::sync_data: return "sync_data";
+    case OpKind::truncate: return "truncate";
+    case OpKind::file_size: return "file_size";
+    case OpKind::rename: return "rename";
+    case OpKind::remove: return "remove";
+    case OpKind::list: return "list";
+    case OpKind::make_directory: return "make_directory";
+    case OpKind::sync_directory: return "sync_directory";
+    case OpKind::background: return "background";
+  }
+  return "?";
+}
+
+std::string time_text(Instant at) {
+  char text[48];
+  std::snprintf(text, sizeof text, "%lld.%09lld", static_cast<long long>(at.ns / 1'000'000'000),
+                static_cast<long long>(at.ns % 1'000'000'000));
+  return text;
+}
+
+Core::Core(uint64_t seed, const WorldOptions& world_options)
+    : options(world_options),
+      faults(world_options.faults),
+      network_random(seed, "network"),
+      fault_random(seed, "faults"),
+      run_seed(seed) {}
+
+Core::~Core() = default;
+
+void Core::write_trace(What what, HostId id, uint64_t detail, uint64_t value,
+                       std::string_view text) {
+  const std::string host_name = id == kNoHost ? std::string("world") : host(id).name();
+  std::string line = time_text(now) + " " + host_name + " ";
+  switch (what) {
+    case What::boot: line += "boot"; break;
+    case What::stop: line += "stop"; break;
+    case What::done: {
+      const auto error = static_cast<Error>(detail >> 8);
+      line += std::string(op_kind_name(static_cast<OpKind>(detail & 255))) + " ";
+      line += error == Error::none ? "ok" : std::string(describe(error));
+      break;
+    }
+    case What::sent: line += "sent"; break;
+    case What::log: line += "log"; break;
+    case What::fault: line += "fault " + std::string(fault_rows()[detail].name); break;
+    case What::note: line += "note"; break;
+  }
+  line += " " + std::to_string(value);
+  if (!text.empty() && what == What::sent) {
+    line += " ";
+    for (const char c : text.substr(0, 200)) {
+      if (c >= ' ' && c <= '~' && c != '\\') {
+        line += c;
+      } else {
+        char escaped[8];
+        std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned char>(c));
+        line += escaped;
+      }
+    }
+  } else if (!text.empty()) {
+    line += " " + std::string(text);
+  }
+  line += " digest " + digest.text().substr(0, 8) + "\n";
+  std::fwrite(line.data(), 1, line.size(), options.trace);
+}
+
+}  // namespace redoubt::sim

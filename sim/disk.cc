@@ -1,0 +1,358 @@
+#include "sim/disk.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+
+namespace redoubt::sim {
+
+namespace {
+
+constexpr std::string_view kOwnDirectory = "/data";
+constexpr size_t kNameMax = 255;
+
+size_t pages_for(uint64_t size) {
+  return static_cast<size_t>((size + kPageSize - 1) / kPageSize);
+}
+
+PageRef page_at(const std::vector<PageRef>& pages, size_t index) {
+  return index < pages.size() ? pages[index] : PageRef();
+}
+
+const Page& contents_of(const PageRef& page) {
+  static constexpr Page kZero{};
+  return page ? *page : kZero;
+}
+
+// The parts of a path, "." left out, or nothing when it is malformed.
+std::optional<std::vector<std::string_view>> split(std::string_view path) {
+  std::vector<std::string_view> parts;
+  while (!path.empty()) {
+    const size_t slash = path.find('/');
+    const std::string_view part = path.substr(0, slash);
+    path = slash == std::string_view::npos ? std::string_view() : path.substr(slash + 1);
+    if (part.size() > kNameMax || part.find('\0') != std::string_view::npos) return std::nullopt;
+    if (!part.empty() && part != ".") parts.push_back(part);
+  }
+  return parts;
+}
+
+}  // namespace
+
+Inode::~Inode() {
+  resize_pages(0);
+}
+
+void Inode::resize_pages(size_t count) {
+  for (size_t i = count; i < pages_.size(); ++i) {
+    if (pages_[i]) --*pages_used_;
+  }
+  pages_.resize(count);
+  if (is_dirty_.size() < count) is_dirty_.resize(count);
+}
+
+uint64_t Inode::pages_to_add(uint64_t offset, uint64_t size) const {
+  if (size == 0) return 0;
+  uint64_t missing = 0;
+  const size_t end = pages_for(offset + size);
+  for (auto i = static_cast<size_t>(offset / kPageSize); i < end; ++i) {
+    if (i >= pages_.size() || !pages_[i]) ++missing;
+  }
+  return missing;
+}
+
+size_t Inode::read(uint64_t offset, std::span<std::byte> into) const {
+  if (offset >= size_) return 0;
+  const auto size = static_cast<size_t>(std::min<uint64_t>(into.size(), size_ - offset));
+  for (size_t done = 0; done < size;) {
+    const auto index = static_cast<size_t>((offset + done) / kPageSize);
+    const auto within = static_cast<size_t>((offset + done) % kPageSize);
+    const size_t piece = std::min(kPageSize - within, size - done);
+    std::memcpy(into.data() + done, contents_of(page_at(pages_, index)).bytes.data() + within,
+                piece);
+    done += piece;
+  }
+  return size;
+}
+
+void Inode::mark_dirty(size_t index) {
+  if (is_dirty_.size() <= index) is_dirty_.resize(index + 1);
+  if (is_dirty_[index] != 0) return;
+  is_dirty_[index] = 1;
+  dirty_.push_back(index);
+}
+
+std::byte* Inode::page_for_write(size_t index) {
+  PageRef& page = pages_[index];
+  if (!page) {
+    page = std::make_shared<Page>();
+    ++*pages_used_;
+  } else if (page.use_count() > 1) {
+    page = std::make_shared<Page>(*page);
+  }
+  mark_dirty(index);
+  return page->bytes.data();
+}
+
+void Inode::write(uint64_t offset, Slice bytes) {
+  if (bytes.empty()) return;
+  const uint64_t end = offset + bytes.size();
+  if (pages_.size() < pages_for(end)) resize_pages(pages_for(end));
+  for (size_t done = 0; done < bytes.size();) {
+    const auto index = static_cast<size_t>((offset + done) / kPageSize);
+    const auto within = static_cast<size_t>((offset + done) % kPageSize);
+    const size_t piece = std::min(kPageSize - within, bytes.size() - done);
+    std::memcpy(page_for_write(index) + within, bytes.data() + done, piece);
+    done += piece;
+  }
+  size_ = std::max(size_, end);
+}
+
+void Inode::truncate(uint64_t size) {
+  const auto within = static_cast<size_t>(size % kPageSize);
+  if (size < size_) {
+    // Dirty, so that a sync after the file has grown again does not leave the old pages there.
+    for (size_t i = pages_for(size); i < pages_.size(); ++i) mark_dirty(i);
+    resize_pages(pages_for(size));
+    // What is cut off must read as zero if the file grows again.
+    if (within != 0 && pages_.back()) {
+      std::memset(page_for_write(pages_.size() - 1) + within, 0, kPageSize - within);
+    }
+  } else {
+    resize_pages(pages_for(size));
+  }
+  size_ = size;
+}
+
+Inode::Snapshot Inode::begin_sync() {
+  Snapshot snapshot;
+  snapshot.size = size_;
+  for (const size_t index : dirty_) {
+    is_dirty_[index] = 0;
+    if (index < pages_.size()) snapshot.pages.emplace_back(index, pages_[index]);
+  }
+  dirty_.clear();
+  return snapshot;
+}
+
+void Inode::end_sync(const Snapshot& snapshot) {
+  durable_size_ = snapshot.size;
+  durable_pages_.resize(pages_for(snapshot.size));
+  for (const auto& [index, page] : snapshot.pages) {
+    if (index < durable_pages_.size()) durable_pages_[index] = page;
+  }
+}
+
+void Inode::fail_sync() {
+  for (const size_t index : dirty_) is_dirty_[index] = 0;
+  dirty_.clear();
+}
+
+void Inode::tear(Random& random) {
+  // The length first: what lies beyond it is gone.
+  const uint64_t size = random.coin() ? size_ : durable_size_;
+  const size_t count = pages_for(size);
+  std::vector<PageRef> torn(count);
+  for (size_t i = 0; i < count; ++i) {
+    const PageRef cached = page_at(pages_, i);
+    const PageRef durable = page_at(durable_pages_, i);
+    if (cached == durable) {
+      torn[i] = cached;
+      continue;
+    }
+    torn[i] = std::make_shared<Page>(contents_of(durable));
+    for (size_t at = 0; at < kPageSize; at += kSectorSize) {
+      std::byte* sector = torn[i]->bytes.data() + at;
+      const std::byte* cached_sector = contents_of(cached).bytes.data() + at;
+      if (std::memcmp(sector, cached_sector, kSectorSize) == 0) continue;
+      const uint64_t fate = random.below(100);
+      if (fate < 46) {
+        std::memcpy(sector, cached_sector, kSectorSize);
+      } else if (fate >= 92) {
+        random.fill({sector, kSectorSize});
+      }
+    }
+  }
+  resize_pages(0);
+  pages_ = std::move(torn);
+  for (const PageRef& page : pages_) *pages_used_ += page != nullptr ? 1 : 0;
+  size_ = count * kPageSize;
+  truncate(size);
+}
+
+void Inode::lose_power(Random& random, int64_t torn_percent) {
+  const bool changed = size_ != durable_size_ || pages_ != durable_pages_;
+  if (changed) {
+    if (random.below(100) < static_cast<uint64_t>(torn_percent)) {
+      tear(random);
+    } else if (random.coin()) {
+      resize_pages(0);
+      pages_ = durable_pages_;
+      for (const PageRef& page : pages_) *pages_used_ += page != nullptr ? 1 : 0;
+      size_ = durable_size_;
+    }
+    // Otherwise it is kept as it was in the cache.
+  }
+  durable_pages_ = pages_;
+  durable_size_ = size_;
+  is_dirty_.assign(pages_.size(), 0);
+  dirty_.clear();
+}
+
+Disk::Disk(Random random) : random_(random), root_(std::make_shared<Inode>(true, &pages_used_)) {
+  const Error made = make_directory(kOwnDirectory);
+  ASSERT(made == Error::none);
+  end_sync_names(root_, next_change_);
+}
+
+Expected<Disk::Place> Disk::locate(std::string_view path) {
+  std::string absolute;
+  if (path.empty()) return Error::not_found;
+  if (path.front() != '/') absolute = std::string(kOwnDirectory) + "/";
+  absolute += path;
+  const auto parts = split(absolute);
+  if (!parts) return Error::invalid;
+  std::vector<Place> way = {{nullptr, "", root_}};
+  for (const std::string_view part : *parts) {
+    const InodeRef directory = way.back().inode;
+    if (directory == nullptr) return Error::not_found;
+    if (!directory->directory()) return Error::not_directory;
+    if (part == "..") {
+      if (way.size() > 1) way.pop_back();
+      continue;
+    }
+    const auto found = directory->names.find(part);
+    way.push_back(
+        {directory, std::string(part), found == directory->names.end() ? nullptr : found->second});
+  }
+  return way.back();
+}
+
+Expected<InodeRef> Disk::find(std::string_view path) {
+  auto place = locate(path);
+  if (!place) return place.error();
+  if (place->inode == nullptr) return Error::not_found;
+  return place->inode;
+}
+
+void Disk::apply(const Change& change) {
+  if (change.from != nullptr) {
+    const auto found = change.from->durable_names.find(change.from_name);
+    if (found != change.from->durable_names.end() && found->second == change.inode) {
+      change.from->durable_names.erase(found);
+    }
+  }
+  if (change.to != nullptr) change.to->durable_names[change.to_name] = change.inode;
+}
+
+void Disk::change(Change change) {
+  change.number = next_change_++;
+  if (change.from != nullptr) change.from->names.erase(change.from_name);
+  if (change.to != nullptr) change.to->names[change.to_name] = change.inode;
+  changes_.push_back(std::move(change));
+}
+
+Expected<InodeRef> Disk::open(std::string_view path, OpenFlags flags) {
+  auto place = locate(path);
+  if (!place) return place.error();
+  InodeRef inode = place->inode;
+  if (inode != nullptr) {
+    if (flags.create && flags.exclusive) return Error::exists;
+    if (inode->directory() && (flags.write || flags.truncate)) return Error::is_directory;
+    if (flags.truncate && flags.write) inode->truncate(0);
+    return inode;
+  }
+  if (!flags.create) return Error::not_found;
+  inode = std::make_shared<Inode>(false, &pages_used_);
+  change({0, inode, nullptr, "", place->directory, place->name});
+  return inode;
+}
+
+bool Disk::contains(const InodeRef& tree, const InodeRef& wanted) {
+  if (tree == wanted) return true;
+  for (const auto& [name, inode] : tree->names) {
+    if (inode->directory() && contains(inode, wanted)) return true;
+  }
+  return false;
+}
+
+Error Disk::rename(std::string_view from, std::string_view to) {
+  auto old_place = locate(from);
+  if (!old_place) return old_place.error();
+  auto new_place = locate(to);
+  if (!new_place) return new_place.error();
+  const InodeRef inode = old_place->inode;
+  if (inode == nullptr) return Error::not_found;
+  if (old_place->directory == nullptr || new_place->directory == nullptr) return Error::invalid;
+  if (new_place->inode == inode) return Error::none;
+  if (inode->directory() && contains(inode, new_place->directory)) return Error::invalid;
+  if (const InodeRef target = new_place->inode; target != nullptr) {
+    if (target->directory() && !inode->directory()) return Error::is_directory;
+    if (!target->directory() && inode->directory()) return Error::not_directory;
+    if (!target->names.empty()) return Error::not_empty;
+  }
+  change({0, inode, old_place->directory, old_place->name, new_place->directory, new_place->name});
+  return Error::none;
+}
+
+Error Disk::remove(std::string_view path) {
+  auto place = locate(path);
+  if (!place) return place.error();
+  if (place->inode == nullptr) return Error::not_found;
+  if (place->directory == nullptr) return Error::invalid;
+  if (!place->inode->names.empty()) return Error::not_empty;
+  change({0, place->inode, place->directory, place->name, nullptr, ""});
+  return Error::none;
+}
+
+Expected<std::vector<std::string>> Disk::list(std::string_view path) {
+  auto inode = find(path);
+  if (!inode) return inode.error();
+  if (!(*inode)->directory()) return Error::not_directory;
+  std::vector<std::string> names;
+  for (const auto& [name, child] : (*inode)->names) names.push_back(name);
+  return names;
+}
+
+Error Disk::make_directory(std::string_view path) {
+  auto place = locate(path);
+  if (!place) return place.error();
+  if (place->inode != nullptr) return Error::exists;
+  change(
+      {0, std::make_shared<Inode>(true, &pages_used_), nullptr, "", place->directory, place->name});
+  return Error::none;
+}
+
+void Disk::end_sync_names(const InodeRef& directory, uint64_t mark) {
+  std::erase_if(changes_, [&](const Change& change) {
+    if (change.number >= mark) return false;
+    if (change.from != directory && change.to != directory) return false;
+    apply(change);
+    return true;
+  });
+}
+
+void Disk::lose_power_below(const InodeRef& inode, int64_t torn_percent) {
+  if (!inode->directory()) return inode->lose_power(random_, torn_percent);
+  inode->names = inode->durable_names;
+  for (const auto& [name, child] : inode->names) lose_power_below(child, torn_percent);
+}
+
+void Disk::lose_power(int64_t torn_percent) {
+  for (const Change& change : changes_) {
+    if (random_.coin()) apply(change);
+  }
+  changes_.clear();
+  lose_power_below(root_, torn_percent);
+}
+
+Expected<std::string> Disk::contents(std::string_view path) {
+  auto inode = find(path);
+  if (!inode) return inode.error();
+  if ((*inode)->directory()) return Error::is_directory;
+  std::string text(static_cast<size_t>((*inode)->size()), '\0');
+  (*inode)->read(0, std::as_writable_bytes(std::span(text)));
+  return text;
+}
+
+}  // namespace redoubt::sim

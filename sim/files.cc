@@ -1,0 +1,257 @@
+#include "sim/files.h"
+
+#include <algorithm>
+
+#include "sim/host.h"
+
+namespace redoubt::sim {
+
+namespace {
+
+uint64_t gather_size(const Op& op) {
+  uint64_t size = 0;
+  for (const Slice slice : op.gather) size += slice.size();
+  return size;
+}
+
+}  // namespace
+
+Files::Files(Core& core, Host& host, Disk& disk) : core_(core), host_(host), disk_(disk) {}
+
+void Files::schedule(uint32_t slot, int64_t bytes, int64_t extra_ns) {
+  Random& random = disk_.random();
+  const WorldOptions& options = core_.options;
+  int64_t wait = options.disk_ns + bytes * options.disk_ns_per_kb / 1024 + extra_ns;
+  wait += static_cast<int64_t>(random.below(static_cast<uint64_t>(options.disk_ns) + 1));
+  if (core_.faults.disk_slow > 0) {
+    wait += random.exponential(core_.faults.disk_slow * 1'000);
+    core_.count(Fault::disk_slow, host_.id());
+  }
+  Event event;
+  event.at = host_.local_now() + Duration{wait};
+  event.kind = EventKind::op_step;
+  event.index = slot;
+  event.generation = host_.backend().generation(slot);
+  event.extra = host_.id();
+  core_.events.push(event);
+}
+
+void Files::start(uint32_t slot) {
+  Op& op = host_.backend().op(slot);
+  if (op.kind == OpKind::read) return schedule(slot, static_cast<int64_t>(op.into.size()));
+  if (op.kind == OpKind::write) return schedule(slot, static_cast<int64_t>(gather_size(op)));
+  schedule(slot, 0);
+}
+
+void Files::step(uint32_t slot) {
+  if (stalled_until_ > core_.now) {
+    Event event;
+    event.at = stalled_until_;
+    event.kind = EventKind::op_step;
+    event.index = slot;
+    event.generation = host_.backend().generation(slot);
+    event.extra = host_.id();
+    core_.events.push(event);
+    return;
+  }
+  Op& op = host_.backend().op(slot);
+  bool again = false;
+  const Error error = carry_out(slot, op, again);
+  if (!again) host_.backend().finish(slot, error);
+}
+
+Files::OpenFile* Files::file(const Op& op) {
+  const Row* row = host_.backend().find(op.handle);
+  return row != nullptr && row->type == RowType::file ? &open_[row->index] : nullptr;
+}
+
+Error Files::carry_out(uint32_t slot, Op& op, bool& again) {
+  const bool syncs =
+      op.kind == OpKind::sync || op.kind == OpKind::sync_data || op.kind == OpKind::sync_directory;
+  if (!syncs && disk_.random().chance(core_.faults.disk_error)) {
+    core_.count(Fault::disk_error, host_.id());
+    return Error::input_output;
+  }
+  switch (op.kind) {
+    case OpKind::open: return open(op);
+    case OpKind::read: return read(slot, op, again);
+    case OpKind::write: return write(slot, op, again);
+    case OpKind::sync:
+    case OpKind::sync_data:
+    case OpKind::sync_directory: return sync(slot, op, again);
+    case OpKind::truncate: return truncate(op);
+    case OpKind::file_size: {
+      OpenFile* opened = file(op);
+      if (opened == nullptr) return Error::cancelled;
+      op.result.bytes = opened->inode->size();
+      return Error::none;
+    }
+    case OpKind::rename: return disk_.rename(op.path, op.path_to);
+    case OpKind::remove: return disk_.remove(op.path);
+    case OpKind::list: return list(op);
+    case OpKind::make_directory: {
+      if (full_) {
+        core_.count(Fault::disk_full, host_.id());
+        return Error::no_space;
+      }
+      return disk_.make_directory(op.path);
+    }
+    default: return Error::unsupported;
+  }
+}
+
+Error Files::open(Op& op) {
+  if (!host_.backend().has_room()) return Error::too_many_files;
+  auto inode = disk_.open(op.path, op.flags);
+  if (!inode) return inode.error();
+  size_t index = 0;
+  while (index < open_.size() && open_[index].inode != nullptr) ++index;
+  if (index == open_.size()) open_.emplace_back();
+  open_[index] = {*inode, op.flags.read, op.flags.write};
+  op.result.handle = host_.backend().open_row(RowType::file, static_cast<uint32_t>(index), 0);
+  return Error::none;
+}
+
+uint64_t Files::piece_of(uint64_t left) {
+  if (left > 1 && disk_.random().chance(core_.faults.disk_split)) {
+    core_.count(Fault::disk_split, host_.id());
+    return 1 + disk_.random().below(left - 1);
+  }
+  return left;
+}
+
+Error Files::read(uint32_t slot, Op& op, bool& again) {
+  OpenFile* opened = file(op);
+  if (opened == nullptr) return Error::cancelled;
+  if (!opened->read) return Error::invalid;
+  if (opened->inode->directory()) return Error::is_directory;
+  uint64_t& done = host_.backend().progress(slot);
+  const auto want = static_cast<size_t>(piece_of(op.into.size() - done));
+  const size_t got =
+      opened->inode->read(op.offset + done, op.into.subspan(static_cast<size_t>(done), want));
+  done += got;
+  op.result.bytes = done;
+  again = got == want && done < op.into.size();
+  if (again) schedule(slot, 0);
+  return Error::none;
+}
+
+Error Files::write(uint32_t slot, Op& op, bool& again) {
+  OpenFile* opened = file(op);
+  if (opened == nullptr) return Error::cancelled;
+  if (!opened->write) return Error::invalid;
+  uint64_t& done = host_.backend().progress(slot);
+  uint64_t left = piece_of(gather_size(op) - done);
+  const uint64_t adds = opened->inode->pages_to_add(op.offset + done, left);
+  if (adds > 0 && (full_ || disk_.bytes_used() + adds * kPageSize > core_.options.disk_bytes)) {
+    if (full_) core_.count(Fault::disk_full, host_.id());
+    return Error::no_space;
+  }
+  uint64_t skip = done;
+  for (const Slice slice : op.gather) {
+    if (skip >= slice.size()) {
+      skip -= slice.size();
+      continue;
+    }
+    const Slice piece =
+        slice.subspan(static_cast<size_t>(skip),
+                      static_cast<size_t>(std::min<uint64_t>(slice.size() - skip, left)));
+    opened->inode->write(op.offset + done, piece);
+    done += piece.size();
+    left -= piece.size();
+    skip = 0;
+    if (left == 0) break;
+  }
+  op.result.bytes = done;
+  again = done < gather_size(op);
+  if (again) schedule(slot, 0);
+  return Error::none;
+}
+
+Error Files::begin_sync(uint32_t slot, Op& op) {
+  InodeRef inode;
+  if (op.kind == OpKind::sync_directory) {
+    auto found = disk_.find(op.path);
+    if (!found) return found.error();
+    if (!(*found)->directory()) return Error::not_directory;
+    inode = *found;
+  } else {
+    OpenFile* opened = file(op);
+    if (opened == nullptr) return Error::cancelled;
+    inode = opened->inode;
+  }
+  if (disk_.random().chance(core_.faults.disk_sync_error)) {
+    core_.count(Fault::disk_sync_error, host_.id());
+    inode->fail_sync();
+    return Error::input_output;
+  }
+  const auto dirty = static_cast<int64_t>(inode->dirty_count() * kPageSize);
+  syncs_.push_back({slot, inode, inode->begin_sync(), disk_.names_mark()});
+  schedule(slot, dirty, core_.options.disk_sync_ns);
+  return Error::none;
+}
+
+void Files::save(Sync& sync) {
+  if (sync.saved) return;
+  sync.saved = true;
+  if (sync.inode->directory()) {
+    disk_.end_sync_names(sync.inode, sync.names_mark);
+  } else {
+    sync.inode->end_sync(sync.snapshot);
+  }
+}
+
+Error Files::sync(uint32_t slot, Op& op, bool& again) {
+  const auto running = std::find_if(syncs_.begin(), syncs_.end(),
+                                    [slot](const Sync& sync) { return sync.slot == slot; });
+  if (running == syncs_.end()) {
+    const Error error = begin_sync(slot, op);
+    again = error == Error::none;
+    return error;
+  }
+  // It waits for what earlier ones have begun to write, too.
+  for (auto sync = syncs_.begin(); sync != running + 1; ++sync) {
+    if (sync->inode == running->inode) save(*sync);
+  }
+  syncs_.erase(running);
+  return Error::none;
+}
+
+Error Files::truncate(Op& op) {
+  OpenFile* opened = file(op);
+  if (opened == nullptr) return Error::cancelled;
+  if (!opened->write) return Error::invalid;
+  opened->inode->truncate(op.offset);
+  return Error::none;
+}
+
+Error Files::list(Op& op) {
+  auto names = disk_.list(op.path);
+  if (!names) return names.error();
+  op.result.names = std::move(*names);
+  return Error::none;
+}
+
+void Files::abandon(uint32_t slot) {
+  Op& op = host_.backend().op(slot);
+  OpenFile* opened = op.kind == OpKind::write ? file(op) : nullptr;
+  if (opened == nullptr || !opened->write || full_) return;
+  uint64_t left = disk_.random().below(gather_size(op) + 1);
+  uint64_t at = op.offset;
+  for (const Slice slice : op.gather) {
+    const Slice piece = slice.first(static_cast<size_t>(std::min<uint64_t>(slice.size(), left)));
+    opened->inode->write(at, piece);
+    at += piece.size();
+    left -= piece.size();
+  }
+}
+
+void Files::end_life(bool power_loss) {
+  if (!power_loss) {
+    for (Sync& sync : syncs_) save(sync);
+  }
+  syncs_.clear();
+  open_.clear();
+}
+
+}  // namespace redoubt::sim

@@ -1,0 +1,72 @@
+// File operations of one machine: when each is carried out, and what goes wrong with it. What they
+// do is in disk.h.
+//
+// Operations in flight at the same time are carried out in any order, and a read or write perhaps
+// in pieces between which others come: whoever wants an order waits for one before submitting the
+// next. That is what io_uring gives, too.
+#pragma once
+
+#include <vector>
+
+#include "sim/core.h"
+#include "sim/disk.h"
+
+namespace redoubt::sim {
+
+class SimBackend;
+struct Row;
+
+class Files {
+ public:
+  Files(Core& core, Host& host, Disk& disk);
+
+  void start(uint32_t slot);
+  // The time of an operation, or of a piece of it, has come.
+  void step(uint32_t slot);
+  void close(uint32_t index) { open_[index].inode = nullptr; }
+  // The process is gone: what it was just writing may have got half way.
+  void abandon(uint32_t slot);
+  // The process is gone, and its files with it. The kernel ends the syncs that it had begun, unless
+  // the power is gone too.
+  void end_life(bool power_loss);
+
+  void stall_until(Instant until) { stalled_until_ = until; }
+  void set_full(bool full) { full_ = full; }
+
+ private:
+  struct OpenFile {
+    InodeRef inode;
+    bool read = false;
+    bool write = false;
+  };
+  struct Sync {
+    uint32_t slot;
+    InodeRef inode;
+    Inode::Snapshot snapshot;
+    uint64_t names_mark;
+    bool saved = false;
+  };
+
+  void schedule(uint32_t slot, int64_t bytes, int64_t extra_ns = 0);
+  OpenFile* file(const Op& op);
+  Error carry_out(uint32_t slot, Op& op, bool& again);
+  Error open(Op& op);
+  Error read(uint32_t slot, Op& op, bool& again);
+  Error write(uint32_t slot, Op& op, bool& again);
+  Error sync(uint32_t slot, Op& op, bool& again);
+  Error begin_sync(uint32_t slot, Op& op);
+  void save(Sync& sync);
+  Error truncate(Op& op);
+  Error list(Op& op);
+  uint64_t piece_of(uint64_t left);
+
+  Core& core_;
+  Host& host_;
+  Disk& disk_;
+  std::vector<OpenFile> open_;
+  std::vector<Sync> syncs_;
+  Instant stalled_until_;
+  bool full_ = false;
+};
+
+}  // namespace redoubt::sim

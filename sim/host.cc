@@ -1,0 +1,212 @@
+#include "sim/host.h"
+
+#include "sim/network.h"
+
+namespace redoubt::sim {
+
+namespace {
+
+constexpr size_t kLogLinesMax = 200;
+
+std::string address_text(HostId id) {
+  const uint32_t number = id + 1;
+  return "10." + std::to_string(number >> 16) + "." + std::to_string((number >> 8) & 255) + "." +
+         std::to_string(number & 255);
+}
+
+std::string address6_text(HostId id) {
+  char text[32];
+  std::snprintf(text, sizeof text, "fd00::%x", id + 1);
+  return text;
+}
+
+}  // namespace
+
+Host::Host(Core& core, Network& network, HostId id, HostOptions options, ProcessFactory factory)
+    : core_(core),
+      id_(id),
+      options_(std::move(options)),
+      factory_(std::move(factory)),
+      address_(address_text(id)),
+      address6_(address6_text(id)),
+      clock_(Duration::seconds(1'000) + Duration::milliseconds(id),
+             core.options.start_unix_us * 1'000),
+      clock_random_(core.run_seed, "clock", id),
+      disk_(Random(core.run_seed, "disk", id)),
+      files_(core, *this, disk_),
+      backend_(core, *this, network, files_) {
+  if (core.faults.clock_skew > 0 && options_.faultable) {
+    const int64_t most = core.faults.clock_skew;
+    clock_.jump(Duration::milliseconds(clock_random_.between(-most, most)));
+    core.count(Fault::clock_skew, id);
+  }
+  if (core.faults.clock_drift > 0 && options_.faultable) {
+    const int64_t most = core.faults.clock_drift;
+    clock_.set_drift(clock_random_.between(-most, most));
+    core.count(Fault::clock_drift, id);
+  }
+}
+
+Host::~Host() {
+  ASSERT(env_ == nullptr);
+}
+
+void Host::end_world() {
+  if (env_ == nullptr) return;
+  powered_ = false;
+  dying_ = true;
+  backend_.end_life(true);
+  process_.reset();
+  env_.reset();
+}
+
+uint64_t Host::draws() const {
+  return clock_random_.draws() + disk_.random().draws() + backend_.draws();
+}
+
+int64_t Host::work_cost() const {
+  const auto units = static_cast<int64_t>(env_ == nullptr ? 0 : env_->work() - work_before_);
+  return units * core_.options.work_ns * options_.cpu_factor * slow_factor_;
+}
+
+Instant Host::local_now() const {
+  return in_turn_ ? core_.now + Duration{work_cost() + stalled_ns_} : core_.now;
+}
+
+void Host::run_turn(void (*body)(Host&, void*), void* context) {
+  work_before_ = env_->work();
+  stalled_ns_ = 0;
+  in_turn_ = true;
+  env_->begin_turn();
+  body(*this, context);
+  env_->end_turn();
+  const int64_t base = core_.options.turn_ns * options_.cpu_factor * slow_factor_;
+  busy_until_ = core_.now + Duration{base + work_cost() + stalled_ns_};
+  in_turn_ = false;
+  if (!end_requested_) schedule_wake();
+}
+
+void Host::boot(WorldObserver* observer) {
+  ASSERT(!running());
+  powered_ = true;
+  paused_ = false;
+  stop_asked_ = false;
+  end_requested_ = false;
+  ++boots_;
+  core_.record(What::boot, id_, 0, boots_);
+  env_ = std::make_unique<Env>(backend_);
+  run_turn([](Host& host, void*) { host.process_ = host.factory_(*host.env_); }, nullptr);
+  if (process_ == nullptr) exit_with(1);
+  if (observer != nullptr && process_ != nullptr) observer->host_booted(id_);
+}
+
+void Host::end_life(StopKind kind, WorldObserver* observer) {
+  if (env_ == nullptr) return;
+  if (observer != nullptr) observer->host_stopping(id_, kind, exit_status_);
+  core_.record(What::stop, id_, static_cast<uint64_t>(kind), static_cast<uint64_t>(exit_status_));
+  const bool power_loss = kind == StopKind::power_loss;
+  powered_ = !power_loss;
+  dying_ = true;
+  backend_.end_life(power_loss);
+  process_.reset();
+  env_.reset();
+  dying_ = false;
+  if (power_loss) disk_.lose_power(core_.faults.torn_percent);
+  due_ = turn_wanted_ = wake_armed_ = paused_ = end_requested_ = false;
+  ++wake_generation_;
+  busy_until_ = core_.now;
+}
+
+void Host::ask_to_stop() {
+  if (!running()) return;
+  stop_asked_ = true;
+  make_due();
+}
+
+void Host::set_paused(bool paused) {
+  paused_ = paused;
+  if (!paused && running()) make_due();
+}
+
+void Host::exit_with(int status) {
+  if (dying_ || end_requested_) return;
+  end_requested_ = true;
+  exit_status_ = status;
+}
+
+void Host::keep_log(std::string_view line) {
+  if (dying_) return;
+  core_.record(What::log, id_, 0, 0, line);
+  if (log_lines_.size() == kLogLinesMax) log_lines_.pop_front();
+  log_lines_.push_back(time_text(core_.now) + " " + std::string(line));
+}
+
+void Host::make_due() {
+  ASSERT(!in_turn_);  // busy_until_ is not known yet
+  turn_wanted_ = true;
+  if (paused_ || due_ || turn_scheduled_) return;
+  if (busy_until_ <= core_.now) {
+    due_ = true;
+    core_.due.push_back(id_);
+    return;
+  }
+  turn_scheduled_ = true;
+  Event event;
+  event.at = busy_until_;
+  event.kind = EventKind::turn;
+  event.index = id_;
+  core_.events.push(event);
+}
+
+void Host::on_turn_event() {
+  turn_scheduled_ = false;
+  if (running() && turn_wanted_) make_due();
+}
+
+void Host::on_wake(uint32_t generation) {
+  if (!wake_armed_ || generation != wake_generation_) return;
+  wake_armed_ = false;
+  if (!running()) return;
+  if (env_->next_deadline() <= clock_.monotonic(core_.now)) return make_due();
+  schedule_wake();
+}
+
+void Host::schedule_wake() {
+  const Instant deadline = env_->next_deadline();
+  if (deadline == Instant::never()) return;
+  Instant at = std::max(clock_.world_when(deadline), busy_until_);
+  if (wake_armed_ && wake_at_ <= at) return;
+  wake_armed_ = true;
+  wake_at_ = at;  // without the jitter, which is drawn once for a deadline
+  if (core_.faults.timer_jitter > 0 && options_.faultable) {
+    at = at + Duration{clock_random_.exponential(core_.faults.timer_jitter * 1'000)};
+    core_.count(Fault::timer_jitter, id_);
+  }
+  Event event;
+  event.at = at;
+  event.kind = EventKind::wake;
+  event.index = id_;
+  event.generation = ++wake_generation_;
+  core_.events.push(event);
+}
+
+void Host::take_turn() {
+  due_ = false;
+  if (!running() || paused_ || !turn_wanted_) return;
+  turn_wanted_ = false;
+  const auto body = [](Host& host, void*) {
+    if (host.stop_asked_) {
+      host.stop_asked_ = false;
+      host.process_->stop(*host.env_);
+    }
+    host.backend_.deliver();
+  };
+  run_turn(body, nullptr);
+}
+
+void Host::visit(void (*body)(Host&, void*), void* context) {
+  ASSERT(running() && !in_turn_);
+  run_turn(body, context);
+}
+
+}  // namespace redoubt::sim
