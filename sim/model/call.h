@@ -38,9 +38,6 @@ struct ModelCall {
 
   bool erase(std::string_view key);
 
-  // For SET and MSETEX: the entry exists and gets this deadline, which may be over already.
-  void write_deadline(std::string_view key, int64_t deadline_ms);
-
   // For EXPIRE, GETEX and INCREX: a deadline that is not in the future removes the key at once.
   void set_deadline_or_erase(std::string_view key, int64_t deadline_ms);
 };

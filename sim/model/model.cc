@@ -131,15 +131,6 @@ bool ModelCall::erase(std::string_view key) {
   return true;
 }
 
-void ModelCall::write_deadline(std::string_view key, int64_t deadline_ms) {
-  ModelEntry& entry = create(key);
-  entry.deadline_ms = deadline_ms;
-  // A node of ours does not keep what is over already, and reports no expiry for it.
-  if (config().expiry_is_reported && entry.expired_at(now_ms)) {
-    database().erase(database().find(key));
-  }
-}
-
 void ModelCall::set_deadline_or_erase(std::string_view key, int64_t deadline_ms) {
   if (deadline_ms <= now_ms) {
     erase(key);
