@@ -50,7 +50,6 @@ void Node::run_batch() {
   ++stats_.turns;
   Instant since;
   CommandEntry* timed = nullptr;
-  uint64_t timed_calls = 0;
   // Consecutive calls of one command share a reading of the clock.
   const auto end_timing = [&] {
     if (timed == nullptr) return;
@@ -73,9 +72,7 @@ void Node::run_batch() {
       if (planned_[i].entry != timed) {
         end_timing();
         timed = planned_[i].entry;
-        timed_calls = 0;
       }
-      ++timed_calls;
       execute_planned(planned_[i]);
     }
   }
