@@ -35,6 +35,15 @@ std::string time_text(Instant at) {
   return text;
 }
 
+Core::Core(uint64_t seed, const WorldOptions& world_options)
+    : options(world_options),
+      faults(world_options.faults),
+      network_random(seed, "network"),
+      fault_random(seed, "faults"),
+      run_seed(seed) {}
+
+Core::~Core() = default;
+
 void Core::write_trace(What what, HostId id, uint64_t detail, uint64_t value,
                        std::string_view text) {
   const std::string host_name = id == kNoHost ? std::string("world") : host(id).name();

@@ -61,12 +61,8 @@ struct WorldOptions {
 enum class What : uint8_t { boot, stop, done, sent, log, fault, note };
 
 struct Core {
-  Core(uint64_t seed, const WorldOptions& world_options)
-      : options(world_options),
-        faults(world_options.faults),
-        network_random(seed, "network"),
-        fault_random(seed, "faults"),
-        run_seed(seed) {}
+  Core(uint64_t seed, const WorldOptions& world_options);
+  ~Core();
   Core(const Core&) = delete;
   Core& operator=(const Core&) = delete;
 

@@ -73,12 +73,12 @@ Instant Host::local_now() const {
   return in_turn_ ? core_.now + Duration{work_cost() + stalled_ns_} : core_.now;
 }
 
-void Host::run_turn(void (*body)(Host&)) {
+void Host::run_turn(void (*body)(Host&, void*), void* context) {
   work_before_ = env_->work();
   stalled_ns_ = 0;
   in_turn_ = true;
   env_->begin_turn();
-  body(*this);
+  body(*this, context);
   env_->end_turn();
   const int64_t base = core_.options.turn_ns * options_.cpu_factor * slow_factor_;
   busy_until_ = core_.now + Duration{base + work_cost() + stalled_ns_};
@@ -95,7 +95,7 @@ void Host::boot(WorldObserver* observer) {
   ++boots_;
   core_.record(What::boot, id_, 0, boots_);
   env_ = std::make_unique<Env>(backend_);
-  run_turn([](Host& host) { host.process_ = host.factory_(*host.env_); });
+  run_turn([](Host& host, void*) { host.process_ = host.factory_(*host.env_); }, nullptr);
   if (process_ == nullptr) exit_with(1);
   if (observer != nullptr && process_ != nullptr) observer->host_booted(id_);
 }
@@ -194,13 +194,19 @@ void Host::take_turn() {
   due_ = false;
   if (!running() || paused_ || !turn_wanted_) return;
   turn_wanted_ = false;
-  run_turn([](Host& host) {
+  const auto body = [](Host& host, void*) {
     if (host.stop_asked_) {
       host.stop_asked_ = false;
       host.process_->stop(*host.env_);
     }
     host.backend_.deliver();
-  });
+  };
+  run_turn(body, nullptr);
+}
+
+void Host::visit(void (*body)(Host&, void*), void* context) {
+  ASSERT(running() && !in_turn_);
+  run_turn(body, context);
 }
 
 }  // namespace redoubt::sim

@@ -66,6 +66,9 @@ class Host {
   void set_slow(int64_t factor) { slow_factor_ = factor; }
   bool end_requested() const { return end_requested_; }
 
+  // A turn in which only `body` runs, now: for checkers that ask the process something.
+  void visit(void (*body)(Host&, void*), void* context);
+
   // For the world's loop.
   void on_wake(uint32_t generation);
   void on_turn_event();
@@ -84,7 +87,7 @@ class Host {
 
  private:
   int64_t work_cost() const;
-  void run_turn(void (*body)(Host&));
+  void run_turn(void (*body)(Host&, void*), void* context);
   void schedule_wake();
 
   Core& core_;

@@ -63,7 +63,7 @@ constexpr Directive kRows[] = {
     choice("loglevel", "notice", "debug|verbose|notice|warning|nothing")
         .sets(store<&Settings::loglevel>),
     choice("log-format", "text", "text|json").sets(store<&Settings::log_format>),
-    list("hz", "10", parse_hz).sets(store<&Settings::hz>),
+    integer("hz", "10", 0, kMaxInt).clamped(1, 500).sets(store<&Settings::hz>),
     choice("enable-debug-command", "no", "no|yes|local").immutable().sets(apply_debug_command),
     choice("enable-protected-configs", "no", "no|yes|local")
         .immutable()

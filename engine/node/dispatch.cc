@@ -195,9 +195,15 @@ bool Node::paused_for(const CommandEntry* entry) const {
 
 void Node::execute_special(Session& session, Planned& planned,
                            std::span<const std::string_view> args) {
-  if (!session.has(kSessionLocal) && (session.has(kSessionPaused) || paused_for(planned.entry))) {
+  if (!session.has(kSessionLocal) &&
+      (session.has(kSessionPaused | kSessionWaiting) || paused_for(planned.entry))) {
     store_request(session, args);
     return;
+  }
+  // CLIENT REPLY SKIP was the command before this one.
+  if (session.has(kSessionReplySkipNext)) {
+    session.flags = (session.flags & ~static_cast<uint32_t>(kSessionReplySkipNext)) |
+                    static_cast<uint32_t>(kSessionReplySkip);
   }
   const size_t before = session.output.bytes();
   const int db_before = session.db;
@@ -206,10 +212,6 @@ void Node::execute_special(Session& session, Planned& planned,
   const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
   if (silent) session.output.drop_back(session.output.bytes() - before);
   session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
-  if (session.has(kSessionReplySkipNext)) {
-    session.flags = (session.flags & ~static_cast<uint32_t>(kSessionReplySkipNext)) |
-                    static_cast<uint32_t>(kSessionReplySkip);
-  }
   if (observer_ != nullptr) {
     observer_->on_command(session, db_before, args, env_.wall(), session.output.copy_from(before));
   }
@@ -223,7 +225,8 @@ void Node::store_request(Session& session, std::span<const std::string_view> arg
   session.flags |= kSessionPaused;
 }
 
-// Executes what waited for the end of a pause. A command among it may begin the next pause.
+// Executes what waited for the end of a pause, or behind a command that waited. A command among it
+// may begin the next pause, or wait.
 void Node::run_stored(Session& session) {
   session.flags &= ~static_cast<uint32_t>(kSessionPaused);
   while (session.stored != nullptr && !session.stored->empty()) {
@@ -233,7 +236,7 @@ void Node::run_stored(Session& session) {
     planned.session = &session;
     planned.request = Planned::kProtocolError;  // not in the batch
     planned.entry = commands_.resolve(args, &planned.container);
-    if (paused_for(planned.entry)) {
+    if (session.has(kSessionWaiting) || paused_for(planned.entry)) {
       session.flags |= kSessionPaused;
       break;
     }
@@ -254,18 +257,31 @@ void Node::pause(PauseMode mode, Instant until) {
 }
 
 void Node::unpause() {
+  if (pause_mode_ == PauseMode::none) return;  // also a CLIENT UNPAUSE among the stored requests
   env_.disarm(pause_timer_);
   pause_mode_ = PauseMode::none;
   update_special();
   for (Session* session = first_session_; session != nullptr;) {
     Session* next = session->next;
-    if (session->has(kSessionPaused)) {
+    if (session->has(kSessionPaused) && !session->has(kSessionWaiting)) {
       run_stored(*session);
-      if (!session->has(kSessionPaused)) receive_next(*session);
+      receive_next(*session);
     }
     session = next;
   }
   env_.request(batch_hook_);
+}
+
+void Node::resume(Session& session) {
+  ASSERT(session.has(kSessionWaiting));
+  session.flags &= ~static_cast<uint32_t>(kSessionWaiting);
+  run_stored(session);
+  receive_next(session);
+  env_.request(batch_hook_);
+}
+
+void Node::end_job(NodeJob& job) {
+  std::erase_if(jobs_, [&](const auto& other) { return other.get() == &job; });
 }
 
 std::string Node::execute(Session& session, std::span<const std::string_view> args) {

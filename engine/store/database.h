@@ -111,6 +111,9 @@ class Database {
   // there.
   bool erase(std::string_view key, uint64_t hash, Garbage* garbage = nullptr);
 
+  // Gives an entry another key, which does not exist. Value, expiry and access clock stay.
+  void rename(std::string_view key, uint64_t hash, std::string_view new_key, uint64_t new_hash);
+
   // Adds a copy of an entry (of this or another database) under a key that does not exist.
   void insert_copy(const Entry& entry, std::string_view key, uint64_t hash,
                    std::optional<int64_t> expiry_ms);

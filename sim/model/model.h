@@ -39,6 +39,10 @@ struct ModelConfig {
   // How far TTL, PTTL, EXPIRETIME and PEXPIRETIME may be off, for servers with a clock of their
   // own.
   int64_t ttl_tolerance_ms = 0;
+  // Every key that the node removes because it expired is told with forget(). Then the model leaves
+  // expired entries alone until it is told, which makes DBSIZE exact, and a wall clock that jumps
+  // back no special case.
+  bool expiry_is_reported = false;
   // Answer as the reference 7.0.15 does where 7.2 differs (see "7.0" in the sources).
   bool as_redis_7_0 = false;
 };

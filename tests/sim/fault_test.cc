@@ -364,7 +364,7 @@ TEST(FaultTable, SetByName) {
   EXPECT_EQ(set_fault(options, "kill"), "--fault takes name=value, not 'kill'");
   EXPECT_EQ(set_fault(options, "kil=1"), "there is no fault 'kil'; see redoubt-sim list");
   EXPECT_EQ(set_fault(options, "kill=1x"),
-            "kill takes a number from 500 to 60000, or 0 for off, not '1x'");
+            "kill takes a number from 100 to 30000, or 0 for off, not '1x'");
   EXPECT_EQ(set_fault(options, "down_ms=0"), "down_ms takes a number from 1 to 10000, not '0'");
 }
 
@@ -379,8 +379,8 @@ TEST(FaultTable, SwarmDrawsOnlyWhatIsEligible) {
     with_kill += options.kill > 0;
     with_none += options.kill == 0 && options.net_cut == 0;
     if (options.kill > 0) {
-      EXPECT_GE(options.kill, 500);
-      EXPECT_LE(options.kill, 60'000);
+      EXPECT_GE(options.kill, 100);
+      EXPECT_LE(options.kill, 30'000);
     }
   }
   EXPECT_GT(with_kill, 150);

@@ -264,7 +264,9 @@ TEST(Streams, PushBack) {
   world.run();
   EXPECT_TRUE(got == bytes);
   EXPECT_LT(stopped_at, bytes.size() / 2) << "the peer was not stopped";
-  EXPECT_LT(resident() - before, bytes.size() + (8u << 20)) << "much is held above the kernel";
+  if (kCountsMemory) {
+    EXPECT_LT(resident() - before, bytes.size() + (8u << 20)) << "much is held above the kernel";
+  }
 }
 
 // A reply of thousands of slices to a peer that reads slowly, and a second peer that is served

@@ -1,0 +1,24 @@
+// A node as a process of a simulated host.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/node/node.h"
+#include "sim/process.h"
+
+namespace redoubt::sim {
+
+class NodeProcess final : public Process {
+ public:
+  // `arguments` as on the command line of redoubt-server: "--port", "6379", ...
+  NodeProcess(Env& env, const std::vector<std::string>& arguments, NodeObserver* observer);
+
+  void stop(Env& env) override;
+  Node& node() { return *node_; }
+
+ private:
+  std::unique_ptr<Node> node_;
+};
+
+}  // namespace redoubt::sim

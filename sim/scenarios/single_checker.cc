@@ -1,0 +1,310 @@
+#include "sim/scenarios/single_checker.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+namespace redoubt::sim {
+
+namespace {
+
+constexpr size_t kShown = 200;
+
+uint64_t hash_of(std::span<const std::string_view> arguments) {
+  uint64_t hash = arguments.size();
+  for (const std::string_view argument : arguments) {
+    hash = (hash ^ argument.size()) * 0x9fb21c651e98df25;
+    const char* at = argument.data();
+    size_t left = argument.size();
+    while (left > 0) {
+      uint64_t word = 0;
+      const size_t size = std::min(left, sizeof word);
+      std::memcpy(&word, at, size);
+      hash = (hash ^ (hash >> 29) ^ word) * 0xc2b2ae3d27d4eb4f;
+      at += size;
+      left -= size;
+    }
+  }
+  return hash ^ (hash >> 32);
+}
+
+bool same(std::string_view a, std::string_view upper_case) {
+  if (a.size() != upper_case.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const char c = a[i] >= 'a' && a[i] <= 'z' ? static_cast<char>(a[i] - 32) : a[i];
+    if (c != upper_case[i]) return false;
+  }
+  return true;
+}
+
+std::string shown(std::string_view bytes) {
+  return quote_bytes(bytes.substr(0, kShown)) + (bytes.size() > kShown ? "..." : "");
+}
+
+}  // namespace
+
+std::string command_text(std::span<const std::string_view> args) {
+  std::string text;
+  for (const std::string_view arg : args) {
+    if (text.size() > kShown) return text + " ...";
+    if (!text.empty()) text += ' ';
+    const bool plain = !arg.empty() && std::all_of(arg.begin(), arg.end(),
+                                                   [](char c) { return c > ' ' && c <= '~'; });
+    text += plain ? std::string(arg.substr(0, kShown)) : shown(arg);
+  }
+  return text;
+}
+
+void Link::begin_pipeline() {
+  pipeline.clear();
+  starts.clear();
+  hashes.clear();
+  executed = answered = 0;
+}
+
+void Link::add(std::span<const std::string_view> arguments) {
+  starts.push_back(pipeline.size());
+  hashes.push_back(hash_of(arguments));
+  char digits[24];
+  const auto header = [&](char type, size_t count) {
+    const auto end = std::to_chars(digits, digits + sizeof digits, count).ptr;
+    pipeline += type;
+    pipeline.append(digits, end);
+    pipeline += "\r\n";
+  };
+  header('*', arguments.size());
+  for (const std::string_view argument : arguments) {
+    header('$', argument.size());
+    pipeline += argument;
+    pipeline += "\r\n";
+  }
+}
+
+SingleChecker::SingleChecker(World& world, ModelConfig config) : world_(world), model_(config) {}
+
+void SingleChecker::violate(std::string_view checker, std::string expected, std::string seen) {
+  if (violation_) return;
+  violation_ = {std::string(checker), world_.now(),
+                host_ == kNoHost ? "" : world_.host(host_).name(), std::move(expected),
+                std::move(seen)};
+  world_.halt();
+}
+
+std::shared_ptr<Link> SingleChecker::connected(uint32_t client, const Address& address) {
+  auto link = std::make_shared<Link>();
+  link->client = client;
+  link->address = address;
+  // An older one from there whose session the node never saw is of the past.
+  std::erase_if(unclaimed_, [&](const auto& other) { return other->address == address; });
+  unclaimed_.push_back(link);
+  return link;
+}
+
+SingleChecker::Peer* SingleChecker::find(const Session& session) {
+  if (last_ != nullptr && last_->session == session.id) return last_;
+  const auto known = peers_.find(session.id);
+  if (known != peers_.end()) return last_ = &known->second;
+  const auto claimed = std::find_if(unclaimed_.begin(), unclaimed_.end(), [&](const auto& link) {
+    return link->address == session.peer;
+  });
+  if (claimed == unclaimed_.end()) return nullptr;
+  Peer peer;
+  peer.session = session.id;
+  peer.link = *claimed;
+  unclaimed_.erase(claimed);
+  return last_ = &peers_.emplace(session.id, std::move(peer)).first->second;
+}
+
+void SingleChecker::node_started(Node& node, HostId host, bool evicts) {
+  node_ = &node;
+  host_ = host;
+  evicts_ = evicts;
+}
+
+void SingleChecker::node_ended() {
+  // Nothing is persistent yet: it comes back empty, and what was on its way is lost with it.
+  node_ = nullptr;
+  last_ = nullptr;
+  peers_.clear();
+  model_.clear();
+}
+
+void SingleChecker::on_command(const Session& session, int /*db_before*/,
+                               std::span<const std::string_view> args, WallTime wall,
+                               std::string_view reply) {
+  if (session.has(kSessionLocal)) return;
+  Peer* peer = find(session);
+  if (peer == nullptr) {
+    return violate("order", "a command of a connection that a client has made",
+                   session.peer.to_string() + ": " + command_text(args));
+  }
+  ++commands_;
+  check_order(*peer->link, args);
+  check_reply(*peer, args, wall, reply);
+  peer->link->replies += reply;
+}
+
+void SingleChecker::check_order(Link& link, std::span<const std::string_view> args) {
+  const size_t number = link.executed++;
+  if (number < link.hashes.size() && link.hashes[number] == hash_of(args)) return;
+  const std::string client = "client " + std::to_string(link.client) + ", command " +
+                             std::to_string(number + 1) + " of its pipeline: ";
+  if (number >= link.hashes.size()) return violate("order", client + "none", command_text(args));
+  const size_t end =
+      number + 1 < link.starts.size() ? link.starts[number + 1] : link.pipeline.size();
+  const std::string_view bytes(link.pipeline);
+  violate("order", client + shown(bytes.substr(link.starts[number], end - link.starts[number])),
+          command_text(args));
+}
+
+// The commands of the connection family that the model leaves alone.
+std::optional<ModelReply> SingleChecker::expect_connection_command(
+    Peer& peer, std::span<const std::string_view> args) {
+  if (same(args[0], "RESET") && args.size() == 1) {
+    peer.model = ModelSession();
+    peer.name.clear();
+    return reply_status("RESET");
+  }
+  if (!same(args[0], "CLIENT") || args.size() < 2) return std::nullopt;
+  if (same(args[1], "ID") && args.size() == 2) {
+    return reply_integer(static_cast<int64_t>(peer.session));
+  }
+  if (same(args[1], "GETNAME") && args.size() == 2) {
+    return peer.name.empty() ? reply_null(peer.model.resp) : reply_bulk(peer.name);
+  }
+  if (same(args[1], "SETNAME") && args.size() == 3) {
+    const bool printable = std::all_of(args[2].begin(), args[2].end(),
+                                       [](char c) { return c >= '!' && c <= '~'; });
+    if (!printable) {
+      return reply_error(
+          "ERR Client names cannot contain spaces, newlines or special characters.");
+    }
+    peer.name = args[2];
+    return reply_ok();
+  }
+  if ((same(args[1], "NO-TOUCH") || same(args[1], "NO-EVICT")) && args.size() == 3) {
+    return reply_ok();
+  }
+  return std::nullopt;
+}
+
+void SingleChecker::check_reply(Peer& peer, std::span<const std::string_view> args, WallTime wall,
+                                std::string_view reply) {
+  if (evicts_ && reply.starts_with("-OOM ")) {
+    if (Model::denied_when_out_of_memory(args)) return;
+  }
+  if (same(args[0], "QUIT")) closed_on_request_ = true;
+  const std::optional<ModelReply> special = expect_connection_command(peer, args);
+  const ModelReply expected =
+      special ? *special : model_.apply(peer.model, args, wall.unix_ms());
+  if (expected.matches(reply)) [[likely]] return;
+  violate("model", command_text(args) + " -> " + expected.expected_text(), shown(reply));
+}
+
+void SingleChecker::on_evicted(int db, std::string_view key) {
+  if (!evicts_) violate("eviction", "no eviction without maxmemory", "evicted " + shown(key));
+  model_.forget(db, key);
+}
+
+void SingleChecker::on_expired(int db, std::string_view key) {
+  const int64_t now_ms = node_->env().wall().unix_ms();
+  if (model_.exists(db, key, now_ms)) {
+    violate("expiry", "key " + shown(key) + " of database " + std::to_string(db) + " lives",
+            "it expired at " + std::to_string(now_ms));
+  }
+  model_.forget(db, key);
+}
+
+void SingleChecker::on_session_closed(const Session& session) {
+  if (last_ != nullptr && last_->session == session.id) last_ = nullptr;
+  peers_.erase(session.id);
+}
+
+void SingleChecker::received(Link& link, std::string_view bytes) {
+  const std::string_view written = std::string_view(link.replies).substr(link.received);
+  if (written.substr(0, bytes.size()) != bytes) {
+    size_t differs = 0;
+    while (differs < std::min(bytes.size(), written.size()) && bytes[differs] == written[differs]) {
+      ++differs;
+    }
+    return violate("replies",
+                   "client " + std::to_string(link.client) + " receives what the node wrote: " +
+                       shown(written.substr(differs)),
+                   shown(bytes.substr(differs)));
+  }
+  link.received += bytes.size();
+  for (;;) {
+    const std::string_view open = std::string_view(link.replies)
+                                      .substr(link.understood, link.received - link.understood);
+    size_t end = 0;
+    const RespParse parse = open.empty() ? RespParse::incomplete : link.framer.find_end(open, end);
+    if (parse == RespParse::invalid) {
+      return violate("replies", "a RESP value", shown(open));
+    }
+    if (parse == RespParse::incomplete) break;
+    link.understood += end;
+    ++link.answered;
+  }
+  if (link.answered > link.executed) {
+    violate("replies", std::to_string(link.executed) + " replies",
+            std::to_string(link.answered) + " replies");
+  }
+  if (link.understood == link.replies.size()) {
+    link.replies.clear();
+    link.received = link.understood = 0;
+  }
+}
+
+// Whether some fault that has happened explains it.
+bool SingleChecker::may_break(Error error) const {
+  const FaultCounts& fired = world_.fired();
+  const auto any = [&](std::initializer_list<Fault> faults) {
+    return std::any_of(faults.begin(), faults.end(),
+                       [&](Fault fault) { return fired[fault] > 0; });
+  };
+  const bool died = any({Fault::kill, Fault::power_loss, Fault::restart});
+  switch (error) {
+    case Error::refused: return died || any({Fault::net_refuse});
+    case Error::reset: return died || closed_on_request_ || any({Fault::net_reset});
+    case Error::closed: return died || closed_on_request_;
+    default:
+      return died || any({Fault::net_delay, Fault::net_small_buffers, Fault::net_slow,
+                          Fault::net_partition, Fault::net_one_way, Fault::net_clog,
+                          Fault::net_half_open, Fault::net_hang, Fault::net_cut, Fault::pause,
+                          Fault::slow_cpu, Fault::io_late, Fault::timer_jitter,
+                          Fault::io_short_receive});
+  }
+}
+
+void SingleChecker::connection_failed(uint32_t client, Error error) {
+  if (may_break(error)) return;
+  violate("connection", "no connection fails without a fault that explains it",
+          "client " + std::to_string(client) + ": " + std::string(describe(error)));
+}
+
+void SingleChecker::compare_state() {
+  Session& session = node_->make_local_session();
+  ModelSession model_session;
+  const int64_t now_ms = node_->env().wall().unix_ms();
+  const auto compare = [&](std::initializer_list<std::string_view> words) {
+    const std::vector<std::string_view> args(words);
+    const std::string reply = node_->execute(session, args);
+    const ModelReply expected = model_.apply(model_session, args, now_ms);
+    if (!expected.matches(reply)) {
+      violate("state", command_text(args) + " -> " + expected.expected_text(), shown(reply));
+    }
+  };
+  for (int db = 0; db < model_.config().databases && !violation_; ++db) {
+    compare({"SELECT", std::to_string(db)});
+    std::vector<std::string> keys;
+    for (const auto& [key, entry] : model_.database(db)) keys.push_back(key);
+    for (const std::string& key : keys) {
+      compare({"GET", key});
+      compare({"PEXPIRETIME", key});
+    }
+    compare({"DBSIZE"});
+  }
+  node_->drop_local_session(session);
+}
+
+}  // namespace redoubt::sim

@@ -1,0 +1,106 @@
+// What is checked of one node and its clients.
+//
+// The node says what it executes, in its order (NodeObserver). The checker holds that against three
+// things: what the clients have sent, connection by connection (nothing lost, twice or out of
+// order); what the model answers to the same commands in the same order; and what the clients
+// receive, byte for byte. What happens to commands whose connection broke is known too: they were
+// executed or they were not.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/node/node.h"
+#include "sim/model/model.h"
+#include "sim/model/resp_value.h"
+#include "sim/scenario.h"
+#include "sim/world.h"
+
+namespace redoubt::sim {
+
+// One connection of a client, as the checker follows it.
+struct Link {
+  uint32_t client = 0;
+  Address address;  // the client's side
+
+  // The pipeline under way, encoded, with where each command begins and a hash of its arguments.
+  std::string pipeline;
+  std::vector<size_t> starts;
+  std::vector<uint64_t> hashes;
+  size_t executed = 0;  // commands of it
+
+  // Replies that were written and not yet received and understood.
+  std::string replies;
+  size_t received = 0;    // bytes of `replies`
+  size_t understood = 0;  // bytes of `replies`, at the end of a reply
+  size_t answered = 0;    // commands of the pipeline
+  ReplyFramer framer;
+
+  void begin_pipeline();
+  // Appends a command to the pipeline.
+  void add(std::span<const std::string_view> arguments);
+};
+
+class SingleChecker final : public NodeObserver {
+ public:
+  SingleChecker(World& world, ModelConfig config);
+
+  // --- clients
+  std::shared_ptr<Link> connected(uint32_t client, const Address& address);
+  void received(Link& link, std::string_view bytes);
+  // The connection of a client failed, or could not be made.
+  void connection_failed(uint32_t client, Error error);
+
+  // --- the node
+  void node_started(Node& node, HostId host, bool evicts);
+  void node_ended();
+  void on_command(const Session& session, int db_before, std::span<const std::string_view> args,
+                  WallTime wall, std::string_view reply) override;
+  void on_evicted(int db, std::string_view key) override;
+  void on_expired(int db, std::string_view key) override;
+  void on_session_closed(const Session& session) override;
+
+  // Compares the whole of the node's data with the model's, within a turn of the node.
+  void compare_state();
+
+  Model& model() { return model_; }
+  uint64_t commands() const { return commands_; }
+  void violate(std::string_view checker, std::string expected, std::string seen);
+  const std::optional<Violation>& violation() const { return violation_; }
+
+ private:
+  struct Peer {
+    uint64_t session = 0;
+    std::shared_ptr<Link> link;
+    ModelSession model;
+    std::string name;
+  };
+
+  Peer* find(const Session& session);
+  void check_order(Link& link, std::span<const std::string_view> args);
+  void check_reply(Peer& peer, std::span<const std::string_view> args, WallTime wall,
+                   std::string_view reply);
+  std::optional<ModelReply> expect_connection_command(Peer& peer,
+                                                      std::span<const std::string_view> args);
+  bool may_break(Error error) const;
+
+  World& world_;
+  Model model_;
+  Node* node_ = nullptr;
+  HostId host_ = kNoHost;
+  bool evicts_ = false;
+  std::vector<std::shared_ptr<Link>> unclaimed_;
+  std::map<uint64_t, Peer> peers_;
+  Peer* last_ = nullptr;
+  uint64_t commands_ = 0;
+  bool closed_on_request_ = false;
+  std::optional<Violation> violation_;
+};
+
+// A short text of a command for messages.
+std::string command_text(std::span<const std::string_view> args);
+
+}  // namespace redoubt::sim

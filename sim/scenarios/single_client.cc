@@ -1,0 +1,197 @@
+#include "sim/scenarios/single_client.h"
+
+#include <array>
+
+namespace redoubt::sim {
+
+namespace {
+
+constexpr Duration kConnectPatience = Duration::seconds(10);
+constexpr int64_t kReconnectMeanNs = 20'000'000;
+
+}  // namespace
+
+SingleClient::SingleClient(Env& env, ClientPlan& plan, SingleChecker& checker, uint32_t number,
+                           Random random)
+    : env_(env),
+      plan_(plan),
+      checker_(checker),
+      number_(number),
+      random_(random),
+      generator_(plan.generator, random_.next()) {
+  for (Op* op : {&connect_, &send_, &receive_}) op->owner = this;
+  connect_.kind = OpKind::connect;
+  connect_.address = plan.server;
+  connect_.on_done = [](Op& op) { static_cast<SingleClient*>(op.owner)->on_connected(); };
+  send_.kind = OpKind::send;
+  send_.on_done = [](Op& op) { static_cast<SingleClient*>(op.owner)->on_sent(); };
+  receive_.kind = OpKind::receive;
+  receive_.on_done = [](Op& op) { static_cast<SingleClient*>(op.owner)->on_received(); };
+  timer_.owner = this;
+  timer_.on_fire = [](Timer& timer) { static_cast<SingleClient*>(timer.owner)->on_timer(); };
+  ++plan_.active;
+  env_.arm_in(timer_, Duration{random_.exponential(1'000'000)});
+}
+
+SingleClient::~SingleClient() {
+  env_.disarm(timer_);
+}
+
+void SingleClient::connect() {
+  connect_.result = {};
+  env_.submit(connect_);
+  env_.arm_in(timer_, kConnectPatience);
+}
+
+void SingleClient::on_connected() {
+  env_.disarm(timer_);
+  if (!connect_.result.ok()) {
+    if (!closing_) checker_.connection_failed(number_, connect_.result.error);
+    return on_quiet();
+  }
+  handle_ = connect_.result.handle;
+  send_.handle = receive_.handle = handle_;
+  link_ = checker_.connected(number_, env_.backend().local_address(handle_));
+  receive();
+  begin_pipeline();
+}
+
+void SingleClient::begin_pipeline() {
+  if (plan_.stop || plan_.commands_sent >= plan_.commands_max) return hang_up();
+  link_->begin_pipeline();
+  const int64_t count = random_.between(1, random_.between_log(1, plan_.pipeline_max));
+  const int64_t now_ms = env_.wall().unix_ms();
+  for (int64_t i = 0; i < count; ++i) {
+    if (random_.chance(plan_.connection_ppm)) {
+      add_connection_command();
+    } else {
+      link_->add(generator_.next(now_ms).arguments);
+    }
+  }
+  plan_.commands_sent += static_cast<uint64_t>(count);
+  breaks_off_ = random_.chance(plan_.hang_up_ppm);
+  waiting_ = true;
+  slice_ = as_slice(link_->pipeline);
+  if (breaks_off_) slice_ = slice_.first(1 + random_.below(slice_.size()));
+  send_.gather = {&slice_, 1};
+  env_.submit(send_);
+  env_.arm_in(timer_, plan_.patience);
+}
+
+void SingleClient::add_connection_command() {
+  static constexpr std::array<std::string_view, 4> kNames = {"worker", "a b", "", "x-1"};
+  const auto add = [this](std::initializer_list<std::string_view> args) {
+    link_->add(std::vector<std::string_view>(args));
+  };
+  switch (random_.below(10)) {
+    case 0: return add({"HELLO", "3"});
+    case 1: return add({"HELLO", "2"});
+    case 2: return add({"CLIENT", "ID"});
+    case 3: return add({"CLIENT", "SETNAME", kNames[random_.below(kNames.size())]});
+    case 4: return add({"client", "getname"});
+    case 5: return add({"CLIENT", "NO-TOUCH", random_.coin() ? "ON" : "off"});
+    case 6: return add({"RESET"});
+    case 7: return add({"PING"});
+    case 8: return add({"CLIENT", "INFO"});
+    default: return add({"ECHO", "hello"});
+  }
+}
+
+void SingleClient::on_sent() {
+  if (closing_) return on_quiet();
+  if (!send_.result.ok()) return fail(send_.result.error);
+  if (breaks_off_) return hang_up();
+  if (waiting_ && link_->answered == link_->hashes.size()) after_pipeline();
+}
+
+void SingleClient::receive() {
+  receive_.result = {};
+  env_.submit(receive_);
+}
+
+void SingleClient::on_received() {
+  const Chunk chunk = receive_.result.chunk;
+  if (closing_) {
+    if (chunk) env_.backend().give_back(chunk);
+    return on_quiet();
+  }
+  if (!receive_.result.ok()) return fail(receive_.result.error);
+  checker_.received(*link_, planted({reinterpret_cast<const char*>(chunk.data), chunk.size}));
+  env_.backend().give_back(chunk);
+  receive();
+  if (waiting_ && link_->answered == link_->hashes.size()) after_pipeline();
+}
+
+void SingleClient::after_pipeline() {
+  // The send may not have completed yet; its bytes are borrowed until then.
+  if (send_.in_flight) return;
+  waiting_ = false;
+  env_.disarm(timer_);
+  if (random_.chance(plan_.hang_up_ppm)) return hang_up();
+  if (plan_.think_us == 0) return begin_pipeline();
+  env_.arm_in(timer_, Duration{1 + random_.exponential(plan_.think_us * 1'000)});
+}
+
+void SingleClient::on_timer() {
+  if (stopped_) return;
+  if (connect_.in_flight) {
+    checker_.connection_failed(number_, Error::timed_out);
+    closing_ = true;
+    return env_.cancel(connect_);
+  }
+  if (closing_) return;
+  if (!handle_) return connect();
+  if (waiting_) return fail(Error::timed_out);
+  begin_pipeline();
+}
+
+void SingleClient::fail(Error error) {
+  checker_.connection_failed(number_, error);
+  hang_up();
+}
+
+void SingleClient::hang_up() {
+  if (closing_) return;
+  closing_ = true;
+  waiting_ = false;
+  env_.disarm(timer_);
+  if (handle_) env_.close(handle_);
+  on_quiet();
+}
+
+void SingleClient::on_quiet() {
+  if (in_flight()) return;
+  closing_ = waiting_ = false;
+  handle_ = {};
+  link_.reset();
+  if (plan_.stop || plan_.commands_sent >= plan_.commands_max) {
+    if (!stopped_) --plan_.active;
+    stopped_ = true;
+    return;
+  }
+  env_.arm_in(timer_, Duration{1 + random_.exponential(kReconnectMeanNs)});
+}
+
+// The bytes as they came, unless a bug is planted: a reply missing, or two in the wrong order.
+std::string_view SingleClient::planted(std::string_view bytes) {
+  if (!plan_.drop_reply && !plan_.swap_replies) return bytes;
+  const bool at_reply = link_->received == link_->understood;
+  if (!at_reply || plan_.commands_sent < plan_.commands_max / 4) return bytes;
+  RespValue value;
+  size_t first = 0;
+  if (parse_resp(bytes, value, first) != RespParse::complete) return bytes;
+  size_t second = 0;
+  if (parse_resp(bytes.substr(first), value, second) != RespParse::complete) return bytes;
+  if (plan_.drop_reply && bytes.substr(0, first) != bytes.substr(first, second)) {
+    plan_.drop_reply = false;
+    return bytes.substr(first);
+  }
+  if (!plan_.swap_replies) return bytes;
+  plant_buffer_ = std::string(bytes.substr(first, second)) + std::string(bytes.substr(0, first)) +
+                  std::string(bytes.substr(first + second));
+  if (plant_buffer_ == bytes) return bytes;
+  plan_.swap_replies = false;
+  return plant_buffer_;
+}
+
+}  // namespace redoubt::sim

@@ -1,0 +1,77 @@
+// A client of the scenario `single`: connects, sends pipelines of random commands, waits for the
+// replies, breaks off now and then, and begins again.
+#pragma once
+
+#include <memory>
+
+#include "sim/model/generator.h"
+#include "sim/process.h"
+#include "sim/random.h"
+#include "sim/scenarios/single_checker.h"
+
+namespace redoubt::sim {
+
+// What the clients of a run have in common.
+struct ClientPlan {
+  Address server;
+  GeneratorConfig generator;
+  int64_t pipeline_max = 16;
+  int64_t think_us = 0;               // between pipelines, on average
+  int64_t hang_up_ppm = 1'000;        // after a pipeline, or in the middle of one
+  int64_t connection_ppm = 10'000;    // commands of the connection family
+  Duration patience = Duration::seconds(5);
+  // They stop when so many commands were sent, or when told to.
+  uint64_t commands_max = 0;
+  uint64_t commands_sent = 0;
+  bool stop = false;
+  uint32_t active = 0;  // clients that have not stopped yet
+  // Planted bugs, on the client's side of the wire.
+  bool drop_reply = false;
+  bool swap_replies = false;
+};
+
+class SingleClient final : public Process {
+ public:
+  SingleClient(Env& env, ClientPlan& plan, SingleChecker& checker, uint32_t number,
+               Random random);
+  ~SingleClient() override;
+
+ private:
+  void connect();
+  void on_connected();
+  void begin_pipeline();
+  void add_connection_command();
+  void on_sent();
+  void receive();
+  void on_received();
+  void after_pipeline();
+  void on_timer();
+  // The connection ends; the next one begins when all operations have come back.
+  void hang_up();
+  void on_quiet();
+  void fail(Error error);
+  std::string_view planted(std::string_view bytes);
+  bool in_flight() const { return connect_.in_flight || send_.in_flight || receive_.in_flight; }
+
+  Env& env_;
+  ClientPlan& plan_;
+  SingleChecker& checker_;
+  const uint32_t number_;
+  Random random_;
+  CommandGenerator generator_;
+
+  std::shared_ptr<Link> link_;
+  Handle handle_;
+  Op connect_;
+  Op send_;
+  Op receive_;
+  Slice slice_;
+  Timer timer_;
+  bool closing_ = false;
+  bool waiting_ = false;  // for replies
+  bool stopped_ = false;
+  bool breaks_off_ = false;  // this pipeline is left half way
+  std::string plant_buffer_;
+};
+
+}  // namespace redoubt::sim
