@@ -55,15 +55,15 @@ std::string replay_line(const Arguments& arguments, uint64_t seed) {
 
 std::string report_text(const Arguments& arguments, uint64_t seed, const RunResult& result) {
   const std::string faults = faults_text(result.faults);
-  std::string text = fmt::format("scenario {} seed {}\n  faults: {}\n  drawn:  {}\n",
-                                 arguments.scenario, seed, faults.empty() ? "none" : faults,
-                                 result.drawn);
+  std::string text =
+      fmt::format("scenario {} seed {}\n  faults: {}\n  drawn:  {}\n", arguments.scenario, seed,
+                  faults.empty() ? "none" : faults, result.drawn);
   if (!result.violation) return text;
   const Violation& violation = *result.violation;
   for (const std::string& line : result.log) text += fmt::format("  log: {}\n", line);
   text += fmt::format("violation of {} at {:.9f}s on {}\n  expected: {}\n  seen:     {}\n",
-                      violation.checker, static_cast<double>(violation.at.ns) / 1e9,
-                      violation.node, violation.expected, violation.seen);
+                      violation.checker, static_cast<double>(violation.at.ns) / 1e9, violation.node,
+                      violation.expected, violation.seen);
   return text + "  replay:   " + replay_line(arguments, seed) + "\n";
 }
 
@@ -269,8 +269,8 @@ void Sweep::finish(Child& child) {
   }
   ++totals_.seeds;
   ChildResult told = {};
-  const bool ended = WIFEXITED(status) && WEXITSTATUS(status) == kOk &&
-                     child.output.size() >= sizeof told;
+  const bool ended =
+      WIFEXITED(status) && WEXITSTATUS(status) == kOk && child.output.size() >= sizeof told;
   if (ended) {
     const size_t text = child.output.size() - sizeof told;
     std::memcpy(&told, child.output.data() + text, sizeof told);
@@ -286,8 +286,8 @@ void Sweep::finish(Child& child) {
   } else {
     const std::string how = WIFSIGNALED(status) ? std::string(strsignal(WTERMSIG(status)))
                                                 : std::string("it ended without a result");
-    child.output += fmt::format("crash: {}\n  replay:   {}\n", how,
-                                replay_line(arguments_, child.seed));
+    child.output +=
+        fmt::format("crash: {}\n  replay:   {}\n", how, replay_line(arguments_, child.seed));
   }
   if (ended && told.ok) return;
   ++totals_.failed;
@@ -387,8 +387,8 @@ int sweep(const Scenario& scenario, const Arguments& arguments) {
 // What both run and sweep take, checked before anything starts.
 int check(const Scenario* scenario, const Arguments& arguments) {
   if (scenario == nullptr) {
-    return bad_usage(fmt::format("there is no scenario '{}'; see redoubt-sim list",
-                                 arguments.scenario));
+    return bad_usage(
+        fmt::format("there is no scenario '{}'; see redoubt-sim list", arguments.scenario));
   }
   for (const std::string& fault : arguments.run.faults) {
     FaultOptions ignored;
@@ -398,8 +398,8 @@ int check(const Scenario* scenario, const Arguments& arguments) {
   bool known = arguments.run.plant.empty();
   for (const Named& row : scenario->plants) known = known || row.name == arguments.run.plant;
   if (known) return kOk;
-  return bad_usage(fmt::format("there is no planted bug '{}'; see redoubt-sim list",
-                               arguments.run.plant));
+  return bad_usage(
+      fmt::format("there is no planted bug '{}'; see redoubt-sim list", arguments.run.plant));
 }
 
 void add_common(CLI::App* command, Arguments& arguments) {
@@ -425,7 +425,8 @@ int main_program(int argc, char** argv) {
       ->check(CLI::Range(1, 1'000));
   sweep_command->add_option("--time", arguments.time, "start no seed after so long: 90s, 10m, 2h");
   sweep_command->add_flag("--twice", arguments.twice, "each seed twice; the digests must be equal");
-  sweep_command->add_option("--digests", arguments.digests, "a file for seed and digest, a line each");
+  sweep_command->add_option("--digests", arguments.digests,
+                            "a file for seed and digest, a line each");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

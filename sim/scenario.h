@@ -1,5 +1,5 @@
-// A scenario: who takes part, what they do, and which checkers watch. Everything that it leaves open
-// is drawn from the seed.
+// A scenario: who takes part, what they do, and which checkers watch. Everything that it leaves
+// open is drawn from the seed.
 #pragma once
 
 #include <cstdio>

@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <limits>
 #include <optional>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/node/text.h"
 #include "engine/node/version.h"
@@ -83,8 +83,8 @@ bool read_hello(Context& c, HelloOptions& options) {
         return false;
       }
     } else {
-      constexpr size_t kShown = 128;
-      c.error(fmt::format("ERR Syntax error in HELLO option '{}'", c.args[i].substr(0, kShown)));
+      c.error(fmt::format("ERR Syntax error in HELLO option '{}'",
+                          c.args[i].substr(0, kShownArgument)));
       return false;
     }
   }
@@ -163,18 +163,13 @@ void reset_command(Context& c) {
 }
 
 void select_command(Context& c) {
-  const std::optional<int64_t> index = c.integer(1);
+  const std::optional<int> index = int_argument(c, 1);
   if (!index) return;
-  if (*index < std::numeric_limits<int32_t>::min() ||
-      *index > std::numeric_limits<int32_t>::max()) {
-    c.error("ERR value is out of range, value must between -2147483648 and 2147483647");
-    return;
-  }
   if (*index < 0 || *index >= c.node.database_count()) {
     c.error("ERR DB index is out of range");
     return;
   }
-  c.session.db = static_cast<int>(*index);
+  c.session.db = *index;
   c.reply.ok();
 }
 

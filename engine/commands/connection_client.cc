@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/connection.h"
 #include "engine/commands/connection_filter.h"
 #include "engine/commands/help.h"
@@ -13,9 +14,6 @@
 namespace redoubt {
 
 namespace {
-
-// How much of a client's own words an error shows.
-constexpr size_t kShown = 128;
 
 // --- the line that shows a connection
 
@@ -140,7 +138,7 @@ void client_setinfo(Context& c) {
   const std::string_view option = c.args[2];
   const bool is_name = c.is(2, "lib-name");
   if (!is_name && !c.is(2, "lib-ver")) {
-    c.error(fmt::format("ERR Unrecognized option '{}'", option.substr(0, kShown)));
+    c.error(fmt::format("ERR Unrecognized option '{}'", option.substr(0, kShownArgument)));
     return;
   }
   if (!is_client_name(c.args[3])) {

@@ -4,15 +4,13 @@
 
 #include <algorithm>
 
+#include "engine/commands/arguments.h"
 #include "engine/node/text.h"
 #include "engine/store/number.h"
 
 namespace redoubt {
 
 namespace {
-
-// How much of a client's own words an error shows.
-constexpr size_t kShown = 128;
 
 constexpr std::string_view kNotPrefix = "not-";
 
@@ -92,11 +90,11 @@ bool ClientFilter::read_condition(Context& c, const Option& option, size_t& at,
   switch (option.subject) {
     case Subject::type:
       if (is_client_type(text)) return true;
-      c.error(fmt::format("ERR Unknown client type '{}'", text.substr(0, kShown)));
+      c.error(fmt::format("ERR Unknown client type '{}'", text.substr(0, kShownArgument)));
       return false;
     case Subject::user:
       if (text == "default") return true;
-      c.error(fmt::format("ERR No such user '{}'", text.substr(0, kShown)));
+      c.error(fmt::format("ERR No such user '{}'", text.substr(0, kShownArgument)));
       return false;
     case Subject::db:
     case Subject::age:

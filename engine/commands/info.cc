@@ -80,6 +80,22 @@ class InfoWriter {
   std::string text_;
 };
 
+// One line for each kind of listener: "name=tcp,bind=127.0.0.1,port=6379".
+void write_listeners(InfoWriter& out) {
+  const Settings& settings = out.node.settings();
+  int count = 0;
+  if (out.node.tcp_port() != 0) {
+    std::string line = "name=tcp";
+    for (const std::string& address : settings.bind) line += ",bind=" + address;
+    out.field(fmt::format("listener{}", count++),
+              fmt::format("{},port={}", line, out.node.tcp_port()));
+  }
+  if (!settings.unixsocket.empty()) {
+    out.field(fmt::format("listener{}", count),
+              fmt::format("name=unix,bind={}", settings.unixsocket));
+  }
+}
+
 void write_server(InfoWriter& out) {
   Node& node = out.node;
   const int64_t uptime_s = (node.env().now() - node.started()).s();
@@ -110,6 +126,7 @@ void write_server(InfoWriter& out) {
   out.field("executable", out.facts.executable);
   out.field("config_file", node.config().file());
   out.field("io_threads_active", 0);
+  write_listeners(out);
 }
 
 void write_clients(InfoWriter& out) {

@@ -64,6 +64,7 @@ struct Directive {
   int64_t highest_used = 0;    // both 0: no such limits
   std::string_view choices{};  // "yes|no|local"
   bool is_immutable = false;   // CONFIG SET refuses it
+  bool is_fixed = false;       // CONFIG SET refuses to change it; Redis can
   bool is_protected = false;   // CONFIG SET needs enable-protected-configs
   bool is_hidden = false;      // CONFIG GET shows it only by its full name
   bool is_lines = false;       // a list with one line for each four words in the file
@@ -83,6 +84,11 @@ struct Directive {
   constexpr Directive immutable() const {
     Directive row = *this;
     row.is_immutable = true;
+    return row;
+  }
+  constexpr Directive fixed() const {
+    Directive row = *this;
+    row.is_fixed = true;
     return row;
   }
   constexpr Directive guarded() const {
@@ -192,7 +198,8 @@ void store(Settings& settings, const DirectiveValue& value) {
 std::span<const Directive> obeyed_directives();
 std::span<const Directive> accepted_directives();
 
-// Reads a value from the words behind a directive's name. `current` is the canonical text so far,
+// Reads a value from the words behind a directive's name; a list may also be one word with blanks
+// in it, as CONFIG SET has it. `current` is the canonical text so far,
 // which only lists look at. False: the words are no value of this directive, or one that is not
 // supported.
 bool parse_directive(const Directive& row, std::string_view current,

@@ -38,8 +38,8 @@ constexpr int64_t kDatabasesMax = 65536;
 
 constexpr Directive kRows[] = {
     // Network. Listeners are opened once, at the start.
-    list("bind", "127.0.0.1 -::1", parse_bind).immutable().sets(apply_bind),
-    integer("port", "6379", 0, 65535).immutable().sets(store<&Settings::port>),
+    list("bind", "127.0.0.1 -::1", parse_bind).fixed().sets(apply_bind),
+    integer("port", "6379", 0, 65535).fixed().sets(store<&Settings::port>),
     integer("tcp-backlog", "511", 0, kMaxInt).immutable().sets(store<&Settings::tcp_backlog>),
     integer("tcp-keepalive", "300", 0, kMaxInt).sets(store<&Settings::tcp_keepalive_s>),
     integer("timeout", "0", 0, kMaxInt).sets(store<&Settings::timeout_s>),

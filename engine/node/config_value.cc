@@ -193,6 +193,9 @@ bool parse_directive(const Directive& row, std::string_view current,
                      DirectiveProblem* problem) {
   ASSERT(row.kind != Directive::Kind::line);
   if (row.kind == Directive::Kind::list) {
+    // A list may stand in one pair of quotes.
+    std::vector<std::string> split;
+    if (words.size() == 1) words = split = directive_words(row, words[0]);
     if (!row.parse(row, current, words, value, problem)) return false;
   } else if (words.size() != 1) {
     *problem = {"wrong number of arguments", fmt::format("one value, not {}", words.size())};

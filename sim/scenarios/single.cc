@@ -12,12 +12,12 @@ namespace redoubt::sim {
 namespace {
 
 constexpr Fault kFaults[] = {
-    Fault::net_delay,      Fault::net_cut,       Fault::net_reset,      Fault::net_small_buffers,
-    Fault::net_slow,       Fault::net_partition, Fault::net_one_way,    Fault::net_clog,
-    Fault::net_half_open,  Fault::net_refuse,    Fault::net_hang,       Fault::kill,
-    Fault::power_loss,     Fault::restart,       Fault::pause,          Fault::slow_cpu,
-    Fault::clock_skew,     Fault::clock_drift,   Fault::clock_jump,     Fault::timer_jitter,
-    Fault::io_reorder,     Fault::io_late,       Fault::io_cancel_late, Fault::io_few_chunks,
+    Fault::net_delay,       Fault::net_cut,       Fault::net_reset,      Fault::net_small_buffers,
+    Fault::net_slow,        Fault::net_partition, Fault::net_one_way,    Fault::net_clog,
+    Fault::net_half_open,   Fault::net_refuse,    Fault::net_hang,       Fault::kill,
+    Fault::power_loss,      Fault::restart,       Fault::pause,          Fault::slow_cpu,
+    Fault::clock_skew,      Fault::clock_drift,   Fault::clock_jump,     Fault::timer_jitter,
+    Fault::io_reorder,      Fault::io_late,       Fault::io_cancel_late, Fault::io_few_chunks,
     Fault::io_short_receive};
 
 constexpr Named kCheckers[] = {
@@ -39,6 +39,16 @@ constexpr Named kPlants[] = {
     {"dropped_reply", "a reply is lost on its way to a client"},
     {"swapped_replies", "two replies arrive in the wrong order"},
 };
+
+constexpr std::string_view kPolicies[] = {"noeviction",      "allkeys-lru",  "allkeys-lfu",
+                                          "allkeys-random",  "volatile-lru", "volatile-lfu",
+                                          "volatile-random", "volatile-ttl"};
+
+ModelConfig model_config(std::string_view policy) {
+  ModelConfig config;
+  config.lfu = policy.ends_with("-lfu");
+  return config;
+}
 
 constexpr uint16_t kPort = 6379;
 constexpr uint64_t kCommands = 30'000;
@@ -70,6 +80,7 @@ class SingleRun final : public WorldObserver {
   const RunOptions options_;
   World world_;
   Random random_;
+  const std::string policy_;
   SingleChecker checker_;
   ClientPlan plan_;
   std::vector<std::string> arguments_;
@@ -97,16 +108,14 @@ SingleRun::SingleRun(const RunOptions& options)
     : options_(options),
       world_(options.seed, world_options(options)),
       random_(world_.random("scenario")),
-      checker_(world_, {}) {
+      policy_(kPolicies[random_.below(std::size(kPolicies))]),
+      checker_(world_, model_config(policy_)) {
   world_.set_observer(this);
   draw();
   add_hosts();
 }
 
 void SingleRun::draw() {
-  static constexpr std::string_view kPolicies[] = {
-      "noeviction",   "allkeys-lru",  "allkeys-lfu",     "allkeys-random",
-      "volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"};
   clients_ = random_.between(1, 12);
   plan_.pipeline_max = random_.between_log(8, 512);
   // The load is spread over this time, so that faults have time to happen.
@@ -122,14 +131,22 @@ void SingleRun::draw() {
   plan_.generator.value_bytes_max = static_cast<size_t>(random_.between_log(10, 1'000));
   plan_.generator.deadline_per_mille = static_cast<unsigned>(random_.between(0, 300));
   plan_.commands_max = options_.commands > 0 ? options_.commands : kCommands;
-  const std::string_view policy = kPolicies[random_.below(std::size(kPolicies))];
   const int64_t spare = random_.between_log(2'000, 200'000);
   if (random_.below(3) == 0) spare_bytes_ = spare;
   const std::string effort = std::to_string(random_.between(1, 10));
   const std::string hz = std::to_string(random_.between_log(1, 500));
-  arguments_ = {"--bind",        "0.0.0.0", "--port", std::to_string(kPort),
-                "--protected-mode", "no",   "--hz",   hz, "--active-expire-effort", effort,
-                "--maxmemory-policy", std::string(policy)};
+  arguments_ = {"--bind",
+                "0.0.0.0",
+                "--port",
+                std::to_string(kPort),
+                "--protected-mode",
+                "no",
+                "--hz",
+                hz,
+                "--active-expire-effort",
+                effort,
+                "--maxmemory-policy",
+                policy_};
   for (const char* lazy : {"eviction", "expire", "server-del", "user-del", "user-flush"}) {
     arguments_.push_back("--lazyfree-lazy-" + std::string(lazy));
     arguments_.push_back(random_.coin() ? "yes" : "no");
@@ -235,9 +252,10 @@ void SingleRun::quiet_phase() {
   const Instant end = world_.now() + kProgress;
   while (ok() && plan_.active > 0 && world_.now() < end) world_.run_for(Duration::seconds(1));
   if (ok() && plan_.active > 0) {
-    checker_.violate("progress", "all clients are through " + std::to_string(kProgress.s()) +
-                                     " s after the last fault",
-                     std::to_string(plan_.active) + " are not");
+    checker_.violate(
+        "progress",
+        "all clients are through " + std::to_string(kProgress.s()) + " s after the last fault",
+        std::to_string(plan_.active) + " are not");
   }
 }
 
@@ -303,7 +321,8 @@ RunResult run_single(const RunOptions& options) {
 
 Scenario single_scenario() {
   return {"single", "one node, several clients, random commands with expiry and eviction",
-          kFaults,  kCheckers, kPlants, run_single};
+          kFaults,  kCheckers,
+          kPlants,  run_single};
 }
 
 }  // namespace redoubt::sim

@@ -173,11 +173,10 @@ std::optional<ModelReply> SingleChecker::expect_connection_command(
     return peer.name.empty() ? reply_null(peer.model.resp) : reply_bulk(peer.name);
   }
   if (same(args[1], "SETNAME") && args.size() == 3) {
-    const bool printable = std::all_of(args[2].begin(), args[2].end(),
-                                       [](char c) { return c >= '!' && c <= '~'; });
+    const bool printable =
+        std::all_of(args[2].begin(), args[2].end(), [](char c) { return c >= '!' && c <= '~'; });
     if (!printable) {
-      return reply_error(
-          "ERR Client names cannot contain spaces, newlines or special characters.");
+      return reply_error("ERR Client names cannot contain spaces, newlines or special characters.");
     }
     peer.name = args[2];
     return reply_ok();
@@ -195,9 +194,9 @@ void SingleChecker::check_reply(Peer& peer, std::span<const std::string_view> ar
   }
   if (same(args[0], "QUIT")) closed_on_request_ = true;
   const std::optional<ModelReply> special = expect_connection_command(peer, args);
-  const ModelReply expected =
-      special ? *special : model_.apply(peer.model, args, wall.unix_ms());
-  if (expected.matches(reply)) [[likely]] return;
+  const ModelReply expected = special ? *special : model_.apply(peer.model, args, wall.unix_ms());
+  if (expected.matches(reply)) [[likely]]
+    return;
   violate("model", command_text(args) + " -> " + expected.expected_text(), shown(reply));
 }
 
@@ -228,14 +227,14 @@ void SingleChecker::received(Link& link, std::string_view bytes) {
       ++differs;
     }
     return violate("replies",
-                   "client " + std::to_string(link.client) + " receives what the node wrote: " +
-                       shown(written.substr(differs)),
+                   "client " + std::to_string(link.client) +
+                       " receives what the node wrote: " + shown(written.substr(differs)),
                    shown(bytes.substr(differs)));
   }
   link.received += bytes.size();
   for (;;) {
-    const std::string_view open = std::string_view(link.replies)
-                                      .substr(link.understood, link.received - link.understood);
+    const std::string_view open =
+        std::string_view(link.replies).substr(link.understood, link.received - link.understood);
     size_t end = 0;
     const RespParse parse = open.empty() ? RespParse::incomplete : link.framer.find_end(open, end);
     if (parse == RespParse::invalid) {
@@ -259,8 +258,7 @@ void SingleChecker::received(Link& link, std::string_view bytes) {
 bool SingleChecker::may_break(Error error) const {
   const FaultCounts& fired = world_.fired();
   const auto any = [&](std::initializer_list<Fault> faults) {
-    return std::any_of(faults.begin(), faults.end(),
-                       [&](Fault fault) { return fired[fault] > 0; });
+    return std::any_of(faults.begin(), faults.end(), [&](Fault fault) { return fired[fault] > 0; });
   };
   const bool died = any({Fault::kill, Fault::power_loss, Fault::restart});
   switch (error) {
@@ -268,11 +266,11 @@ bool SingleChecker::may_break(Error error) const {
     case Error::reset: return died || closed_on_request_ || any({Fault::net_reset});
     case Error::closed: return died || closed_on_request_;
     default:
-      return died || any({Fault::net_delay, Fault::net_small_buffers, Fault::net_slow,
-                          Fault::net_partition, Fault::net_one_way, Fault::net_clog,
-                          Fault::net_half_open, Fault::net_hang, Fault::net_cut, Fault::pause,
-                          Fault::slow_cpu, Fault::io_late, Fault::timer_jitter,
-                          Fault::io_short_receive});
+      return died ||
+             any({Fault::net_delay, Fault::net_small_buffers, Fault::net_slow, Fault::net_partition,
+                  Fault::net_one_way, Fault::net_clog, Fault::net_half_open, Fault::net_hang,
+                  Fault::net_cut, Fault::pause, Fault::slow_cpu, Fault::io_late,
+                  Fault::timer_jitter, Fault::io_short_receive});
   }
 }
 

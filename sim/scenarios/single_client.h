@@ -16,9 +16,9 @@ struct ClientPlan {
   Address server;
   GeneratorConfig generator;
   int64_t pipeline_max = 16;
-  int64_t think_us = 0;               // between pipelines, on average
-  int64_t hang_up_ppm = 1'000;        // after a pipeline, or in the middle of one
-  int64_t connection_ppm = 10'000;    // commands of the connection family
+  int64_t think_us = 0;             // between pipelines, on average
+  int64_t hang_up_ppm = 1'000;      // after a pipeline, or in the middle of one
+  int64_t connection_ppm = 10'000;  // commands of the connection family
   Duration patience = Duration::seconds(5);
   // They stop when so many commands were sent, or when told to.
   uint64_t commands_max = 0;
@@ -32,8 +32,7 @@ struct ClientPlan {
 
 class SingleClient final : public Process {
  public:
-  SingleClient(Env& env, ClientPlan& plan, SingleChecker& checker, uint32_t number,
-               Random random);
+  SingleClient(Env& env, ClientPlan& plan, SingleChecker& checker, uint32_t number, Random random);
   ~SingleClient() override;
 
  private:

@@ -89,6 +89,18 @@ TEST(ConfigFile, ReadsWhatRedisConfHas) {
   EXPECT_EQ(value_of(config, "unixsocketperm"), "700");
 }
 
+TEST(ConfigFile, AListMayStandInOnePairOfQuotes) {
+  Config config;
+  std::string error;
+  ASSERT_TRUE(config.parse_arguments(
+      std::vector<std::string>{"--client-output-buffer-limit", "normal 16mb 0 0", "--bind",
+                               "127.0.0.1 -192.0.2.1"},
+      &error))
+      << error;
+  EXPECT_EQ(config.settings().output_limit_normal.hard_bytes, 16u << 20);
+  EXPECT_EQ(config.settings().bind, (std::vector<std::string>{"127.0.0.1", "-192.0.2.1"}));
+}
+
 // Every name of an enumeration means its own enumerator.
 TEST(ConfigFile, EnumerationsStandInOrder) {
   const auto policy = [](const std::string& name) {
@@ -177,7 +189,8 @@ TEST(ConfigFile, ErrorsNameFileLineAndWhatWasExpected) {
   EXPECT_EQ(error_of("unixsocketperm 9"),
             "/etc/r.conf:1: unixsocketperm: expected an octal number between 0 and 777, got \"9\"");
   EXPECT_EQ(error_of("port 1\nrequirepass \"a\n"),
-            "/etc/r.conf:2: unbalanced quotes: expected a closing quote, and a blank or the end "
+            "/etc/r.conf:2: requirepass: unbalanced quotes: expected a closing quote, and a blank "
+            "or the end "
             "behind it");
   EXPECT_EQ(error_of("\"\" x"), "/etc/r.conf:1: expected the name of a directive, got \"\"");
   EXPECT_EQ(error_of("save 60"),

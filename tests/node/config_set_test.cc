@@ -116,8 +116,14 @@ TEST(ConfigSet, ErrorsAreRedisTexts) {
             failed("maxclients", "duplicate parameter"));
   EXPECT_EQ(set(config, {"replica-priority", "1", "slave-priority", "2"}),
             failed("slave-priority", "duplicate parameter"));
-  EXPECT_EQ(set(config, {"port", "1"}), failed("port", "can't set immutable config"));
-  EXPECT_EQ(set(config, {"Bind", "*"}), failed("Bind", "can't set immutable config"));
+  EXPECT_EQ(set(config, {"databases", "1"}), failed("databases", "can't set immutable config"));
+  EXPECT_EQ(set(config, {"port", "1"}),
+            failed("port", "this server cannot change it while it runs"));
+  EXPECT_EQ(set(config, {"port", "70000"}),
+            failed("port", "argument must be between 0 and 65535 inclusive"));
+  EXPECT_EQ(set(config, {"Bind", "*"}),
+            failed("Bind", "this server cannot change it while it runs"));
+  EXPECT_EQ(set(config, {"port", "6379", "bind", "127.0.0.1 -::1"}), "");
   EXPECT_EQ(set(config, {"dir", "/"}), failed("dir", "can't set protected config"));
   EXPECT_EQ(set(config, {"dbfilename", "x"}), failed("dbfilename", "can't set protected config"));
   EXPECT_EQ(set(config, {"maxclients", "0"}),

@@ -30,7 +30,8 @@ get a|set a b|set a b get|set a b ex 5 get|mset a 1 b 2|mset a 1 b|msetnx a 1 b 
 unlink a b|copy a b|copy a b db 3 replace|rename a b|renamenx a b|move a 1|exists a b|object encoding a
 object freq a|object|object nosuch a|object encoding|object encoding a b|memory usage a|type a|expire a 5
 bitop and d a b|bitop not d a|bitcount a|bitcount a 0 1|bitfield a get u8 0|bitfield a set u8 0 1
-bitfield a|bitfield a overflow sat incrby u8 0 1|bitfield_ro a get u8 0|bitfield a get u8 0 get u8 1|bitpos a 1
+bitfield a|bitfield a overflow sat incrby u8 0 1|bitfield a get u8|bitfield a get u8 0 xx|bitfield a overflow sat
+bitfield a overflow|bitfield a get get 0|set a get|set a b gets|set a b ex get|bitfield_ro a get u8 0|bitfield a get u8 0 get u8 1|bitpos a 1
 setbit a 0 1|lcs a b|lcs a b len|getex a|getdel a|append a b|setrange a 0 b|getrange a 0 1|substr a 0 1
 incrby a 1|incrbyfloat a 1|psetex a 1 b|strlen a|ping a|ping|get|get a b|nosuch a|config get a|scan 0 match a
 info a|select 1|touch a b|pexpireat a 1 nx|persist a|pttl a|randomkey|keys *|dbsize|flushall|command info a
