@@ -35,6 +35,12 @@ std::string unknown_command(std::span<const std::string_view> args) {
                      args[0].substr(0, kShownName), shown);
 }
 
+// What a browser sends when a page that somebody else wrote makes it talk to us. Nothing of the
+// request, whose body may hold commands, is to be executed.
+bool is_http(std::string_view name) {
+  return equal_ignoring_case(name, "post") || equal_ignoring_case(name, "host:");
+}
+
 }  // namespace
 
 void Node::update_special() {
@@ -50,7 +56,6 @@ void Node::run_batch() {
   ++stats_.turns;
   Instant since;
   CommandEntry* timed = nullptr;
-  uint64_t timed_calls = 0;
   // Consecutive calls of one command share a reading of the clock.
   const auto end_timing = [&] {
     if (timed == nullptr) return;
@@ -73,9 +78,7 @@ void Node::run_batch() {
       if (planned_[i].entry != timed) {
         end_timing();
         timed = planned_[i].entry;
-        timed_calls = 0;
       }
-      ++timed_calls;
       execute_planned(planned_[i]);
     }
   }
@@ -158,6 +161,11 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
     reject(session, planned.container,
            fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", args[1].substr(0, kShownName),
                        to_upper(planned.container->name)));
+    return false;
+  }
+  if (entry == nullptr && is_http(args[0])) {
+    log(LogLevel::verbose, "A connection was closed because it spoke HTTP");
+    close_session(session, false);
     return false;
   }
   if (entry == nullptr) {
