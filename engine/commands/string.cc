@@ -92,14 +92,6 @@ void set_with_options(Context& c) {
   met ? c.reply.ok() : c.reply.null();
 }
 
-// What the key is used for depends on GET.
-uint32_t set_key_flags(std::span<const std::string_view> args) {
-  for (const std::string_view option : args.subspan(std::min<size_t>(args.size(), 3))) {
-    if (equal_ignoring_case(option, "GET")) return kKeyRW | kKeyAccess | kKeyUpdate;
-  }
-  return kKeyOW | kKeyUpdate;
-}
-
 void set_command(Context& c) {
   if (c.args.size() > 3) {
     set_with_options(c);
