@@ -267,20 +267,6 @@ void bitfield_ro_command(Context& c) {
   bitfield(c, true);
 }
 
-// BITFIELD only reads when all of its operations are GET.
-uint32_t bitfield_key_flags(std::span<const std::string_view> args) {
-  for (size_t i = 2; i < args.size();) {
-    if (equal_ignoring_case(args[i], "get") && i + 2 < args.size()) {
-      i += 3;
-    } else if (equal_ignoring_case(args[i], "overflow") && i + 1 < args.size()) {
-      i += 2;
-    } else {
-      return kKeyRW | kKeyAccess | kKeyUpdate;
-    }
-  }
-  return kKeyRO | kKeyAccess;
-}
-
 constexpr Command rows[] = {
     {.name = "bitfield",
      .arity = -2,

@@ -233,17 +233,6 @@ void msetnx_command(Context& c) {
   c.reply.integer(1);
 }
 
-// SET reads the old value only for GET and the IF conditions.
-uint32_t set_key_flags(std::span<const std::string_view> args) {
-  constexpr std::string_view readers[] = {"get", "ifeq", "ifne", "ifdeq", "ifdne"};
-  for (const std::string_view arg : args.subspan(3)) {
-    for (const std::string_view reader : readers) {
-      if (equal_ignoring_case(arg, reader)) return kKeyRW | kKeyAccess | kKeyUpdate;
-    }
-  }
-  return kKeyOW | kKeyUpdate;
-}
-
 constexpr Command rows[] = {
     {.name = "get",
      .arity = 2,
