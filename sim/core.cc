@@ -44,6 +44,12 @@ Core::Core(uint64_t seed, const WorldOptions& world_options)
 
 Core::~Core() = default;
 
+void Core::remark(HostId id, std::string_view text) {
+  if (options.trace == nullptr) return;
+  const std::string line = time_text(now) + " " + host(id).name() + " " + std::string(text) + "\n";
+  std::fwrite(line.data(), 1, line.size(), options.trace);
+}
+
 void Core::write_trace(What what, HostId id, uint64_t detail, uint64_t value,
                        std::string_view text) {
   const std::string host_name = id == kNoHost ? std::string("world") : host(id).name();

@@ -94,6 +94,8 @@ struct Core {
     if (options.trace != nullptr) [[unlikely]]
       write_trace(what, id, detail, value, text);
   }
+  // A line of the trace that is no event.
+  void remark(HostId id, std::string_view text);
   void count(Fault fault, HostId id) {
     ++fired[fault];
     record(What::fault, id, static_cast<uint64_t>(fault), fired[fault]);

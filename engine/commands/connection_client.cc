@@ -32,8 +32,7 @@ std::string flags_text(const Session& session) {
 void append_client_line(std::string& text, const Context& c, const Session& session) {
   const Instant now = c.node.env().now();
   const size_t waiting = session.output_bytes();
-  fmt::format_to(
-      std::back_inserter(text),
+  text += fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 "
       "multi=-1 watch=0 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs={} rbp={} obl={} oll={} "
       "omem={} tot-mem={} events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}\n",
@@ -293,7 +292,7 @@ constexpr uint32_t kOthers = kAdmin | kOwn;
 
 }  // namespace
 
-const Command kClientSubcommands[kClientSubcommandCount] = {
+constinit const Command kClientSubcommands[kClientSubcommandCount] = {
     {.name = "getname",
      .arity = 2,
      .flags = kOwn,

@@ -140,10 +140,14 @@ bool Config::read_line(const Place& place, std::span<const std::string> words,
     *problem = fmt::format("{}: not supported yet ({})", row.name, row.why);
     return false;
   }
+  // One word may hold a whole list: --bind "127.0.0.1 ::1".
+  std::vector<std::string> list;
+  if (row.kind == Directive::Kind::list && rest.size() == 1) list = directive_words(row, rest[0]);
+  const std::span<const std::string> given = list.empty() ? rest : list;
   DirectiveValue value;
   DirectiveProblem why;
-  if (!parse_directive(row, impl_->values[index], rest, &value, &why)) {
-    *problem = explain(row, to_lower(words[0]), rest, why);
+  if (!parse_directive(row, impl_->values[index], given, &value, &why)) {
+    *problem = explain(row, to_lower(words[0]), given, why);
     return false;
   }
   if (row.apply != nullptr) row.apply(settings_, value);

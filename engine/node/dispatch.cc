@@ -35,6 +35,12 @@ std::string unknown_command(std::span<const std::string_view> args) {
                      args[0].substr(0, kShownName), shown);
 }
 
+// What a browser sends when a page that somebody else wrote makes it talk to us. Nothing of the
+// request, whose body may hold commands, is to be executed.
+bool is_http(std::string_view name) {
+  return equal_ignoring_case(name, "post") || equal_ignoring_case(name, "host:");
+}
+
 }  // namespace
 
 void Node::update_special() {
@@ -155,6 +161,11 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
     reject(session, planned.container,
            fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", args[1].substr(0, kShownName),
                        to_upper(planned.container->name)));
+    return false;
+  }
+  if (entry == nullptr && is_http(args[0])) {
+    log(LogLevel::verbose, "A connection was closed because it spoke HTTP");
+    close_session(session, false);
     return false;
   }
   if (entry == nullptr) {

@@ -139,6 +139,11 @@ void SingleChecker::on_command(const Session& session, int /*db_before*/,
                    session.peer.to_string() + ": " + command_text(args));
   }
   ++commands_;
+  if (world_.traced()) {
+    world_.remark(host_, "session " + std::to_string(session.id) + " at " +
+                             std::to_string(wall.unix_ms()) + ": " + command_text(args) + " -> " +
+                             shown(reply));
+  }
   check_order(*peer->link, args);
   check_reply(*peer, args, wall, reply);
   peer->link->replies += reply;
@@ -187,6 +192,26 @@ std::optional<ModelReply> SingleChecker::expect_connection_command(
   return std::nullopt;
 }
 
+// The keys that live, and those that the node still holds after their time, which is its own affair:
+// all of them have a deadline.
+ModelReply SingleChecker::expect_dbsize(int db, int64_t now_ms) const {
+  int64_t live = 0;
+  int64_t live_with_deadline = 0;
+  for (const auto& [key, entry] : model_.database(db)) {
+    if (entry.expired_at(now_ms)) continue;
+    ++live;
+    live_with_deadline += entry.deadline_ms != ModelEntry::no_deadline;
+  }
+  const auto with_deadline = static_cast<int64_t>(node_->database(db).expiring());
+  return reply_integer(live + with_deadline - live_with_deadline);
+}
+
+ModelReply SingleChecker::expect(ModelSession& session, std::span<const std::string_view> args,
+                                 int64_t now_ms) {
+  if (args.size() == 1 && same(args[0], "DBSIZE")) return expect_dbsize(session.database, now_ms);
+  return model_.apply(session, args, now_ms);
+}
+
 void SingleChecker::check_reply(Peer& peer, std::span<const std::string_view> args, WallTime wall,
                                 std::string_view reply) {
   if (evicts_ && reply.starts_with("-OOM ")) {
@@ -194,7 +219,7 @@ void SingleChecker::check_reply(Peer& peer, std::span<const std::string_view> ar
   }
   if (same(args[0], "QUIT")) closed_on_request_ = true;
   const std::optional<ModelReply> special = expect_connection_command(peer, args);
-  const ModelReply expected = special ? *special : model_.apply(peer.model, args, wall.unix_ms());
+  const ModelReply expected = special ? *special : expect(peer.model, args, wall.unix_ms());
   if (expected.matches(reply)) [[likely]]
     return;
   violate("model", command_text(args) + " -> " + expected.expected_text(), shown(reply));
@@ -202,11 +227,13 @@ void SingleChecker::check_reply(Peer& peer, std::span<const std::string_view> ar
 
 void SingleChecker::on_evicted(int db, std::string_view key) {
   if (!evicts_) violate("eviction", "no eviction without maxmemory", "evicted " + shown(key));
+  if (world_.traced()) world_.remark(host_, "evicted " + shown(key));
   model_.forget(db, key);
 }
 
 void SingleChecker::on_expired(int db, std::string_view key) {
   const int64_t now_ms = node_->env().wall().unix_ms();
+  if (world_.traced()) world_.remark(host_, "expired " + shown(key));
   if (model_.exists(db, key, now_ms)) {
     violate("expiry", "key " + shown(key) + " of database " + std::to_string(db) + " lives",
             "it expired at " + std::to_string(now_ms));
@@ -287,7 +314,7 @@ void SingleChecker::compare_state() {
   const auto compare = [&](std::initializer_list<std::string_view> words) {
     const std::vector<std::string_view> args(words);
     const std::string reply = node_->execute(session, args);
-    const ModelReply expected = model_.apply(model_session, args, now_ms);
+    const ModelReply expected = expect(model_session, args, now_ms);
     if (!expected.matches(reply)) {
       violate("state", command_text(args) + " -> " + expected.expected_text(), shown(reply));
     }

@@ -85,6 +85,8 @@ class SingleChecker final : public NodeObserver {
                    std::string_view reply);
   std::optional<ModelReply> expect_connection_command(Peer& peer,
                                                       std::span<const std::string_view> args);
+  ModelReply expect_dbsize(int db, int64_t now_ms) const;
+  ModelReply expect(ModelSession& session, std::span<const std::string_view> args, int64_t now_ms);
   bool may_break(Error error) const;
 
   World& world_;

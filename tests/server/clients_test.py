@@ -61,6 +61,7 @@ class Tools(ServerTest):
 class Connections(ServerTest):
     @with_server("--maxclients", 10)
     def test_maxclients(self, server, client):
+        self.assertTrue(eventually(lambda: info(client)["connected_clients"] == "1"))
         others = [self.client(server) for _ in range(9)]
         for other in others:
             self.assertEqual(other.call("PING"), "PONG")

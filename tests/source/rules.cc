@@ -19,7 +19,11 @@ const std::map<std::string, std::set<std::string>, std::less<>> kLayers = {
     {"engine/store", {"net"}},
     {"engine/node", {"net", "net/resp", "engine/store"}},
     {"engine/commands", {"net", "net/resp", "engine/store", "engine/node"}},
-    {"sim", {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim/model"}},
+    {"sim",
+     {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim/model",
+      "sim/scenarios"}},
+    {"sim/scenarios",
+     {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim", "sim/model"}},
     {"sim/model", {"net"}},  // it checks the engine and shares nothing with it
 };
 
