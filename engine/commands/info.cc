@@ -58,10 +58,10 @@ class InfoWriter {
   }
   template <typename Value>
   void field(std::string_view name, const Value& value) {
-    fmt::format_to(std::back_inserter(text_), "{}:{}\r\n", name, value);
+    text_ += fmt::format("{}:{}\r\n", name, value);
   }
   void field(std::string_view name, double value, int decimals) {
-    fmt::format_to(std::back_inserter(text_), "{}:{:.{}f}\r\n", name, value, decimals);
+    text_ += fmt::format("{}:{:.{}f}\r\n", name, value, decimals);
   }
   void zero(std::initializer_list<std::string_view> names) {
     for (const std::string_view name : names) field(name, 0);
@@ -72,7 +72,7 @@ class InfoWriter {
     human(name, value);
   }
   void human(std::string_view name, uint64_t value) {
-    fmt::format_to(std::back_inserter(text_), "{}_human:{}\r\n", name, human_bytes(value));
+    text_ += fmt::format("{}_human:{}\r\n", name, human_bytes(value));
   }
   std::string take() { return std::move(text_); }
 
