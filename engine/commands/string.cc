@@ -92,6 +92,17 @@ void set_with_options(Context& c) {
   met ? c.reply.ok() : c.reply.null();
 }
 
+// SET reads the old value only for GET and the IF conditions.
+uint32_t set_key_flags(std::span<const std::string_view> args) {
+  constexpr std::string_view readers[] = {"get", "ifeq", "ifne", "ifdeq", "ifdne"};
+  for (size_t i = 3; i < args.size(); ++i) {
+    for (const std::string_view reader : readers) {
+      if (equal_ignoring_case(args[i], reader)) return kKeyRW | kKeyAccess | kKeyUpdate;
+    }
+  }
+  return kKeyOW | kKeyUpdate;
+}
+
 void set_command(Context& c) {
   if (c.args.size() > 3) {
     set_with_options(c);
