@@ -120,8 +120,9 @@ void SingleRun::draw() {
   plan_.pipeline_max = random_.between_log(8, 512);
   // The load is spread over this time, so that faults have time to happen.
   const int64_t length_s = random_.between_log(1, 60);
-  const int64_t pipeline_mean =
-      1 + plan_.pipeline_max * 3 / (4 * std::bit_width(static_cast<uint64_t>(plan_.pipeline_max)));
+  const auto pipeline_bits =
+      static_cast<int64_t>(std::bit_width(static_cast<uint64_t>(plan_.pipeline_max)));
+  const int64_t pipeline_mean = 1 + plan_.pipeline_max * 3 / (4 * pipeline_bits);
   plan_.think_us =
       length_s * 1'000'000 * clients_ * pipeline_mean / static_cast<int64_t>(kCommands);
   plan_.hang_up_ppm = random_.coin() ? 0 : random_.between_log(100, 20'000);

@@ -192,8 +192,8 @@ std::optional<ModelReply> SingleChecker::expect_connection_command(
   return std::nullopt;
 }
 
-// The keys that live, and those that the node still holds after their time, which is its own affair:
-// all of them have a deadline.
+// The keys that live, and those that the node still holds after their time, which is its own
+// affair: all of them have a deadline.
 ModelReply SingleChecker::expect_dbsize(int db, int64_t now_ms) const {
   int64_t live = 0;
   int64_t live_with_deadline = 0;
