@@ -39,7 +39,10 @@ class SingleClient final : public Process {
   void connect();
   void on_connected();
   void begin_pipeline();
+  void add(std::initializer_list<std::string_view> arguments);
+  void add(std::span<const std::string_view> arguments);
   void add_connection_command();
+  void add_rare_connection_command();
   void on_sent();
   void receive();
   void on_received();
@@ -69,7 +72,9 @@ class SingleClient final : public Process {
   bool closing_ = false;
   bool waiting_ = false;  // for replies
   bool stopped_ = false;
-  bool breaks_off_ = false;  // this pipeline is left half way
+  bool breaks_off_ = false;     // this pipeline is left half way
+  bool authenticated_ = false;  // or on its way to be
+  enum class Replies : uint8_t { on, off, skip } replies_ = Replies::on;
   std::string plant_buffer_;
 };
 
