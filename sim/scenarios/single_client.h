@@ -19,6 +19,8 @@ struct ClientPlan {
   int64_t think_us = 0;             // between pipelines, on average
   int64_t hang_up_ppm = 1'000;      // after a pipeline, or in the middle of one
   int64_t connection_ppm = 10'000;  // commands of the connection family
+  int64_t inline_ppm = 0;           // inline commands
+  std::string password;             // empty: none is asked for
   Duration patience = Duration::seconds(5);
   // They stop when so many commands were sent, or when told to.
   uint64_t commands_max = 0;
