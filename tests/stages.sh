@@ -17,12 +17,12 @@ describe_stage() {
     tidy) echo "clang-tidy over the product code" ;;
     build) echo "everything, with gcc" ;;
     unit) echo "unit and property tests" ;;
-    asan-build) echo "everything, with clang, AddressSanitizer and UndefinedBehaviorSanitizer" ;;
+    asan-build) echo "everything, with clang, AddressSanitizer, UndefinedBehaviorSanitizer" ;;
     asan) echo "unit and property tests in that build" ;;
     transcripts) echo "commands and their exact replies: both builds, and the reference server" ;;
     differential) echo "random commands to the reference and to our server or the model" ;;
     fuzz) echo "the fuzz targets over the corpus and for some seconds more" ;;
-    sim) echo "simulator seeds: twice with gcc, once with clang, digests compared" ;;
+    sim) echo "simulator seeds, with gcc and clang, in odd surroundings; digests compared" ;;
     server) echo "end-to-end tests of build/redoubt-server" ;;
   esac
 }
@@ -168,7 +168,7 @@ stage_differential() {
 }
 
 stage_fuzz() {
-  build_fuzz fuzz_resp fuzz_commands || return
+  build_asan fuzz_resp fuzz_commands || return
   start fuzz.resp fuzz_target resp 20
   start fuzz.commands fuzz_target commands 20
 }
@@ -214,13 +214,13 @@ sim_in() {
     foreign)
       LC_ALL=tr_TR.UTF-8 TZ=Asia/Kathmandu PADDING=$(printf '%08192d' 0) build/redoubt-sim "$@" ;;
     unrandomised) env -i setarch -R build/redoubt-sim "$@" ;;
-    clang) build/clang/redoubt-sim "$@" ;;
+    clang) build/asan/redoubt-sim "$@" ;;
   esac
 }
 
 stage_sim() {
   build_main redoubt-sim || return
-  build_clang redoubt-sim || return
+  build_asan redoubt-sim || return
   local seed
   for seed in $(sim_seeds); do
     start "sim.$seed" sim_seed "$seed"

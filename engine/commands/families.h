@@ -2,18 +2,31 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "engine/node/command.h"
 
 namespace redoubt {
 
 std::span<const Command> string_commands();
+std::span<const Command> string_counter_commands();
+std::span<const Command> string_increx_commands();
+std::span<const Command> string_newer_commands();
+std::span<const Command> string_range_commands();
 std::span<const Command> generic_commands();
+std::span<const Command> expiry_commands();
+std::span<const Command> scan_commands();
 std::span<const Command> bitmap_commands();
+std::span<const Command> bitfield_commands();
 std::span<const Command> connection_commands();
 std::span<const Command> server_commands();
+std::span<const Command> config_commands();
+std::span<const Command> info_commands();
+std::span<const Command> command_commands();
+std::span<const Command> debug_commands();
+std::span<const Command> memory_commands();
 
 // All of them, for making a Node.
-std::span<const std::span<const Command>> all_families();
+std::vector<std::span<const Command>> all_families();
 
 }  // namespace redoubt

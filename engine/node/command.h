@@ -34,7 +34,8 @@ enum CommandFlag : uint32_t {
   kNoMulti = 1u << 16,
   kNoMandatoryKeys = 1u << 17,
   kAllowBusy = 1u << 18,
-  kMovableKeys = 1u << 19,  // the key specifications alone do not find all keys
+  kMovableKeys = 1u << 19,    // the key specifications alone do not find all keys
+  kSystemCommand = 1u << 20,  // for the servers themselves: COMMAND DOCS says "syscmd"
 };
 
 // ACL categories that a row adds to those that follow from its flags (write -> @write, readonly ->
@@ -87,13 +88,13 @@ struct KeySpec {
   uint32_t flags = 0;
   Begin begin = Begin::none;
   int index = 0;  // Begin::index: argument of the first key; keyword: where the search starts
-  std::string_view keyword;  // Begin::keyword
+  std::string_view keyword{};  // Begin::keyword
   Find find = Find::range;
   int last_or_keynum = 0;  // range: last key, relative to the first, negative from the end; keynum:
                            // argument with the count, relative to the beginning
   int step = 1;
   int limit_or_first = 0;  // range: limit; keynum: first key, relative to the beginning
-  std::string_view notes;
+  std::string_view notes{};
 };
 
 // The usual specification: keys from argument `first` to `last` (relative to first, or negative
@@ -123,29 +124,37 @@ constexpr KeySpec counted_keys(uint32_t flags, int count_at) {
           .notes = {}};
 }
 
+// A specification with notes for the reader.
+constexpr KeySpec noted(KeySpec spec, std::string_view notes) {
+  spec.notes = notes;
+  return spec;
+}
+
 struct Command {
-  std::string_view name;  // lower case; a subcommand's own name, without its container's
-  int arity = 0;          // with the name; negative: at least
+  std::string_view name{};  // lower case; a subcommand's own name, without its container's
+  int arity = 0;            // with the name; negative: at least
   uint32_t flags = 0;
   uint32_t categories = 0;
   std::array<KeySpec, 3> keys{};
-  std::string_view since;
-  std::string_view group;       // as COMMAND DOCS names it: "string", "generic", ...
-  std::string_view complexity;  // empty for containers
-  std::string_view summary;
+  std::string_view since{};
+  std::string_view group{};       // as COMMAND DOCS names it: "string", "generic", ...
+  std::string_view complexity{};  // empty for containers
+  std::string_view summary{};
   // Tips for clients, separated by blanks: "nondeterministic_output request_policy:all_shards".
-  std::string_view tips;
+  std::string_view tips{};
   // The arguments as COMMAND DOCS shows them, in a notation that engine/commands/docs.h explains.
-  std::string_view arguments;
+  std::string_view arguments{};
   // Changes since the first version: "6.0.0: Added the `KEEPTTL` option." separated by line ends.
-  std::string_view history;
+  std::string_view history{};
   // For a deprecated command: "4.0.0: `SET` with the `EX` argument".
-  std::string_view deprecated;
-  std::span<const Command> subcommands;
+  std::string_view deprecated{};
+  std::span<const Command> subcommands{};
   // Null for a container whose subcommands do the work.
   void (*handler)(Context&) = nullptr;
   // For kMovableKeys: appends the indexes of the key arguments. False: the arguments make no sense.
   bool (*find_keys)(std::span<const std::string_view> args, std::vector<int>& indexes) = nullptr;
+  // For a specification with kKeyVariableFlags: the flags (bits of KeyFlag) with these arguments.
+  uint32_t (*key_flags)(std::span<const std::string_view> args) = nullptr;
 
   bool accepts(size_t argument_count) const {
     const int count = static_cast<int>(argument_count);

@@ -106,8 +106,6 @@ void CommandTable::reset_statistics() {
   }
 }
 
-namespace {
-
 bool keys_of_spec(const KeySpec& spec, std::span<const std::string_view> args,
                   std::vector<int>& out) {
   const int count = static_cast<int>(args.size());
@@ -142,8 +140,6 @@ bool keys_of_spec(const KeySpec& spec, std::span<const std::string_view> args,
   for (int i = first; i <= last; i += spec.step) out.push_back(i);
   return true;
 }
-
-}  // namespace
 
 bool find_keys(const Command& row, std::span<const std::string_view> args, std::vector<int>& out) {
   if (row.find_keys != nullptr) return row.find_keys(args, out);

@@ -58,6 +58,9 @@ class CommandTable {
   std::vector<CommandEntry*> slots_;  // open addressing; a power of two, at most half full
 };
 
+// Appends the indexes of the arguments that a specification finds. False: they make no sense.
+bool keys_of_spec(const KeySpec& spec, std::span<const std::string_view> args,
+                  std::vector<int>& out);
 // The keys among the arguments, as indexes. False: the arguments make no sense for this command.
 bool find_keys(const Command& row, std::span<const std::string_view> args, std::vector<int>& out);
 

@@ -104,7 +104,9 @@ bool Config::read_text(const Place& place, std::string_view text) {
     if (line.size() > kLineBytesMax) {
       problem = fmt::format("expected at most {} bytes in a line", kLineBytesMax);
     } else if (!split_words(line, &words)) {
-      problem = "unbalanced quotes: expected a closing quote, and a blank or the end behind it";
+      const bool named = !words.empty() && impl_->find(words[0]) != Impl::kNone;
+      problem = (named ? to_lower(words[0]) + ": " : std::string()) +
+                "unbalanced quotes: expected a closing quote, and a blank or the end behind it";
     } else if (words[0].empty()) {
       problem = "expected the name of a directive, got \"\"";
     } else if (read_line(place, words, &problem)) {
@@ -138,10 +140,14 @@ bool Config::read_line(const Place& place, std::span<const std::string> words,
     *problem = fmt::format("{}: not supported yet ({})", row.name, row.why);
     return false;
   }
+  // One word may hold a whole list: --bind "127.0.0.1 ::1".
+  std::vector<std::string> list;
+  if (row.kind == Directive::Kind::list && rest.size() == 1) list = directive_words(row, rest[0]);
+  const std::span<const std::string> given = list.empty() ? rest : list;
   DirectiveValue value;
   DirectiveProblem why;
-  if (!parse_directive(row, impl_->values[index], rest, &value, &why)) {
-    *problem = explain(row, to_lower(words[0]), rest, why);
+  if (!parse_directive(row, impl_->values[index], given, &value, &why)) {
+    *problem = explain(row, to_lower(words[0]), given, why);
     return false;
   }
   if (row.apply != nullptr) row.apply(settings_, value);
@@ -294,9 +300,12 @@ bool Config::set(std::span<const std::string_view> names_and_values, std::string
   for (size_t i = 0; i < changes.size(); ++i) {
     const Directive& row = *impl_->rows[changes[i].row];
     DirectiveProblem problem;
-    const std::vector<std::string> words = directive_words(row, names_and_values[i * 2 + 1]);
+    const std::string words[] = {std::string(names_and_values[i * 2 + 1])};
     if (!parse_directive(row, impl_->values[changes[i].row], words, &changes[i].value, &problem)) {
       return fail(names_and_values[i * 2], problem.reply);
+    }
+    if (row.is_fixed && changes[i].value.text != impl_->values[changes[i].row]) {
+      return fail(names_and_values[i * 2], "this server cannot change it while it runs");
     }
   }
   for (Change& change : changes) {

@@ -118,6 +118,7 @@ constexpr std::array kProcessRows = {
     memory("stream-node-max-bytes", "4096").harmless(kEncoding),
     integer("stream-node-max-entries", "100", 0, kMax).harmless(kEncoding),
     integer("busy-reply-threshold", "5000", 0, kMax).also("lua-time-limit").harmless(kNoScripts),
+    boolean("lua-enable-deprecated-api", "no").immutable().hidden().harmless(kNoScripts),
 };
 
 constexpr std::array kFileRows = {
@@ -194,7 +195,7 @@ constexpr std::array kReplicationRows = {
     integer("cluster-node-timeout", "15000", 0, kMax).harmless(kNoCluster),
     integer("cluster-port", "0", 0, 65535).immutable().harmless(kNoCluster),
     text("cluster-announce-ip", "").harmless(kNoCluster),
-    text("cluster-announce-hostname", "").harmless(kNoCluster),
+    host_name("cluster-announce-hostname", "").harmless(kNoCluster),
     text("cluster-announce-human-nodename", "").harmless(kNoCluster),
     integer("cluster-announce-port", "0", 0, 65535).harmless(kNoCluster),
     integer("cluster-announce-tls-port", "0", 0, 65535).harmless(kNoCluster),

@@ -42,6 +42,7 @@ struct Directive {
     memory_or_percent,
     text,
     file_name,  // text without a slash
+    host_name,
     choice,
     list,  // read by `parse`
     line,  // not a value but an action of the configuration file: include, rename-command
@@ -59,8 +60,11 @@ struct Directive {
   std::string_view second_alias{};
   int64_t low = 0;
   int64_t high = 0;
+  int64_t lowest_used = 0;     // of an integer: values outside are taken as the nearest of these;
+  int64_t highest_used = 0;    // both 0: no such limits
   std::string_view choices{};  // "yes|no|local"
   bool is_immutable = false;   // CONFIG SET refuses it
+  bool is_fixed = false;       // CONFIG SET refuses to change it; Redis can
   bool is_protected = false;   // CONFIG SET needs enable-protected-configs
   bool is_hidden = false;      // CONFIG GET shows it only by its full name
   bool is_lines = false;       // a list with one line for each four words in the file
@@ -82,6 +86,11 @@ struct Directive {
     row.is_immutable = true;
     return row;
   }
+  constexpr Directive fixed() const {
+    Directive row = *this;
+    row.is_fixed = true;
+    return row;
+  }
   constexpr Directive guarded() const {
     Directive row = *this;
     row.is_protected = true;
@@ -100,6 +109,12 @@ struct Directive {
   constexpr Directive sets(Apply function) const {
     Directive row = *this;
     row.apply = function;
+    return row;
+  }
+  constexpr Directive clamped(int64_t lowest, int64_t highest) const {
+    Directive row = *this;
+    row.lowest_used = lowest;
+    row.highest_used = highest;
     return row;
   }
   // Every value is accepted although nothing reads it.
@@ -149,6 +164,9 @@ constexpr Directive text(std::string_view name, std::string_view initial) {
 constexpr Directive file_name(std::string_view name, std::string_view initial) {
   return {.name = name, .initial = initial, .kind = Directive::Kind::file_name};
 }
+constexpr Directive host_name(std::string_view name, std::string_view initial) {
+  return {.name = name, .initial = initial, .kind = Directive::Kind::host_name};
+}
 constexpr Directive choice(std::string_view name, std::string_view initial,
                            std::string_view choices) {
   return {.name = name, .initial = initial, .kind = Directive::Kind::choice, .choices = choices};
@@ -180,7 +198,8 @@ void store(Settings& settings, const DirectiveValue& value) {
 std::span<const Directive> obeyed_directives();
 std::span<const Directive> accepted_directives();
 
-// Reads a value from the words behind a directive's name. `current` is the canonical text so far,
+// Reads a value from the words behind a directive's name; a list may also be one word with blanks
+// in it, as CONFIG SET has it. `current` is the canonical text so far,
 // which only lists look at. False: the words are no value of this directive, or one that is not
 // supported.
 bool parse_directive(const Directive& row, std::string_view current,
@@ -192,8 +211,6 @@ std::vector<std::string> directive_words(const Directive& row, std::string_view 
 // Parsers of lists (config_lists.cc).
 bool parse_bind(const Directive& row, std::string_view current, std::span<const std::string> words,
                 DirectiveValue* value, DirectiveProblem* problem);
-bool parse_hz(const Directive& row, std::string_view current, std::span<const std::string> words,
-              DirectiveValue* value, DirectiveProblem* problem);
 bool parse_output_limits(const Directive& row, std::string_view current,
                          std::span<const std::string> words, DirectiveValue* value,
                          DirectiveProblem* problem);

@@ -47,25 +47,14 @@ bool parse_bind(const Directive&, std::string_view, std::span<const std::string>
   return true;
 }
 
-// Out of 1 .. 500 the nearest of the two is taken, as Redis does it.
-bool parse_hz(const Directive& row, std::string_view, std::span<const std::string> words,
-              DirectiveValue* value, DirectiveProblem* problem) {
-  Directive plain = row;
-  plain.kind = Directive::Kind::integer;
-  plain.is_limited = false;
-  if (!parse_directive(plain, {}, words, value, problem)) return false;
-  value->number = std::clamp<int64_t>(value->number, 1, 500);
-  value->text = fmt::format("{}", value->number);
-  return true;
-}
-
 bool parse_output_limits(const Directive& row, std::string_view current,
                          std::span<const std::string> words, DirectiveValue* value,
                          DirectiveProblem* problem) {
   *problem = {"Wrong number of arguments in buffer limit configuration.",
               "<class> <hard limit> <soft limit> <soft seconds>"};
-  if (words.empty() || words.size() % 4 != 0) return false;
   std::vector<std::string> limits = directive_words(row, current);
+  if (is_empty_list(words)) words = {};  // CONFIG SET to "" changes nothing
+  if (words.size() % 4 != 0) return false;
   for (size_t i = 0; i < words.size(); i += 4) {
     const bool replica = equal_ignoring_case(words[i], "replica");
     const std::string_view client_class = replica ? std::string_view("slave") : words[i];

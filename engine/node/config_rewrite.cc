@@ -58,7 +58,7 @@ std::string written_lines(const Directive& row, std::string_view name, std::stri
   const std::vector<std::string> words = directive_words(row, value);
   for (size_t i = 0; i + 3 < words.size(); i += 4) {
     if (!text.empty()) text += '\n';
-    const std::string_view client_class = words[i] == "slave" ? "replica" : words[i];
+    const std::string client_class = words[i] == "slave" ? "replica" : words[i];
     text += fmt::format("{} {} {} {} {}", name, client_class,
                         size_text(parse_size(words[i + 1]).value_or(0)),
                         size_text(parse_size(words[i + 2]).value_or(0)), words[i + 3]);

@@ -36,10 +36,10 @@ constexpr int64_t kMb = 1024 * 1024;
 // More than anyone has been seen to use; each costs a few hundred bytes.
 constexpr int64_t kDatabasesMax = 65536;
 
-constexpr std::array kRows = {
+constexpr Directive kRows[] = {
     // Network. Listeners are opened once, at the start.
-    list("bind", "127.0.0.1 -::1", parse_bind).immutable().sets(apply_bind),
-    integer("port", "6379", 0, 65535).immutable().sets(store<&Settings::port>),
+    list("bind", "127.0.0.1 -::1", parse_bind).fixed().sets(apply_bind),
+    integer("port", "6379", 0, 65535).fixed().sets(store<&Settings::port>),
     integer("tcp-backlog", "511", 0, kMaxInt).immutable().sets(store<&Settings::tcp_backlog>),
     integer("tcp-keepalive", "300", 0, kMaxInt).sets(store<&Settings::tcp_keepalive_s>),
     integer("timeout", "0", 0, kMaxInt).sets(store<&Settings::timeout_s>),
@@ -63,7 +63,7 @@ constexpr std::array kRows = {
     choice("loglevel", "notice", "debug|verbose|notice|warning|nothing")
         .sets(store<&Settings::loglevel>),
     choice("log-format", "text", "text|json").sets(store<&Settings::log_format>),
-    list("hz", "10", parse_hz).sets(store<&Settings::hz>),
+    integer("hz", "10", 0, kMaxInt).clamped(1, 500).sets(store<&Settings::hz>),
     choice("enable-debug-command", "no", "no|yes|local").immutable().sets(apply_debug_command),
     choice("enable-protected-configs", "no", "no|yes|local")
         .immutable()

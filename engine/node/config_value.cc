@@ -1,6 +1,8 @@
 // Values of single words, and what is not supported.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/node/config_directive.h"
 #include "engine/node/config_text.h"
 #include "engine/node/text.h"
@@ -55,8 +57,9 @@ bool parse_whole_number(const Directive& row, std::string_view word, DirectiveVa
     return false;
   }
   if (*number < row.low || *number > row.high) return false;
-  value->number = *number;
-  value->text = fmt::format("{}", *number);
+  value->number =
+      row.highest_used == 0 ? *number : std::clamp(*number, row.lowest_used, row.highest_used);
+  value->text = fmt::format("{}", value->number);
   return true;
 }
 
@@ -128,6 +131,31 @@ bool parse_choice(const Directive& row, std::string_view word, DirectiveValue* v
   return false;
 }
 
+bool parse_file_name(const Directive& row, std::string_view word, DirectiveValue* value,
+                     DirectiveProblem* problem) {
+  *problem = {fmt::format("{} can't be a path, just a filename", row.name),
+              "a file name without a path"};
+  if (word.empty() || word.find('/') != std::string_view::npos) return false;
+  value->text = word;
+  return true;
+}
+
+bool parse_host_name(std::string_view word, DirectiveValue* value, DirectiveProblem* problem) {
+  constexpr size_t kLengthMax = 255;
+  *problem = {"Hostnames must be less than 256 characters", "at most 255 characters"};
+  if (word.size() > kLengthMax) return false;
+  *problem = {"Hostnames may only contain alphanumeric characters, hyphens or dots",
+              "letters, digits, hyphens and dots"};
+  for (const char c : word) {
+    const char lower = to_lower(c);
+    const bool good =
+        (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    if (!good) return false;
+  }
+  value->text = word;
+  return true;
+}
+
 bool parse_word(const Directive& row, std::string_view word, DirectiveValue* value,
                 DirectiveProblem* problem) {
   switch (row.kind) {
@@ -138,14 +166,8 @@ bool parse_word(const Directive& row, std::string_view word, DirectiveValue* val
     case Directive::Kind::memory_or_percent:
       return parse_memory_or_percent(row, word, value, problem);
     case Directive::Kind::choice: return parse_choice(row, word, value, problem);
-    case Directive::Kind::file_name:
-      if (word.empty() || word.find('/') != std::string_view::npos) {
-        *problem = {fmt::format("{} can't be a path, just a filename", row.name),
-                    "a file name without a path"};
-        return false;
-      }
-      value->text = word;
-      return true;
+    case Directive::Kind::file_name: return parse_file_name(row, word, value, problem);
+    case Directive::Kind::host_name: return parse_host_name(word, value, problem);
     case Directive::Kind::text: value->text = word; return true;
     case Directive::Kind::list:
     case Directive::Kind::line: break;
@@ -171,6 +193,9 @@ bool parse_directive(const Directive& row, std::string_view current,
                      DirectiveProblem* problem) {
   ASSERT(row.kind != Directive::Kind::line);
   if (row.kind == Directive::Kind::list) {
+    // A list may stand in one pair of quotes.
+    std::vector<std::string> split;
+    if (words.size() == 1) words = split = directive_words(row, words[0]);
     if (!row.parse(row, current, words, value, problem)) return false;
   } else if (words.size() != 1) {
     *problem = {"wrong number of arguments", fmt::format("one value, not {}", words.size())};

@@ -35,6 +35,12 @@ std::string unknown_command(std::span<const std::string_view> args) {
                      args[0].substr(0, kShownName), shown);
 }
 
+// What a browser sends when a page that somebody else wrote makes it talk to us. Nothing of the
+// request, whose body may hold commands, is to be executed.
+bool is_http(std::string_view name) {
+  return equal_ignoring_case(name, "post") || equal_ignoring_case(name, "host:");
+}
+
 }  // namespace
 
 void Node::update_special() {
@@ -50,7 +56,6 @@ void Node::run_batch() {
   ++stats_.turns;
   Instant since;
   CommandEntry* timed = nullptr;
-  uint64_t timed_calls = 0;
   // Consecutive calls of one command share a reading of the clock.
   const auto end_timing = [&] {
     if (timed == nullptr) return;
@@ -73,9 +78,7 @@ void Node::run_batch() {
       if (planned_[i].entry != timed) {
         end_timing();
         timed = planned_[i].entry;
-        timed_calls = 0;
       }
-      ++timed_calls;
       execute_planned(planned_[i]);
     }
   }
@@ -160,6 +163,11 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
                        to_upper(planned.container->name)));
     return false;
   }
+  if (entry == nullptr && is_http(args[0])) {
+    log(LogLevel::verbose, "A connection was closed because it spoke HTTP");
+    close_session(session, false);
+    return false;
+  }
   if (entry == nullptr) {
     ++stats_.unexpected_errors;
     reject(session, nullptr, unknown_command(args));
@@ -198,9 +206,15 @@ bool Node::paused_for(const CommandEntry* entry) const {
 
 void Node::execute_special(Session& session, Planned& planned,
                            std::span<const std::string_view> args) {
-  if (!session.has(kSessionLocal) && (session.has(kSessionPaused) || paused_for(planned.entry))) {
+  if (!session.has(kSessionLocal) &&
+      (session.has(kSessionPaused | kSessionWaiting) || paused_for(planned.entry))) {
     store_request(session, args);
     return;
+  }
+  // CLIENT REPLY SKIP was the command before this one.
+  if (session.has(kSessionReplySkipNext)) {
+    session.flags = (session.flags & ~static_cast<uint32_t>(kSessionReplySkipNext)) |
+                    static_cast<uint32_t>(kSessionReplySkip);
   }
   const size_t before = session.output.bytes();
   const int db_before = session.db;
@@ -209,10 +223,6 @@ void Node::execute_special(Session& session, Planned& planned,
   const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
   if (silent) session.output.drop_back(session.output.bytes() - before);
   session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
-  if (session.has(kSessionReplySkipNext)) {
-    session.flags = (session.flags & ~static_cast<uint32_t>(kSessionReplySkipNext)) |
-                    static_cast<uint32_t>(kSessionReplySkip);
-  }
   if (observer_ != nullptr) {
     observer_->on_command(session, db_before, args, env_.wall(), session.output.copy_from(before));
   }
@@ -226,7 +236,8 @@ void Node::store_request(Session& session, std::span<const std::string_view> arg
   session.flags |= kSessionPaused;
 }
 
-// Executes what waited for the end of a pause. A command among it may begin the next pause.
+// Executes what waited for the end of a pause, or behind a command that waited. A command among it
+// may begin the next pause, or wait.
 void Node::run_stored(Session& session) {
   session.flags &= ~static_cast<uint32_t>(kSessionPaused);
   while (session.stored != nullptr && !session.stored->empty()) {
@@ -236,7 +247,7 @@ void Node::run_stored(Session& session) {
     planned.session = &session;
     planned.request = Planned::kProtocolError;  // not in the batch
     planned.entry = commands_.resolve(args, &planned.container);
-    if (paused_for(planned.entry)) {
+    if (session.has(kSessionWaiting) || paused_for(planned.entry)) {
       session.flags |= kSessionPaused;
       break;
     }
@@ -257,18 +268,31 @@ void Node::pause(PauseMode mode, Instant until) {
 }
 
 void Node::unpause() {
+  if (pause_mode_ == PauseMode::none) return;  // also a CLIENT UNPAUSE among the stored requests
   env_.disarm(pause_timer_);
   pause_mode_ = PauseMode::none;
   update_special();
   for (Session* session = first_session_; session != nullptr;) {
     Session* next = session->next;
-    if (session->has(kSessionPaused)) {
+    if (session->has(kSessionPaused) && !session->has(kSessionWaiting)) {
       run_stored(*session);
-      if (!session->has(kSessionPaused)) receive_next(*session);
+      receive_next(*session);
     }
     session = next;
   }
   env_.request(batch_hook_);
+}
+
+void Node::resume(Session& session) {
+  ASSERT(session.has(kSessionWaiting));
+  session.flags &= ~static_cast<uint32_t>(kSessionWaiting);
+  run_stored(session);
+  receive_next(session);
+  env_.request(batch_hook_);
+}
+
+void Node::end_job(NodeJob& job) {
+  std::erase_if(jobs_, [&](const auto& other) { return other.get() == &job; });
 }
 
 std::string Node::execute(Session& session, std::span<const std::string_view> args) {

@@ -40,6 +40,13 @@ class NodeObserver {
   virtual void on_session_closed(const Session& session) = 0;
 };
 
+// Work of a command that takes several operations of the world, such as rewriting a file. The node
+// owns it until end_job(), and destroys it when the node ends before.
+class NodeJob {
+ public:
+  virtual ~NodeJob() = default;
+};
+
 // What clients may do during CLIENT PAUSE.
 enum class PauseMode : uint8_t { none, write, all };
 
@@ -136,6 +143,14 @@ class Node {
   std::string execute(Session& session, std::span<const std::string_view> args);
 
   // --- dispatch (dispatch.cc)
+
+  // Called by a handler whose reply comes later, from a job: the connection's further requests
+  // wait. The job writes the reply into the session's output, if the session is still there, and
+  // calls resume().
+  void wait(Session& session) { session.flags |= kSessionWaiting; }
+  void resume(Session& session);
+  void add_job(std::unique_ptr<NodeJob> job) { jobs_.push_back(std::move(job)); }
+  void end_job(NodeJob& job);
 
   void set_observer(NodeObserver* observer);
   // The offset up to which the stream of effects is durable; replies that depend on more are held.
@@ -256,6 +271,7 @@ class Node {
   PauseMode pause_mode_ = PauseMode::none;
   Instant pause_until_;
 
+  std::vector<std::unique_ptr<NodeJob>> jobs_;
   bool stopping_ = false;
   Timer cron_timer_;
   Timer expire_timer_;

@@ -26,10 +26,11 @@ enum SessionFlag : uint32_t {
   kSessionReplyOff = 1u << 3,         // CLIENT REPLY OFF
   kSessionReplySkip = 1u << 4,        // the reply of this command is not sent
   kSessionReplySkipNext = 1u << 5,    // CLIENT REPLY SKIP was just executed
-  kSessionPaused = 1u << 6,           // has requests that wait for CLIENT UNPAUSE
+  kSessionPaused = 1u << 6,           // has requests that wait: for CLIENT UNPAUSE, or behind one
   kSessionNoTouch = 1u << 7,
   kSessionNoEvict = 1u << 8,
-  kSessionLocal = 1u << 9,  // made by the process itself, without a connection
+  kSessionLocal = 1u << 9,     // made by the process itself, without a connection
+  kSessionWaiting = 1u << 10,  // a command of it waits for the world; requests behind it are stored
 };
 
 // A request that could not be executed when it was received, with bytes of its own.

@@ -173,7 +173,7 @@ bool Node::refuse(Session& session) {
 
 void Node::receive_next(Session& session) {
   if (session.receive.in_flight || session.has(kSessionClosing | kSessionCloseAfterReply) ||
-      session.has(kSessionPaused) || session.has(kSessionLocal)) {
+      session.has(kSessionPaused | kSessionWaiting | kSessionLocal)) {
     return;
   }
   Op& op = session.receive;
@@ -399,7 +399,7 @@ void Node::check_idle_sessions() {
       memory += session->memory_bytes();
       output_bytes += session->output_bytes();
       check_output_limit(*session);
-      if (timeout > 0 && !session->has(kSessionLocal | kSessionPaused) &&
+      if (timeout > 0 && !session->has(kSessionLocal | kSessionPaused | kSessionWaiting) &&
           env_.now() - session->last_interaction > Duration::seconds(timeout)) {
         close_session(*session, false);
       }

@@ -80,6 +80,11 @@ void Database::set_string(std::string_view key, uint64_t hash, std::string_view 
       return;
     }
   }
+  set_text(key, hash, value, expiry, std::move(blob));
+}
+
+void Database::set_text(std::string_view key, uint64_t hash, std::string_view value,
+                        NewExpiry expiry, Blob&& blob) {
   const Dict::Place at = dict_.find(key, hash);
   Entry* old = at ? at.entry() : nullptr;
   const std::optional<int64_t> expiry_ms = resolve(expiry, old);
@@ -218,6 +223,27 @@ bool Database::erase(std::string_view key, uint64_t hash, Garbage* garbage) {
   free_value(*entry, garbage);
   Entry::release(allocator_, entry);
   return true;
+}
+
+void Database::rename(std::string_view key, uint64_t hash, std::string_view new_key,
+                      uint64_t new_hash) {
+  const Dict::Place at = dict_.find(key, hash);
+  ASSERT(at && !dict_.find(new_key, new_hash));
+  Entry* old = dict_.erase(at, hash);
+  const Layout layout = old->layout();
+  Entry* made = Entry::make(
+      allocator_, {.key = new_key,
+                   .type = old->type(),
+                   .encoding = old->encoding(),
+                   .layout = layout,
+                   .value = layout == Layout::embedded ? old->embedded() : std::string_view{},
+                   .integer = layout == Layout::integer ? old->integer() : 0,
+                   .pointer = layout == Layout::outside ? old->outside() : nullptr,
+                   .expiry_ms = resolve(NewExpiry::keep(), old)});
+  made->set_access(old->access());
+  made->set_version(version_);
+  dict_.insert(made, new_hash);
+  Entry::release(allocator_, old);
 }
 
 void Database::insert_copy(const Entry& entry, std::string_view key, uint64_t hash,

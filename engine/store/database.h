@@ -84,6 +84,9 @@ class Database {
   // into the value that is replaced.
   void set_string(std::string_view key, uint64_t hash, std::string_view value, NewExpiry expiry,
                   Blob&& blob = {});
+  // The same without looking for an integer: OBJECT ENCODING says embstr or raw.
+  void set_text(std::string_view key, uint64_t hash, std::string_view value, NewExpiry expiry,
+                Blob&& blob = {});
   // The same for an integer; in place when the key holds one.
   void set_integer(std::string_view key, uint64_t hash, int64_t value, NewExpiry expiry);
   // The bytes of a string for changing them in place, at least `size` of them: a missing key is
@@ -110,6 +113,9 @@ class Database {
   // Removes a key. A value that is slow to free goes to `garbage` when there is one. False: not
   // there.
   bool erase(std::string_view key, uint64_t hash, Garbage* garbage = nullptr);
+
+  // Gives an entry another key, which does not exist. Value, expiry and access clock stay.
+  void rename(std::string_view key, uint64_t hash, std::string_view new_key, uint64_t new_hash);
 
   // Adds a copy of an entry (of this or another database) under a key that does not exist.
   void insert_copy(const Entry& entry, std::string_view key, uint64_t hash,

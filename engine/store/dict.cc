@@ -133,7 +133,8 @@ void Dict::prefetch_entry(uint64_t hash) const {
   if (found == 0) return;
   const Entry* entry = bucket.entries[static_cast<size_t>(std::countr_zero(found)) / 8];
   __builtin_prefetch(entry);
-  __builtin_prefetch(reinterpret_cast<const char*>(entry) + 64);
+  // An empty slot's tag matches too: no arithmetic on its null pointer.
+  __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<uintptr_t>(entry) + 64));
 }
 
 Dict::Place Dict::find(std::string_view key, uint64_t hash) const {

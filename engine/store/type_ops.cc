@@ -9,7 +9,7 @@ namespace redoubt {
 namespace {
 
 // Indexed by Type.
-constexpr std::array kRows = {kStringOps};
+constexpr std::array<TypeOps, 1> kRows = {kStringOps};
 
 }  // namespace
 

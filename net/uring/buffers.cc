@@ -12,6 +12,9 @@
 namespace redoubt {
 namespace {
 
+// Turns between two looks at whether there are too many buffers.
+constexpr uint32_t kTurnsToAge = 4096;
+
 void* reserve(size_t size) {
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -31,6 +34,8 @@ bool BufferPool::open(Ring& ring, uint32_t size, uint32_t count, uint32_t count_
   ASSERT(std::has_single_bit(count) && std::has_single_bit(count_max));
   ASSERT(count <= count_max && count_max <= kCountMax);
   size_ = size;
+  count_min_ = count;
+  target_ = count;
   count_max_ = count_max;
   memory_ = static_cast<std::byte*>(reserve(size_t{count_max} * size_));
   ring_ = static_cast<io_uring_buf_ring*>(reserve(size_t{count_max} * sizeof(io_uring_buf)));
@@ -65,15 +70,16 @@ void BufferPool::filled(uint32_t id, uint32_t size) {
   ASSERT(id < count_ && !infos_[id].out && available_ > 0);
   infos_[id] = {0, size, kNoIndex, true};
   --available_;
+  available_low_ = std::min(available_low_, available_);
 }
 
 Chunk BufferPool::chunk(uint32_t id) const {
-  ASSERT(id < count_ && infos_[id].out);
+  ASSERT(id < infos_.size() && infos_[id].out);
   return {data(id) + infos_[id].offset, infos_[id].size, id};
 }
 
 size_t BufferPool::copy_out(uint32_t id, std::span<std::byte> into) {
-  ASSERT(id < count_ && infos_[id].out);
+  ASSERT(id < infos_.size() && infos_[id].out);
   Info& info = infos_[id];
   const auto size = static_cast<uint32_t>(std::min<size_t>(info.size, into.size()));
   std::memcpy(into.data(), data(id) + info.offset, size);
@@ -83,16 +89,69 @@ size_t BufferPool::copy_out(uint32_t id, std::span<std::byte> into) {
 }
 
 void BufferPool::recycle(uint32_t id) {
-  ASSERT(id < count_ && infos_[id].out);
+  ASSERT(id < infos_.size() && infos_[id].out);
   infos_[id].out = false;
-  add(id);
+  if (spilled(id)) {
+    spilled_[id - count_max_].reset();
+    spilled_free_.push_back(id);
+  } else if (available_ < target_) {
+    add(id);
+  } else {
+    park(id);
+  }
+}
+
+void BufferPool::park(uint32_t id) {
+  madvise(data(id), size_, MADV_DONTNEED);
+  parked_.push_back(id);
 }
 
 bool BufferPool::grow() {
-  if (count_ == count_max_) return false;
-  const uint32_t wanted = count_ * 2;
-  while (count_ < wanted) add(count_++);
+  if (target_ == count_max_) return false;
+  for (uint32_t more = target_; more > 0; --more) {
+    if (parked_.empty()) {
+      // Every buffer is in circulation or parked, and no more than the target are in circulation.
+      if (count_ == count_max_) break;
+      add(count_++);
+    } else {
+      add(parked_.back());
+      parked_.pop_back();
+    }
+  }
+  target_ *= 2;
+  turns_ = 0;
+  available_low_ = 0;
   return true;
+}
+
+void BufferPool::age() {
+  if (++turns_ < kTurnsToAge) return;
+  // At most this many were out at once. What is too many is parked as it comes back.
+  const uint32_t used = target_ - std::min(target_, available_low_);
+  if (target_ > count_min_ && used <= target_ / 4) target_ /= 2;
+  turns_ = 0;
+  available_low_ = available_;
+}
+
+uint32_t BufferPool::spill(uint32_t id) {
+  if (spilled(id)) return id;
+  uint32_t slot = count_max_ + static_cast<uint32_t>(spilled_.size());
+  if (!spilled_free_.empty()) {
+    slot = spilled_free_.back();
+    spilled_free_.pop_back();
+  } else if (spilled_.size() < kSpilledMax) {
+    spilled_.emplace_back();
+    infos_.emplace_back();
+  } else {
+    return id;
+  }
+  const Chunk whole = chunk(id);
+  auto& memory = spilled_[slot - count_max_];
+  memory = std::make_unique<std::byte[]>(whole.size);
+  std::memcpy(memory.get(), whole.data, whole.size);
+  infos_[slot] = {0, whole.size, infos_[id].next, true};
+  recycle(id);
+  return slot;
 }
 
 }  // namespace redoubt

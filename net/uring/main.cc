@@ -94,7 +94,8 @@ void fit_maxclients(Config& config, std::string* note) {
   std::string error;
   if (config.set(pair, &error)) {
     *note = fmt::format(
-        "maxclients is {} instead of {}: the process may open {} files. Raise the limit (ulimit -n) "
+        "maxclients is {} instead of {}: the process may open {} files. Raise the limit (ulimit "
+        "-n) "
         "to serve more.",
         possible, wanted, files);
   }
@@ -133,10 +134,10 @@ int serve(std::unique_ptr<Config> config) {
         static_cast<Node*>(owner)->stop("Received a stop signal: ending in order.");
       },
       &node);
-  node.log(LogLevel::notice, fmt::format("Ready to accept connections{}",
-                                         node.tcp_port() == 0
-                                             ? std::string(" on a unix socket")
-                                             : fmt::format(" on port {}", node.tcp_port())));
+  node.log(LogLevel::notice,
+           fmt::format("Ready to accept connections{}",
+                       node.tcp_port() == 0 ? std::string(" on a unix socket")
+                                            : fmt::format(" on port {}", node.tcp_port())));
   return backend->run(env);
 }
 

@@ -263,19 +263,46 @@ bool Streams::should_stop(const Row& row) const {
 }
 
 void Streams::before_wait() {
-  if (!pressed_.empty()) {
-    pressed_now_.swap(pressed_);
-    for (const Handle handle : pressed_now_) {
-      Row* row = core_.rows.find_dead(handle);
-      if (row == nullptr) continue;
-      row->pressed = false;
-      if (!should_stop(*row)) continue;
-      row->cancelling = true;
-      row->greedy = true;
-      core_.ring.cancel(user_data(Tag::receive, handle), user_data(Tag::cancel, handle));
-    }
-    pressed_now_.clear();
+  buffers_.age();
+  if (!pressed_.empty()) stop_unwanted();
+  if (starved_.empty()) return;
+  if (buffers_.available() == 0) spill_held();
+  feed_starved();
+}
+
+void Streams::stop_unwanted() {
+  for (const Handle handle : pressed_) {
+    Row* row = core_.rows.find_dead(handle);
+    if (row == nullptr) continue;
+    row->pressed = false;
+    if (!should_stop(*row)) continue;
+    row->cancelling = true;
+    row->greedy = true;
+    core_.ring.cancel(user_data(Tag::receive, handle), user_data(Tag::cancel, handle));
   }
+  pressed_.clear();
+}
+
+// All buffers are out, and connections wait for one. Those that are held for nobody are freed.
+void Streams::spill_held() {
+  for (uint32_t index = 0; index < core_.rows.count(); ++index) {
+    Row& row = core_.rows.at(index);
+    if (row.kind != RowKind::stream || row.held_first == kNoIndex) continue;
+    uint32_t before = kNoIndex;
+    for (uint32_t id = row.held_first; id != kNoIndex; id = buffers_.next(id)) {
+      id = buffers_.spill(id);
+      if (before == kNoIndex) {
+        row.held_first = id;
+      } else {
+        buffers_.link(before, id);
+      }
+      before = id;
+    }
+    row.held_last = before;
+  }
+}
+
+void Streams::feed_starved() {
   for (uint32_t free = buffers_.available(); !starved_.empty() && free > 0;) {
     const Handle handle = starved_.front();
     starved_.pop_front();

@@ -12,8 +12,8 @@
 // A receive into the caller's memory takes what is held, else ends the multishot, waits for its
 // last completion (which may still bring data), and only then does a plain receive.
 //
-// When the kernel finds no free buffer, the pool doubles. At its largest, the rows that found none
-// wait in a queue and get their turn, one buffer each, as chunks come back.
+// When the kernel finds no free buffer, the pool doubles. At its largest, held chunks go to the
+// heap, and the rows that found none wait in a queue and get their turn, one buffer each.
 #pragma once
 
 #include <cstdint>
@@ -56,6 +56,9 @@ class Streams {
   void proceed(Handle handle, Row& row);
   void start_receive(Handle handle, Row& row);
   void arm(Handle handle, Row& row);
+  void stop_unwanted();
+  void spill_held();
+  void feed_starved();
   void out_of_buffers(Handle handle, Row& row);
   void submit_send(Handle handle, Row& row, Op& op);
   void settle_close(Handle handle, Row& row);
@@ -63,7 +66,6 @@ class Streams {
   Core& core_;
   BufferPool& buffers_;
   std::vector<Handle> pressed_;
-  std::vector<Handle> pressed_now_;
   std::deque<Handle> starved_;
 };
 

@@ -96,15 +96,21 @@ ModelEntry* ModelCall::find_in(int database_index, std::string_view key) {
     return nullptr;
   }
   if (found->second.expired_at(now_ms)) {
-    keys.erase(found);
+    if (!config().expiry_is_reported) {
+      keys.erase(found);
+    }
     return nullptr;
   }
   return &found->second;
 }
 
 ModelEntry& ModelCall::create(std::string_view key) {
-  ModelEntry* entry = find(key);
-  return entry != nullptr ? *entry : database()[std::string(key)];
+  if (ModelEntry* entry = find(key)) {
+    return *entry;
+  }
+  ModelEntry& fresh = database()[std::string(key)];
+  fresh = ModelEntry();
+  return fresh;
 }
 
 ModelEntry& ModelCall::set(std::string_view key, std::string text, bool keep_deadline) {

@@ -59,7 +59,8 @@ ModelReply dbsize_command(ModelCall& call) {
     live += entry.expired_at(call.now_ms) ? 0 : 1;
     held++;
   }
-  return live == held ? reply_integer(live) : reply_integer_between(live, held);
+  return live == held || call.config().expiry_is_reported ? reply_integer(held)
+                                                          : reply_integer_between(live, held);
 }
 
 // [ASYNC | SYNC]

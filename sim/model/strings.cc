@@ -136,6 +136,17 @@ bool entry_meets(const SetOptions& options, const ModelEntry* entry) {
 
 // --- SET and its shorter forms -------------------------------------------------------------------
 
+// A deadline that has passed leaves no key at all; 7.0 keeps it until it is looked at.
+void set_with_deadline(ModelCall& call, std::string_view key, std::string_view value, bool keep_ttl,
+                       std::optional<int64_t> deadline) {
+  ModelEntry& entry = call.set(key, std::string(value), keep_ttl);
+  if (deadline && *deadline < call.now_ms && !call.config().as_redis_7_0) {
+    call.erase(key);
+  } else if (deadline) {
+    entry.deadline_ms = *deadline;
+  }
+}
+
 ModelReply set_generic(ModelCall& call, std::string_view value, const SetOptions& options,
                        std::string_view command) {
   const std::string_view key = call.argument(1);
@@ -162,10 +173,7 @@ ModelReply set_generic(ModelCall& call, std::string_view value, const SetOptions
     reply = reply_bulk(entry->text);
   }
   if (happens) {
-    ModelEntry& written = call.set(key, std::string(value), options.keep_ttl);
-    if (deadline) {
-      written.deadline_ms = *deadline;
-    }
+    set_with_deadline(call, key, value, options.keep_ttl, deadline);
   }
   return reply;
 }
@@ -407,11 +415,7 @@ ModelReply msetex_command(ModelCall& call) {
     }
   }
   for (size_t i = 2; i < pairs_end; i += 2) {
-    ModelEntry& entry =
-        call.set(call.argument(i), std::string(call.argument(i + 1)), options->keep_ttl);
-    if (deadline) {
-      entry.deadline_ms = *deadline;
-    }
+    set_with_deadline(call, call.argument(i), call.argument(i + 1), options->keep_ttl, deadline);
   }
   return reply_integer(1);
 }

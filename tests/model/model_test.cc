@@ -60,6 +60,25 @@ TEST_F(ModelTest, ExpiredKeysMayStillBeCounted) {
   EXPECT_EQ(run({"DBSIZE"}), "(integer) 1");
 }
 
+TEST_F(ModelTest, WithReportedExpiryTheClockMayJumpBack) {
+  ModelConfig config;
+  config.expiry_is_reported = true;
+  model = Model(config);
+  run({"SET", "k", "v", "PX", "10"});
+  now_ms += 11;
+  EXPECT_EQ(run({"GET", "k"}), "(null $-1)");
+  EXPECT_EQ(run({"DBSIZE"}), "(integer) 1");
+  now_ms -= 5;
+  EXPECT_EQ(run({"GET", "k"}), "\"v\"");
+  now_ms += 5;
+  EXPECT_EQ(run({"APPEND", "k", "w"}), "(integer) 1");
+  EXPECT_EQ(run({"PTTL", "k"}), "(integer) -1");
+  run({"SET", "k", "v", "PX", "10"});
+  now_ms += 11;
+  model.forget(0, "k");
+  EXPECT_EQ(run({"DBSIZE"}), "(integer) 0");
+}
+
 TEST_F(ModelTest, ForgetsWhatTheNodeEvicted) {
   run({"SET", "k", "v"});
   model.forget(0, "k");

@@ -38,16 +38,17 @@ class Server:
     """A server in a directory of its own, stopped and checked by close()."""
 
     def __init__(self, *arguments, config=None, port=None, wait=True, command=(), user=None,
-                 bind="127.0.0.1", binary=BINARY):
+                 bind="127.0.0.1", binary=BINARY, config_directory=None):
         self.directory = tempfile.mkdtemp(prefix="redoubt-test-")
         os.chmod(self.directory, 0o755)
         self.port = free_port() if port is None else port
         self.config_path = None
         if user is not None:  # who may not be able to look into where we are
             binary = shutil.copy(binary, self.directory)
+            os.chown(self.directory, user, user)
         full = [*command, binary]
         if config is not None:
-            self.config_path = os.path.join(self.directory, "test.conf")
+            self.config_path = os.path.join(config_directory or self.directory, "test.conf")
             with open(self.config_path, "w") as out:
                 out.write(config)
             full.append(self.config_path)
@@ -252,6 +253,7 @@ class ServerTest(unittest.TestCase):
 
     def directory(self):
         path = tempfile.mkdtemp(prefix="redoubt-test-")
+        os.chmod(path, 0o755)
         self.addCleanup(shutil.rmtree, path, ignore_errors=True)
         return path
 

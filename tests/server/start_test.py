@@ -13,6 +13,8 @@ import unittest
 from harness import (BINARY, REFERENCE, Client, ServerTest, config_get, eventually, free_port,
                      ours_only, with_server)
 
+NOBODY = 65534
+
 
 class Configuration(ServerTest):
     def test_a_file_and_arguments_after_it(self):
@@ -53,7 +55,7 @@ class Configuration(ServerTest):
                  ("loglevel loud", "loglevel"),
                  ("port 65536", "port"),
                  ("databases 0", "databases"),
-                 ("requirepass \"open", "requirepass"),
+                 ("requirepass \"open", "(?i)quotes"),
                  ("client-output-buffer-limit normal 1", "client-output-buffer-limit"),
                  ("include /nonexistent/file.conf", "/nonexistent/file.conf")]
         for line, mention in cases:
@@ -152,6 +154,13 @@ class Listening(ServerTest):
 
 
 class Directories(ServerTest):
+    @ours_only
+    @unittest.skipIf(os.getuid() != 0, "changes the user")
+    def test_a_directory_that_cannot_be_written(self):
+        directory = self.directory()
+        self.assert_start_fails(f"{directory}.*(?i:permission denied)", user=NOBODY,
+                                arguments=["--dir", directory])
+
     def test_a_directory_that_is_not_there(self):
         self.assert_start_fails("/nonexistent", arguments=["--dir", "/nonexistent"])
 
@@ -160,9 +169,8 @@ class Directories(ServerTest):
 
     @unittest.skipIf(os.getuid() != 0, "changes the user")
     def test_a_configuration_that_cannot_be_rewritten(self):
-        nobody = 65534
-        # The directory belongs to us; the server may read in it but not write.
-        server = self.server(config="timeout 5\n", user=nobody)
+        # The server may write into its own directory but not where its configuration is.
+        server = self.server(config="timeout 5\n", config_directory=self.directory(), user=NOBODY)
         client = self.client(server)
         self.assertEqual(client.call("CONFIG", "SET", "timeout", "6"), "OK")
         self.assert_error("ERR Rewriting config file: Permission denied", client, "CONFIG",

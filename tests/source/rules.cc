@@ -19,7 +19,11 @@ const std::map<std::string, std::set<std::string>, std::less<>> kLayers = {
     {"engine/store", {"net"}},
     {"engine/node", {"net", "net/resp", "engine/store"}},
     {"engine/commands", {"net", "net/resp", "engine/store", "engine/node"}},
-    {"sim", {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim/model"}},
+    {"sim",
+     {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim/model",
+      "sim/scenarios"}},
+    {"sim/scenarios",
+     {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim", "sim/model"}},
     {"sim/model", {"net"}},  // it checks the engine and shares nothing with it
 };
 
@@ -36,6 +40,16 @@ constexpr std::array<std::string_view, 2> kOutside = {
     "net/assert.cc",  // the last words before an abort
     "sim/main.cc",    // a command-line program
 };
+
+// A name or header that one file may mention all the same.
+struct Exception {
+  std::string_view path;
+  std::string_view name;
+};
+constexpr std::array<Exception, 2> kExceptions = {{
+    {"engine/store/regions.cc", "sys/mman.h"},  // madvise: an advice that changes no result
+    {"sim/core.cc", "fwrite"},                  // the trace that --trace asks for
+}};
 
 constexpr std::array<std::string_view, 33> kForbiddenHeaders = {
     "arpa/inet.h", "chrono",        "condition_variable", "csignal",  "ctime",
@@ -96,6 +110,12 @@ std::string folder_of(std::string_view path) {
 
 bool is_below(std::string_view path, std::string_view folder) {
   return path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/';
+}
+
+bool is_exception(std::string_view path, std::string_view name) {
+  return std::ranges::any_of(kExceptions, [&](const Exception& exception) {
+    return exception.path == path && exception.name == name;
+  });
 }
 
 bool sees_past_the_door(std::string_view path) {
@@ -255,7 +275,7 @@ std::vector<Finding> check_calls(const File& file) {
   std::vector<Finding> findings;
   if (!is_product(file.path) || sees_past_the_door(file.path)) return findings;
   for (const Include& include : includes_of(file.text)) {
-    if (forbidden_header(include)) {
+    if (forbidden_header(include) && !is_exception(file.path, include.name)) {
       findings.push_back({file.path, include.line, "includes <" + include.name + ">"});
     }
   }
@@ -266,7 +286,8 @@ std::vector<Finding> check_calls(const File& file) {
       continue;
     }
     const std::string_view name = word_at(code, at);
-    if (auto why = refuse_name(code, at, name)) {
+    auto why = refuse_name(code, at, name);
+    if (why && !is_exception(file.path, name)) {
       findings.push_back({file.path, line_of(code, at), *why});
     }
     at += name.size();
@@ -276,6 +297,7 @@ std::vector<Finding> check_calls(const File& file) {
 
 std::vector<Finding> check_lines(const File& file) {
   constexpr size_t columns_max = 100;
+  constexpr size_t table_columns_max = 120;  // where clang-format is off
   constexpr size_t lines_max = 900;
   // Spelled in halves, because this file is read too.
   const std::array<std::string, 3> notes = {std::string("TO") + "DO", std::string("FIX") + "ME",
@@ -284,9 +306,12 @@ std::vector<Finding> check_lines(const File& file) {
   const std::vector<std::string_view> lines = split_lines(file.text);
   const std::string with_comments = blank(file.text, {.directives = true, .comments = true});
   const std::vector<std::string_view> comment_lines = split_lines(with_comments);
+  bool in_table = false;
   for (size_t i = 0; i < lines.size(); ++i) {
+    if (lines[i] == "// clang-format off") in_table = true;
+    if (lines[i] == "// clang-format on") in_table = false;
     auto found = [&](std::string what) { findings.push_back({file.path, i + 1, std::move(what)}); };
-    if (columns(lines[i]) > columns_max) found("longer than 100 columns");
+    if (columns(lines[i]) > (in_table ? table_columns_max : columns_max)) found("too long a line");
     if (lines[i].find('\t') != std::string_view::npos) found("a tab");
     if (lines[i].ends_with(' ')) found("space at the end");
     for (const std::string& note : notes) {

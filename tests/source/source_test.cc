@@ -97,6 +97,7 @@ TEST(Calls, PastTheDoorAreFound) {
   EXPECT_TRUE(refused("thread_local int x;"));
   EXPECT_TRUE(refused("std::printf(\"x\");"));
   EXPECT_TRUE(refused("f = fopen(p, \"r\");", "engine/store/dict.cc"));
+  EXPECT_TRUE(refused("fwrite(p, 1, n, f);", "sim/world.cc"));
 
   EXPECT_FALSE(refused("env_.close(handle); env->read(op); file.time(3);"));
   EXPECT_FALSE(refused("void time(Session& session) {"));
@@ -106,6 +107,7 @@ TEST(Calls, PastTheDoorAreFound) {
   EXPECT_FALSE(refused("auto n = ::redoubt::round_up(3) + numeric_limits<int>::max();"));
   EXPECT_FALSE(refused("uint64_t hash(std::string_view s); x = hash(y); my::thread t;"));
   EXPECT_FALSE(refused("std::time(nullptr);", "net/uring/clock.cc"));
+  EXPECT_FALSE(refused("fwrite(p, 1, n, f);", "sim/core.cc"));
   EXPECT_FALSE(refused("std::time(nullptr);", "tests/node/a_test.cc"));
 }
 
@@ -114,6 +116,8 @@ TEST(Lines, OutOfShapeAreFound) {
     return !over_text(check_lines, std::move(path), text).empty();
   };
   EXPECT_TRUE(refused(std::string(101, 'x') + "\n"));
+  EXPECT_TRUE(refused("// clang-format off\n// clang-format on\n" + std::string(101, 'x')));
+  EXPECT_TRUE(refused("// clang-format off\n" + std::string(121, 'x')));
   EXPECT_TRUE(refused("\tint x;\n"));
   EXPECT_TRUE(refused("int x; \n"));
   EXPECT_TRUE(refused(std::string("int x;  // FIX") + "ME later\n"));
@@ -122,6 +126,7 @@ TEST(Lines, OutOfShapeAreFound) {
   EXPECT_TRUE(refused("int x;\n", "net/a.h"));
 
   EXPECT_FALSE(refused(std::string(100, 'x') + "\n"));
+  EXPECT_FALSE(refused("// clang-format off\n" + std::string(120, 'x')));
   EXPECT_FALSE(refused("// " + std::string(90, 'x') + "\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\n"));
   EXPECT_FALSE(refused(std::string("auto s = \"XX") + "X\";\n"));
   EXPECT_FALSE(refused("// A comment.\n#pragma once\n", "net/a.h"));

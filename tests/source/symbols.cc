@@ -100,6 +100,7 @@ std::vector<Finding> check_globals(const std::vector<Symbol>& symbols) {
   std::vector<Finding> findings;
   for (const Symbol& symbol : symbols) {
     if (is_mutable_section(symbol.section) && symbol.name != kHarmless) {
+      // gcc 12 puts `constexpr std::array x = {...}` there unless its type is spelled out.
       findings.push_back({symbol.object, 0, symbol.name + " is in " + symbol.section});
     }
   }

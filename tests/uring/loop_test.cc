@@ -231,8 +231,10 @@ bool forbid_io_uring(uint32_t code) {
 }
 
 TEST(Loop, SaysWhatIoUringLacks) {
-  const std::pair<uint32_t, const char*> cases[] = {
-      {ENOSYS, "CONFIG_IO_URING"}, {EPERM, "sandbox"}, {EINVAL, "Linux 6.1"}, {ENOMEM, "ulimit -l"}};
+  const std::pair<uint32_t, const char*> cases[] = {{ENOSYS, "CONFIG_IO_URING"},
+                                                    {EPERM, "sandbox"},
+                                                    {EINVAL, "Linux 6.1"},
+                                                    {ENOMEM, "ulimit -l"}};
   for (const auto& [code, hint] : cases) {
     const int status = in_child([&] {
       if (!forbid_io_uring(code)) return 2;

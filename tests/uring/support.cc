@@ -29,7 +29,8 @@ World::~World() {
 }
 
 void World::look() {
-  const bool finished = told_ == 0 && working_ == 0 && (!also_ || also_());
+  const bool also = !also_ || also_();
+  const bool finished = also && told_ == 0 && working_ == 0;
   overdue_ = !finished && env_->now() >= limit_;
   if (finished || overdue_) return backend_->request_exit(7);
   env_->arm_in(clock_, Duration::milliseconds(2));

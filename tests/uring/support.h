@@ -110,6 +110,16 @@ void peer_reset(int fd);  // closes it with a reset
 // Bytes that depend on their place, so that a lost or moved one shows.
 std::string pattern(uint64_t seed, size_t size);
 
+// The sanitizers keep freed memory for a while.
+#ifdef __SANITIZE_ADDRESS__
+#define REDOUBT_SANITIZED 1
+#elif defined(__has_feature)
+#define REDOUBT_SANITIZED __has_feature(address_sanitizer)
+#else
+#define REDOUBT_SANITIZED 0
+#endif
+constexpr bool kCountsMemory = REDOUBT_SANITIZED == 0;
+
 uint64_t open_descriptors();
 uint64_t resident();
 

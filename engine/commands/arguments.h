@@ -1,0 +1,45 @@
+// Small helpers that several families of commands share.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string_view>
+
+#include "engine/node/context.h"
+
+namespace redoubt {
+
+// How much of a client's own text an error reply repeats.
+inline constexpr size_t kShownArgument = 128;
+
+// The entry of a key for reading, counted as hit or miss, without touching its access clock:
+// EXISTS, TYPE, TTL and OBJECT look, but do not use.
+inline Entry* lookup_untouched(Context& c, std::string_view key) {
+  Entry* entry = c.peek(key);
+  ++(entry != nullptr ? c.node.stats().keyspace_hits : c.node.stats().keyspace_misses);
+  return entry;
+}
+
+// Whether a client runs on this machine, for what is allowed to such.
+inline bool is_local(const Session& session) {
+  const std::string& host = session.peer.host;
+  return session.has(kSessionLocal) || session.peer.unix_socket || host == "127.0.0.1" ||
+         host == "::1";
+}
+
+// An argument as an integer of 32 bits; replies with an error when it is none (`message`, or
+// Redis's own words).
+inline std::optional<int> int_argument(Context& c, size_t index, std::string_view message = {}) {
+  const std::optional<int64_t> value = c.integer(index, message);
+  if (!value) return std::nullopt;
+  if (*value >= std::numeric_limits<int>::min() && *value <= std::numeric_limits<int>::max()) {
+    return static_cast<int>(*value);
+  }
+  c.error(message.empty()
+              ? "ERR value is out of range, value must between -2147483648 and 2147483647"
+              : message);
+  return std::nullopt;
+}
+
+}  // namespace redoubt

@@ -1,0 +1,65 @@
+// Which clients CLIENT LIST and CLIENT KILL mean: the filters of Redis 7.4 and Valkey 9.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "engine/node/context.h"
+
+namespace redoubt {
+
+class ClientFilter {
+ public:
+  // Reads "OPTION value" pairs from argument `first` to the end; an ID may be followed by more of
+  // them. Of an option that is given twice the last one counts. False: an error was replied.
+  bool read(Context& c, size_t first);
+  // True for a connection that all conditions mean.
+  bool matches(const Context& c, const Session& session) const;
+
+  bool skip_me = true;
+
+ private:
+  enum class Subject : uint8_t {
+    id,
+    type,
+    user,
+    address,
+    local_address,
+    name,
+    library_name,
+    library_version,
+    db,
+    age,
+    idle,
+  };
+  static constexpr size_t kSubjects = 11;
+  // What one option asks; there is at most one for each subject, and one negated.
+  struct Condition {
+    bool given = false;
+    std::string_view text;
+    int64_t number = 0;
+    std::vector<uint64_t> ids;  // ascending
+  };
+  struct Option {
+    std::string_view name;
+    Subject subject;
+    bool negatable;
+  };
+  static const std::array<Option, kSubjects> kOptions;
+
+  bool read_condition(Context& c, const Option& option, size_t& at, Condition& condition);
+  bool read_ids(Context& c, size_t& at, Condition& condition);
+  static bool holds(const Condition& condition, Subject subject, const Context& c,
+                    const Session& session);
+
+  std::array<std::array<Condition, 2>, kSubjects> conditions_;
+};
+
+// True when this is a type of clients that TYPE knows.
+bool is_client_type(std::string_view type);
+// Whether the session is of this type.
+bool has_client_type(const Session& session, std::string_view type);
+
+}  // namespace redoubt

@@ -1,0 +1,156 @@
+#include "tests/commands/checked_node.h"
+
+#include <algorithm>
+#include <ostream>
+
+#include "engine/commands/families.h"
+#include "sim/model/resp_value.h"
+
+namespace redoubt {
+namespace {
+
+sim::ModelConfig model_config(const Settings& settings) {
+  sim::ModelConfig config;
+  config.databases = settings.databases;
+  config.lfu = settings.maxmemory_policy == EvictionPolicy::allkeys_lfu ||
+               settings.maxmemory_policy == EvictionPolicy::volatile_lfu;
+  config.expiry_is_reported = true;
+  return config;
+}
+
+std::unique_ptr<Config> make_config(const std::vector<std::string_view>& settings) {
+  auto config = std::make_unique<Config>();
+  std::string error;
+  const bool right = settings.empty() || config->set(settings, &error);
+  ASSERT(right);
+  return config;
+}
+
+}  // namespace
+
+std::string describe_step(const TestStep& step) {
+  std::string out;
+  if (step.advance_ms != 0) {
+    out += "(" + std::to_string(step.advance_ms) + " ms later) ";
+  }
+  if (step.jump_ms != 0) {
+    out += "(wall clock jumps " + std::to_string(step.jump_ms) + " ms) ";
+  }
+  for (const std::string& argument : step.command) {
+    out += sim::quote_bytes(argument) + " ";
+  }
+  return out;
+}
+
+void showValue(const TestStep& step, std::ostream& out) {
+  out << describe_step(step) << "\n";
+}
+
+CheckedNode::CheckedNode(std::vector<std::string_view> settings, uint64_t seed)
+    : world_(seed), model_(model_config(make_config(settings)->settings())) {
+  world_.turn();
+  node_ = std::make_unique<Node>(world_.env, make_config(settings), all_families());
+  node_->set_observer(this);
+  session_ = &node_->make_local_session();
+}
+
+CheckedNode::~CheckedNode() {
+  world_.turn();  // jobs in flight come home
+  node_->drop_local_session(*session_);
+}
+
+void CheckedNode::on_evicted(int db, std::string_view key) {
+  evicted_++;
+  model_.forget(db, key);
+}
+
+void CheckedNode::on_expired(int db, std::string_view key) {
+  model_.forget(db, key);
+}
+
+std::optional<std::string> CheckedNode::run(const TestStep& step) {
+  world_.backend.advance(Duration::milliseconds(step.advance_ms));
+  world_.backend.jump_wall(Duration::milliseconds(step.jump_ms));
+  world_.turn();
+  const std::vector<std::string_view> views(step.command.begin(), step.command.end());
+  const std::string reply = node_->execute(*session_, views);
+  if (reply.rfind("-OOM ", 0) == 0 && sim::Model::denied_when_out_of_memory(views)) {
+    refused_++;
+    return std::nullopt;
+  }
+  const sim::ModelReply expected = model_.apply(model_session_, views, wall_ms());
+  if (expected.matches(reply)) {
+    return std::nullopt;
+  }
+  return describe_step(step) + "\n  expected " + expected.expected_text() + "\n  got      " +
+         sim::describe_reply(reply);
+}
+
+std::string CheckedNode::call(std::initializer_list<std::string_view> arguments) {
+  return node_->execute(*session_, std::span(arguments.begin(), arguments.size()));
+}
+
+std::optional<std::string> CheckedNode::compare_key(int db, const std::string& key,
+                                                    const sim::ModelEntry& entry) {
+  const std::string value = call({"GET", key});
+  const std::string deadline = call({"PEXPIRETIME", key});
+  if (value == sim::resp_bulk(entry.text) && deadline == sim::resp_integer(entry.deadline_ms)) {
+    return std::nullopt;
+  }
+  return "database " + std::to_string(db) + ", key " + sim::quote_bytes(key) + ": expected " +
+         sim::quote_bytes(entry.text) + " until " + std::to_string(entry.deadline_ms) + ", got " +
+         sim::describe_reply(value) + " until " + sim::describe_reply(deadline);
+}
+
+std::optional<std::string> CheckedNode::compare_data() {
+  call({"HELLO", "2"});
+  for (int db = 0; db < model_.config().databases; db++) {
+    call({"SELECT", std::to_string(db)});
+    // A copy: looking at an expired key makes the node report it, and the model forget it.
+    const sim::Model::Database keys = model_.database(db);
+    if (call({"DBSIZE"}) != sim::resp_integer(static_cast<int64_t>(keys.size()))) {
+      return "database " + std::to_string(db) + ": expected " + std::to_string(keys.size()) +
+             " keys, DBSIZE is " + sim::describe_reply(call({"DBSIZE"}));
+    }
+    for (const auto& [key, entry] : keys) {
+      if (entry.expired_at(wall_ms())) {
+        continue;
+      }
+      if (std::optional<std::string> difference = compare_key(db, key, entry)) {
+        return difference;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> play_steps(const std::vector<TestStep>& steps,
+                                      const std::vector<std::string_view>& settings) {
+  CheckedNode checked(settings);
+  for (size_t i = 0; i < steps.size(); i++) {
+    if (std::optional<std::string> difference = checked.run(steps[i])) {
+      return "step " + std::to_string(i) + ": " + *difference;
+    }
+  }
+  return checked.compare_data();
+}
+
+std::vector<TestStep> shrink_steps(std::vector<TestStep> steps,
+                                   const std::vector<std::string_view>& settings) {
+  for (size_t chunk = std::max<size_t>(steps.size() / 2, 1); chunk > 0; chunk /= 2) {
+    for (size_t at = 0; at < steps.size();) {
+      std::vector<TestStep> fewer = steps;
+      const size_t end = std::min(at + chunk, steps.size());
+      fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(at),
+                  fewer.begin() + static_cast<std::ptrdiff_t>(end));
+      if (play_steps(fewer, settings)) {
+        steps = std::move(fewer);
+      } else {
+        at += chunk;
+      }
+    }
+  }
+  return steps;
+}
+
+}  // namespace redoubt

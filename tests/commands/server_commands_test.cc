@@ -1,0 +1,317 @@
+// The server family, CONFIG, INFO, DEBUG and MEMORY on one node.
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "engine/commands/info.h"
+#include "tests/commands/local_node.h"
+
+namespace redoubt {
+namespace {
+
+constexpr std::string_view kOk = "+OK\r\n";
+
+std::string field(LocalNode& n, std::string_view name) {
+  const std::string_view all = "everything";
+  const std::string text = "\r\n" + info_text(*n.node, std::span<const std::string_view>(&all, 1));
+  const size_t at = text.find("\r\n" + std::string(name) + ":");
+  if (at == std::string::npos) return "(none)";
+  const size_t start = at + name.size() + 3;
+  return text.substr(start, text.find("\r\n", start) - start);
+}
+
+TEST(Server, FlushAndSwap) {
+  LocalNode n;
+  n.call({"SET", "a", "1"});
+  n.session->db = 1;
+  n.call({"SET", "b", "2"});
+  n.take_effects();
+  EXPECT_EQ(n.call({"SWAPDB", "0", "1"}), kOk);
+  EXPECT_EQ(n.call({"GET", "a"}), "$1\r\n1\r\n");
+  EXPECT_EQ(n.call({"FLUSHDB", "ASYNC"}), kOk);
+  EXPECT_EQ(n.call({"DBSIZE"}), ":0\r\n");
+  n.session->db = 0;
+  EXPECT_EQ(n.call({"DBSIZE"}), ":1\r\n");
+  EXPECT_EQ(n.call({"FLUSHALL", "sync"}), kOk);
+  EXPECT_EQ(n.take_effects(), "SWAPDB 0 1\nFLUSHDB ASYNC\nSELECT 0\nFLUSHALL sync");
+  EXPECT_EQ(n.call({"FLUSHALL", "NOW"}), "-ERR syntax error\r\n");
+  n.turn();
+}
+
+TEST(Server, Time) {
+  LocalNode n;
+  EXPECT_EQ(n.call({"TIME"}), "*2\r\n$10\r\n1700000000\r\n$1\r\n0\r\n");
+  n.pass_ms(1234);
+  EXPECT_EQ(n.call({"TIME"}), "*2\r\n$10\r\n1700000001\r\n$6\r\n234000\r\n");
+}
+
+TEST(Server, Shutdown) {
+  LocalNode n;
+  for (const std::vector<std::string_view>& wrong : {std::vector<std::string_view>{"SHUTDOWN", "x"},
+                                                     {"SHUTDOWN", "SAVE", "NOSAVE"},
+                                                     {"SHUTDOWN", "ABORT", "NOW"},
+                                                     {"SHUTDOWN", "SAFE", "FORCE"}}) {
+    EXPECT_EQ(n.call(wrong), "-ERR syntax error\r\n");
+  }
+  EXPECT_EQ(n.call({"SHUTDOWN", "ABORT"}), "-ERR No shutdown in progress.\r\n");
+  EXPECT_EQ(n.call({"SHUTDOWN", "SAVE"}).substr(0, 5), "-ERR ");
+  EXPECT_FALSE(n.node->stopping());
+  EXPECT_EQ(n.call({"SHUTDOWN", "NOSAVE", "NOW"}), "");
+  EXPECT_TRUE(n.node->stopping());
+}
+
+TEST(Server, LolwutIsSomethingElseEachTime) {
+  LocalNode n;
+  std::set<std::string> pictures;
+  for (const std::string_view version : {"1", "2", "5", "6", "7", "100", "-3"}) {
+    const std::string picture = n.call({"LOLWUT", "VERSION", version});
+    EXPECT_NE(picture.find("Redis ver. 7.2.4"), std::string::npos);
+    pictures.insert(picture);
+  }
+  EXPECT_EQ(pictures.size(), 7u);
+  EXPECT_EQ(n.call({"LOLWUT", "VERSION", "x"}), "-ERR value is not an integer or out of range\r\n");
+}
+
+TEST(ConfigCommand, SetIsAllOrNothing) {
+  LocalNode n;
+  EXPECT_EQ(n.call({"CONFIG", "SET", "timeout", "7", "hz", "20"}), kOk);
+  EXPECT_EQ(n.node->settings().timeout_s, 7);
+  EXPECT_EQ(n.call({"CONFIG", "SET", "timeout", "8", "nosuch", "1"}).substr(0, 5), "-ERR ");
+  EXPECT_EQ(n.node->settings().timeout_s, 7);
+  EXPECT_EQ(n.call({"CONFIG", "SET", "timeout"}),
+            "-ERR wrong number of arguments for 'config|set' command\r\n");
+  EXPECT_EQ(n.call({"CONFIG", "GET", "timeout", "nosuch"}), "*2\r\n$7\r\ntimeout\r\n$1\r\n7\r\n");
+  n.session->protocol = Protocol::resp3;
+  EXPECT_EQ(n.call({"CONFIG", "GET", "time?ut"}), "%1\r\n$7\r\ntimeout\r\n$1\r\n7\r\n");
+}
+
+// maxmemory is looked at on the short way through dispatch only when the node was told.
+TEST(ConfigCommand, SetIsToldToTheNode) {
+  LocalNode n;
+  for (int i = 0; i < 100; ++i) n.call({"SET", "k" + std::to_string(i), std::string(1000, 'x')});
+  EXPECT_EQ(n.call({"CONFIG", "SET", "maxmemory", "20000", "maxmemory-policy", "allkeys-lru"}),
+            kOk);
+  n.call({"SET", "k", "v"});
+  EXPECT_GT(n.node->stats().evicted_keys, 50u);
+}
+
+TEST(ConfigCommand, Resetstat) {
+  LocalNode n;
+  n.call({"GET", "a"});
+  n.call({"NOSUCH"});
+  EXPECT_EQ(field(n, "keyspace_misses"), "1");
+  EXPECT_EQ(field(n, "errorstat_ERR"), "count=1");
+  EXPECT_EQ(n.call({"CONFIG", "RESETSTAT"}), kOk);
+  EXPECT_EQ(field(n, "keyspace_misses"), "0");
+  EXPECT_EQ(field(n, "errorstat_ERR"), "(none)");
+  EXPECT_EQ(field(n, "cmdstat_get"), "(none)");
+}
+
+TEST(ConfigCommand, RewriteWithoutAFile) {
+  LocalNode n;
+  EXPECT_EQ(n.call({"CONFIG", "REWRITE"}), "-ERR The server is running without a config file\r\n");
+}
+
+// --- INFO
+
+TEST(Info, Sections) {
+  LocalNode n;
+  const auto titles = [&](std::vector<std::string_view> names) {
+    std::string all;
+    const std::string text = info_text(*n.node, names);
+    for (size_t at = text.find("# "); at != std::string::npos; at = text.find("# ", at + 1)) {
+      all += text.substr(at + 2, text.find("\r\n", at) - at - 2) + " ";
+    }
+    return all;
+  };
+  EXPECT_EQ(titles({}),
+            "Server Clients Memory Persistence Stats Replication CPU Modules Errorstats Cluster "
+            "Keyspace ");
+  EXPECT_EQ(titles({}), titles({"default"}));
+  EXPECT_EQ(titles({"all"}),
+            "Server Clients Memory Persistence Stats Replication CPU Modules Commandstats "
+            "Errorstats Latencystats Cluster Keyspace ");
+  EXPECT_EQ(titles({"everything"}), titles({"ALL"}));
+  EXPECT_EQ(titles({"keyspace", "SERVER", "keyspace", "nosuch"}), "Server Keyspace ");
+  EXPECT_EQ(n.call({"INFO", "nosuch"}), "$0\r\n\r\n");
+  EXPECT_EQ(n.call({"INFO", "cluster"}), "$30\r\n# Cluster\r\ncluster_enabled:0\r\n\r\n");
+  n.session->protocol = Protocol::resp3;
+  EXPECT_EQ(n.call({"INFO", "cluster"}), "=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n\r\n");
+}
+
+TEST(Info, Numbers) {
+  LocalNode n;
+  for (int i = 0; i < 10; ++i) n.call({"SET", "k" + std::to_string(i), "v"});
+  n.call({"PEXPIRE", "k1", "5000"});
+  n.call({"PEXPIRE", "k2", "7000"});
+  n.call({"GET", "k1"});
+  n.call({"GET", "nosuch"});
+  n.call({"EXPIRE", "k1", "x"});
+  n.call({"EXPIRE"});
+  EXPECT_EQ(field(n, "redis_version"), "7.2.4");
+  EXPECT_EQ(field(n, "role"), "master");
+  EXPECT_EQ(field(n, "db0"), "keys=10,expires=2,avg_ttl=6000");
+  EXPECT_EQ(field(n, "db1"), "(none)");
+  EXPECT_EQ(field(n, "keyspace_hits"), "1");
+  EXPECT_EQ(field(n, "keyspace_misses"), "1");
+  EXPECT_EQ(field(n, "total_error_replies"), "2");
+  EXPECT_EQ(field(n, "used_memory"), std::to_string(n.node->used_memory()));
+  EXPECT_EQ(field(n, "cmdstat_set").substr(0, 9), "calls=10,");
+  const std::string expire = field(n, "cmdstat_expire");
+  EXPECT_TRUE(expire.ends_with("rejected_calls=1,failed_calls=1")) << expire;
+  n.pass_ms(90'000'000);
+  EXPECT_EQ(field(n, "uptime_in_days"), "1");
+  EXPECT_EQ(field(n, "expired_keys"), "2");
+}
+
+// Looking at a node does not change what it does.
+TEST(Info, TouchesNothing) {
+  LocalNode a;
+  LocalNode b;
+  for (LocalNode* n : {&a, &b}) {
+    for (int i = 0; i < 100; ++i) {
+      n->call({"SET", "k" + std::to_string(i), "v"});
+      n->call({"PEXPIRE", "k" + std::to_string(i), "100000"});
+    }
+  }
+  for (int i = 0; i < 10; ++i) a.call({"INFO", "everything"});
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(a.call({"RANDOMKEY"}), b.call({"RANDOMKEY"}));
+}
+
+TEST(Info, HumanSizes) {
+  LocalNode n({"maxmemory", "1610612736"});
+  EXPECT_EQ(field(n, "maxmemory_human"), "1.50G");
+  n.call({"CONFIG", "SET", "maxmemory", "1023"});
+  EXPECT_EQ(field(n, "maxmemory_human"), "1023B");
+}
+
+// --- DEBUG
+
+TEST(Debug, IsOffByDefault) {
+  LocalNode n;
+  EXPECT_EQ(n.call({"DEBUG", "SLEEP", "0"}).substr(0, 30), "-ERR DEBUG command not allowed");
+}
+
+class DebugOn : public testing::Test {
+ protected:
+  DebugOn() {
+    auto config = std::make_unique<Config>();
+    std::string error;
+    const std::vector<std::string> arguments = {"--enable-debug-command", "local"};
+    EXPECT_TRUE(config->parse_arguments(arguments, &error)) << error;
+    world.turn();
+    node = std::make_unique<Node>(world.env, std::move(config), all_families());
+    session = &node->make_local_session();
+  }
+  ~DebugOn() override {
+    world.turn();
+    node->drop_local_session(*session);
+  }
+  std::string call(std::vector<std::string_view> args) { return node->execute(*session, args); }
+
+  QuietWorld world{1};
+  std::unique_ptr<Node> node;
+  Session* session = nullptr;
+};
+
+TEST_F(DebugOn, SleepStallsTheWorld) {
+  const Instant before = world.backend.now();
+  EXPECT_EQ(call({"DEBUG", "SLEEP", "1.5"}), kOk);
+  EXPECT_EQ((world.backend.now() - before).ms(), 1500);
+  EXPECT_EQ(call({"DEBUG", "SLEEP", "-1e300"}), kOk);
+  EXPECT_EQ((world.backend.now() - before).ms(), 1500);
+  EXPECT_EQ(call({"DEBUG", "SLEEP", "1e300"}), kOk);
+  EXPECT_EQ((world.backend.now() - before).s(), 1 + 24 * 3600);
+  EXPECT_EQ(call({"DEBUG", "SLEEP", "soon"}), "-ERR value is not a valid float\r\n");
+}
+
+TEST_F(DebugOn, PopulateAndDigest) {
+  const std::string empty = call({"DEBUG", "DIGEST"});
+  EXPECT_EQ(empty, "+" + std::string(40, '0') + "\r\n");
+  EXPECT_EQ(call({"DEBUG", "POPULATE", "1000"}), kOk);
+  EXPECT_EQ(call({"DEBUG", "POPULATE", "10", "other", "300"}), kOk);
+  EXPECT_EQ(call({"DBSIZE"}), ":1010\r\n");
+  EXPECT_EQ(call({"GET", "key:999"}), "$9\r\nvalue:999\r\n");
+  EXPECT_EQ(call({"GET", "other:9"}).substr(0, 13), "$300\r\nvalue:9");
+  const std::string full = call({"DEBUG", "DIGEST"});
+  EXPECT_NE(full, empty);
+  // Where a key is, and how its value is stored, does not show.
+  call({"RENAME", "key:1", "tmp"});
+  EXPECT_NE(call({"DEBUG", "DIGEST"}), full);
+  call({"RENAME", "tmp", "key:1"});
+  EXPECT_EQ(call({"DEBUG", "DIGEST"}), full);
+  const std::string values = call({"DEBUG", "DIGEST-VALUE", "key:1", "nosuch"});
+  EXPECT_EQ(values.substr(values.size() - 44), "\n+" + std::string(40, '0') + "\r\n");
+}
+
+TEST_F(DebugOn, PopulateIsBounded) {
+  for (const std::vector<std::string_view>& wrong :
+       {std::vector<std::string_view>{"DEBUG", "POPULATE", "100000001"},
+        {"DEBUG", "POPULATE", "1", "k", "9999999999"},
+        {"DEBUG", "POPULATE", "100000000", "k", "1000000"},
+        {"DEBUG", "POPULATE", "99999999999999999999"}}) {
+    EXPECT_TRUE(call(wrong).starts_with("-ERR value is out of range")) << wrong[2];
+  }
+  EXPECT_EQ(call({"DBSIZE"}), ":0\r\n");
+}
+
+TEST_F(DebugOn, ObjectAndWhatIsRefused) {
+  EXPECT_EQ(call({"DEBUG", "OBJECT", "k"}), "-ERR no such key\r\n");
+  call({"SET", "k", "100"});
+  EXPECT_EQ(call({"DEBUG", "OBJECT", "k"}),
+            "+Value at:0x0 refcount:1 encoding:int serializedlength:2 lru:" +
+                std::to_string(1700000000 & 0xffffff) + " lru_seconds_idle:0\r\n");
+  for (const std::string_view sub : {"JMAP", "SEGFAULT", "OBJECT"}) {
+    EXPECT_EQ(call({"DEBUG", sub}), "-ERR unknown subcommand or wrong number of arguments for '" +
+                                        std::string(sub) + "'. Try DEBUG HELP.\r\n");
+  }
+}
+
+TEST_F(DebugOn, SetActiveExpire) {
+  call({"SET", "k", "v"});
+  call({"PEXPIRE", "k", "10"});
+  EXPECT_EQ(call({"DEBUG", "SET-ACTIVE-EXPIRE", "0"}), kOk);
+  world.backend.advance(Duration::seconds(10));
+  for (int i = 0; i < 20; ++i) world.turn();
+  EXPECT_EQ(call({"DBSIZE"}), ":1\r\n");
+  EXPECT_EQ(call({"DEBUG", "SET-ACTIVE-EXPIRE", "1"}), kOk);
+  world.backend.advance(Duration::seconds(1));
+  for (int i = 0; i < 20; ++i) world.turn();
+  EXPECT_EQ(call({"DBSIZE"}), ":0\r\n");
+}
+
+// --- MEMORY, HELP
+
+TEST(Memory, UsageAndStats) {
+  LocalNode n;
+  EXPECT_EQ(n.call({"MEMORY", "USAGE", "k"}), "$-1\r\n");
+  n.call({"SET", "k", std::string(100000, 'x')});
+  const std::string usage = n.call({"MEMORY", "USAGE", "k", "SAMPLES", "0"});
+  EXPECT_GE(std::stol(usage.substr(1)), 100000);
+  n.session->protocol = Protocol::resp3;
+  const std::string stats = n.call({"MEMORY", "STATS"});
+  EXPECT_TRUE(stats.starts_with("%28\r\n")) << stats;
+  EXPECT_NE(stats.find("keys.count\r\n:1\r\n"), std::string::npos);
+}
+
+TEST(Help, Shape) {
+  LocalNode n;
+  for (const std::string_view container : {"CONFIG", "OBJECT", "COMMAND", "MEMORY"}) {
+    const std::string help = n.call({container, "HELP"});
+    EXPECT_EQ(help[0], '*');
+    const size_t lines = std::stoul(help.substr(1));
+    size_t seen = 0;
+    for (size_t at = help.find("\r\n+"); at != std::string::npos; at = help.find("\r\n+", at + 1)) {
+      ++seen;
+    }
+    EXPECT_EQ(seen, lines);
+    EXPECT_NE(help.find("+" + std::string(container) +
+                        " <subcommand> [<arg> [value] [opt] ...]. "
+                        "Subcommands are:\r\n"),
+              std::string::npos);
+    EXPECT_TRUE(help.ends_with("+HELP\r\n+    Prints this help.\r\n"));
+  }
+}
+
+}  // namespace
+}  // namespace redoubt

@@ -1,0 +1,350 @@
+// Configuration files and the command line.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "engine/node/config.h"
+
+namespace redoubt {
+namespace {
+
+// Files that `include` finds.
+struct Files {
+  std::map<std::string, std::string> texts;
+  int reads = 0;
+
+  ReadFile reader() {
+    return [this](const std::string& path, std::string* text, std::string* why) {
+      ++reads;
+      const auto found = texts.find(path);
+      if (found == texts.end()) {
+        *why = "no such file or directory";
+        return false;
+      }
+      *text = found->second;
+      return true;
+    };
+  }
+};
+
+// The error of reading this text as /etc/r.conf; empty when there is none.
+std::string error_of(std::string_view text, Files files = {}) {
+  Config config;
+  std::string error;
+  const bool good = config.parse_file("/etc/r.conf", text, files.reader(), &error);
+  EXPECT_EQ(good, error.empty());
+  return error;
+}
+
+std::string error_of_arguments(const std::vector<std::string>& arguments) {
+  Config config;
+  std::string error;
+  const bool good = config.parse_arguments(arguments, &error);
+  EXPECT_EQ(good, error.empty());
+  return error;
+}
+
+std::string value_of(const Config& config, std::string_view name) {
+  const std::string_view patterns[] = {name};
+  const auto found = config.get(patterns);
+  EXPECT_EQ(found.size(), 1u) << name;
+  return found.empty() ? std::string() : found[0].second;
+}
+
+TEST(ConfigFile, ReadsWhatRedisConfHas) {
+  Config config;
+  std::string error;
+  Files files;
+  ASSERT_TRUE(config.parse_file("r.conf",
+                                "# a comment\n"
+                                "\n"
+                                "   # another\r\n"
+                                "PORT 7000\r\n"
+                                "bind 10.0.0.1 -::1\n"
+                                "maxmemory 100mb\n"
+                                "maxmemory-policy Allkeys-LRU\n"
+                                "requirepass \"a \\\"b\\\" \\x41\"\n"
+                                "client-output-buffer-limit replica 1mb 512kb 30\n"
+                                "client-output-buffer-limit normal 1k 0 0 pubsub 0 0 5\n"
+                                "unixsocketperm 0700\n"
+                                "timeout 5\n"
+                                "timeout 6",
+                                files.reader(), &error))
+      << error;
+  const Settings& s = config.settings();
+  EXPECT_EQ(s.port, 7000);
+  EXPECT_EQ(s.bind, (std::vector<std::string>{"10.0.0.1", "-::1"}));
+  EXPECT_EQ(s.maxmemory, 100u << 20);
+  EXPECT_EQ(s.maxmemory_policy, EvictionPolicy::allkeys_lru);
+  EXPECT_EQ(s.requirepass, "a \"b\" A");
+  EXPECT_EQ(s.output_limit_replica.hard_bytes, 1u << 20);
+  EXPECT_EQ(s.output_limit_replica.soft_bytes, 512u << 10);
+  EXPECT_EQ(s.output_limit_replica.soft_seconds, 30);
+  EXPECT_EQ(s.output_limit_normal.hard_bytes, 1000u);
+  EXPECT_EQ(s.output_limit_pubsub.soft_seconds, 5);
+  EXPECT_EQ(s.unixsocketperm, 0700u);
+  EXPECT_EQ(s.timeout_s, 6);
+  EXPECT_EQ(value_of(config, "client-output-buffer-limit"),
+            "normal 1000 0 0 slave 1048576 524288 30 pubsub 0 0 5");
+  EXPECT_EQ(value_of(config, "unixsocketperm"), "700");
+}
+
+TEST(ConfigFile, AListMayStandInOnePairOfQuotes) {
+  Config config;
+  std::string error;
+  ASSERT_TRUE(config.parse_arguments(
+      std::vector<std::string>{"--client-output-buffer-limit", "normal 16mb 0 0", "--bind",
+                               "127.0.0.1 -192.0.2.1"},
+      &error))
+      << error;
+  EXPECT_EQ(config.settings().output_limit_normal.hard_bytes, 16u << 20);
+  EXPECT_EQ(config.settings().bind, (std::vector<std::string>{"127.0.0.1", "-192.0.2.1"}));
+}
+
+// Every name of an enumeration means its own enumerator.
+TEST(ConfigFile, EnumerationsStandInOrder) {
+  const auto policy = [](const std::string& name) {
+    Config config;
+    std::string error;
+    EXPECT_TRUE(
+        config.parse_arguments(std::vector<std::string>{"--maxmemory-policy", name}, &error));
+    return config.settings().maxmemory_policy;
+  };
+  EXPECT_EQ(policy("noeviction"), EvictionPolicy::noeviction);
+  EXPECT_EQ(policy("allkeys-lru"), EvictionPolicy::allkeys_lru);
+  EXPECT_EQ(policy("allkeys-lfu"), EvictionPolicy::allkeys_lfu);
+  EXPECT_EQ(policy("allkeys-random"), EvictionPolicy::allkeys_random);
+  EXPECT_EQ(policy("volatile-lru"), EvictionPolicy::volatile_lru);
+  EXPECT_EQ(policy("volatile-lfu"), EvictionPolicy::volatile_lfu);
+  EXPECT_EQ(policy("volatile-random"), EvictionPolicy::volatile_random);
+  EXPECT_EQ(policy("volatile-ttl"), EvictionPolicy::volatile_ttl);
+  Config config;
+  std::string error;
+  ASSERT_TRUE(
+      config.parse_arguments(std::vector<std::string>{"--loglevel", "warning", "--log-format",
+                                                      "json", "--enable-debug-command", "local",
+                                                      "--enable-protected-configs", "yes"},
+                             &error));
+  EXPECT_EQ(config.settings().loglevel, LogLevel::warning);
+  EXPECT_EQ(config.settings().log_format, LogFormat::json);
+  EXPECT_TRUE(config.settings().enable_debug_command_local);
+  EXPECT_FALSE(config.settings().enable_debug_command);
+  EXPECT_EQ(config.settings().protected_configs, Permission::yes);
+}
+
+// The defaults of the table are those that settings.h shows.
+TEST(ConfigFile, DefaultsAgree) {
+  const Config config;
+  const Settings& s = config.settings();
+  const Settings d;
+  EXPECT_EQ(s.bind, d.bind);
+  EXPECT_EQ(s.port, d.port);
+  EXPECT_EQ(s.tcp_backlog, d.tcp_backlog);
+  EXPECT_EQ(s.tcp_keepalive_s, d.tcp_keepalive_s);
+  EXPECT_EQ(s.timeout_s, d.timeout_s);
+  EXPECT_EQ(s.unixsocket, d.unixsocket);
+  EXPECT_EQ(s.unixsocketperm, d.unixsocketperm);
+  EXPECT_EQ(s.protected_mode, d.protected_mode);
+  EXPECT_EQ(s.maxclients, d.maxclients);
+  EXPECT_EQ(s.proto_max_bulk_len, d.proto_max_bulk_len);
+  EXPECT_EQ(s.client_query_buffer_limit, d.client_query_buffer_limit);
+  EXPECT_EQ(s.output_limit_normal.hard_bytes, d.output_limit_normal.hard_bytes);
+  EXPECT_EQ(s.output_limit_replica.hard_bytes, d.output_limit_replica.hard_bytes);
+  EXPECT_EQ(s.output_limit_replica.soft_bytes, d.output_limit_replica.soft_bytes);
+  EXPECT_EQ(s.output_limit_pubsub.hard_bytes, d.output_limit_pubsub.hard_bytes);
+  EXPECT_EQ(s.output_limit_pubsub.soft_seconds, d.output_limit_pubsub.soft_seconds);
+  EXPECT_EQ(s.databases, d.databases);
+  EXPECT_EQ(s.dir, d.dir);
+  EXPECT_EQ(s.loglevel, d.loglevel);
+  EXPECT_EQ(s.log_format, d.log_format);
+  EXPECT_EQ(s.hz, d.hz);
+  EXPECT_EQ(s.maxmemory, d.maxmemory);
+  EXPECT_EQ(s.maxmemory_policy, d.maxmemory_policy);
+  EXPECT_EQ(s.maxmemory_samples, d.maxmemory_samples);
+  EXPECT_EQ(s.maxmemory_eviction_tenacity, d.maxmemory_eviction_tenacity);
+  EXPECT_EQ(s.lfu_log_factor, d.lfu_log_factor);
+  EXPECT_EQ(s.lfu_decay_time_min, d.lfu_decay_time_min);
+  EXPECT_EQ(s.active_expire_effort, d.active_expire_effort);
+  EXPECT_EQ(s.lazyfree_lazy_user_del, d.lazyfree_lazy_user_del);
+}
+
+TEST(ConfigFile, ErrorsNameFileLineAndWhatWasExpected) {
+  EXPECT_EQ(
+      error_of("\n\nmaxclients many\n"),
+      "/etc/r.conf:3: maxclients: expected an integer between 1 and 4294967295, got \"many\"");
+  EXPECT_EQ(error_of("maxclients 0"),
+            "/etc/r.conf:1: maxclients: expected an integer between 1 and 4294967295, got \"0\"");
+  EXPECT_EQ(error_of("prot 1"), "/etc/r.conf:1: unknown directive \"prot\"");
+  EXPECT_EQ(error_of("timeout"), "/etc/r.conf:1: timeout: expected one value, not 0");
+  EXPECT_EQ(error_of("timeout 1 # seconds"), "/etc/r.conf:1: timeout: expected one value, not 3");
+  EXPECT_EQ(error_of("protected-mode maybe"),
+            "/etc/r.conf:1: protected-mode: expected yes or no, got \"maybe\"");
+  EXPECT_EQ(
+      error_of("loglevel loud"),
+      "/etc/r.conf:1: loglevel: expected one of debug, verbose, notice, warning, nothing, got "
+      "\"loud\"");
+  EXPECT_EQ(error_of("maxmemory 1.5gb"),
+            "/etc/r.conf:1: maxmemory: expected a size (such as 1048576, 1024kb or 1mb) between 0 "
+            "and 9223372036854775807, got \"1.5gb\"");
+  EXPECT_EQ(error_of("unixsocketperm 9"),
+            "/etc/r.conf:1: unixsocketperm: expected an octal number between 0 and 777, got \"9\"");
+  EXPECT_EQ(error_of("port 1\nrequirepass \"a\n"),
+            "/etc/r.conf:2: requirepass: unbalanced quotes: expected a closing quote, and a blank "
+            "or the end "
+            "behind it");
+  EXPECT_EQ(error_of("\"\" x"), "/etc/r.conf:1: expected the name of a directive, got \"\"");
+  EXPECT_EQ(error_of("save 60"),
+            "/etc/r.conf:1: save: expected \"\", or pairs of <seconds> <changes>, got \"60\"");
+  EXPECT_EQ(error_of("client-output-buffer-limit normal 1 2"),
+            "/etc/r.conf:1: client-output-buffer-limit: expected <class> <hard limit> <soft limit> "
+            "<soft seconds>, got \"normal 1 2\"");
+  EXPECT_EQ(error_of("rename-command GET"),
+            "/etc/r.conf:1: rename-command: expected the name of a command and a new one, or \"\" "
+            "to remove it");
+  EXPECT_EQ(error_of("dbfilename /tmp/x"),
+            "/etc/r.conf:1: dbfilename: expected a file name without a path, got \"/tmp/x\"");
+}
+
+// A password with a blank that was not quoted does not end up in a log.
+TEST(ConfigFile, WordsTooManyAreNotShown) {
+  EXPECT_EQ(error_of("requirepass secret word"),
+            "/etc/r.conf:1: requirepass: expected one value, not 2");
+}
+
+TEST(ConfigFile, RefusesWhatIsNotSupported) {
+  EXPECT_EQ(error_of("appendonly yes"),
+            "/etc/r.conf:1: appendonly: \"yes\" is not supported yet (only \"no\")");
+  EXPECT_EQ(error_of("save 3600 1"),
+            "/etc/r.conf:1: save: \"3600 1\" is not supported yet (only \"\")");
+  EXPECT_EQ(error_of("cluster-enabled yes"),
+            "/etc/r.conf:1: cluster-enabled: \"yes\" is not supported yet (only \"no\")");
+  EXPECT_EQ(error_of("tls-port 6380"),
+            "/etc/r.conf:1: tls-port: \"6380\" is not supported yet (only \"0\")");
+  EXPECT_EQ(error_of("io-threads 4"),
+            "/etc/r.conf:1: io-threads: \"4\" is not supported yet (only \"1\")");
+  EXPECT_EQ(error_of("replicaof 10.0.0.1 6379"),
+            "/etc/r.conf:1: replicaof: \"10.0.0.1 6379\" is not supported yet (only \"\")");
+  EXPECT_EQ(error_of("slaveof 10.0.0.1 6379"),
+            "/etc/r.conf:1: slaveof: \"10.0.0.1 6379\" is not supported yet (only \"\")");
+  EXPECT_EQ(error_of("user alice on"),
+            "/etc/r.conf:1: user: not supported yet (there is only the user \"default\" yet)");
+  EXPECT_EQ(error_of("loadmodule x.so"),
+            "/etc/r.conf:1: loadmodule: not supported yet (there are no modules)");
+  EXPECT_NE(error_of("sentinel monitor x 1.1.1.1 1 1"), "");
+  EXPECT_NE(error_of("aclfile users.acl"), "");
+  EXPECT_NE(error_of("min-replicas-to-write 1"), "");
+  EXPECT_NE(error_of("shutdown-on-sigterm save"), "");
+  EXPECT_NE(error_of("notify-keyspace-events KEA"), "");
+}
+
+TEST(ConfigFile, AcceptsWhatAsksForNothingMissing) {
+  EXPECT_EQ(error_of("appendonly no\nsave \"\"\ncluster-enabled no\nreplicaof no one\ntls-port 0\n"
+                     "io-threads 1\nrdbcompression yes\nactivedefrag no\n"
+                     "hash-max-ziplist-entries 128\nslave-read-only no\nrepl-backlog-size 10mb\n"
+                     "oom-score-adj-values 0 200 800\nshutdown-on-sigterm now force\n"
+                     "latency-tracking-info-percentiles 50 99.5\nnotify-keyspace-events \"\"\n"
+                     "maxmemory-clients 0%\nserver_cpulist \"\"\nprimaryauth x\n"),
+            "");
+}
+
+TEST(ConfigFile, IncludesNest) {
+  Files files;
+  files.texts["a.conf"] = "timeout 1\ninclude b.conf\nhz 20\n";
+  files.texts["b.conf"] = "timeout 2\nmaxclients 7\n";
+  Config config;
+  std::string error;
+  ASSERT_TRUE(
+      config.parse_file("r.conf", "maxclients 1\ninclude a.conf\nhz 30\n", files.reader(), &error))
+      << error;
+  EXPECT_EQ(config.settings().timeout_s, 2);
+  EXPECT_EQ(config.settings().maxclients, 7u);
+  EXPECT_EQ(config.settings().hz, 30);
+}
+
+TEST(ConfigFile, ErrorsOfIncludedFilesNameThem) {
+  Files files;
+  files.texts["a.conf"] = "\ninclude b.conf\n";
+  files.texts["b.conf"] = "# x\ntimeout soon\n";
+  EXPECT_EQ(error_of("include a.conf", files),
+            "b.conf:2: timeout: expected an integer between 0 and 2147483647, got \"soon\"");
+  EXPECT_EQ(error_of("hz 1\ninclude c.conf", files),
+            "/etc/r.conf:2: include: cannot read \"c.conf\": no such file or directory");
+  EXPECT_EQ(error_of("include"), "/etc/r.conf:1: include: expected one path");
+  EXPECT_EQ(error_of("include a b"), "/etc/r.conf:1: include: expected one path");
+}
+
+TEST(ConfigFile, IncludesAreBounded) {
+  Files deep;
+  deep.texts["self.conf"] = "include self.conf\n";
+  EXPECT_EQ(error_of("include self.conf", deep),
+            "self.conf:1: include: expected at most 16 files within each other");
+
+  // Twice itself, 16 deep, would be 65,536 files.
+  Files wide;
+  wide.texts["twice.conf"] = "include leaf.conf\ninclude leaf.conf\n";
+  wide.texts["leaf.conf"] = "";
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "include twice.conf\n";
+  Config config;
+  std::string error;
+  EXPECT_FALSE(config.parse_file("r.conf", text, wide.reader(), &error));
+  EXPECT_NE(error.find("expected at most 256 files altogether"), std::string::npos) << error;
+  EXPECT_LE(wide.reads, 256);
+}
+
+TEST(ConfigFile, LongLinesAndFilesAreRefused) {
+  EXPECT_EQ(error_of("requirepass " + std::string(70'000, 'x')),
+            "/etc/r.conf:1: expected at most 65536 bytes in a line");
+  EXPECT_NE(error_of(std::string(17 << 20, '\n')), "");
+  EXPECT_LT(error_of(std::string(60'000, 'x')).size(), 400u);
+}
+
+TEST(ConfigFile, RenamedCommandsKeepTheirOrder) {
+  Config config;
+  std::string error;
+  Files files;
+  ASSERT_TRUE(config.parse_file("r.conf",
+                                "rename-command FLUSHALL \"\"\nrename-command CONFIG hidden-config",
+                                files.reader(), &error));
+  const std::vector<std::pair<std::string, std::string>> expected = {{"FLUSHALL", ""},
+                                                                     {"CONFIG", "hidden-config"}};
+  EXPECT_EQ(config.renamed_commands(), expected);
+}
+
+// --- the command line
+
+TEST(ConfigArguments, TakeValuesUpToTheNextName) {
+  Config config;
+  std::string error;
+  ASSERT_TRUE(config.parse_arguments(
+      std::vector<std::string>{"--port", "7000", "--bind", "10.0.0.1", "::1", "--save",
+                               "--maxmemory", "1gb", "--proc-title-template", "--my--title",
+                               "--hz 20", "--save", "", "--rename-command", "get", ""},
+      &error))
+      << error;
+  EXPECT_EQ(config.settings().port, 7000);
+  EXPECT_EQ(config.settings().bind, (std::vector<std::string>{"10.0.0.1", "::1"}));
+  EXPECT_EQ(config.settings().maxmemory, 1u << 30);
+  EXPECT_EQ(config.settings().hz, 20);
+  EXPECT_EQ(value_of(config, "proc-title-template"), "--my--title");
+  EXPECT_EQ(config.renamed_commands().size(), 1u);
+}
+
+TEST(ConfigArguments, ErrorsSayWhatWasExpected) {
+  EXPECT_EQ(error_of_arguments({"--port", "many"}),
+            "command line: port: expected an integer between 0 and 65535, got \"many\"");
+  EXPECT_EQ(error_of_arguments({"--port"}), "command line: port: expected one value, not 0");
+  EXPECT_EQ(error_of_arguments({"--port=7000"}), "command line: unknown directive \"port=7000\"");
+  EXPECT_EQ(error_of_arguments({"-p", "7000"}),
+            "command line: expected \"--name value\", got \"-p\"");
+  EXPECT_EQ(error_of_arguments({"--"}), "command line: expected \"--name value\", got \"--\"");
+  EXPECT_EQ(error_of_arguments({"--port", "1", "2"}),
+            "command line: port: expected one value, not 2");
+  EXPECT_EQ(error_of_arguments({"--include", "a.conf"}),
+            "command line: include: expected in a file, not on the command line");
+  EXPECT_EQ(error_of_arguments({"--daemonize", "yes"}),
+            "command line: daemonize: \"yes\" is not supported yet (only \"no\")");
+}
+
+}  // namespace
+}  // namespace redoubt

@@ -1,0 +1,235 @@
+#include <gtest/gtest.h>
+
+#include "tests/node/talk.h"
+
+namespace redoubt {
+namespace {
+
+TEST(Sessions, PipelinedRequestsAreAnsweredInOrder) {
+  Talk talk;
+  const size_t c = talk.connect();
+  EXPECT_EQ(talk.say(c, "SET a 1\r\nINCR a\r\nGET a\r\nnosuch\r\nPING\r\n"),
+            "+OK\r\n:2\r\n$1\r\n2\r\n-ERR unknown command 'nosuch', with args beginning with: \r\n"
+            "+PONG\r\n");
+}
+
+TEST(Sessions, AProtocolErrorIsAnsweredAfterWhatWasGoodAndCloses) {
+  Talk talk;
+  const size_t c = talk.connect();
+  EXPECT_EQ(talk.say(c, "PING\r\n*1\r\n!oops"),
+            "+PONG\r\n-ERR Protocol error: expected '$', got '!'\r\n");
+  EXPECT_TRUE(talk.client(c).closed());
+  EXPECT_EQ(talk.node().session_count(), 0u);
+}
+
+TEST(Sessions, QuitAnswersAndCloses) {
+  Talk talk;
+  const size_t c = talk.connect();
+  EXPECT_EQ(talk.say(c, "QUIT\r\nPING\r\n"), "+OK\r\n");
+  EXPECT_TRUE(talk.client(c).closed());
+}
+
+TEST(Sessions, MaxclientsRefusesTheNextOne) {
+  Talk talk({"--maxclients", "2"});
+  talk.connect();
+  const size_t second = talk.connect();
+  const size_t third = talk.connect();
+  EXPECT_EQ(talk.client(third).received(), "-ERR max number of clients reached\r\n");
+  EXPECT_TRUE(talk.client(third).closed());
+  EXPECT_EQ(talk.say(second, "PING\r\n"), "+PONG\r\n");
+  EXPECT_EQ(talk.node().stats().rejected_connections, 1u);
+}
+
+TEST(Sessions, ProtectedModeRefusesOthersThanThisMachine) {
+  Talk talk({"--protected-mode", "yes"});
+  const size_t c = talk.connect();
+  EXPECT_EQ(talk.client(c).received().substr(0, 8), "-DENIED ");
+  EXPECT_TRUE(talk.client(c).closed());
+}
+
+TEST(Sessions, APasswordIsAskedFor) {
+  Talk talk({"--requirepass", "secret"});
+  const size_t c = talk.connect();
+  EXPECT_EQ(talk.say(c, "GET a\r\n"), "-NOAUTH Authentication required.\r\n");
+  EXPECT_EQ(talk.say(c, "AUTH wrong\r\n").substr(0, 10), "-WRONGPASS");
+  EXPECT_EQ(talk.say(c, "*1\r\n$20000\r\n"),
+            "-ERR Protocol error: unauthenticated bulk length\r\n");
+  const size_t d = talk.connect();
+  EXPECT_EQ(talk.say(d, "AUTH secret\r\nGET a\r\n"), "+OK\r\n$-1\r\n");
+}
+
+TEST(Sessions, IdleClientsAreClosed) {
+  Talk talk({"--timeout", "5"});
+  const size_t busy = talk.connect();
+  const size_t idle = talk.connect();
+  for (int i = 0; i < 8; ++i) talk.say(busy, "PING\r\n");
+  EXPECT_FALSE(talk.client(busy).closed());
+  EXPECT_TRUE(talk.client(idle).closed());
+}
+
+TEST(Sessions, RepliesThatNobodyReadsEndAtTheLimit) {
+  Talk talk({"--client-output-buffer-limit", "normal", "1000000", "0", "0"});
+  const size_t reader = talk.connect();
+  const size_t slow = talk.connect();
+  talk.say(reader, "SETRANGE big 99999 x\r\n");
+  talk.client(slow).stop_reading();
+  talk.say(slow, "PING\r\n");
+  std::string pipeline;
+  for (int i = 0; i < 1000; ++i) pipeline += "GET big\r\n";
+  talk.send(slow, pipeline);
+  talk.run();
+  EXPECT_EQ(talk.node().session_count(), 1u);
+  EXPECT_EQ(talk.node().stats().output_limit_disconnections, 1u);
+  EXPECT_EQ(talk.say(reader, "PING\r\n"), "+PONG\r\n");
+}
+
+TEST(Sessions, TheSoftOutputLimitEndsAfterItsTime) {
+  Talk talk({"--client-output-buffer-limit", "normal", "0", "100000", "3"});
+  const size_t slow = talk.connect();
+  talk.say(slow, "SETRANGE big 999999 x\r\n");
+  talk.client(slow).stop_reading();
+  talk.send(slow, "GET big\r\nGET big\r\n");
+  talk.run(Duration::seconds(2));
+  EXPECT_EQ(talk.node().session_count(), 1u);
+  talk.run(Duration::seconds(3));
+  EXPECT_EQ(talk.node().session_count(), 0u);
+}
+
+TEST(Sessions, ClientReplyModes) {
+  Talk talk;
+  const size_t c = talk.connect();
+  EXPECT_EQ(talk.say(c, "CLIENT REPLY SKIP\r\nSET a 1\r\nGET a\r\n"), "$1\r\n1\r\n");
+  EXPECT_EQ(talk.say(c, "CLIENT REPLY OFF\r\nSET a 2\r\nGET a\r\n"), "");
+  EXPECT_EQ(talk.say(c, "CLIENT REPLY ON\r\nGET a\r\n"), "+OK\r\n$1\r\n2\r\n");
+}
+
+TEST(Sessions, AKilledClientIsGoneEvenInTheMiddleOfItsPipeline) {
+  Talk talk;
+  const size_t a = talk.connect();
+  const std::string reply = talk.say(a, "CLIENT ID\r\n");
+  const std::string id = reply.substr(1, reply.size() - 3);
+  EXPECT_EQ(talk.say(a, "SET x 1\r\nCLIENT KILL ID " + id + " SKIPME no\r\nSET x 2\r\n"),
+            "+OK\r\n:1\r\n");
+  EXPECT_TRUE(talk.client(a).closed());
+  const size_t b = talk.connect();
+  EXPECT_EQ(talk.say(b, "GET x\r\n"), "$1\r\n1\r\n");
+}
+
+TEST(Sessions, APauseHoldsWritesAndThenLetsThemThroughInOrder) {
+  Talk talk;
+  const size_t admin = talk.connect();
+  const size_t writer = talk.connect();
+  EXPECT_EQ(talk.say(admin, "CLIENT PAUSE 5000 WRITE\r\n"), "+OK\r\n");
+  EXPECT_EQ(talk.say(writer, "GET a\r\nSET a 1\r\nGET a\r\n"), "$-1\r\n");
+  EXPECT_EQ(talk.say(admin, "GET a\r\n"), "$-1\r\n");
+  EXPECT_EQ(talk.say(admin, "CLIENT UNPAUSE\r\n"), "+OK\r\n");
+  EXPECT_EQ(talk.client(writer).take(), "+OK\r\n$1\r\n1\r\n");
+}
+
+TEST(Sessions, APauseEndsByItself) {
+  Talk talk;
+  const size_t c = talk.connect();
+  talk.say(c, "CLIENT PAUSE 3000\r\n");
+  EXPECT_EQ(talk.say(c, "PING\r\n"), "");
+  talk.run(Duration::seconds(3));
+  EXPECT_EQ(talk.client(c).take(), "+PONG\r\n");
+}
+
+TEST(Sessions, StopLetsRepliesLeaveAndEndsWithStatusZero) {
+  Talk talk;
+  const size_t c = talk.connect();
+  talk.send(c, "SET a 1\r\n");
+  talk.run(Duration::milliseconds(10));
+  talk.world().stop(0);
+  talk.run(Duration::seconds(4));
+  EXPECT_FALSE(talk.alive());
+  EXPECT_EQ(talk.exit_status(), 0);
+  EXPECT_EQ(talk.client(c).take(), "+OK\r\n");
+}
+
+// Plays the part of a log: says when the stream of effects is durable.
+class FakeLog final : public EffectConsumer {
+ public:
+  void on_effect(std::string_view bytes, uint64_t end_offset) override {
+    written.append(bytes);
+    offset = end_offset;
+  }
+  std::string written;
+  uint64_t offset = 0;
+};
+
+TEST(Gate, RepliesWaitUntilTheStreamIsDurable) {
+  Talk talk;
+  const size_t a = talk.connect();
+  const size_t b = talk.connect();
+  FakeLog log;
+  talk.node().effects().add_consumer(log);
+  talk.node().gate_released(0);
+
+  EXPECT_EQ(talk.say(a, "GET x\r\n"), "$-1\r\n");  // depends on nothing
+  EXPECT_EQ(talk.say(a, "SET x 1\r\n"), "");
+  const uint64_t first = log.offset;
+  EXPECT_EQ(talk.say(b, "GET x\r\n"), "") << "a read must not show what may still be lost";
+  EXPECT_EQ(talk.say(a, "SET x 2\r\n"), "");
+  const uint64_t second = log.offset;
+  EXPECT_GT(second, first);
+
+  const auto release = [&](uint64_t offset) {
+    talk.node_host().visit(
+        [](sim::Host& host, void* to) {
+          static_cast<sim::NodeProcess*>(host.process())
+              ->node()
+              .gate_released(*static_cast<uint64_t*>(to));
+        },
+        &offset);
+    talk.run();
+  };
+  release(first);
+  EXPECT_EQ(talk.client(a).take(), "+OK\r\n");
+  EXPECT_EQ(talk.client(b).take(), "$1\r\n1\r\n");
+  release(second);
+  EXPECT_EQ(talk.client(a).take(), "+OK\r\n");
+  EXPECT_EQ(talk.say(b, "GET x\r\n"), "$1\r\n2\r\n");
+  talk.node().effects().remove_consumer(log);
+}
+
+TEST(Gate, AConnectionThatQuitsGetsItsHeldRepliesFirst) {
+  Talk talk;
+  const size_t a = talk.connect();
+  FakeLog log;
+  talk.node().effects().add_consumer(log);
+  talk.node().gate_released(0);
+  EXPECT_EQ(talk.say(a, "SET x 1\r\nQUIT\r\n"), "");
+  EXPECT_FALSE(talk.client(a).closed());
+  talk.node_host().visit(
+      [](sim::Host& host, void*) {
+        static_cast<sim::NodeProcess*>(host.process())->node().gate_released(UINT64_MAX);
+      },
+      nullptr);
+  talk.run();
+  EXPECT_EQ(talk.client(a).take(), "+OK\r\n+OK\r\n");
+  EXPECT_TRUE(talk.client(a).closed());
+  talk.node().effects().remove_consumer(log);
+}
+
+TEST(Effects, AreDeterministicCommands) {
+  Talk talk;
+  const size_t a = talk.connect();
+  FakeLog log;
+  talk.node().effects().add_consumer(log);
+  talk.say(a, "SET x 1\r\nGET x\r\nINCR x\r\nDEL nothing\r\nSELECT 2\r\nSET y 2\r\n");
+  EXPECT_EQ(log.written,
+            "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$1\r\n1\r\n"
+            "*2\r\n$4\r\nINCR\r\n$1\r\nx\r\n"
+            "*2\r\n$6\r\nSELECT\r\n$1\r\n2\r\n*3\r\n$3\r\nSET\r\n$1\r\ny\r\n$1\r\n2\r\n");
+  log.written.clear();
+  talk.say(a, "SET z 1 PX 1500\r\n");
+  EXPECT_NE(log.written.find("PXAT"), std::string::npos);
+  log.written.clear();
+  talk.run();
+  EXPECT_EQ(log.written, "*2\r\n$3\r\nDEL\r\n$1\r\nz\r\n") << "active expiry";
+  talk.node().effects().remove_consumer(log);
+}
+
+}  // namespace
+}  // namespace redoubt
