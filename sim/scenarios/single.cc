@@ -138,6 +138,7 @@ void SingleRun::draw() {
   plan_.commands_max = options_.commands > 0 ? options_.commands : kCommands;
   const int64_t spare = random_.between_log(2'000, 200'000);
   if (random_.below(3) == 0) spare_bytes_ = spare;
+  plan_.mutes = spare_bytes_ == 0;
   const std::string effort = std::to_string(random_.between(1, 10));
   const std::string hz = std::to_string(random_.between_log(1, 500));
   arguments_ = {"--bind",

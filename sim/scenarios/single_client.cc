@@ -124,14 +124,15 @@ void SingleClient::add_connection_command() {
 void SingleClient::add_rare_connection_command() {
   const std::string pause_ms = std::to_string(random_.between_log(1, 100));
   const bool answers = replies_ == Replies::on;
+  const bool mutes = answers && plan_.mutes;
   switch (random_.below(6)) {
     case 0:
       // It would take the password back, and the replies.
       return plan_.password.empty() && answers ? add({"RESET"}) : add({"PING", "x"});
     case 1: return add({"CLIENT", "PAUSE", pause_ms, random_.coin() ? "WRITE" : "ALL"});
     case 2: return add({"CLIENT", "UNPAUSE"});
-    case 3: return answers ? add({"CLIENT", "REPLY", "OFF"}) : add({"CLIENT", "REPLY", "ON"});
-    case 4: return answers ? add({"CLIENT", "REPLY", "SKIP"}) : add({"PING"});
+    case 3: return mutes ? add({"CLIENT", "REPLY", "OFF"}) : add({"CLIENT", "REPLY", "ON"});
+    case 4: return mutes ? add({"CLIENT", "REPLY", "SKIP"}) : add({"PING"});
     default:
       if (!answers) return add({"PING"});
       add({"QUIT"});

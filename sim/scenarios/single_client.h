@@ -21,6 +21,7 @@ struct ClientPlan {
   int64_t connection_ppm = 10'000;  // commands of the connection family
   int64_t inline_ppm = 0;           // inline commands
   std::string password;             // empty: none is asked for
+  bool mutes = true;  // CLIENT REPLY OFF and SKIP: not where a refusal (OOM) could go unseen
   Duration patience = Duration::seconds(5);
   // They stop when so many commands were sent, or when told to.
   uint64_t commands_max = 0;
