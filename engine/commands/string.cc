@@ -92,6 +92,15 @@ void set_with_options(Context& c) {
   met ? c.reply.ok() : c.reply.null();
 }
 
+// The old value is read for GET and for the conditions on it only.
+uint32_t set_key_flags(std::span<const std::string_view> args) {
+  for (const std::string_view option : args.subspan(std::min<size_t>(args.size(), 3))) {
+    const bool compares = condition_of(option) >= ConditionKind::ifeq;
+    if (compares || equal_ignoring_case(option, "GET")) return kKeyRW | kKeyAccess | kKeyUpdate;
+  }
+  return kKeyOW | kKeyUpdate;
+}
+
 void set_command(Context& c) {
   if (c.args.size() > 3) {
     set_with_options(c);
