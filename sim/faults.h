@@ -20,49 +20,56 @@ namespace redoubt::sim {
 
 // X(name, default, lowest and highest value of the swarm draw, unit, description)
 // clang-format off
-#define REDOUBT_SIM_FAULTS(X)                                                                       \
-  X(net_delay, 0, 100, 50'000, "us", "segments take longer, by this much on average")               \
-  X(net_cut, 0, 1'000, 500'000, "ppm", "bytes sent at once arrive in pieces, cut anywhere")         \
-  X(net_reset, 0, 10, 2'000, "ppm", "a segment meets a reset of its connection")                    \
-  X(net_small_buffers, 0, 64, 16'384, "bytes", "send and receive buffers hold only this much")      \
-  X(net_slow, 0, 10, 10'000, "KB/s", "links carry only this much")                                  \
-  X(net_partition, 0, 100, 30'000, "ms", "every so often a host and others lose each other")        \
-  X(net_one_way, 0, 100, 30'000, "ms", "every so often a host is heard but does not hear, or the reverse")   \
-  X(net_clog, 0, 100, 30'000, "ms", "every so often a host's links hold all segments, then release them")    \
-  X(net_half_open, 0, 100, 30'000, "ms", "every so often a connection dies without a word to either side")   \
-  X(net_refuse, 0, 1'000, 300'000, "ppm", "a connection attempt is refused")                        \
-  X(net_hang, 0, 1'000, 300'000, "ppm", "a connection attempt is never answered")                   \
-  X(kill, 0, 100, 30'000, "ms", "every so often a process is killed and started again")             \
-  X(power_loss, 0, 100, 30'000, "ms", "every so often a host loses power and comes back")           \
-  X(restart, 0, 100, 30'000, "ms", "every so often a process is told to stop, and started again")   \
-  X(pause, 0, 100, 30'000, "ms", "every so often a process stands still for a while")               \
-  X(slow_cpu, 0, 100, 30'000, "ms", "every so often a processor is slow for a while")               \
-  X(disk_error, 0, 10, 20'000, "ppm", "a disk operation fails with an input/output error")          \
-  X(disk_sync_error, 0, 1'000, 300'000, "ppm", "a sync fails, and what it was to save is not saved") \
-  X(disk_slow, 0, 100, 100'000, "us", "disk operations take longer, by this much on average")       \
-  X(disk_split, 0, 1'000, 500'000, "ppm", "reads and writes are carried out in pieces")             \
-  X(disk_stall, 0, 100, 30'000, "ms", "every so often a disk stands still for a while")             \
-  X(disk_full, 0, 100, 30'000, "ms", "every so often a disk is full for a while")                   \
-  X(clock_skew, 0, 10, 3'600'000, "ms", "wall clocks are wrong by up to this much")                 \
-  X(clock_drift, 0, 1, 500, "ppm", "clocks run fast or slow by up to this much")                    \
-  X(clock_jump, 0, 100, 30'000, "ms", "every so often a wall clock jumps, either way")              \
-  X(timer_jitter, 0, 10, 20'000, "us", "timers fire late, by this much on average")                 \
-  X(io_reorder, 0, 10'000, 1'000'000, "ppm", "what a turn has to deliver comes in any order")       \
-  X(io_late, 0, 1'000, 300'000, "ppm", "a completion is delivered late")                            \
-  X(io_cancel_late, 0, 10'000, 1'000'000, "ppm", "a cancelled operation waits before it ends, or completes") \
-  X(io_few_chunks, 0, 1, 16, "chunks", "only so many received chunks are lent at a time")           \
+#define REDOUBT_SIM_FAULTS(X)                                                                      \
+  X(net_delay, 0, 100, 50'000, "us", "segments take longer, by this much on average")              \
+  X(net_cut, 0, 1'000, 500'000, "ppm", "bytes sent at once arrive in pieces, cut anywhere")        \
+  X(net_reset, 0, 10, 2'000, "ppm", "a segment meets a reset of its connection")                   \
+  X(net_small_buffers, 0, 64, 16'384, "bytes", "send and receive buffers hold only this much")     \
+  X(net_slow, 0, 10, 10'000, "KB/s", "links carry only this much")                                 \
+  X(net_partition, 0, 100, 30'000, "ms", "every so often a host and others lose each other")       \
+  X(net_one_way, 0, 100, 30'000, "ms",                                                             \
+    "every so often a host is heard but does not hear, or the reverse")                            \
+  X(net_clog, 0, 100, 30'000, "ms",                                                                \
+    "every so often a host's links hold all segments, then release them")                          \
+  X(net_half_open, 0, 100, 30'000, "ms",                                                           \
+    "every so often a connection dies without a word to either side")                              \
+  X(net_refuse, 0, 1'000, 300'000, "ppm", "a connection attempt is refused")                       \
+  X(net_hang, 0, 1'000, 300'000, "ppm", "a connection attempt is never answered")                  \
+  X(kill, 0, 100, 30'000, "ms", "every so often a process is killed and started again")            \
+  X(power_loss, 0, 100, 30'000, "ms", "every so often a host loses power and comes back")          \
+  X(restart, 0, 100, 30'000, "ms",                                                                 \
+    "every so often a process is told to stop, and started again")                                 \
+  X(pause, 0, 100, 30'000, "ms", "every so often a process stands still for a while")              \
+  X(slow_cpu, 0, 100, 30'000, "ms", "every so often a processor is slow for a while")              \
+  X(disk_error, 0, 10, 20'000, "ppm", "a disk operation fails with an input/output error")         \
+  X(disk_sync_error, 0, 1'000, 300'000, "ppm",                                                     \
+    "a sync fails, and what it was to save is not saved")                                          \
+  X(disk_slow, 0, 100, 100'000, "us", "disk operations take longer, by this much on average")      \
+  X(disk_split, 0, 1'000, 500'000, "ppm", "reads and writes are carried out in pieces")            \
+  X(disk_stall, 0, 100, 30'000, "ms", "every so often a disk stands still for a while")            \
+  X(disk_full, 0, 100, 30'000, "ms", "every so often a disk is full for a while")                  \
+  X(clock_skew, 0, 10, 3'600'000, "ms", "wall clocks are wrong by up to this much")                \
+  X(clock_drift, 0, 1, 500, "ppm", "clocks run fast or slow by up to this much")                   \
+  X(clock_jump, 0, 100, 30'000, "ms", "every so often a wall clock jumps, either way")             \
+  X(timer_jitter, 0, 10, 20'000, "us", "timers fire late, by this much on average")                \
+  X(io_reorder, 0, 10'000, 1'000'000, "ppm", "what a turn has to deliver comes in any order")      \
+  X(io_late, 0, 1'000, 300'000, "ppm", "a completion is delivered late")                           \
+  X(io_cancel_late, 0, 10'000, 1'000'000, "ppm",                                                   \
+    "a cancelled operation waits before it ends, or completes")                                    \
+  X(io_few_chunks, 0, 1, 16, "chunks", "only so many received chunks are lent at a time")          \
   X(io_short_receive, 0, 1'000, 500'000, "ppm", "a receive gives less than there is")
 
-#define REDOUBT_SIM_STRENGTHS(X)                                                                    \
-  X(net_cut_off_ms, 1'000, 1, 20'000, "ms", "how long partitions and clogs last")                   \
-  X(down_ms, 200, 1, 10'000, "ms", "how long a host is down after kill, power_loss, restart")       \
-  X(torn_percent, 50, 0, 100, "%", "of files not synced at power_loss: torn, not kept or lost whole") \
-  X(pause_ms, 1'000, 1, 20'000, "ms", "how long a pause lasts")                                     \
-  X(slow_cpu_factor, 10, 2, 100, "", "how many times slower a slow processor is")                   \
-  X(slow_cpu_ms, 1'000, 1, 20'000, "ms", "how long it is slow")                                     \
-  X(disk_stall_ms, 1'000, 1, 20'000, "ms", "how long a disk stands still")                          \
-  X(disk_full_ms, 1'000, 1, 20'000, "ms", "how long a disk is full")                                \
-  X(clock_jump_ms, 60'000, 1, 86'400'000, "ms", "how far a wall clock jumps at most")               \
+#define REDOUBT_SIM_STRENGTHS(X)                                                                   \
+  X(net_cut_off_ms, 1'000, 1, 20'000, "ms", "how long partitions and clogs last")                  \
+  X(down_ms, 200, 1, 10'000, "ms", "how long a host is down after kill, power_loss, restart")      \
+  X(torn_percent, 50, 0, 100, "%",                                                                 \
+    "of files not synced at power_loss: torn, not kept or lost whole")                             \
+  X(pause_ms, 1'000, 1, 20'000, "ms", "how long a pause lasts")                                    \
+  X(slow_cpu_factor, 10, 2, 100, "", "how many times slower a slow processor is")                  \
+  X(slow_cpu_ms, 1'000, 1, 20'000, "ms", "how long it is slow")                                    \
+  X(disk_stall_ms, 1'000, 1, 20'000, "ms", "how long a disk stands still")                         \
+  X(disk_full_ms, 1'000, 1, 20'000, "ms", "how long a disk is full")                               \
+  X(clock_jump_ms, 60'000, 1, 86'400'000, "ms", "how far a wall clock jumps at most")              \
   X(io_late_us, 1'000, 1, 100'000, "us", "how late late completions are on average")
 // clang-format on
 

@@ -284,6 +284,7 @@ bool Sweep::start_child() {
 
 void Sweep::wait_for_some() {
   std::vector<pollfd> polled;
+  polled.reserve(children_.size());
   for (const Child& child : children_) polled.push_back({child.pipe, POLLIN, 0});
   if (poll(polled.data(), polled.size(), 1'000) <= 0) return;
   for (size_t i = polled.size(); i-- > 0;) {

@@ -1,0 +1,104 @@
+// The program redoubt-sim as people and scripts meet it: lines, exit status, replays.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <string>
+
+namespace redoubt::sim {
+namespace {
+
+struct Ran {
+  int status = -1;
+  std::string text;
+};
+
+Ran run(const std::string& arguments, const std::string& before = "") {
+  const std::string line = before + " " + REDOUBT_SIM_PROGRAM + " " + arguments + " 2>&1";
+  Ran ran;
+  std::FILE* pipe = popen(line.c_str(), "re");
+  if (pipe == nullptr) return ran;
+  char buffer[4'096];
+  for (size_t got; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) {
+    ran.text.append(buffer, got);
+  }
+  const int status = pclose(pipe);
+  ran.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  return ran;
+}
+
+bool has(const Ran& ran, const std::string& text) {
+  return ran.text.find(text) != std::string::npos;
+}
+
+// The last line without its wall time, which alone may differ.
+std::string outcome(const Ran& ran) {
+  const size_t from = ran.text.rfind("seed ");
+  std::string line = from == std::string::npos ? ran.text : ran.text.substr(from);
+  const size_t wall = line.find(" wall ");
+  if (wall == std::string::npos) return line;
+  return line.substr(0, wall) + line.substr(line.find(' ', wall + 6));
+}
+
+const std::string kRun = "run --scenario single --commands 3000 --seed ";
+
+TEST(Program, ListsWhatThereIs) {
+  const Ran ran = run("list");
+  EXPECT_EQ(ran.status, 0);
+  EXPECT_TRUE(has(ran, "single"));
+  EXPECT_TRUE(has(ran, "power_loss"));
+  EXPECT_TRUE(has(ran, "lost_write"));
+}
+
+TEST(Program, SaysWhatIsWrongWithItsArguments) {
+  for (const char* arguments :
+       {"", "walk", "run --scenario single", "run --scenario single --seed x",
+        "run --scenario double --seed 1", "run --scenario single --seed 1 --fault kill=1",
+        "run --scenario single --seed 1 --plant tree", "sweep --scenario single --seeds 9..1",
+        "sweep --scenario single --seeds 1..2 --time soon",
+        "run --scenario single --seed 1 --trace /no/such/directory/trace"}) {
+    EXPECT_EQ(run(arguments).status, 2) << arguments;
+  }
+  EXPECT_TRUE(has(run("run --scenario double --seed 1"), "there is no scenario 'double'"));
+}
+
+TEST(Program, TheSameSeedInOtherSurroundings) {
+  const Ran plain = run(kRun + "7");
+  EXPECT_EQ(plain.status, 0) << plain.text;
+  EXPECT_TRUE(has(plain, "seed 7 ok digest "));
+  const std::string padding(20'000, 'x');
+  EXPECT_EQ(outcome(run(kRun + "7", "env LC_ALL=de_DE.UTF-8 TZ=Asia/Tokyo PADDING=" + padding)),
+            outcome(plain));
+  EXPECT_EQ(outcome(run(kRun + "7", "setarch -R")), outcome(plain));
+  EXPECT_EQ(outcome(run(kRun + "7 --trace /dev/null")), outcome(plain));
+}
+
+TEST(Program, AViolationComesWithItsReplay) {
+  const Ran ran = run(kRun + "5 --plant lost_write");
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_TRUE(has(ran, "violation of "));
+  EXPECT_TRUE(has(ran, "expected: "));
+  EXPECT_TRUE(has(ran, "seen: "));
+  EXPECT_TRUE(has(ran, "seed 5 failed digest "));
+  const std::string mark = "replay:   redoubt-sim ";
+  const size_t at = ran.text.find(mark);
+  ASSERT_NE(at, std::string::npos);
+  const size_t from = at + mark.size();
+  const Ran again = run(ran.text.substr(from, ran.text.find('\n', from) - from));
+  EXPECT_EQ(outcome(again), outcome(ran));
+}
+
+TEST(Program, SweepsAndSumsUp) {
+  // Only what fires in so few seeds.
+  const Ran ran = run("sweep --scenario single --seeds 1..12 --jobs 2 --twice --commands 2000");
+  EXPECT_TRUE(has(ran, "seeds 12 failed 0 ")) << ran.text;
+  EXPECT_TRUE(has(ran, "net_delay"));
+  const Ran bad =
+      run("sweep --scenario single --seeds 1..3 --commands 20000 --plant swapped_replies");
+  EXPECT_EQ(bad.status, 1);
+  EXPECT_TRUE(has(bad, "seeds 3 failed 3 ")) << bad.text;
+  EXPECT_TRUE(has(bad, "violation of replies"));
+}
+
+}  // namespace
+}  // namespace redoubt::sim

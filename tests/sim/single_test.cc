@@ -1,0 +1,90 @@
+// The scenario `single`: it finds nothing in a sound node, the same seed is the same run, and each
+// planted bug is found by the checker that is to find it.
+#include <gtest/gtest.h>
+
+#include "sim/scenario.h"
+
+namespace redoubt::sim {
+namespace {
+
+const Scenario& single() {
+  return *find_scenario("single");
+}
+
+RunOptions seed(uint64_t number, uint64_t commands = 5'000) {
+  RunOptions options;
+  options.seed = number;
+  options.commands = commands;
+  return options;
+}
+
+std::string text(const std::optional<Violation>& violation) {
+  if (!violation) return "";
+  return violation->checker + ": expected " + violation->expected + ", seen " + violation->seen;
+}
+
+TEST(Single, FindsNothing) {
+  FaultCounts fired;
+  uint64_t commands = 0;
+  for (uint64_t number = 1; number <= 40; ++number) {
+    const RunResult result = single().run(seed(number));
+    EXPECT_EQ(text(result.violation), "") << "seed " << number;
+    commands += result.commands;
+    for (size_t i = 0; i < kFaultCount; ++i) fired.fired[i] += result.fired.fired[i];
+  }
+  EXPECT_GT(commands, 100'000u);
+  EXPECT_GT(fired[Fault::kill], 0u);
+  EXPECT_GT(fired[Fault::net_reset], 0u);
+}
+
+TEST(Single, SameSeedSameRun) {
+  const RunResult first = single().run(seed(7));
+  const RunResult second = single().run(seed(7));
+  EXPECT_EQ(first.digest, second.digest);
+  EXPECT_EQ(first.events, second.events);
+  EXPECT_NE(first.digest, single().run(seed(8)).digest);
+}
+
+TEST(Single, FaultsCanBeSet) {
+  RunOptions options = seed(3);
+  options.faults = {"kill=100", "down_ms=5"};
+  const RunResult result = single().run(options);
+  EXPECT_EQ(text(result.violation), "");
+  EXPECT_EQ(result.faults.kill, 100);
+  EXPECT_GT(result.fired[Fault::kill], 5u);
+}
+
+struct Planted {
+  std::string_view name;
+  std::vector<std::string> found_by;
+};
+
+class Plants : public testing::TestWithParam<Planted> {};
+
+TEST_P(Plants, AreFoundAndNamed) {
+  for (uint64_t number = 1; number <= 5; ++number) {
+    RunOptions options = seed(number, 20'000);
+    options.plant = GetParam().name;
+    const RunResult result = single().run(options);
+    ASSERT_TRUE(result.violation) << "seed " << number;
+    const auto& names = GetParam().found_by;
+    EXPECT_NE(std::find(names.begin(), names.end(), result.violation->checker), names.end())
+        << text(result.violation);
+    EXPECT_GT(result.violation->at.ns, 0);
+    EXPECT_EQ(result.violation->node, "node");
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Single, Plants,
+                         testing::Values(Planted{"lost_write", {"model", "state"}},
+                                         Planted{"wrong_ttl", {"model", "state"}},
+                                         Planted{"dropped_reply", {"replies"}},
+                                         Planted{"swapped_replies", {"replies"}}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Single, EveryPlantIsTested) {
+  EXPECT_EQ(single().plants.size(), 4u);
+}
+
+}  // namespace
+}  // namespace redoubt::sim
