@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "engine/node/command.h"
 
@@ -26,6 +27,6 @@ std::span<const Command> debug_commands();
 std::span<const Command> memory_commands();
 
 // All of them, for making a Node.
-std::span<const std::span<const Command>> all_families();
+std::vector<std::span<const Command>> all_families();
 
 }  // namespace redoubt

@@ -14,6 +14,7 @@
 #include "engine/node/context.h"
 #include "engine/node/text.h"
 #include "engine/node/version.h"
+#include "engine/store/number.h"
 
 namespace redoubt {
 
@@ -36,11 +37,15 @@ std::string human_bytes(uint64_t bytes) {
     value /= 1024;
     ++unit;
   }
-  return fmt::format("{:.2f}{}", value, units[unit]);
+  return fmt::format("{}{}", FixedText(value, 2).view(), units[unit]);
 }
 
 double ratio(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+std::string percent(uint64_t part, uint64_t whole) {
+  return fmt::format("{}%", FixedText(ratio(part, whole) * 100, 2).view());
 }
 
 class InfoWriter {
@@ -58,10 +63,10 @@ class InfoWriter {
   }
   template <typename Value>
   void field(std::string_view name, const Value& value) {
-    fmt::format_to(std::back_inserter(text_), "{}:{}\r\n", name, value);
+    text_ += fmt::format("{}:{}\r\n", name, value);
   }
   void field(std::string_view name, double value, int decimals) {
-    fmt::format_to(std::back_inserter(text_), "{}:{:.{}f}\r\n", name, value, decimals);
+    field(name, FixedText(value, decimals).view());
   }
   void zero(std::initializer_list<std::string_view> names) {
     for (const std::string_view name : names) field(name, 0);
@@ -72,7 +77,7 @@ class InfoWriter {
     human(name, value);
   }
   void human(std::string_view name, uint64_t value) {
-    fmt::format_to(std::back_inserter(text_), "{}_human:{}\r\n", name, human_bytes(value));
+    text_ += fmt::format("{}_human:{}\r\n", name, human_bytes(value));
   }
   std::string take() { return std::move(text_); }
 
@@ -154,12 +159,11 @@ void write_memory_use(InfoWriter& out) {
   out.bytes("used_memory", use.used);
   out.bytes("used_memory_rss", rss);
   out.bytes("used_memory_peak", use.peak);
-  out.field("used_memory_peak_perc", fmt::format("{:.2f}%", ratio(use.used, use.peak) * 100));
+  out.field("used_memory_peak_perc", percent(use.used, use.peak));
   out.field("used_memory_overhead", use.overhead);
   out.field("used_memory_startup", 0);
   out.field("used_memory_dataset", use.used - use.overhead);
-  out.field("used_memory_dataset_perc",
-            fmt::format("{:.2f}%", ratio(use.used - use.overhead, use.used) * 100));
+  out.field("used_memory_dataset_perc", percent(use.used - use.overhead, use.used));
   out.field("allocator_allocated", use.used);
   out.field("allocator_active", use.used);
   out.field("allocator_resident", rss);
@@ -313,10 +317,11 @@ void write_commandstats(InfoWriter& out) {
   out.section("Commandstats");
   for_each_command(out.node.commands(), [&](const CommandEntry& entry) {
     if (entry.calls == 0 && entry.rejected_calls == 0 && entry.failed_calls == 0) return;
-    out.field(fmt::format("cmdstat_{}", entry.name),
-              fmt::format("calls={},usec={},usec_per_call={:.2f},rejected_calls={},failed_calls={}",
-                          entry.calls, entry.usec, ratio(entry.usec, entry.calls),
-                          entry.rejected_calls, entry.failed_calls));
+    out.field(
+        fmt::format("cmdstat_{}", entry.name),
+        fmt::format("calls={},usec={},usec_per_call={},rejected_calls={},failed_calls={}",
+                    entry.calls, entry.usec, FixedText(ratio(entry.usec, entry.calls), 2).view(),
+                    entry.rejected_calls, entry.failed_calls));
   });
 }
 

@@ -14,6 +14,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/node/context.h"
+#include "engine/node/text.h"
 
 namespace redoubt {
 
@@ -157,7 +158,10 @@ void ConfigRewrite::end(Error error) {
   if (Session* session = node.find_session(session_)) {
     ReplyWriter reply(session->output, session->protocol);
     if (error != Error::none) {
-      const std::string text = fmt::format("ERR Rewriting config file: {}", describe(error));
+      // As the C library words errors, which is what Redis repeats here.
+      std::string reason(describe(error));
+      reason[0] = to_upper(reason.substr(0, 1))[0];
+      const std::string text = fmt::format("ERR Rewriting config file: {}", reason);
       node.count_error(text);
       if (!silent_) reply.error(text);
     } else if (!silent_) {

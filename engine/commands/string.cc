@@ -92,10 +92,13 @@ void set_with_options(Context& c) {
   met ? c.reply.ok() : c.reply.null();
 }
 
-// What the key is used for depends on GET.
+// SET reads the old value only for GET and the IF conditions.
 uint32_t set_key_flags(std::span<const std::string_view> args) {
-  for (const std::string_view option : args.subspan(std::min<size_t>(args.size(), 3))) {
-    if (equal_ignoring_case(option, "GET")) return kKeyRW | kKeyAccess | kKeyUpdate;
+  constexpr std::string_view readers[] = {"get", "ifeq", "ifne", "ifdeq", "ifdne"};
+  for (size_t i = 3; i < args.size(); ++i) {
+    for (const std::string_view reader : readers) {
+      if (equal_ignoring_case(args[i], reader)) return kKeyRW | kKeyAccess | kKeyUpdate;
+    }
   }
   return kKeyOW | kKeyUpdate;
 }

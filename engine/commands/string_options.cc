@@ -99,7 +99,8 @@ bool condition_met(const Condition& condition, const Entry* entry) {
 
 std::array<char, 16> digest_text(std::string_view bytes) {
   std::array<char, 16> text;
-  fmt::format_to(text.data(), "{:016x}", XXH3_64bits(bytes.data(), bytes.size()));
+  uint64_t hash = XXH3_64bits(bytes.data(), bytes.size());
+  for (size_t i = text.size(); i-- > 0; hash >>= 4) text[i] = "0123456789abcdef"[hash & 15];
   return text;
 }
 

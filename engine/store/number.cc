@@ -7,6 +7,8 @@
 #include <limits>
 #include <string>
 
+#include "net/assert.h"
+
 namespace redoubt {
 
 namespace {
@@ -121,6 +123,14 @@ LongDoubleText::LongDoubleText(long double value) {
     if (text.back() == '.') text.remove_suffix(1);
   }
   size_ = text == "-0" ? copy_text(text_.data(), "0") : text.size();
+}
+
+FixedText::FixedText(double value, int decimals) {
+  const auto result =
+      std::to_chars(text_.data(), text_.data() + text_.size(), static_cast<long double>(value),
+                    std::chars_format::fixed, decimals);
+  ASSERT(result.ec == std::errc());
+  size_ = static_cast<size_t>(result.ptr - text_.data());
 }
 
 }  // namespace redoubt

@@ -54,4 +54,15 @@ class LongDoubleText {
   size_t size_;
 };
 
+// A finite number with exactly so many digits behind the point, at most 17: "0.50".
+class FixedText {
+ public:
+  FixedText(double value, int decimals);
+  std::string_view view() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 352> text_;
+  size_t size_;
+};
+
 }  // namespace redoubt

@@ -8,12 +8,11 @@
 // It behaves as Redis 7.2, and for what is newer as docs/newer-commands.md says.
 //
 // Time: an entry with a deadline is gone when now > deadline (Redis: a key lives through its last
-// millisecond), with two exceptions where deadline <= now already removes it at once: the EXPIRE
-// family, GETEX and INCREX. The model drops expired entries when a command meets them; until then
-// they can only be noticed in DBSIZE, whose reply is therefore a range.
-// If the wall clock jumps back, an entry that is expired but was not met lives again, here as in
-// the engine, unless the engine's active expiry was quicker: the checker then says so with
-// forget().
+// millisecond); only the EXPIRE family, GETEX and INCREX remove it at once already when the
+// deadline that they are to set is <= now. The model drops expired entries when a command meets
+// them; until then they can only be noticed in DBSIZE, whose reply is therefore a range. If the
+// wall clock jumps back, an entry that is expired but was not met lives again, here as in the
+// engine, unless the engine's active expiry was quicker: the checker then says so with forget().
 //
 // What a reply may depend on besides commands is told by the checker: forget() when the node
 // evicted or expired a key on its own, clear() when it lost its memory, and OOM replies, which are

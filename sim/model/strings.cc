@@ -136,11 +136,11 @@ bool entry_meets(const SetOptions& options, const ModelEntry* entry) {
 
 // --- SET and its shorter forms -------------------------------------------------------------------
 
-// A deadline that has passed leaves no key at all.
+// A deadline that has passed leaves no key at all; 7.0 keeps it until it is looked at.
 void set_with_deadline(ModelCall& call, std::string_view key, std::string_view value, bool keep_ttl,
                        std::optional<int64_t> deadline) {
   ModelEntry& entry = call.set(key, std::string(value), keep_ttl);
-  if (deadline && *deadline < call.now_ms) {
+  if (deadline && *deadline < call.now_ms && !call.config().as_redis_7_0) {
     call.erase(key);
   } else if (deadline) {
     entry.deadline_ms = *deadline;

@@ -81,6 +81,7 @@ class SingleRun final : public WorldObserver {
   World world_;
   Random random_;
   const std::string policy_;
+  const std::string password_;
   SingleChecker checker_;
   ClientPlan plan_;
   std::vector<std::string> arguments_;
@@ -109,7 +110,8 @@ SingleRun::SingleRun(const RunOptions& options)
       world_(options.seed, world_options(options)),
       random_(world_.random("scenario")),
       policy_(kPolicies[random_.below(std::size(kPolicies))]),
-      checker_(world_, model_config(policy_)) {
+      password_(random_.below(4) == 0 ? "a secret" : ""),
+      checker_(world_, model_config(policy_), password_) {
   world_.set_observer(this);
   draw();
   add_hosts();
@@ -120,12 +122,15 @@ void SingleRun::draw() {
   plan_.pipeline_max = random_.between_log(8, 512);
   // The load is spread over this time, so that faults have time to happen.
   const int64_t length_s = random_.between_log(1, 60);
-  const int64_t pipeline_mean =
-      1 + plan_.pipeline_max * 3 / (4 * std::bit_width(static_cast<uint64_t>(plan_.pipeline_max)));
+  const auto pipeline_bits =
+      static_cast<int64_t>(std::bit_width(static_cast<uint64_t>(plan_.pipeline_max)));
+  const int64_t pipeline_mean = 1 + plan_.pipeline_max * 3 / (4 * pipeline_bits);
   plan_.think_us =
       length_s * 1'000'000 * clients_ * pipeline_mean / static_cast<int64_t>(kCommands);
   plan_.hang_up_ppm = random_.coin() ? 0 : random_.between_log(100, 20'000);
   plan_.connection_ppm = random_.between_log(100, 50'000);
+  plan_.inline_ppm = random_.coin() ? 0 : random_.between_log(100, 500'000);
+  plan_.password = password_;
   plan_.generator.keys = static_cast<size_t>(random_.between_log(4, 400));
   plan_.generator.ttl_ms_max = random_.between_log(10, 100'000);
   plan_.generator.value_bytes_max = static_cast<size_t>(random_.between_log(10, 1'000));
@@ -133,6 +138,7 @@ void SingleRun::draw() {
   plan_.commands_max = options_.commands > 0 ? options_.commands : kCommands;
   const int64_t spare = random_.between_log(2'000, 200'000);
   if (random_.below(3) == 0) spare_bytes_ = spare;
+  plan_.mutes = spare_bytes_ == 0;
   const std::string effort = std::to_string(random_.between(1, 10));
   const std::string hz = std::to_string(random_.between_log(1, 500));
   arguments_ = {"--bind",
@@ -150,6 +156,10 @@ void SingleRun::draw() {
   for (const char* lazy : {"eviction", "expire", "server-del", "user-del", "user-flush"}) {
     arguments_.push_back("--lazyfree-lazy-" + std::string(lazy));
     arguments_.push_back(random_.coin() ? "yes" : "no");
+  }
+  if (!password_.empty()) {
+    arguments_.push_back("--requirepass");
+    arguments_.push_back(password_);
   }
   plan_.drop_reply = options_.plant == "dropped_reply";
   plan_.swap_replies = options_.plant == "swapped_replies";

@@ -37,6 +37,13 @@ bool same(std::string_view a, std::string_view upper_case) {
   return true;
 }
 
+// Needs no quotes in an inline command.
+bool is_plain(std::string_view word) {
+  return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+    return c > ' ' && c <= '~' && c != '"' && c != '\'' && c != '*';
+  });
+}
+
 std::string shown(std::string_view bytes) {
   return quote_bytes(bytes.substr(0, kShown)) + (bytes.size() > kShown ? "..." : "");
 }
@@ -59,12 +66,24 @@ void Link::begin_pipeline() {
   pipeline.clear();
   starts.clear();
   hashes.clear();
-  executed = answered = 0;
+  silent.clear();
+  replies_due = executed = answered = 0;
+  quits = false;
 }
 
-void Link::add(std::span<const std::string_view> arguments) {
+void Link::add(std::span<const std::string_view> arguments, bool is_silent, bool inline_form) {
   starts.push_back(pipeline.size());
   hashes.push_back(hash_of(arguments));
+  silent.push_back(is_silent ? 1 : 0);
+  replies_due += is_silent ? 0 : 1;
+  if (inline_form && std::all_of(arguments.begin(), arguments.end(), is_plain)) {
+    for (const std::string_view argument : arguments) {
+      if (argument.data() != arguments[0].data()) pipeline += ' ';
+      pipeline += argument;
+    }
+    pipeline += "\r\n";
+    return;
+  }
   char digits[24];
   const auto header = [&](char type, size_t count) {
     const auto end = std::to_chars(digits, digits + sizeof digits, count).ptr;
@@ -80,7 +99,8 @@ void Link::add(std::span<const std::string_view> arguments) {
   }
 }
 
-SingleChecker::SingleChecker(World& world, ModelConfig config) : world_(world), model_(config) {}
+SingleChecker::SingleChecker(World& world, ModelConfig config, std::string password)
+    : world_(world), password_(std::move(password)), model_(config) {}
 
 void SingleChecker::violate(std::string_view checker, std::string expected, std::string seen) {
   if (violation_) return;
@@ -144,22 +164,32 @@ void SingleChecker::on_command(const Session& session, int /*db_before*/,
                              std::to_string(wall.unix_ms()) + ": " + command_text(args) + " -> " +
                              shown(reply));
   }
-  check_order(*peer->link, args);
+  Link& link = *peer->link;
+  const size_t number = check_order(link, args);
+  if (number < link.silent.size() && link.silent[number] != 0) {
+    if (!reply.empty()) violate("model", command_text(args) + " -> no reply", shown(reply));
+    if (!expect_connection_command(*peer, args)) expect(peer->model, args, wall.unix_ms());
+    return;
+  }
   check_reply(*peer, args, wall, reply);
-  peer->link->replies += reply;
+  link.replies += reply;
 }
 
-void SingleChecker::check_order(Link& link, std::span<const std::string_view> args) {
+size_t SingleChecker::check_order(Link& link, std::span<const std::string_view> args) {
   const size_t number = link.executed++;
-  if (number < link.hashes.size() && link.hashes[number] == hash_of(args)) return;
+  if (number < link.hashes.size() && link.hashes[number] == hash_of(args)) return number;
   const std::string client = "client " + std::to_string(link.client) + ", command " +
                              std::to_string(number + 1) + " of its pipeline: ";
-  if (number >= link.hashes.size()) return violate("order", client + "none", command_text(args));
+  if (number >= link.hashes.size()) {
+    violate("order", client + "none", command_text(args));
+    return number;
+  }
   const size_t end =
       number + 1 < link.starts.size() ? link.starts[number + 1] : link.pipeline.size();
   const std::string_view bytes(link.pipeline);
   violate("order", client + shown(bytes.substr(link.starts[number], end - link.starts[number])),
           command_text(args));
+  return number;
 }
 
 // The commands of the connection family that the model leaves alone.
@@ -170,7 +200,17 @@ std::optional<ModelReply> SingleChecker::expect_connection_command(
     peer.name.clear();
     return reply_status("RESET");
   }
-  if (!same(args[0], "CLIENT") || args.size() < 2) return std::nullopt;
+  if (same(args[0], "QUIT")) return reply_ok();
+  if (same(args[0], "AUTH") && args.size() == 2 && !password_.empty()) {
+    if (args[1] == password_) return reply_ok();
+    return reply_error("WRONGPASS invalid username-password pair or user is disabled.");
+  }
+  if (same(args[0], "CLIENT") && args.size() >= 2) return expect_client_command(peer, args);
+  return std::nullopt;
+}
+
+std::optional<ModelReply> SingleChecker::expect_client_command(
+    Peer& peer, std::span<const std::string_view> args) {
   if (same(args[1], "ID") && args.size() == 2) {
     return reply_integer(static_cast<int64_t>(peer.session));
   }
@@ -186,14 +226,14 @@ std::optional<ModelReply> SingleChecker::expect_connection_command(
     peer.name = args[2];
     return reply_ok();
   }
-  if ((same(args[1], "NO-TOUCH") || same(args[1], "NO-EVICT")) && args.size() == 3) {
-    return reply_ok();
+  for (const std::string_view plain : {"NO-TOUCH", "NO-EVICT", "PAUSE", "UNPAUSE", "REPLY"}) {
+    if (same(args[1], plain)) return reply_ok();
   }
   return std::nullopt;
 }
 
-// The keys that live, and those that the node still holds after their time, which is its own affair:
-// all of them have a deadline.
+// The keys that live, and those that the node still holds after their time, which is its own
+// affair: all of them have a deadline.
 ModelReply SingleChecker::expect_dbsize(int db, int64_t now_ms) const {
   int64_t live = 0;
   int64_t live_with_deadline = 0;
@@ -217,7 +257,6 @@ void SingleChecker::check_reply(Peer& peer, std::span<const std::string_view> ar
   if (evicts_ && reply.starts_with("-OOM ")) {
     if (Model::denied_when_out_of_memory(args)) return;
   }
-  if (same(args[0], "QUIT")) closed_on_request_ = true;
   const std::optional<ModelReply> special = expect_connection_command(peer, args);
   const ModelReply expected = special ? *special : expect(peer.model, args, wall.unix_ms());
   if (expected.matches(reply)) [[likely]]
@@ -271,8 +310,8 @@ void SingleChecker::received(Link& link, std::string_view bytes) {
     link.understood += end;
     ++link.answered;
   }
-  if (link.answered > link.executed) {
-    violate("replies", std::to_string(link.executed) + " replies",
+  if (link.answered > link.replies_due) {
+    violate("replies", std::to_string(link.replies_due) + " replies",
             std::to_string(link.answered) + " replies");
   }
   if (link.understood == link.replies.size()) {
@@ -290,8 +329,8 @@ bool SingleChecker::may_break(Error error) const {
   const bool died = any({Fault::kill, Fault::power_loss, Fault::restart});
   switch (error) {
     case Error::refused: return died || any({Fault::net_refuse});
-    case Error::reset: return died || closed_on_request_ || any({Fault::net_reset});
-    case Error::closed: return died || closed_on_request_;
+    case Error::reset: return died || any({Fault::net_reset});
+    case Error::closed: return died;
     default:
       return died ||
              any({Fault::net_delay, Fault::net_small_buffers, Fault::net_slow, Fault::net_partition,
@@ -301,8 +340,9 @@ bool SingleChecker::may_break(Error error) const {
   }
 }
 
-void SingleChecker::connection_failed(uint32_t client, Error error) {
+void SingleChecker::connection_failed(uint32_t client, const Link* link, Error error) {
   if (may_break(error)) return;
+  if (link != nullptr && link->quits && link->complete() && error == Error::closed) return;
   violate("connection", "no connection fails without a fault that explains it",
           "client " + std::to_string(client) + ": " + std::string(describe(error)));
 }

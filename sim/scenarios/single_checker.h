@@ -30,29 +30,33 @@ struct Link {
   std::string pipeline;
   std::vector<size_t> starts;
   std::vector<uint64_t> hashes;
-  size_t executed = 0;  // commands of it
+  std::vector<uint8_t> silent;  // without a reply, after CLIENT REPLY OFF or SKIP
+  size_t replies_due = 0;       // of the pipeline
+  size_t executed = 0;          // commands of it
+  bool quits = false;           // its last command is QUIT
 
   // Replies that were written and not yet received and understood.
   std::string replies;
   size_t received = 0;    // bytes of `replies`
   size_t understood = 0;  // bytes of `replies`, at the end of a reply
-  size_t answered = 0;    // commands of the pipeline
+  size_t answered = 0;    // replies of the pipeline
   ReplyFramer framer;
 
   void begin_pipeline();
-  // Appends a command to the pipeline.
-  void add(std::span<const std::string_view> arguments);
+  // Appends a command to the pipeline; as an inline command, if asked for and if it can be one.
+  void add(std::span<const std::string_view> arguments, bool is_silent, bool inline_form);
+  bool complete() const { return answered == replies_due; }
 };
 
 class SingleChecker final : public NodeObserver {
  public:
-  SingleChecker(World& world, ModelConfig config);
+  SingleChecker(World& world, ModelConfig config, std::string password);
 
   // --- clients
   std::shared_ptr<Link> connected(uint32_t client, const Address& address);
   void received(Link& link, std::string_view bytes);
-  // The connection of a client failed, or could not be made.
-  void connection_failed(uint32_t client, Error error);
+  // The connection of a client failed, or could not be made (without a link).
+  void connection_failed(uint32_t client, const Link* link, Error error);
 
   // --- the node
   void node_started(Node& node, HostId host, bool evicts);
@@ -80,16 +84,20 @@ class SingleChecker final : public NodeObserver {
   };
 
   Peer* find(const Session& session);
-  void check_order(Link& link, std::span<const std::string_view> args);
+  // Returns the command's number in its pipeline.
+  size_t check_order(Link& link, std::span<const std::string_view> args);
   void check_reply(Peer& peer, std::span<const std::string_view> args, WallTime wall,
                    std::string_view reply);
   std::optional<ModelReply> expect_connection_command(Peer& peer,
                                                       std::span<const std::string_view> args);
+  std::optional<ModelReply> expect_client_command(Peer& peer,
+                                                  std::span<const std::string_view> args);
   ModelReply expect_dbsize(int db, int64_t now_ms) const;
   ModelReply expect(ModelSession& session, std::span<const std::string_view> args, int64_t now_ms);
   bool may_break(Error error) const;
 
   World& world_;
+  const std::string password_;
   Model model_;
   Node* node_ = nullptr;
   HostId host_ = kNoHost;
@@ -98,7 +106,6 @@ class SingleChecker final : public NodeObserver {
   std::map<uint64_t, Peer> peers_;
   Peer* last_ = nullptr;
   uint64_t commands_ = 0;
-  bool closed_on_request_ = false;
   std::optional<Violation> violation_;
 };
 

@@ -46,11 +46,13 @@ void SingleClient::connect() {
 void SingleClient::on_connected() {
   env_.disarm(timer_);
   if (!connect_.result.ok()) {
-    if (!closing_) checker_.connection_failed(number_, connect_.result.error);
+    if (!closing_) checker_.connection_failed(number_, nullptr, connect_.result.error);
     return on_quiet();
   }
   handle_ = connect_.result.handle;
   send_.handle = receive_.handle = handle_;
+  authenticated_ = false;
+  replies_ = Replies::on;
   link_ = checker_.connected(number_, env_.backend().local_address(handle_));
   receive();
   begin_pipeline();
@@ -59,16 +61,24 @@ void SingleClient::on_connected() {
 void SingleClient::begin_pipeline() {
   if (plan_.stop || plan_.commands_sent >= plan_.commands_max) return hang_up();
   link_->begin_pipeline();
-  const int64_t count = random_.between(1, random_.between_log(1, plan_.pipeline_max));
+  // The limits of who has not authenticated yet are small, so that is done before anything else.
+  const bool enter = !plan_.password.empty() && !authenticated_;
+  const int64_t count = enter ? 1 : random_.between(1, random_.between_log(1, plan_.pipeline_max));
   const int64_t now_ms = env_.wall().unix_ms();
-  for (int64_t i = 0; i < count; ++i) {
-    if (random_.chance(plan_.connection_ppm)) {
+  for (int64_t i = 0; i < count && !link_->quits; ++i) {
+    if (enter) {
+      authenticated_ = !random_.chance(100'000);
+      add({"AUTH", authenticated_ ? std::string_view(plan_.password) : "guess"});
+    } else if (random_.chance(plan_.connection_ppm)) {
       add_connection_command();
     } else {
-      link_->add(generator_.next(now_ms).arguments);
+      add(generator_.next(now_ms).arguments);
     }
   }
-  plan_.commands_sent += static_cast<uint64_t>(count);
+  // The last command has a reply, so that the end of the pipeline is seen.
+  if (replies_ == Replies::off) add({"CLIENT", "REPLY", "ON"});
+  while (link_->silent.back() != 0) add({"PING"});
+  plan_.commands_sent += link_->hashes.size();
   breaks_off_ = random_.chance(plan_.hang_up_ppm);
   waiting_ = true;
   slice_ = as_slice(link_->pipeline);
@@ -78,11 +88,25 @@ void SingleClient::begin_pipeline() {
   env_.arm_in(timer_, plan_.patience);
 }
 
+void SingleClient::add(std::initializer_list<std::string_view> arguments) {
+  add(std::span<const std::string_view>(arguments.begin(), arguments.size()));
+}
+
+void SingleClient::add(std::span<const std::string_view> arguments) {
+  const bool about_replies = arguments.size() == 3 && arguments[1] == "REPLY";
+  bool silent = replies_ != Replies::on;
+  if (replies_ == Replies::skip) replies_ = Replies::on;
+  if (about_replies) {
+    replies_ = arguments[2] == "ON"    ? Replies::on
+               : arguments[2] == "OFF" ? Replies::off
+                                       : Replies::skip;
+    silent = replies_ != Replies::on;
+  }
+  link_->add(arguments, silent, random_.chance(plan_.inline_ppm));
+}
+
 void SingleClient::add_connection_command() {
   static constexpr std::array<std::string_view, 4> kNames = {"worker", "a b", "", "x-1"};
-  const auto add = [this](std::initializer_list<std::string_view> args) {
-    link_->add(std::vector<std::string_view>(args));
-  };
   switch (random_.below(10)) {
     case 0: return add({"HELLO", "3"});
     case 1: return add({"HELLO", "2"});
@@ -90,10 +114,29 @@ void SingleClient::add_connection_command() {
     case 3: return add({"CLIENT", "SETNAME", kNames[random_.below(kNames.size())]});
     case 4: return add({"client", "getname"});
     case 5: return add({"CLIENT", "NO-TOUCH", random_.coin() ? "ON" : "off"});
-    case 6: return add({"RESET"});
-    case 7: return add({"PING"});
-    case 8: return add({"CLIENT", "INFO"});
-    default: return add({"ECHO", "hello"});
+    case 6: return add({"PING"});
+    case 7: return add({"CLIENT", "INFO"});
+    case 8: return add({"ECHO", "hello"});
+    default: return add_rare_connection_command();
+  }
+}
+
+void SingleClient::add_rare_connection_command() {
+  const std::string pause_ms = std::to_string(random_.between_log(1, 100));
+  const bool answers = replies_ == Replies::on;
+  const bool mutes = answers && plan_.mutes;
+  switch (random_.below(6)) {
+    case 0:
+      // It would take the password back, and the replies.
+      return plan_.password.empty() && answers ? add({"RESET"}) : add({"PING", "x"});
+    case 1: return add({"CLIENT", "PAUSE", pause_ms, random_.coin() ? "WRITE" : "ALL"});
+    case 2: return add({"CLIENT", "UNPAUSE"});
+    case 3: return mutes ? add({"CLIENT", "REPLY", "OFF"}) : add({"CLIENT", "REPLY", "ON"});
+    case 4: return mutes ? add({"CLIENT", "REPLY", "SKIP"}) : add({"PING"});
+    default:
+      if (!answers) return add({"PING"});
+      add({"QUIT"});
+      link_->quits = true;
   }
 }
 
@@ -101,7 +144,7 @@ void SingleClient::on_sent() {
   if (closing_) return on_quiet();
   if (!send_.result.ok()) return fail(send_.result.error);
   if (breaks_off_) return hang_up();
-  if (waiting_ && link_->answered == link_->hashes.size()) after_pipeline();
+  if (waiting_ && link_->complete()) after_pipeline();
 }
 
 void SingleClient::receive() {
@@ -119,12 +162,12 @@ void SingleClient::on_received() {
   checker_.received(*link_, planted({reinterpret_cast<const char*>(chunk.data), chunk.size}));
   env_.backend().give_back(chunk);
   receive();
-  if (waiting_ && link_->answered == link_->hashes.size()) after_pipeline();
+  if (waiting_ && link_->complete()) after_pipeline();
 }
 
 void SingleClient::after_pipeline() {
   // The send may not have completed yet; its bytes are borrowed until then.
-  if (send_.in_flight) return;
+  if (send_.in_flight || link_->quits) return;  // after QUIT the other side closes
   waiting_ = false;
   env_.disarm(timer_);
   if (random_.chance(plan_.hang_up_ppm)) return hang_up();
@@ -135,7 +178,7 @@ void SingleClient::after_pipeline() {
 void SingleClient::on_timer() {
   if (stopped_) return;
   if (connect_.in_flight) {
-    checker_.connection_failed(number_, Error::timed_out);
+    checker_.connection_failed(number_, nullptr, Error::timed_out);
     closing_ = true;
     return env_.cancel(connect_);
   }
@@ -146,7 +189,7 @@ void SingleClient::on_timer() {
 }
 
 void SingleClient::fail(Error error) {
-  checker_.connection_failed(number_, error);
+  checker_.connection_failed(number_, link_.get(), error);
   hang_up();
 }
 

@@ -19,6 +19,9 @@ struct ClientPlan {
   int64_t think_us = 0;             // between pipelines, on average
   int64_t hang_up_ppm = 1'000;      // after a pipeline, or in the middle of one
   int64_t connection_ppm = 10'000;  // commands of the connection family
+  int64_t inline_ppm = 0;           // inline commands
+  std::string password;             // empty: none is asked for
+  bool mutes = true;  // CLIENT REPLY OFF and SKIP: not where a refusal (OOM) could go unseen
   Duration patience = Duration::seconds(5);
   // They stop when so many commands were sent, or when told to.
   uint64_t commands_max = 0;
@@ -39,7 +42,10 @@ class SingleClient final : public Process {
   void connect();
   void on_connected();
   void begin_pipeline();
+  void add(std::initializer_list<std::string_view> arguments);
+  void add(std::span<const std::string_view> arguments);
   void add_connection_command();
+  void add_rare_connection_command();
   void on_sent();
   void receive();
   void on_received();
@@ -69,7 +75,9 @@ class SingleClient final : public Process {
   bool closing_ = false;
   bool waiting_ = false;  // for replies
   bool stopped_ = false;
-  bool breaks_off_ = false;  // this pipeline is left half way
+  bool breaks_off_ = false;     // this pipeline is left half way
+  bool authenticated_ = false;  // or on its way to be
+  enum class Replies : uint8_t { on, off, skip } replies_ = Replies::on;
   std::string plant_buffer_;
 };
 

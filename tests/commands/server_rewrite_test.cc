@@ -120,7 +120,7 @@ TEST_F(Rewrite, OldOrNewWhicheverOperationFails) {
   EXPECT_EQ(operations, 8);
   for (int n = 1; n <= operations; ++n) {
     SCOPED_TRACE(n);
-    EXPECT_EQ(run(n), "-ERR Rewriting config file: no space left on device\r\n");
+    EXPECT_EQ(run(n), "-ERR Rewriting config file: No space left on device\r\n");
     // Only after the rename is the new one there.
     const bool renamed = n == operations;
     EXPECT_EQ(file() == kOld, !renamed);
