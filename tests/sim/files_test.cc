@@ -14,13 +14,13 @@ constexpr OpenFlags kCreate = {.read = true, .write = true, .create = true};
 // One operation; what its result says.
 struct Step {
   OpKind kind = OpKind::open;
-  std::string path;
-  std::string path_to;
+  std::string path = {};
+  std::string path_to = {};
   OpenFlags flags = {};
   Handle handle = {};
   uint64_t offset = 0;
-  std::string text;      // to write
-  size_t bytes_max = 0;  // to read
+  std::string text = {};  // to write
+  size_t bytes_max = 0;   // to read
 };
 
 struct Outcome {
