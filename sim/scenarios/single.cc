@@ -29,7 +29,7 @@ constexpr Named kCheckers[] = {
     {"eviction", "no key is evicted without maxmemory"},
     {"connection", "no connection fails without a fault that explains it"},
     {"process", "the node ends only when something ends it"},
-    {"progress", "after the faults, clients come to an end in time"},
+    {"progress", "after the faults, every client is served in time"},
     {"state", "in the end the node's data is the model's"},
     {"leaks", "in the end nothing is left: connections, buffers, operations, memory"},
 };
