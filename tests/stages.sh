@@ -173,37 +173,6 @@ stage_fuzz() {
   start fuzz.commands fuzz_target commands 20
 }
 
-# The commit's own number is a seed too, so that every commit tries something new.
-sim_seeds() {
-  seq 1 40
-  printf '%d\n' "0x$(git rev-parse --short=8 HEAD 2>/dev/null || echo 1)"
-}
-
-# sim_seed SEED: one seed under four surroundings; the digests have to be equal.
-sim_seed() {
-  local seed=$1 scenario=single first="" line digest failed=0 passed=0 surrounding
-  for surrounding in plain foreign unrandomised clang; do
-    if ! line=$(sim_in "$surrounding" run --scenario "$scenario" --seed "$seed"); then
-      echo "$line"
-      echo "seed $seed failed with '$surrounding', commit $(git rev-parse HEAD);" \
-           "replay: ./dev sim run --scenario $scenario --seed $seed"
-      failed=$((failed + 1))
-      continue
-    fi
-    line=$(tail -n 1 <<< "$line")
-    digest=$(grep -oE 'digest [0-9a-f.]+.* events [0-9]+' <<< "$line" || echo "no digest: $line")
-    first=${first:-$digest}
-    if [[ $digest == "$first" ]]; then
-      passed=$((passed + 1))
-    else
-      echo "seed $seed: '$digest' with '$surrounding', but '$first' before"
-      failed=$((failed + 1))
-    fi
-  done
-  echo "$passed passed, $failed failed"
-  ((failed == 0))
-}
-
 # sim_in SURROUNDING ARGUMENTS: redoubt-sim where locale, time zone, environment, address layout or
 # compiler are different.
 sim_in() {
@@ -218,13 +187,52 @@ sim_in() {
   esac
 }
 
+# sim_run "ARGUMENTS": one run under four surroundings; the digests have to be equal.
+sim_run() {
+  local first="" output line digest failed=0 passed=0 surrounding arguments
+  read -ra arguments <<< "$1"
+  for surrounding in plain foreign unrandomised clang; do
+    if ! output=$(sim_in "$surrounding" run "${arguments[@]}"); then
+      echo "$output"
+      echo "failed with '$surrounding', commit $(git rev-parse HEAD); ./dev sim run $1"
+      failed=$((failed + 1))
+      continue
+    fi
+    line=$(tail -n 1 <<< "$output")
+    digest=$(grep -oE 'digest [0-9a-f]{32} events [0-9]+' <<< "$line" || echo "no digest: $line")
+    first=${first:-$digest}
+    if [[ $digest == "$first" ]]; then
+      passed=$((passed + 1))
+    else
+      echo "$1: '$digest' with '$surrounding', but '$first' before"
+      failed=$((failed + 1))
+    fi
+  done
+  echo "$passed passed, $failed failed"
+  ((failed == 0))
+}
+
+# The arguments of the runs, one a line: some seeds, those of fixed bugs (tests/seeds: a file a bug,
+# in it comments and lines such as "--scenario single --seed 7"), and the commit's own number, so
+# that every commit tries something new.
+sim_runs() {
+  local seed
+  for seed in {1..25}; do
+    echo "--scenario single --seed $seed"
+  done
+  cat tests/seeds/*.txt 2>/dev/null | grep -v '^ *\(#\|$\)' || true
+  printf -- '--scenario single --seed %d\n' "0x$(git rev-parse --short=8 HEAD 2>/dev/null || echo 1)"
+}
+
 stage_sim() {
   build_main redoubt-sim || return
   build_asan redoubt-sim || return
-  local seed
-  for seed in $(sim_seeds); do
-    start "sim.$seed" sim_seed "$seed"
-  done
+  start sim.sweep build/redoubt-sim sweep --scenario single --seeds 100..199 --jobs 1
+  local arguments number=0
+  while read -r arguments; do
+    number=$((number + 1))
+    start "sim.$number" sim_run "$arguments"
+  done < <(sim_runs)
 }
 
 stage_server() {

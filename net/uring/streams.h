@@ -60,6 +60,7 @@ class Streams {
   void spill_held();
   void feed_starved();
   void out_of_buffers(Handle handle, Row& row);
+  bool send_now(Row& row, Op& op);
   void submit_send(Handle handle, Row& row, Op& op);
   void settle_close(Handle handle, Row& row);
 

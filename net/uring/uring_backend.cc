@@ -101,6 +101,10 @@ int UringBackend::run(Env& env) {
     env.begin_turn();
     deliver();
     env.end_turn();
+    if (exit_requested_) break;
+    // Sends that are done already give back what they used, before the wait.
+    deliver_ready();
+    env.end_turn();
   }
   end();
   return exit_status_;

@@ -1,8 +1,10 @@
 // SET, GETEX and their kin: conditions, deadlines, and what goes into the stream of effects.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "engine/node/context.h"
 #include "tests/commands/local_node.h"
 
 namespace redoubt {
@@ -13,8 +15,6 @@ constexpr std::string_view kNull = "$-1\r\n";
 constexpr std::string_view kYes = ":1\r\n";
 constexpr std::string_view kNo = ":0\r\n";
 constexpr std::string_view kSyntax = "-ERR syntax error\r\n";
-constexpr std::string_view kWrongType =
-    "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 
 std::string bulk(std::string_view text) {
   return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
@@ -274,6 +274,107 @@ TEST_F(StringSet, Encodings) {
       EXPECT_EQ(n.call({"GET", "k"}), bulk(before));
     }
   }
+}
+
+// --- large arguments, which the parser has received into Blobs
+
+class LargeArguments : public StringSet {
+ protected:
+  Blob blob_of(char fill, size_t size) {
+    Blob blob;
+    blob.reserve(size);
+    blob.set_size(size);
+    std::fill_n(blob.data(), size, fill);
+    return blob;
+  }
+  // Adds an argument that a Blob holds.
+  void add(Blob blob) {
+    batch_.owned.push_back({static_cast<uint32_t>(batch_.args.size()), std::move(blob)});
+    batch_.args.push_back(batch_.owned.back().blob.view());
+  }
+  void add(std::string_view text) { batch_.args.push_back(text); }
+  // Executes the arguments added as dispatch does. Afterwards all of them can still be read.
+  void execute() {
+    std::vector<std::string> before(batch_.args.begin(), batch_.args.end());
+    CommandEntry& entry = *n.node->commands().find(batch_.args[0]);
+    Context c(*n.node, *n.session, entry, batch_.args,
+              ReplyWriter(n.session->output, Protocol::resp2));
+    c.set_batch(&batch_, 0);
+    entry.row->handler(c);
+    EXPECT_FALSE(c.failed());
+    EXPECT_TRUE(std::equal(before.begin(), before.end(), batch_.args.begin(), batch_.args.end()));
+    n.session->output.clear();
+    batch_.clear();
+  }
+  const void* value_of(std::string_view key) {
+    StringScratch scratch;
+    Database& db = n.node->database(0);
+    return Database::string_value(*db.find(key, db.hash(key)), scratch).data();
+  }
+
+  static constexpr size_t kLarge = 100'000;
+  RequestBatch batch_;
+};
+
+TEST_F(LargeArguments, AreTakenOver) {
+  for (const std::vector<std::string_view>& around :
+       std::vector<std::vector<std::string_view>>{{"SET", "k"},
+                                                  {"SET", "k", "", "EX", "100"},
+                                                  {"SETEX", "k", "100"},
+                                                  {"SETNX", "k"},
+                                                  {"GETSET", "k"},
+                                                  {"MSET", "other", "1", "k"},
+                                                  {"MSETEX", "1", "k", "", "PX", "100000"},
+                                                  {"APPEND", "k"}}) {
+    n.call({"DEL", "k"});
+    Blob blob = blob_of('x', kLarge);
+    const void* bytes = blob.data();
+    bool added = false;
+    for (const std::string_view arg : around) {
+      if (!arg.empty()) {
+        add(arg);
+      } else {
+        add(std::move(blob));
+        added = true;
+      }
+    }
+    if (!added) add(std::move(blob));
+    execute();
+    EXPECT_EQ(value_of("k"), bytes) << around[0];
+    EXPECT_EQ(n.call({"GET", "k"}), bulk(std::string(kLarge, 'x')));
+  }
+}
+
+TEST_F(LargeArguments, OfAKeyThatIsSetTwiceStayReadable) {
+  for (const std::string_view command : {"MSET", "MSETNX"}) {
+    n.call({"DEL", "k"});
+    add(command);
+    add("k");
+    add(blob_of('x', kLarge));
+    add(command == "MSET" ? "one" : "two");
+    add(blob_of('y', kLarge));
+    add("k");
+    add(blob_of('z', kLarge));
+    execute();
+    EXPECT_EQ(n.call({"GET", "k"}), bulk(std::string(kLarge, 'z')));
+  }
+}
+
+TEST_F(LargeArguments, OfCommandsThatDoNotKeepThem) {
+  n.call({"SET", "k", "v"});
+  add("SET");
+  add("k");
+  add(blob_of('x', kLarge));
+  add("PXAT");
+  add("1");
+  execute();
+  EXPECT_EQ(n.call({"EXISTS", "k"}), kNo);
+  n.call({"SET", "k", "v"});
+  add("SETNX");
+  add("k");
+  add(blob_of('x', kLarge));
+  execute();
+  EXPECT_EQ(n.call({"GET", "k"}), bulk("v"));
 }
 
 }  // namespace
