@@ -134,25 +134,34 @@ std::optional<std::string> CheckedNode::compare_data() {
 }
 
 std::optional<std::string> play_steps(const std::vector<TestStep>& steps,
-                                      const std::vector<std::string_view>& settings) {
+                                      const std::vector<std::string_view>& settings,
+                                      size_t* played) {
   CheckedNode checked(settings);
   for (size_t i = 0; i < steps.size(); i++) {
     if (std::optional<std::string> difference = checked.run(steps[i])) {
+      if (played != nullptr) *played = i + 1;
       return "step " + std::to_string(i) + ": " + *difference;
     }
   }
+  if (played != nullptr) *played = steps.size();
   return checked.compare_data();
 }
 
 std::vector<TestStep> shrink_steps(std::vector<TestStep> steps,
                                    const std::vector<std::string_view>& settings) {
+  constexpr int plays_max = 1500;
+  size_t played = 0;
+  if (!play_steps(steps, settings, &played)) return steps;
+  steps.resize(played);
+  int plays = 0;
   for (size_t chunk = std::max<size_t>(steps.size() / 2, 1); chunk > 0; chunk /= 2) {
-    for (size_t at = 0; at < steps.size();) {
+    for (size_t at = 0; at < steps.size() && plays < plays_max; plays++) {
       std::vector<TestStep> fewer = steps;
       const size_t end = std::min(at + chunk, steps.size());
       fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(at),
                   fewer.begin() + static_cast<std::ptrdiff_t>(end));
-      if (play_steps(fewer, settings)) {
+      if (play_steps(fewer, settings, &played)) {
+        fewer.resize(played);
         steps = std::move(fewer);
       } else {
         at += chunk;

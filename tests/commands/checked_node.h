@@ -70,11 +70,13 @@ class CheckedNode : private NodeObserver {
   uint64_t refused_ = 0;
 };
 
-// Plays all steps on a new node. Nothing when all is well, otherwise the failing step and why.
+// Plays all steps on a new node. Nothing when all is well, otherwise the failing step and why;
+// `played` is then how many steps it took.
 std::optional<std::string> play_steps(const std::vector<TestStep>& steps,
-                                      const std::vector<std::string_view>& settings = {});
+                                      const std::vector<std::string_view>& settings = {},
+                                      size_t* played = nullptr);
 
-// Leaves out as many steps as possible while play_steps still fails.
+// Leaves out as many steps as possible, within a bounded number of tries, while play_steps fails.
 std::vector<TestStep> shrink_steps(std::vector<TestStep> steps,
                                    const std::vector<std::string_view>& settings = {});
 
