@@ -20,7 +20,7 @@ def main():
     servers = []
     try:
         for binary in binaries:
-            servers.append(Server("--enable-debug-command", "yes", binary=os.path.abspath(binary)))
+            servers.append(Server(binary=os.path.abspath(binary)))
         for i, server in enumerate(servers, 1):
             command = [word.replace(f"{{{i}}}", f"127.0.0.1:{server.port}") for word in command]
         status = subprocess.run(command).returncode
