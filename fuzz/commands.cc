@@ -15,9 +15,9 @@ using namespace redoubt;
 using sim::HostId;
 
 // Sends its script on two connections and reads whatever comes.
-class Sender final : public sim::Process {
+class ScriptClient final : public sim::Process {
  public:
-  Sender(Env& env, std::string_view input) : env_(env) {
+  ScriptClient(Env& env, std::string_view input) : env_(env) {
     for (size_t i = 0; i < kConnections; ++i) {
       Connection& c = connections_[i];
       c.owner = this;
@@ -44,7 +44,7 @@ class Sender final : public sim::Process {
  private:
   static constexpr size_t kConnections = 2;
   struct Connection {
-    Sender* owner = nullptr;
+    ScriptClient* owner = nullptr;
     Op send;
     Op receive;
     std::string script;
@@ -102,7 +102,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return std::make_unique<sim::NodeProcess>(env, arguments, nullptr);
   });
   const HostId client = world.add_host(
-      {.name = "client"}, [&](Env& env) { return std::make_unique<Sender>(env, input); });
+      {.name = "client"}, [&](Env& env) { return std::make_unique<ScriptClient>(env, input); });
   world.boot(node);
   world.boot(client);
   world.run_for(Duration::seconds(5));

@@ -129,9 +129,8 @@ void Node::end_when_quiet() {
 
 void Node::log(LogLevel level, std::string_view message) {
   if (level < settings().loglevel || level == LogLevel::nothing) return;
-  const std::string line = format_log_line(
-      {settings().log_format, env_.wall(), pid_, 'M', level},
-      message);
+  const std::string line =
+      format_log_line({settings().log_format, env_.wall(), pid_, 'M', level}, message);
   env_.backend().log(static_cast<Level>(level), line);
 }
 

@@ -2,6 +2,8 @@
 
 #include <fast_float/fast_float.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -12,6 +14,9 @@
 namespace redoubt {
 
 namespace {
+
+// A long double written out has up to 4,950 characters.
+constexpr size_t kLongestNumber = 5000;
 
 bool canonical(std::string_view digits) {
   return !digits.empty() && (digits[0] != '0' || digits.size() == 1) && digits[0] >= '0' &&
@@ -30,7 +35,7 @@ bool equal_ignoring_case(std::string_view a, std::string_view lower) {
 // What is common to both precisions: sign, infinity, hexadecimal. Returns the magnitude's text.
 template <typename Float>
 std::optional<Float> parse_float(std::string_view text) {
-  if (text.empty() || text.size() > 5000) return std::nullopt;
+  if (text.empty() || text.size() > kLongestNumber) return std::nullopt;
   const bool negative = text[0] == '-';
   std::string_view rest = text;
   if (text[0] == '-' || text[0] == '+') rest.remove_prefix(1);
@@ -42,9 +47,13 @@ std::optional<Float> parse_float(std::string_view text) {
     const bool hexadecimal =
         rest.size() > 2 && rest[0] == '0' && (rest[1] == 'x' || rest[1] == 'X');
     if (hexadecimal) rest.remove_prefix(2);
-    const char* end = rest.data() + rest.size();
+    // libstdc++ 12 looks for the end of the digits behind the end of its argument, so it gets text
+    // that ends by itself.
+    std::array<char, kLongestNumber + 1> copy;
+    *std::copy(rest.begin(), rest.end(), copy.begin()) = '\0';
+    const char* end = copy.data() + rest.size();
     const auto format = hexadecimal ? std::chars_format::hex : std::chars_format::general;
-    const auto [stop, error] = std::from_chars(rest.data(), end, value, format);
+    const auto [stop, error] = std::from_chars(copy.data(), end, value, format);
     if (error != std::errc() || stop != end || std::isnan(value)) return std::nullopt;
   }
   return negative ? -value : value;

@@ -44,10 +44,11 @@ class ConnectionWorld {
  private:
   void receive(TestConnection& connection);
 
+  // Their operations stay until the world, which has some of them in flight, has ended.
+  std::vector<std::unique_ptr<TestConnection>> connections_;
   sim::World world_;
   sim::HostId server_ = 0;
   sim::HostId client_ = 0;
-  std::vector<std::unique_ptr<TestConnection>> connections_;
 };
 
 // The value of " field=" in a line of CLIENT LIST.

@@ -15,8 +15,6 @@ constexpr std::string_view kNull = "$-1\r\n";
 constexpr std::string_view kYes = ":1\r\n";
 constexpr std::string_view kNo = ":0\r\n";
 constexpr std::string_view kSyntax = "-ERR syntax error\r\n";
-constexpr std::string_view kWrongType =
-    "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 
 std::string bulk(std::string_view text) {
   return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";

@@ -11,16 +11,40 @@ using Lines = std::vector<std::string>;
 
 constexpr OpenFlags kCreate = {.read = true, .write = true, .create = true};
 
-// One operation; what its result says.
+// One operation. Made by a function instead of braces: gcc 12 destroys a braced aggregate in a
+// co_await expression twice.
 struct Step {
-  OpKind kind = OpKind::open;
-  std::string path = {};
-  std::string path_to = {};
-  OpenFlags flags = {};
-  Handle handle = {};
+  OpKind kind;
+  Handle handle;
+  std::string path;
+  std::string path_to;
+  OpenFlags flags;
   uint64_t offset = 0;
-  std::string text = {};  // to write
-  size_t bytes_max = 0;   // to read
+  std::string text;      // to write
+  size_t bytes_max = 0;  // to read
+
+  Step(OpKind step_kind, Handle on) : kind(step_kind), handle(on) {}
+  Step(OpKind step_kind, std::string name) : kind(step_kind), path(std::move(name)) {}
+  Step with(OpenFlags open_flags) {
+    flags = open_flags;
+    return std::move(*this);
+  }
+  Step to(std::string name) {
+    path_to = std::move(name);
+    return std::move(*this);
+  }
+  Step at(uint64_t where) {
+    offset = where;
+    return std::move(*this);
+  }
+  Step put(std::string bytes) {
+    text = std::move(bytes);
+    return std::move(*this);
+  }
+  Step get(size_t count) {
+    bytes_max = count;
+    return std::move(*this);
+  }
 };
 
 struct Outcome {
@@ -54,32 +78,28 @@ Task<int> every_operation(Env& env, Seen* seen, std::string) {
     seen->lines.push_back(std::string(what) + ": " + said(outcome.error) + " " +
                           std::to_string(outcome.bytes) + " " + outcome.text);
   };
-  say("make", co_await perform(env, {.kind = OpKind::make_directory, .path = "sub"}));
-  const Outcome file = co_await perform(env, {.path = "sub/a", .flags = kCreate});
+  say("make", co_await perform(env, Step(OpKind::make_directory, "sub")));
+  const Outcome file = co_await perform(env, Step(OpKind::open, "sub/a").with(kCreate));
   say("open", file);
   const Handle handle = file.handle;
-  say("write", co_await perform(env, {.kind = OpKind::write, .handle = handle, .text = "0123456"}));
-  say("read",
-      co_await perform(env, {.kind = OpKind::read, .handle = handle, .offset = 2, .bytes_max = 3}));
-  say("read past the end",
-      co_await perform(env,
-                       {.kind = OpKind::read, .handle = handle, .offset = 5, .bytes_max = 100}));
-  say("truncate", co_await perform(env, {.kind = OpKind::truncate, .handle = handle, .offset = 3}));
-  say("size", co_await perform(env, {.kind = OpKind::file_size, .handle = handle}));
-  say("sync", co_await perform(env, {.kind = OpKind::sync, .handle = handle}));
-  say("sync data", co_await perform(env, {.kind = OpKind::sync_data, .handle = handle}));
-  say("rename",
-      co_await perform(env, {.kind = OpKind::rename, .path = "sub/a", .path_to = "/data/sub/b"}));
-  say("list", co_await perform(env, {.kind = OpKind::list, .path = "sub"}));
-  say("sync names", co_await perform(env, {.kind = OpKind::sync_directory, .path = "sub"}));
-  say("remove a directory", co_await perform(env, {.kind = OpKind::remove, .path = "sub"}));
-  say("remove", co_await perform(env, {.kind = OpKind::remove, .path = "sub/b"}));
-  say("open what is gone", co_await perform(env, {.path = "sub/b", .flags = {.read = true}}));
-  const Outcome readable = co_await perform(env, {.path = "/data/sub", .flags = {.read = true}});
-  say("read a directory",
-      co_await perform(env, {.kind = OpKind::read, .handle = readable.handle, .bytes_max = 1}));
+  say("write", co_await perform(env, Step(OpKind::write, handle).put("0123456")));
+  say("read", co_await perform(env, Step(OpKind::read, handle).at(2).get(3)));
+  say("read past the end", co_await perform(env, Step(OpKind::read, handle).at(5).get(100)));
+  say("truncate", co_await perform(env, Step(OpKind::truncate, handle).at(3)));
+  say("size", co_await perform(env, Step(OpKind::file_size, handle)));
+  say("sync", co_await perform(env, Step(OpKind::sync, handle)));
+  say("sync data", co_await perform(env, Step(OpKind::sync_data, handle)));
+  say("rename", co_await perform(env, Step(OpKind::rename, "sub/a").to("/data/sub/b")));
+  say("list", co_await perform(env, Step(OpKind::list, "sub")));
+  say("sync names", co_await perform(env, Step(OpKind::sync_directory, "sub")));
+  say("remove a directory", co_await perform(env, Step(OpKind::remove, "sub")));
+  say("remove", co_await perform(env, Step(OpKind::remove, "sub/b")));
+  say("open what is gone", co_await perform(env, Step(OpKind::open, "sub/b").with({.read = true})));
+  const Outcome readable =
+      co_await perform(env, Step(OpKind::open, "/data/sub").with({.read = true}));
+  say("read a directory", co_await perform(env, Step(OpKind::read, readable.handle).get(1)));
   env.close(handle);
-  say("closed", co_await perform(env, {.kind = OpKind::file_size, .handle = handle}));
+  say("closed", co_await perform(env, Step(OpKind::file_size, handle)));
   co_return 0;
 }
 
@@ -101,12 +121,11 @@ TEST(Files, EveryOperation) {
 
 // Opens a file whose name is on the medium, and writes to it as `argument` says.
 Task<int> write_once(Env& env, Seen* seen, std::string argument) {
-  const Outcome file = co_await perform(env, {.path = "f", .flags = kCreate});
-  co_await perform(env, {.kind = OpKind::sync_directory, .path = "."});
-  co_await perform(
-      env, {.kind = OpKind::write, .handle = file.handle, .text = std::string(10'000, 'x')});
+  const Outcome file = co_await perform(env, Step(OpKind::open, "f").with(kCreate));
+  co_await perform(env, Step(OpKind::sync_directory, "."));
+  co_await perform(env, Step(OpKind::write, file.handle).put(std::string(10'000, 'x')));
   if (argument == "sync") {
-    const Outcome synced = co_await perform(env, {.kind = OpKind::sync, .handle = file.handle});
+    const Outcome synced = co_await perform(env, Step(OpKind::sync, file.handle));
     seen->lines.push_back(said(synced.error));
   }
   seen->finished = true;
@@ -182,10 +201,9 @@ TEST(Files, AKilledWriteMayBeHalfDone) {
 
 // The second of two overlapping syncs does not promise more than it may.
 Task<int> overlapping_syncs(Env& env, Seen* seen, std::string) {
-  const Outcome file = co_await perform(env, {.path = "f", .flags = kCreate});
-  co_await perform(env, {.kind = OpKind::sync_directory, .path = "."});
-  co_await perform(env,
-                   {.kind = OpKind::write, .handle = file.handle, .text = std::string(5'000, 'x')});
+  const Outcome file = co_await perform(env, Step(OpKind::open, "f").with(kCreate));
+  co_await perform(env, Step(OpKind::sync_directory, "."));
+  co_await perform(env, Step(OpKind::write, file.handle).put(std::string(5'000, 'x')));
   Op syncs[2];
   for (Op& op : syncs) {
     op.kind = OpKind::sync;
