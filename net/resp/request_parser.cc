@@ -166,6 +166,10 @@ RequestParser::Step RequestParser::header(std::string_view bytes, Progress& prog
     return bytes.size() - progress.at > ParserLimits::kMaxInline ? fail(too_long)
                                                                  : Step::incomplete;
   }
+  // Also when the line's end has come by now: what is too long does not depend on segments.
+  if (static_cast<size_t>(found + 1 - bytes.data()) - progress.at > ParserLimits::kMaxInline) {
+    return fail(too_long);
+  }
   const char* first = bytes.data() + progress.at + 1;
   const auto [stop, error] = std::from_chars(first, found, number);
   const bool leading_zero =
@@ -255,6 +259,7 @@ RequestParser::Step RequestParser::parse_inline(std::string_view bytes, Progress
                                                           : Step::incomplete;
   }
   std::string_view line = bytes.substr(p.at, static_cast<size_t>(end - bytes.data()) - p.at);
+  if (line.size() > ParserLimits::kMaxInline) return fail("too big inline request");
   p.at += line.size() + 1;
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   if (!split_inline(line, out)) {
