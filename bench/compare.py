@@ -110,6 +110,13 @@ class Server:
         shutil.rmtree(self.directory, ignore_errors=True)
 
 
+def free_port():
+    """The kernel may hold on to a port for a moment after its server has ended."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
 def load_keys(port, first, count, value_size, ttl=False, spread=False):
     """SETs the keys first .. first+count-1 over one connection, in pipelines of 1000.
 
@@ -173,8 +180,8 @@ class Comparison:
         options = self.options
         if who == "ours":
             extra = options.subject_args.split()
-            return Server(options.subject, options.port, self.server_core, extra)
-        return Server(options.reference, options.port + 1, self.server_core)
+            return Server(options.subject, free_port(), self.server_core, extra)
+        return Server(options.reference, free_port(), self.server_core)
 
     def chosen(self, name):
         return not self.options.only or any(part in name for part in self.options.only.split(","))
@@ -299,7 +306,6 @@ def main():
     parser.add_argument("--subject-args", default="", metavar="ARGS",
                         help="more arguments for our server, one string")
     parser.add_argument("--reference", default=os.path.join(TOP, "build/reference/redis-server"))
-    parser.add_argument("--port", type=int, default=24900, help="ours; the reference's is one more")
     options = parser.parse_args()
     options.subject = os.path.abspath(options.subject)
     options.reference = os.path.abspath(options.reference)

@@ -115,11 +115,11 @@ int list() {
     fmt::print("  {:<18} {}\n", scenario.name, scenario.description);
     fmt::print("    checkers\n");
     for (const Named& row : scenario.checkers) {
-      fmt::print("      {:<14} {}\n", row.name, row.description);
+      fmt::print("      {:<16} {}\n", row.name, row.description);
     }
-    fmt::print("    planted bugs, to see a checker find them (--plant)\n");
-    for (const Named& row : scenario.plants) {
-      fmt::print("      {:<14} {}\n", row.name, row.description);
+    fmt::print("    bugs to plant (--plant), and the checkers that find them\n");
+    for (const Plant& row : scenario.plants) {
+      fmt::print("      {:<16} {:<12} {}\n", row.name, row.found_by, row.description);
     }
   }
   for (const bool strength : {false, true}) {
@@ -434,7 +434,7 @@ int check(const Scenario* scenario, const Arguments& arguments) {
     if (!error.empty()) return bad_usage(error);
   }
   bool known = arguments.run.plant.empty();
-  for (const Named& row : scenario->plants) known = known || row.name == arguments.run.plant;
+  for (const Plant& row : scenario->plants) known = known || row.name == arguments.run.plant;
   if (known) return kOk;
   return bad_usage(
       fmt::format("there is no planted bug '{}'; see redoubt-sim list", arguments.run.plant));

@@ -29,6 +29,13 @@ struct Named {
   std::string_view description;
 };
 
+// A bug that can be planted, and the checker that has to find it.
+struct Plant {
+  std::string_view name;
+  std::string_view found_by;
+  std::string_view description;
+};
+
 struct RunOptions {
   uint64_t seed = 0;
   // --fault name=value, after the draw.
@@ -59,7 +66,7 @@ struct Scenario {
   std::string_view description;
   std::span<const Fault> faults;  // that may be drawn
   std::span<const Named> checkers;
-  std::span<const Named> plants;
+  std::span<const Plant> plants;
   RunResult (*run)(const RunOptions& options);
 };
 

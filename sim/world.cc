@@ -32,6 +32,11 @@ void World::crash(HostId id, StopKind kind) {
   host(id).end_life(kind, observer_);
 }
 
+void World::visit(HostId id, void (*body)(Host&, void*), void* context) {
+  host(id).visit(body, context);
+  end_if_asked(host(id));
+}
+
 void World::end_if_asked(Host& host) {
   if (host.end_requested()) host.end_life(StopKind::exit, observer_);
 }

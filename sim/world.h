@@ -58,6 +58,10 @@ class World {
   // Asks the process to stop (SIGTERM).
   void stop(HostId id) { host(id).ask_to_stop(); }
 
+  // A turn of the host's process in which only `body` runs, now: for checkers that make it do
+  // something.
+  void visit(HostId id, void (*body)(Host&, void*), void* context);
+
   // Timed faults begin to come; stop coming; end.
   void start_faults() { nemesis_.start(); }
   void stop_faults() { nemesis_.stop(); }

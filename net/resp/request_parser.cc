@@ -161,14 +161,12 @@ RequestParser::Step RequestParser::header(std::string_view bytes, Progress& prog
       from >= bytes.size()
           ? nullptr
           : static_cast<const char*>(std::memchr(bytes.data() + from, '\r', bytes.size() - from));
-  if (found == nullptr || found + 1 == bytes.data() + bytes.size()) {
-    progress.searched = found == nullptr ? bytes.size() : static_cast<size_t>(found - bytes.data());
-    return bytes.size() - progress.at > ParserLimits::kMaxInline ? fail(too_long)
-                                                                 : Step::incomplete;
-  }
-  // Also when the line's end has come by now: what is too long does not depend on segments.
-  if (static_cast<size_t>(found + 1 - bytes.data()) - progress.at > ParserLimits::kMaxInline) {
-    return fail(too_long);
+  // The limit holds whether the line end has come already or not: segments must not matter.
+  const size_t end = found == nullptr ? bytes.size() : static_cast<size_t>(found - bytes.data());
+  if (end - progress.at > ParserLimits::kMaxInline) return fail(too_long);
+  if (end + 1 >= bytes.size()) {
+    progress.searched = end;
+    return Step::incomplete;
   }
   const char* first = bytes.data() + progress.at + 1;
   const auto [stop, error] = std::from_chars(first, found, number);
@@ -253,13 +251,14 @@ RequestParser::Step RequestParser::parse_inline(std::string_view bytes, Progress
       from >= bytes.size()
           ? nullptr
           : static_cast<const char*>(std::memchr(bytes.data() + from, '\n', bytes.size() - from));
+  const size_t length =
+      (end == nullptr ? bytes.size() : static_cast<size_t>(end - bytes.data())) - p.at;
+  if (length > ParserLimits::kMaxInline) return fail("too big inline request");
   if (end == nullptr) {
     p.searched = bytes.size();
-    return bytes.size() - p.at > ParserLimits::kMaxInline ? fail("too big inline request")
-                                                          : Step::incomplete;
+    return Step::incomplete;
   }
-  std::string_view line = bytes.substr(p.at, static_cast<size_t>(end - bytes.data()) - p.at);
-  if (line.size() > ParserLimits::kMaxInline) return fail("too big inline request");
+  std::string_view line = bytes.substr(p.at, length);
   p.at += line.size() + 1;
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   if (!split_inline(line, out)) {

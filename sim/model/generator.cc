@@ -329,9 +329,18 @@ void CommandGenerator::add_deadline_amount(bool seconds, bool absolute) {
   }
   const auto spread = static_cast<uint64_t>(config_.ttl_ms_max - config_.ttl_ms_min + 1);
   int64_t ms = config_.ttl_ms_min + static_cast<int64_t>(random_.below(spread));
+  if (random_.one_in(8)) {
+    ms = std::max<int64_t>(ms / 500 * 500, 500);  // where TTL rounds
+  }
   if (absolute) {
-    // Some deadlines are long over.
-    ms = random_.one_in(10) ? 1000 + ms % 1000 : now_ms_ + ms;
+    const uint64_t kind = random_.below(20);
+    if (kind < 2) {
+      ms = 1000 + ms % 1000;  // long over
+    } else if (kind < 5 && config_.deadlines_now) {
+      ms = now_ms_ - 1 + static_cast<int64_t>(random_.below(3));
+    } else {
+      ms += now_ms_;
+    }
   }
   add_number(seconds ? (ms + 999) / 1000 : ms);
 }

@@ -41,6 +41,8 @@ struct GeneratorConfig {
   unsigned deadline_per_mille = 120;  // SET and its like that get a deadline
   int64_t ttl_ms_min = 1;
   int64_t ttl_ms_max = 5000;
+  // Absolute deadlines may be this very millisecond or one beside it.
+  bool deadlines_now = true;
   size_t value_bytes_max = 120;  // of most values; now and then four times as much
   bool newer = true;             // what Redis 7.0 does not have
   bool flush = true;             // FLUSHDB, FLUSHALL and SWAPDB

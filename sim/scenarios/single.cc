@@ -5,6 +5,7 @@
 #include "sim/scenarios/node_process.h"
 #include "sim/scenarios/single_checker.h"
 #include "sim/scenarios/single_client.h"
+#include "sim/scenarios/single_plants.h"
 #include "sim/world.h"
 
 namespace redoubt::sim {
@@ -28,16 +29,9 @@ constexpr Named kCheckers[] = {
     {"eviction", "no key is evicted without maxmemory"},
     {"connection", "no connection fails without a fault that explains it"},
     {"process", "the node ends only when something ends it"},
-    {"progress", "after the faults, clients come to an end in time"},
+    {"progress", "after the faults, every client is served in time"},
     {"state", "in the end the node's data is the model's"},
     {"leaks", "in the end nothing is left: connections, buffers, operations, memory"},
-};
-
-constexpr Named kPlants[] = {
-    {"lost_write", "now and then the node forgets a key"},
-    {"wrong_ttl", "now and then the node changes a deadline"},
-    {"dropped_reply", "a reply is lost on its way to a client"},
-    {"swapped_replies", "two replies arrive in the wrong order"},
 };
 
 constexpr std::string_view kPolicies[] = {"noeviction",      "allkeys-lru",  "allkeys-lfu",
@@ -70,7 +64,8 @@ class SingleRun final : public WorldObserver {
   static WorldOptions world_options(const RunOptions& options);
   void draw();
   void add_hosts();
-  void plant(Node& node);
+  template <typename Body>
+  void visit_node(Body body);
   void load_phase();
   void quiet_phase();
   void check_end();
@@ -90,13 +85,22 @@ class SingleRun final : public WorldObserver {
   std::string drawn_;
   HostId node_ = 0;
   size_t base_memory_ = 0;
-  uint64_t planted_at_ = 0;
+  SinglePlants plants_;
 };
+
+// A turn of the node in which `body` does something with it.
+template <typename Body>
+void SingleRun::visit_node(Body body) {
+  const auto turn = [](Host& host, void* context) {
+    (*static_cast<Body*>(context))(static_cast<NodeProcess*>(host.process())->node());
+  };
+  world_.visit(node_, turn, &body);
+}
 
 WorldOptions SingleRun::world_options(const RunOptions& options) {
   WorldOptions world;
   Random random(options.seed, "swarm");
-  world.faults = draw_faults(random, kFaults);
+  if (!SinglePlants(options.plant).calm()) world.faults = draw_faults(random, kFaults);
   for (const std::string& fault : options.faults) {
     const std::string error = set_fault(world.faults, fault);
     ASSERT(error.empty());  // the caller has looked
@@ -111,7 +115,8 @@ SingleRun::SingleRun(const RunOptions& options)
       random_(world_.random("scenario")),
       policy_(kPolicies[random_.below(std::size(kPolicies))]),
       password_(random_.below(4) == 0 ? "a secret" : ""),
-      checker_(world_, model_config(policy_), password_) {
+      checker_(world_, model_config(policy_), password_),
+      plants_(options.plant) {
   world_.set_observer(this);
   draw();
   add_hosts();
@@ -137,7 +142,7 @@ void SingleRun::draw() {
   plan_.generator.deadline_per_mille = static_cast<unsigned>(random_.between(0, 300));
   plan_.commands_max = options_.commands > 0 ? options_.commands : kCommands;
   const int64_t spare = random_.between_log(2'000, 200'000);
-  if (random_.below(3) == 0) spare_bytes_ = spare;
+  if (random_.below(3) == 0 && !plants_.is("stray_eviction")) spare_bytes_ = spare;
   plan_.mutes = spare_bytes_ == 0;
   const std::string effort = std::to_string(random_.between(1, 10));
   const std::string hz = std::to_string(random_.between_log(1, 500));
@@ -161,8 +166,10 @@ void SingleRun::draw() {
     arguments_.push_back("--requirepass");
     arguments_.push_back(password_);
   }
-  plan_.drop_reply = options_.plant == "dropped_reply";
-  plan_.swap_replies = options_.plant == "swapped_replies";
+  plan_.lose_command = plants_.is("lost_command");
+  plan_.drop_reply = plants_.is("dropped_reply");
+  plan_.swap_replies = plants_.is("swapped_replies");
+  plan_.keep_connection = plants_.is("kept_connection");
   drawn_ = "clients=" + std::to_string(clients_) +
            " pipeline=" + std::to_string(plan_.pipeline_max) +
            " think_us=" + std::to_string(plan_.think_us) +
@@ -214,58 +221,33 @@ void SingleRun::host_stopping(HostId id, StopKind kind, int status) {
   checker_.node_ended();
 }
 
-// Bugs on the node's side: it does something that no client has asked for.
-void SingleRun::plant(Node& node) {
-  const bool lose = options_.plant == "lost_write";
-  if (!lose && options_.plant != "wrong_ttl") return;
-  if (checker_.commands() < planted_at_ + 500) return;
-  planted_at_ = checker_.commands();
-  Session& session = node.make_local_session();
-  for (int db = 0; db < 3; ++db) {
-    const std::string number = std::to_string(db);
-    node.execute(session, std::vector<std::string_view>{"SELECT", number});
-    for (const auto& [key, entry] : checker_.model().database(db)) {
-      if (lose) {
-        node.execute(session, std::vector<std::string_view>{"DEL", key});
-        break;
-      }
-      if (entry.deadline_ms == ModelEntry::no_deadline) continue;
-      const std::string later = std::to_string(entry.deadline_ms + 5'000);
-      node.execute(session, std::vector<std::string_view>{"PEXPIREAT", key, later});
-      break;
-    }
-  }
-  node.drop_local_session(session);
-}
-
 void SingleRun::load_phase() {
   for (HostId id = 0; id < world_.host_count(); ++id) world_.boot(id);
   world_.start_faults();
-  const auto visit = [](Host& host, void* run) {
-    static_cast<SingleRun*>(run)->plant(static_cast<NodeProcess*>(host.process())->node());
-  };
-  while (ok() && plan_.active > 0 && world_.now().ns < kLongest.ns) {
+  while (ok() && !plan_.load_is_over() && world_.now().ns < kLongest.ns) {
     // Short steps only where somebody looks between them.
-    world_.run_for(options_.plant.empty() ? Duration::seconds(1) : Duration::milliseconds(1));
-    if (!options_.plant.empty() && ok() && world_.host(node_).running()) {
-      world_.host(node_).visit(visit, this);
-    }
+    world_.run_for(plants_.any() ? Duration::milliseconds(1) : Duration::seconds(1));
+    if (!plants_.any() || !ok() || !world_.host(node_).running()) continue;
+    visit_node([this](Node& visited) { plants_.strike(visited, checker_); });
   }
 }
 
-// No more faults, and what lasts of them ends: everybody has to come to an end in time.
+// No more faults, and what lasts of them ends. Then each client connects anew and gets its replies.
 void SingleRun::quiet_phase() {
+  if (!ok()) return;
   world_.stop_faults();
   world_.heal();
   world_.faults() = FaultOptions();
-  plan_.stop = true;
+  plan_.farewell = true;
+  checker_.farewell();
+  if (plants_.is("deaf_node")) world_.host(node_).set_paused(true);
   const Instant end = world_.now() + kProgress;
   while (ok() && plan_.active > 0 && world_.now() < end) world_.run_for(Duration::seconds(1));
   if (ok() && plan_.active > 0) {
-    checker_.violate(
-        "progress",
-        "all clients are through " + std::to_string(kProgress.s()) + " s after the last fault",
-        std::to_string(plan_.active) + " are not");
+    checker_.violate("progress",
+                     "all clients are served within " + std::to_string(kProgress.s()) +
+                         " s after the last fault",
+                     std::to_string(plan_.active) + " are not");
   }
 }
 
@@ -275,19 +257,18 @@ void SingleRun::check_end() {
     return checker_.violate("process", "the node runs", "it does not");
   }
   const Instant end = world_.now() + kGoodbye;
-  while (ok() && node().session_count() > 0 && world_.now() < end) {
+  const size_t kept = plants_.is("kept_connection") ? 1 : 0;
+  while (ok() && node().session_count() > kept && world_.now() < end) {
     world_.run_for(Duration::seconds(10));
   }
-  const auto visit = [](Host& host, void* context) {
-    auto& run = *static_cast<SingleRun*>(context);
-    Node& visited = static_cast<NodeProcess*>(host.process())->node();
-    run.checker_.compare_state();
+  if (!ok()) return;
+  visit_node([this](Node& visited) {
+    plants_.strike_late(visited, checker_);
+    checker_.compare_state();
     Session& session = visited.make_local_session();
     visited.execute(session, std::vector<std::string_view>{"FLUSHALL", "SYNC"});
     visited.drop_local_session(session);
-  };
-  if (!ok()) return;
-  world_.host(node_).visit(visit, this);
+  });
   world_.run_for(Duration::seconds(10));
   if (!ok()) return;
   SimBackend& door = world_.host(node_).backend();
@@ -330,9 +311,12 @@ RunResult run_single(const RunOptions& options) {
 }  // namespace
 
 Scenario single_scenario() {
-  return {"single", "one node, several clients, random commands with expiry and eviction",
-          kFaults,  kCheckers,
-          kPlants,  run_single};
+  return {"single",
+          "one node, several clients, random commands with expiry and eviction",
+          kFaults,
+          kCheckers,
+          SinglePlants::rows(),
+          run_single};
 }
 
 }  // namespace redoubt::sim

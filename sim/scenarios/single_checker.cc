@@ -341,7 +341,7 @@ bool SingleChecker::may_break(Error error) const {
 }
 
 void SingleChecker::connection_failed(uint32_t client, const Link* link, Error error) {
-  if (may_break(error)) return;
+  if (may_break(error) || (farewell_ && error == Error::timed_out)) return;
   if (link != nullptr && link->quits && link->complete() && error == Error::closed) return;
   violate("connection", "no connection fails without a fault that explains it",
           "client " + std::to_string(client) + ": " + std::string(describe(error)));

@@ -57,6 +57,8 @@ class SingleChecker final : public NodeObserver {
   void received(Link& link, std::string_view bytes);
   // The connection of a client failed, or could not be made (without a link).
   void connection_failed(uint32_t client, const Link* link, Error error);
+  // From now on whoever waits in vain is a matter of progress.
+  void farewell() { farewell_ = true; }
 
   // --- the node
   void node_started(Node& node, HostId host, bool evicts);
@@ -102,6 +104,7 @@ class SingleChecker final : public NodeObserver {
   Node* node_ = nullptr;
   HostId host_ = kNoHost;
   bool evicts_ = false;
+  bool farewell_ = false;
   std::vector<std::shared_ptr<Link>> unclaimed_;
   std::map<uint64_t, Peer> peers_;
   Peer* last_ = nullptr;

@@ -8,6 +8,8 @@ namespace {
 
 constexpr Duration kConnectPatience = Duration::seconds(10);
 constexpr int64_t kReconnectMeanNs = 20'000'000;
+// How often a client looks whether it is time for the farewell.
+constexpr Duration kLook = Duration::milliseconds(100);
 
 }  // namespace
 
@@ -38,6 +40,7 @@ SingleClient::~SingleClient() {
 }
 
 void SingleClient::connect() {
+  last_connection_ = plan_.farewell;
   connect_.result = {};
   env_.submit(connect_);
   env_.arm_in(timer_, kConnectPatience);
@@ -59,7 +62,7 @@ void SingleClient::on_connected() {
 }
 
 void SingleClient::begin_pipeline() {
-  if (plan_.stop || plan_.commands_sent >= plan_.commands_max) return hang_up();
+  if (!goes_on()) return hang_up();
   link_->begin_pipeline();
   // The limits of who has not authenticated yet are small, so that is done before anything else.
   const bool enter = !plan_.password.empty() && !authenticated_;
@@ -79,9 +82,9 @@ void SingleClient::begin_pipeline() {
   if (replies_ == Replies::off) add({"CLIENT", "REPLY", "ON"});
   while (link_->silent.back() != 0) add({"PING"});
   plan_.commands_sent += link_->hashes.size();
-  breaks_off_ = random_.chance(plan_.hang_up_ppm);
+  breaks_off_ = !plan_.farewell && random_.chance(plan_.hang_up_ppm);
   waiting_ = true;
-  slice_ = as_slice(link_->pipeline);
+  slice_ = outgoing();
   if (breaks_off_) slice_ = slice_.first(1 + random_.below(slice_.size()));
   send_.gather = {&slice_, 1};
   env_.submit(send_);
@@ -159,7 +162,7 @@ void SingleClient::on_received() {
     return on_quiet();
   }
   if (!receive_.result.ok()) return fail(receive_.result.error);
-  checker_.received(*link_, planted({reinterpret_cast<const char*>(chunk.data), chunk.size}));
+  checker_.received(*link_, incoming({reinterpret_cast<const char*>(chunk.data), chunk.size}));
   env_.backend().give_back(chunk);
   receive();
   if (waiting_ && link_->complete()) after_pipeline();
@@ -170,6 +173,12 @@ void SingleClient::after_pipeline() {
   if (send_.in_flight || link_->quits) return;  // after QUIT the other side closes
   waiting_ = false;
   env_.disarm(timer_);
+  if (last_connection_ && authenticated_ == !plan_.password.empty()) {
+    if (!stopped_) --plan_.active;
+    stopped_ = true;
+    if (plan_.keep_connection && number_ == 0) return;
+    return hang_up();
+  }
   if (random_.chance(plan_.hang_up_ppm)) return hang_up();
   if (plan_.think_us == 0) return begin_pipeline();
   env_.arm_in(timer_, Duration{1 + random_.exponential(plan_.think_us * 1'000)});
@@ -183,7 +192,10 @@ void SingleClient::on_timer() {
     return env_.cancel(connect_);
   }
   if (closing_) return;
-  if (!handle_) return connect();
+  if (!handle_) {
+    if (plan_.farewell || !plan_.load_is_over()) return connect();
+    return env_.arm_in(timer_, kLook);
+  }
   if (waiting_) return fail(Error::timed_out);
   begin_pipeline();
 }
@@ -207,16 +219,24 @@ void SingleClient::on_quiet() {
   closing_ = waiting_ = false;
   handle_ = {};
   link_.reset();
-  if (plan_.stop || plan_.commands_sent >= plan_.commands_max) {
-    if (!stopped_) --plan_.active;
-    stopped_ = true;
-    return;
-  }
+  if (stopped_) return;
   env_.arm_in(timer_, Duration{1 + random_.exponential(kReconnectMeanNs)});
 }
 
+// The pipeline's bytes, unless a bug is planted: then one of its commands is missing.
+Slice SingleClient::outgoing() {
+  const size_t count = link_->starts.size();
+  if (!plan_.lose_command || count < 3 || plan_.commands_sent < plan_.commands_max / 4) {
+    return as_slice(link_->pipeline);
+  }
+  plan_.lose_command = false;
+  plant_buffer_ = link_->pipeline;
+  plant_buffer_.erase(link_->starts[0], link_->starts[1] - link_->starts[0]);
+  return as_slice(plant_buffer_);
+}
+
 // The bytes as they came, unless a bug is planted: a reply missing, or two in the wrong order.
-std::string_view SingleClient::planted(std::string_view bytes) {
+std::string_view SingleClient::incoming(std::string_view bytes) {
   if (!plan_.drop_reply && !plan_.swap_replies) return bytes;
   const bool at_reply = link_->received == link_->understood;
   if (!at_reply || plan_.commands_sent < plan_.commands_max / 4) return bytes;

@@ -23,14 +23,19 @@ struct ClientPlan {
   std::string password;             // empty: none is asked for
   bool mutes = true;  // CLIENT REPLY OFF and SKIP: not where a refusal (OOM) could go unseen
   Duration patience = Duration::seconds(5);
-  // They stop when so many commands were sent, or when told to.
+  // The load is over when so many commands were sent. Clients then wait for the farewell: each
+  // connects anew, is served once, and stops.
   uint64_t commands_max = 0;
   uint64_t commands_sent = 0;
-  bool stop = false;
+  bool farewell = false;
   uint32_t active = 0;  // clients that have not stopped yet
+  bool load_is_over() const { return commands_sent >= commands_max; }
+
   // Planted bugs, on the client's side of the wire.
+  bool lose_command = false;
   bool drop_reply = false;
   bool swap_replies = false;
+  bool keep_connection = false;
 };
 
 class SingleClient final : public Process {
@@ -55,7 +60,9 @@ class SingleClient final : public Process {
   void hang_up();
   void on_quiet();
   void fail(Error error);
-  std::string_view planted(std::string_view bytes);
+  bool goes_on() const { return plan_.farewell ? last_connection_ : !plan_.load_is_over(); }
+  Slice outgoing();
+  std::string_view incoming(std::string_view bytes);
   bool in_flight() const { return connect_.in_flight || send_.in_flight || receive_.in_flight; }
 
   Env& env_;
@@ -75,8 +82,9 @@ class SingleClient final : public Process {
   bool closing_ = false;
   bool waiting_ = false;  // for replies
   bool stopped_ = false;
-  bool breaks_off_ = false;     // this pipeline is left half way
-  bool authenticated_ = false;  // or on its way to be
+  bool last_connection_ = false;  // made since the farewell
+  bool breaks_off_ = false;       // this pipeline is left half way
+  bool authenticated_ = false;    // or on its way to be
   enum class Replies : uint8_t { on, off, skip } replies_ = Replies::on;
   std::string plant_buffer_;
 };

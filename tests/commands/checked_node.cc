@@ -61,10 +61,16 @@ CheckedNode::~CheckedNode() {
 
 void CheckedNode::on_evicted(int db, std::string_view key) {
   evicted_++;
+  if (!model_.database(db).contains(key)) {
+    wrong_removal_ = "evicted a key that is not there: " + sim::quote_bytes(key);
+  }
   model_.forget(db, key);
 }
 
 void CheckedNode::on_expired(int db, std::string_view key) {
+  if (model_.exists(db, key, wall_ms())) {
+    wrong_removal_ = "expired a key whose time has not come: " + sim::quote_bytes(key);
+  }
   model_.forget(db, key);
 }
 
@@ -74,6 +80,9 @@ std::optional<std::string> CheckedNode::run(const TestStep& step) {
   world_.turn();
   const std::vector<std::string_view> views(step.command.begin(), step.command.end());
   const std::string reply = node_->execute(*session_, views);
+  if (!wrong_removal_.empty()) {
+    return describe_step(step) + "\n  " + wrong_removal_;
+  }
   if (reply.rfind("-OOM ", 0) == 0 && sim::Model::denied_when_out_of_memory(views)) {
     refused_++;
     return std::nullopt;

@@ -65,6 +65,7 @@ class CheckedNode : private NodeObserver {
   sim::ModelSession model_session_;
   std::unique_ptr<Node> node_;
   Session* session_ = nullptr;
+  std::string wrong_removal_;  // what the node removed without a reason
   uint64_t evicted_ = 0;
   uint64_t refused_ = 0;
 };

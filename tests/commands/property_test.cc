@@ -91,10 +91,18 @@ TEST(Commands, EvictionAgreesWithTheModel) {
   for (const char* policy : {"allkeys-lru", "allkeys-lfu", "allkeys-random", "volatile-lru",
                              "volatile-lfu", "volatile-random", "volatile-ttl", "noeviction"}) {
     const std::vector<std::string_view> settings = {"maxmemory-policy", policy, "maxmemory",
-                                                    "1400000"};
+                                                    "200000"};
     const std::vector<TestStep> steps = make_steps(7, 20'000, config, false);
     expect_agreement(steps, settings);
     ASSERT_FALSE(::testing::Test::HasFailure()) << policy;
+    CheckedNode checked(settings);
+    for (const TestStep& step : steps) {
+      ASSERT_EQ(checked.run(step), std::nullopt);
+    }
+    const bool evicts = std::string_view(policy) != "noeviction";
+    EXPECT_EQ(checked.evicted() > 0, evicts) << policy;
+    EXPECT_EQ(checked.refused() > 0, !evicts || std::string_view(policy).starts_with("volatile"))
+        << policy << " refused " << checked.refused() << " evicted " << checked.evicted();
   }
 }
 

@@ -150,6 +150,18 @@ TEST(RequestParser, ErrorsAsRedisWordsThem) {
             "ERR Protocol error: too big bulk count string");
 }
 
+// Found by fuzzing: a line end in the same piece let a line through that is refused in several.
+TEST(RequestParser, TheLimitOfALineHoldsInOnePieceToo) {
+  for (const std::string start : {"", "*", "*1\r\n$"}) {
+    const std::string wire = start + std::string(70'000, '1') + "\r\nPING\r\n";
+    const Outcome whole = parse_whole(wire);
+    EXPECT_EQ(whole.status, RequestParser::Status::protocol_error);
+    std::vector<size_t> cuts;
+    for (size_t i = 1000; i < wire.size(); i += 1000) cuts.push_back(i);
+    EXPECT_EQ(parse(wire, cuts), whole);
+  }
+}
+
 TEST(RequestParser, RequestsBeforeAnErrorAreThere) {
   const Outcome outcome = parse_whole("PING\r\n*1\r\n$4\r\nPING\r\n*1\r\n!");
   EXPECT_EQ(outcome.commands, (Commands{{"PING"}, {"PING"}}));

@@ -54,36 +54,34 @@ TEST(Single, FaultsCanBeSet) {
   EXPECT_GT(result.fired[Fault::kill], 5u);
 }
 
-struct Planted {
-  std::string_view name;
-  std::vector<std::string> found_by;
-};
-
-class Plants : public testing::TestWithParam<Planted> {};
+class Plants : public testing::TestWithParam<Plant> {};
 
 TEST_P(Plants, AreFoundAndNamed) {
+  const Plant& plant = GetParam();
   for (uint64_t number = 1; number <= 5; ++number) {
     RunOptions options = seed(number, 20'000);
-    options.plant = GetParam().name;
+    options.plant = plant.name;
     const RunResult result = single().run(options);
     ASSERT_TRUE(result.violation) << "seed " << number;
-    const auto& names = GetParam().found_by;
-    EXPECT_NE(std::find(names.begin(), names.end(), result.violation->checker), names.end())
-        << text(result.violation);
+    const std::string& found_by = result.violation->checker;
+    // What clients happen not to ask for is seen in the end.
+    EXPECT_TRUE(found_by == plant.found_by || (plant.found_by == "model" && found_by == "state"))
+        << "seed " << number << " " << text(result.violation);
     EXPECT_GT(result.violation->at.ns, 0);
     EXPECT_EQ(result.violation->node, "node");
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Single, Plants,
-                         testing::Values(Planted{"lost_write", {"model", "state"}},
-                                         Planted{"wrong_ttl", {"model", "state"}},
-                                         Planted{"dropped_reply", {"replies"}},
-                                         Planted{"swapped_replies", {"replies"}}),
+                         testing::ValuesIn(single().plants.begin(), single().plants.end()),
                          [](const auto& info) { return std::string(info.param.name); });
 
-TEST(Single, EveryPlantIsTested) {
-  EXPECT_EQ(single().plants.size(), 4u);
+TEST(Single, EveryCheckerHasAPlant) {
+  for (const Named& checker : single().checkers) {
+    bool found = false;
+    for (const Plant& plant : single().plants) found = found || plant.found_by == checker.name;
+    EXPECT_TRUE(found) << checker.name;
+  }
 }
 
 }  // namespace
