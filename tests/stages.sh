@@ -128,8 +128,6 @@ stage_asan-build() {
 
 stage_asan() {
   build_asan all || return
-  export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
-  export UBSAN_OPTIONS=print_stacktrace=1
   unit_jobs build/asan asan.
 }
 
