@@ -93,7 +93,6 @@ class SimBackend final : public Backend {
   void resolve(uint32_t slot);
   void hand_over(uint32_t slot);
   // What a result carried, whose owner learns only that its handle is dead.
-  void discard_result(Op& op);
   void free_slot(uint32_t slot);
   void close_row(uint32_t index, bool forgotten, bool power_loss);
   void clear_chunks();

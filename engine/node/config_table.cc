@@ -27,11 +27,6 @@ void apply_output_limits(Settings& settings, const DirectiveValue& value) {
   settings.output_limit_pubsub = limit(8);
 }
 
-void apply_debug_command(Settings& settings, const DirectiveValue& value) {
-  settings.enable_debug_command = value.text == "yes";
-  settings.enable_debug_command_local = value.text == "local";
-}
-
 constexpr int64_t kMb = 1024 * 1024;
 // More than anyone has been seen to use; each costs a few hundred bytes.
 constexpr int64_t kDatabasesMax = 65536;
@@ -64,7 +59,9 @@ constexpr Directive kRows[] = {
         .sets(store<&Settings::loglevel>),
     choice("log-format", "text", "text|json").sets(store<&Settings::log_format>),
     integer("hz", "10", 0, kMaxInt).clamped(1, 500).sets(store<&Settings::hz>),
-    choice("enable-debug-command", "no", "no|yes|local").immutable().sets(apply_debug_command),
+    choice("enable-debug-command", "no", "no|yes|local")
+        .immutable()
+        .sets(store<&Settings::debug_command>),
     choice("enable-protected-configs", "no", "no|yes|local")
         .immutable()
         .sets(store<&Settings::protected_configs>),
