@@ -79,7 +79,7 @@ void rename_to(Context& c, bool only_new) {
     make_room(c, c.session.db, to);
     c.db().rename(from, c.hash(from), to, c.hash(to));
     c.modified(from, 'g', "rename_from");
-    c.modified(to, 'g', "rename_to");
+    c.modified(to, 'g', "rename_to", 0);
   }
   if (only_new) {
     c.reply.integer(from != to ? 1 : 0);
@@ -169,7 +169,7 @@ void move_command(Context& c) {
   target.find(key, hash)->set_access(source->access());
   c.node.erase(c.session.db, key, hash, c.node.settings().lazyfree_lazy_server_del);
   c.modified(key, 'g', "move_from");
-  c.modified_in(*db, key, 'g', "move_to");
+  c.modified_in(*db, key, 'g', "move_to", 0);
   c.reply.integer(1);
 }
 

@@ -99,8 +99,9 @@ class Node {
   void key_modified(int db, std::string_view key, char event_class, std::string_view event);
   // A keyspace event beside that of a change.
   void announce(int db, std::string_view key, char event_class, std::string_view event);
-  void data_modified() { ++changes_; }
-  // Changes of data since the start, as rdb_changes_since_last_save counts them.
+  // Changes of data that clients have made since the start, as rdb_changes_since_last_save counts
+  // them: not what expires or is evicted.
+  void count_changes(uint64_t count) { changes_ += count; }
   uint64_t changes() const { return changes_; }
   bool expired(const Entry& entry) const {
     return entry.has_expiry() && entry.expiry_ms() < env_.wall().unix_ms();
