@@ -313,6 +313,14 @@ Row* SimBackend::find(Handle handle) {
   return row.generation == handle.generation && row.type != RowType::none ? &row : nullptr;
 }
 
+bool SimBackend::has_room() {
+  if (live_rows_ >= core_.options.handles_max) return false;
+  const int64_t few = core_.faults.io_few_handles;
+  if (few == 0 || live_rows_ < static_cast<size_t>(few)) return true;
+  core_.count(Fault::io_few_handles, host_.id());
+  return false;
+}
+
 Chunk SimBackend::lend(uint32_t size) {
   const int64_t few = core_.faults.io_few_chunks;
   const size_t count = few > 0 ? static_cast<size_t>(few) : core_.options.chunk_count;

@@ -64,7 +64,8 @@ class SimBackend final : public Backend {
   size_t in_flight_count() const { return in_flight_; }
 
   // Handles.
-  bool has_room() const { return live_rows_ < core_.options.handles_max; }
+  // Whether one more can be opened.
+  bool has_room();
   Handle open_row(RowType type, uint32_t index, uint8_t side);
   Row* find(Handle handle);
   size_t open_count() const { return live_rows_; }
