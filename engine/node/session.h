@@ -17,6 +17,8 @@ namespace redoubt {
 
 class Node;
 struct Sender;
+struct Subscriptions;
+struct TrackingState;
 
 // Bits of Session::flags. A session without any takes the short way through dispatch.
 enum SessionFlag : uint32_t {
@@ -29,7 +31,10 @@ enum SessionFlag : uint32_t {
   kSessionPaused = 1u << 6,           // has requests that wait: for CLIENT UNPAUSE, or behind one
   kSessionNoTouch = 1u << 7,
   kSessionNoEvict = 1u << 8,
-  kSessionLocal = 1u << 9,     // made by the process itself, without a connection
+  kSessionLocal = 1u << 9,        // made by the process itself, without a connection
+  kSessionSubscribed = 1u << 20,  // has subscriptions
+  kSessionTracking = 1u << 21,    // CLIENT TRACKING is on
+  kSessionDoomed = 1u << 22,      // closed at the end of the turn: it reads too slowly
   kSessionWaiting = 1u << 10,  // a command of it waits for the world; requests behind it are stored
 };
 
@@ -50,6 +55,7 @@ class Session {
   Session(Node& owner, uint64_t session_id, OutputPool& pool);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
+  ~Session();
 
   Node& node;
   const uint64_t id;
@@ -73,13 +79,19 @@ class Session {
 
   RequestParser parser;
   Output output;                                      // replies that wait for the end of the turn
+  Output sendable;                                    // replies that wait for the send in flight
   std::unique_ptr<std::deque<HeldReplies>> held;      // replies that wait for the gate
   std::unique_ptr<std::deque<StoredRequest>> stored;  // requests that wait for the end of a pause
   Chunk chunk;                                        // what the requests of this turn point into
   Op receive;
-  Sender* sender = nullptr;                     // the send in flight
-  bool retiring = false;                        // closed, on the list of those to free
-  Instant soft_limit_since = Instant::never();  // output above the soft limit since
+  Sender* sender = nullptr;                      // the send in flight
+  std::unique_ptr<Subscriptions> subscriptions;  // null: none
+  std::unique_ptr<TrackingState> tracking;       // null: off
+  std::unique_ptr<Output> pushes;                // messages for behind the reply of this command
+  bool executing = false;                        // a command of it is being executed
+  bool queued = false;                           // on the list of those to send to, for a message
+  bool retiring = false;                         // closed, on the list of those to free
+  Instant soft_limit_since = Instant::never();   // output above the soft limit since
 
   // The list of all sessions, in the order of their ids.
   Session* previous = nullptr;
