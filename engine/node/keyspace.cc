@@ -100,13 +100,27 @@ size_t Node::flush(int index, bool lazy) {
 
 // --- freeing beside the node
 
+size_t Node::garbage_bytes() const {
+  size_t bytes = garbage_in_flight_bytes_;
+  for (const auto& database : databases_) bytes += database->remains_bytes();
+  return bytes;
+}
+
+size_t Node::garbage_objects() const {
+  size_t count = garbage_in_flight_count_;
+  for (const auto& database : databases_) count += database->remains();
+  return count;
+}
+
 // Between turns, so that nobody waits for a value of many parts.
 void Node::free_remains() {
   constexpr size_t kSlice = 4000;  // allocations: a fraction of a millisecond
   size_t budget = kSlice;
   bool done = true;
   for (const std::unique_ptr<Database>& database : databases_) {
+    const size_t before = database->remains();
     done = database->free_some(budget) && done;
+    stats_.lazyfreed_objects += before - database->remains();
   }
   if (done) {
     garbage_.no_remains();

@@ -121,8 +121,9 @@ class Node {
   int frequency(const Entry& entry) const;
   // Settings changed that are cached elsewhere.
   void settings_changed();
-  size_t garbage_bytes() const { return garbage_in_flight_bytes_; }
-  size_t garbage_objects() const { return garbage_in_flight_count_; }
+  // Removed values that are not yet freed.
+  size_t garbage_bytes() const;
+  size_t garbage_objects() const;
 
   // --- expiry (expiry.cc)
 
