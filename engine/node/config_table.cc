@@ -4,6 +4,7 @@
 
 #include "engine/node/config_directive.h"
 #include "engine/node/config_text.h"
+#include "engine/node/notify.h"
 #include "engine/store/number.h"
 
 namespace redoubt {
@@ -25,6 +26,10 @@ void apply_output_limits(Settings& settings, const DirectiveValue& value) {
   settings.output_limit_normal = limit(0);
   settings.output_limit_replica = limit(4);
   settings.output_limit_pubsub = limit(8);
+}
+
+void apply_events(Settings& settings, const DirectiveValue& value) {
+  settings.notify_events = event_classes(value.text).value_or(0);
 }
 
 constexpr int64_t kMb = 1024 * 1024;
@@ -66,6 +71,11 @@ constexpr Directive kRows[] = {
         .immutable()
         .sets(store<&Settings::protected_configs>),
 
+    // Events.
+    list("notify-keyspace-events", "", parse_events).sets(apply_events),
+    integer("tracking-table-max-keys", "1000000", 0, kMax)
+        .sets(store<&Settings::tracking_table_max_keys>),
+
     // Memory.
     memory("maxmemory", "0").sets(store<&Settings::maxmemory>),
     choice("maxmemory-policy", "noeviction",
@@ -83,6 +93,11 @@ constexpr Directive kRows[] = {
     boolean("lazyfree-lazy-server-del", "no").sets(store<&Settings::lazyfree_lazy_server_del>),
     boolean("lazyfree-lazy-user-del", "no").sets(store<&Settings::lazyfree_lazy_user_del>),
     boolean("lazyfree-lazy-user-flush", "no").sets(store<&Settings::lazyfree_lazy_user_flush>),
+
+    // Encodings.
+    integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
+        .also("list-max-ziplist-size")
+        .sets(store<&Settings::list_max_listpack_size>),
 
     // Actions of the configuration file.
     line("include"),
