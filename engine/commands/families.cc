@@ -9,7 +9,7 @@ std::vector<std::span<const Command>> all_families() {
           scan_commands(),          server_commands(),       connection_commands(),
           config_commands(),        info_commands(),         command_commands(),
           debug_commands(),         memory_commands(),       list_commands(),
-          list_range_commands(),    list_move_commands()};
+          list_range_commands(),    list_move_commands(),    pubsub_commands()};
 }
 
 }  // namespace redoubt

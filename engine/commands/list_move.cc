@@ -78,7 +78,7 @@ void move_or_wait(Context& c, Ends ends, size_t timeout_index) {
   Entry* entry = c.lookup_write(c.args[1]);
   if (c.wrong_type(entry, Type::list)) return;
   if (entry == nullptr) {
-    c.block(Type::list, 1, 2, *deadline, BlockReply::null);
+    c.block(Type::list, 1, 2, *deadline, BlockReply::move);
     return;
   }
   move_element(c, *entry, ends);
@@ -167,10 +167,10 @@ void lmpop_command(Context& c) {
 }
 
 void blmpop_command(Context& c) {
-  const std::optional<Instant> deadline = c.timeout(1);
-  if (!deadline) return;
   const std::optional<ManyPop> pop = many_pop_arguments(c, 2);
-  if (!pop || pop_first_list(c, *pop)) return;
+  if (!pop) return;
+  const std::optional<Instant> deadline = c.timeout(1);
+  if (!deadline || pop_first_list(c, *pop)) return;
   c.block(Type::list, pop->first_key, pop->end_key, *deadline, BlockReply::null_array);
 }
 

@@ -80,12 +80,19 @@ void ltrim_command(Context& c) {
 
 // --- LREM
 
+// A count whose sign is a direction.
+std::optional<int64_t> signed_count(Context& c, size_t index) {
+  const std::optional<int64_t> count = c.integer(index);
+  if (!count || *count != std::numeric_limits<int64_t>::min()) return count;
+  c.error(
+      "ERR value is out of range, value must between -9223372036854775807 and "
+      "9223372036854775807");
+  return std::nullopt;
+}
+
 void lrem_command(Context& c) {
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
-  const std::optional<int64_t> count =
-      c.integer_between(2, -kMax, kMax,
-                        "ERR value is out of range, value must between -9223372036854775807 and "
-                        "9223372036854775807");
+  const std::optional<int64_t> count = signed_count(c, 2);
   if (!count) return;
   const std::string_view key = c.args[1];
   Entry* entry = c.lookup_write(key);
@@ -117,11 +124,7 @@ struct LposOptions {
 };
 
 bool read_rank(Context& c, size_t index, LposOptions& options) {
-  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
-  const std::optional<int64_t> rank =
-      c.integer_between(index, -kMax, kMax,
-                        "ERR value is out of range, value must between -9223372036854775807 and "
-                        "9223372036854775807");
+  const std::optional<int64_t> rank = signed_count(c, index);
   if (!rank) return false;
   options.rank = *rank;
   if (*rank != 0) return true;

@@ -28,7 +28,6 @@ constexpr std::string_view kNoReplication = "there is no replication yet";
 constexpr std::string_view kNoCluster = "there is no cluster mode yet";
 constexpr std::string_view kNoTls = "there is no TLS yet, and tls-port cannot be opened";
 constexpr std::string_view kNoAcl = "there is only the user \"default\" yet";
-constexpr std::string_view kNoPubSub = "there are no messages to clients yet";
 constexpr std::string_view kThreads = "a node's commands run on one thread";
 constexpr std::string_view kKernel = "the node does not change what the kernel does for it";
 
@@ -96,8 +95,6 @@ constexpr std::array kProcessRows = {
     boolean("latency-tracking", "yes").harmless(kNotWatched),
     list("latency-tracking-info-percentiles", "50 99 99.9", parse_percentiles)
         .harmless(kNotWatched),
-    list("notify-keyspace-events", "", parse_events).only("", kNoPubSub),
-    integer("tracking-table-max-keys", "1000000", 0, kMax).harmless(kNoPubSub),
     // Types and scripts.
     integer("hash-max-listpack-entries", "512", 0, kMax)
         .also("hash-max-ziplist-entries")
