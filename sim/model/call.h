@@ -100,6 +100,7 @@ std::span<const ModelCommand> string_commands();
 std::span<const ModelCommand> numeric_string_commands();
 std::span<const ModelCommand> bitmap_commands();
 std::span<const ModelCommand> generic_commands();
+std::span<const ModelCommand> list_commands();
 std::span<const ModelCommand> server_commands();
 
 }  // namespace redoubt::sim
