@@ -99,17 +99,10 @@ constexpr std::array kProcessRows = {
     list("notify-keyspace-events", "", parse_events).only("", kNoPubSub),
     integer("tracking-table-max-keys", "1000000", 0, kMax).harmless(kNoPubSub),
     // Types and scripts.
-    integer("hash-max-listpack-entries", "512", 0, kMax)
-        .also("hash-max-ziplist-entries")
-        .harmless(kEncoding),
-    memory("hash-max-listpack-value", "64").also("hash-max-ziplist-value").harmless(kEncoding),
     integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
         .also("list-max-ziplist-size")
         .harmless(kEncoding),
     integer("list-compress-depth", "0", 0, kMaxInt).harmless(kEncoding),
-    integer("set-max-intset-entries", "512", 0, kMax).harmless(kEncoding),
-    integer("set-max-listpack-entries", "128", 0, kMax).harmless(kEncoding),
-    memory("set-max-listpack-value", "64").harmless(kEncoding),
     integer("zset-max-listpack-entries", "128", 0, kMax)
         .also("zset-max-ziplist-entries")
         .harmless(kEncoding),

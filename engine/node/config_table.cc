@@ -87,6 +87,19 @@ constexpr Directive kRows[] = {
     boolean("lazyfree-lazy-user-del", "no").sets(store<&Settings::lazyfree_lazy_user_del>),
     boolean("lazyfree-lazy-user-flush", "no").sets(store<&Settings::lazyfree_lazy_user_flush>),
 
+    // Encodings of sets and hashes.
+    integer("set-max-intset-entries", "512", 0, kMax)
+        .sets(store<&Settings::set_max_intset_entries>),
+    integer("set-max-listpack-entries", "128", 0, kMax)
+        .sets(store<&Settings::set_max_listpack_entries>),
+    memory("set-max-listpack-value", "64").sets(store<&Settings::set_max_listpack_value>),
+    integer("hash-max-listpack-entries", "512", 0, kMax)
+        .also("hash-max-ziplist-entries")
+        .sets(store<&Settings::hash_max_listpack_entries>),
+    memory("hash-max-listpack-value", "64")
+        .also("hash-max-ziplist-value")
+        .sets(store<&Settings::hash_max_listpack_value>),
+
     // Actions of the configuration file.
     line("include"),
     line("rename-command"),

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "engine/store/set_type.h"
 #include "engine/store/string_type.h"
 
 namespace redoubt {
@@ -17,7 +18,7 @@ constexpr TypeOps only_named(std::string_view name) {
 constexpr std::array<TypeOps, kTypeCount> kRows = {
     kStringOps,            //
     only_named("list"),    //
-    only_named("set"),     //
+    kSetOps,               //
     only_named("zset"),    //
     only_named("hash"),    //
     only_named("stream"),  //
