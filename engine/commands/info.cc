@@ -147,9 +147,13 @@ void write_clients(InfoWriter& out) {
   out.field("maxclients", out.node.settings().maxclients);
   out.field("client_recent_max_input_buffer", largest_input);
   out.field("client_recent_max_output_buffer", largest_output);
-  out.zero({"blocked_clients", "tracking_clients", "pubsub_clients", "watching_clients",
-            "clients_in_timeout_table", "total_watched_keys", "total_blocking_keys",
-            "total_blocking_keys_on_nokey"});
+  const Blocking& blocking = out.node.blocking();
+  out.field("blocked_clients", blocking.sessions());
+  out.zero({"tracking_clients", "pubsub_clients", "watching_clients"});
+  out.field("clients_in_timeout_table", blocking.sessions_with_deadline());
+  out.zero({"total_watched_keys"});
+  out.field("total_blocking_keys", blocking.keys());
+  out.field("total_blocking_keys_on_nokey", blocking.keys_while_they_exist());
 }
 
 // Who took how much of what is counted, and what the system says beside it.
