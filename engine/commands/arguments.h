@@ -21,7 +21,11 @@ inline constexpr int64_t kDrawsMax = int64_t{1} << 24;
 // EXISTS, TYPE, TTL and OBJECT look, but do not use.
 inline Entry* lookup_untouched(Context& c, std::string_view key) {
   Entry* entry = c.peek(key);
-  ++(entry != nullptr ? c.node.stats().keyspace_hits : c.node.stats().keyspace_misses);
+  if (entry == nullptr) {
+    c.node.key_missed(c.session.db, key);
+  } else {
+    ++c.node.stats().keyspace_hits;
+  }
   return entry;
 }
 

@@ -8,8 +8,8 @@ std::vector<std::span<const Command>> all_families() {
           bitfield_commands(),      generic_commands(),      expiry_commands(),
           scan_commands(),          server_commands(),       connection_commands(),
           config_commands(),        info_commands(),         command_commands(),
-          debug_commands(),         memory_commands(),       set_commands(),
-          set_random_commands(),    set_algebra_commands()};
+          debug_commands(),         memory_commands(),       pubsub_commands(),
+          set_commands(),           set_random_commands(),   set_algebra_commands()};
 }
 
 }  // namespace redoubt

@@ -59,6 +59,10 @@ struct Settings {
   bool enable_debug_command_local = false;
   Permission protected_configs = Permission::no;
 
+  // events
+  uint32_t notify_events = 0;  // bits of classes: engine/node/notify.h
+  uint64_t tracking_table_max_keys = 1000000;
+
   // memory
   uint64_t maxmemory = 0;
   EvictionPolicy maxmemory_policy = EvictionPolicy::noeviction;
@@ -74,12 +78,17 @@ struct Settings {
   bool lazyfree_lazy_user_del = false;
   bool lazyfree_lazy_user_flush = false;
 
+<<<<<<< HEAD
   // encodings of sets and hashes
   uint64_t set_max_intset_entries = 512;
   uint64_t set_max_listpack_entries = 128;
   uint64_t set_max_listpack_value = 64;
   uint64_t hash_max_listpack_entries = 512;
   uint64_t hash_max_listpack_value = 64;
+=======
+  // encodings
+  int list_max_listpack_size = -2;
+>>>>>>> main
 };
 
 }  // namespace redoubt

@@ -5,10 +5,21 @@
 
 namespace redoubt {
 
+namespace {
+
+// "-9223372036854775808" has 20 characters.
+std::optional<int64_t> integer_of(std::string_view text) {
+  if (text.empty() || text.size() > 20 || text[0] > '9') return std::nullopt;
+  return parse_integer(text);
+}
+
+}  // namespace
+
+Listpack::Wanted::Wanted(std::string_view bytes) : text(bytes), number(integer_of(bytes)) {}
+
 struct Listpack::Encoded {
   explicit Encoded(std::string_view value) {
-    // 20 characters are "-9223372036854775808".
-    const std::optional<int64_t> integer = value.size() <= 20 ? parse_integer(value) : std::nullopt;
+    const std::optional<int64_t> integer = integer_of(value);
     if (integer.has_value()) {
       set_number(*integer);
     } else {
@@ -180,7 +191,7 @@ const uint8_t* Listpack::seek(const uint8_t* block, int64_t index) {
 std::optional<int64_t> Listpack::integer(const uint8_t* at) {
   const Element element = get(at);
   if (element.is_number) return element.number;
-  return element.text.size() <= 20 ? parse_integer(element.text) : std::nullopt;
+  return integer_of(element.text);
 }
 
 size_t Listpack::text_size(const uint8_t* at) {
@@ -188,17 +199,11 @@ size_t Listpack::text_size(const uint8_t* at) {
   return element.is_number ? IntegerText(element.number).view().size() : element.text.size();
 }
 
-bool Listpack::equal(const uint8_t* at, std::string_view text) {
-  const Element element = get(at);
-  return element.is_number ? IntegerText(element.number).view() == text : element.text == text;
-}
-
 const uint8_t* Listpack::find(const uint8_t* block, const uint8_t* from, std::string_view text,
                               size_t skip) {
-  const std::optional<int64_t> number = text.size() <= 20 ? parse_integer(text) : std::nullopt;
+  const Wanted wanted(text);
   for (const uint8_t* at = from; at != nullptr; at = next(block, at)) {
-    const Element element = get(at);
-    if (element.is_number ? number == element.number : element.text == text) return at;
+    if (wanted.is(get(at))) return at;
     for (size_t i = 0; i < skip; ++i) {
       at = next(block, at);
       if (at == nullptr) return nullptr;

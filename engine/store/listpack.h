@@ -53,6 +53,17 @@ class Listpack {
     bool is_number = false;
   };
 
+  // A text to compare with many elements: whether it is an integer is found out once.
+  struct Wanted {
+    explicit Wanted(std::string_view bytes);
+    bool is(const Element& element) const {
+      return element.is_number ? number == element.number : element.text == text;
+    }
+
+    std::string_view text;
+    std::optional<int64_t> number;
+  };
+
   static uint8_t* make(Allocator& allocator);
   // A block with the bytes of one for which validate() said yes.
   static uint8_t* make(Allocator& allocator, std::span<const uint8_t> valid);
@@ -96,7 +107,7 @@ class Listpack {
   // The element as an integer, when it is one in canonical form.
   static std::optional<int64_t> integer(const uint8_t* at);
   static size_t text_size(const uint8_t* at);
-  static bool equal(const uint8_t* at, std::string_view text);
+  static bool equal(const uint8_t* at, std::string_view text) { return Wanted(text).is(get(at)); }
   // The first element from `from` on (null: none) with this text, of those at `from` and then after
   // every `skip` others.
   static const uint8_t* find(const uint8_t* block, const uint8_t* from, std::string_view text,
