@@ -96,21 +96,7 @@ constexpr std::array kProcessRows = {
     list("latency-tracking-info-percentiles", "50 99 99.9", parse_percentiles)
         .harmless(kNotWatched),
     // Types and scripts.
-<<<<<<< HEAD
-    integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
-        .also("list-max-ziplist-size")
-        .harmless(kEncoding),
-    integer("list-compress-depth", "0", 0, kMaxInt).harmless(kEncoding),
-=======
-    integer("hash-max-listpack-entries", "512", 0, kMax)
-        .also("hash-max-ziplist-entries")
-        .harmless(kEncoding),
-    memory("hash-max-listpack-value", "64").also("hash-max-ziplist-value").harmless(kEncoding),
     integer("list-compress-depth", "0", 0, kMaxInt).harmless("lists are not compressed"),
-    integer("set-max-intset-entries", "512", 0, kMax).harmless(kEncoding),
-    integer("set-max-listpack-entries", "128", 0, kMax).harmless(kEncoding),
-    memory("set-max-listpack-value", "64").harmless(kEncoding),
->>>>>>> main
     integer("zset-max-listpack-entries", "128", 0, kMax)
         .also("zset-max-ziplist-entries")
         .harmless(kEncoding),

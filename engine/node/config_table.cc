@@ -97,8 +97,10 @@ constexpr Directive kRows[] = {
     boolean("lazyfree-lazy-user-del", "no").sets(store<&Settings::lazyfree_lazy_user_del>),
     boolean("lazyfree-lazy-user-flush", "no").sets(store<&Settings::lazyfree_lazy_user_flush>),
 
-<<<<<<< HEAD
-    // Encodings of sets and hashes.
+    // Encodings.
+    integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
+        .also("list-max-ziplist-size")
+        .sets(store<&Settings::list_max_listpack_size>),
     integer("set-max-intset-entries", "512", 0, kMax)
         .sets(store<&Settings::set_max_intset_entries>),
     integer("set-max-listpack-entries", "128", 0, kMax)
@@ -110,12 +112,6 @@ constexpr Directive kRows[] = {
     memory("hash-max-listpack-value", "64")
         .also("hash-max-ziplist-value")
         .sets(store<&Settings::hash_max_listpack_value>),
-=======
-    // Encodings.
-    integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
-        .also("list-max-ziplist-size")
-        .sets(store<&Settings::list_max_listpack_size>),
->>>>>>> main
 
     // Actions of the configuration file.
     line("include"),

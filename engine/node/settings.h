@@ -78,17 +78,13 @@ struct Settings {
   bool lazyfree_lazy_user_del = false;
   bool lazyfree_lazy_user_flush = false;
 
-<<<<<<< HEAD
-  // encodings of sets and hashes
+  // encodings
+  int list_max_listpack_size = -2;
   uint64_t set_max_intset_entries = 512;
   uint64_t set_max_listpack_entries = 128;
   uint64_t set_max_listpack_value = 64;
   uint64_t hash_max_listpack_entries = 512;
   uint64_t hash_max_listpack_value = 64;
-=======
-  // encodings
-  int list_max_listpack_size = -2;
->>>>>>> main
 };
 
 }  // namespace redoubt
