@@ -327,6 +327,9 @@ ModelReply encoding_of(const ModelEntry& entry) {
   if (entry.type == ModelType::set) {
     return reply_one_of(set_encodings(entry));
   }
+  if (entry.type == ModelType::hash) {
+    return reply_one_of(hash_encodings());
+  }
   const std::string raw = resp_bulk("raw");
   const std::string embedded = resp_bulk("embstr");
   if (entry.rewritten) {

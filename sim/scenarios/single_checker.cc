@@ -272,6 +272,17 @@ void SingleChecker::on_evicted(int db, std::string_view key) {
   model_.forget(db, key);
 }
 
+void SingleChecker::on_fields_expired(int db, std::string_view key,
+                                      std::span<const std::string_view> fields) {
+  const int64_t now_ms = node_->env().wall().unix_ms();
+  for (std::string_view field : fields) {
+    if (model_.field_exists(db, key, field, now_ms)) {
+      violate("expiry", "the field " + shown(field) + " lives on", "expired");
+    }
+    model_.forget_field(db, key, field);
+  }
+}
+
 void SingleChecker::on_expired(int db, std::string_view key) {
   const int64_t now_ms = node_->env().wall().unix_ms();
   if (world_.traced()) world_.remark(host_, "expired " + shown(key));

@@ -74,6 +74,16 @@ void CheckedNode::on_expired(int db, std::string_view key) {
   model_.forget(db, key);
 }
 
+void CheckedNode::on_fields_expired(int db, std::string_view key,
+                                    std::span<const std::string_view> fields) {
+  for (std::string_view field : fields) {
+    if (model_.field_exists(db, key, field, wall_ms())) {
+      wrong_removal_ = "expired a field whose time has not come: " + sim::quote_bytes(field);
+    }
+    model_.forget_field(db, key, field);
+  }
+}
+
 std::optional<std::string> CheckedNode::run(const TestStep& step) {
   world_.backend.advance(Duration::milliseconds(step.advance_ms));
   world_.backend.jump_wall(Duration::milliseconds(step.jump_ms));
