@@ -87,6 +87,14 @@ constexpr Directive kRows[] = {
     boolean("lazyfree-lazy-user-del", "no").sets(store<&Settings::lazyfree_lazy_user_del>),
     boolean("lazyfree-lazy-user-flush", "no").sets(store<&Settings::lazyfree_lazy_user_flush>),
 
+    // Encodings.
+    integer("zset-max-listpack-entries", "128", 0, kMax)
+        .also("zset-max-ziplist-entries")
+        .sets(store<&Settings::zset_max_listpack_entries>),
+    memory("zset-max-listpack-value", "64")
+        .also("zset-max-ziplist-value")
+        .sets(store<&Settings::zset_max_listpack_value>),
+
     // Actions of the configuration file.
     line("include"),
     line("rename-command"),

@@ -73,6 +73,10 @@ struct Settings {
   bool lazyfree_lazy_server_del = false;
   bool lazyfree_lazy_user_del = false;
   bool lazyfree_lazy_user_flush = false;
+
+  // encodings: up to which size a value is one packed block
+  uint64_t zset_max_listpack_entries = 128;
+  uint64_t zset_max_listpack_value = 64;
 };
 
 }  // namespace redoubt

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "engine/store/string_type.h"
+#include "engine/store/zset_type.h"
 
 namespace redoubt {
 
@@ -18,7 +19,7 @@ constexpr std::array<TypeOps, kTypeCount> kRows = {
     kStringOps,            //
     only_named("list"),    //
     only_named("set"),     //
-    only_named("zset"),    //
+    kZsetOps,              //
     only_named("hash"),    //
     only_named("stream"),  //
 };
