@@ -9,7 +9,8 @@ std::vector<std::span<const Command>> all_families() {
           scan_commands(),          server_commands(),       connection_commands(),
           config_commands(),        info_commands(),         command_commands(),
           debug_commands(),         memory_commands(),       zset_commands(),
-          zset_combine_commands(),  zset_pop_commands(),     zset_range_commands()};
+          zset_combine_commands(),  zset_pop_commands(),     zset_range_commands(),
+          pubsub_commands()};
 }
 
 }  // namespace redoubt

@@ -59,6 +59,10 @@ struct Settings {
   bool enable_debug_command_local = false;
   Permission protected_configs = Permission::no;
 
+  // events
+  uint32_t notify_events = 0;  // bits of classes: engine/node/notify.h
+  uint64_t tracking_table_max_keys = 1000000;
+
   // memory
   uint64_t maxmemory = 0;
   EvictionPolicy maxmemory_policy = EvictionPolicy::noeviction;
@@ -77,6 +81,8 @@ struct Settings {
   // encodings: up to which size a value is one packed block
   uint64_t zset_max_listpack_entries = 128;
   uint64_t zset_max_listpack_value = 64;
+  // encodings
+  int list_max_listpack_size = -2;
 };
 
 }  // namespace redoubt
