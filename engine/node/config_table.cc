@@ -108,6 +108,18 @@ constexpr Directive kRows[] = {
         .also("list-max-ziplist-size")
         .sets(store<&Settings::list_max_listpack_size>),
 
+    integer("set-max-intset-entries", "512", 0, kMax)
+        .sets(store<&Settings::set_max_intset_entries>),
+    integer("set-max-listpack-entries", "128", 0, kMax)
+        .sets(store<&Settings::set_max_listpack_entries>),
+    memory("set-max-listpack-value", "64").sets(store<&Settings::set_max_listpack_value>),
+    integer("hash-max-listpack-entries", "512", 0, kMax)
+        .also("hash-max-ziplist-entries")
+        .sets(store<&Settings::hash_max_listpack_entries>),
+    memory("hash-max-listpack-value", "64")
+        .also("hash-max-ziplist-value")
+        .sets(store<&Settings::hash_max_listpack_value>),
+
     // Actions of the configuration file.
     line("include"),
     line("rename-command"),

@@ -226,6 +226,34 @@ void* MemberBlocks::random_item(Random& random) const {
   return block->items()[random.below(block->count)];
 }
 
+MemberBlocks::Block* MemberBlocks::copy_blocks(Allocator& allocator, const MemberBlocks& other,
+                                               size_t index) {
+  if (index == 0) {
+    ASSERT(root_ == 0 && hash_key_ == other.hash_key_);
+    if (other.root_ == 0) return nullptr;
+    depth_ = other.depth_;
+    deepest_ = other.deepest_;
+    size_ = other.size_;
+    if (depth_ > 0) {
+      const size_t bytes = directory_size() * sizeof(uint64_t);
+      root_ = reinterpret_cast<uint64_t>(allocator.allocate(bytes));
+      table_bytes_ += counted_size(bytes);
+    }
+  }
+  if (index >= directory_size()) return nullptr;
+  const Reference ref = other.reference_at(index);
+  Block* from = ref.block();
+  Block* block = make_block(allocator, from->capacity);
+  block->count = from->count;
+  std::memcpy(block->tags(), from->tags(), from->count);
+  if (depth_ == 0) {
+    root_ = Reference(block, 0).bits;
+  } else {
+    std::fill_n(directory() + index, block_span(ref.depth()), Reference(block, ref.depth()).bits);
+  }
+  return from;
+}
+
 MemberBlocks::Block* MemberBlocks::block_to_clear() const {
   return root_ == 0 ? nullptr : reference_at(cleared_).block();
 }

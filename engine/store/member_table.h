@@ -149,6 +149,9 @@ class MemberBlocks {
   void remove_at(Allocator& allocator, uint64_t hash, size_t index);
   void* random_item(Random& random) const;
   void check(HashOf hash_of) const;
+  // The block of another table at this place of its directory, and one like it in this one, with
+  // the same tags. The first call copies the directory. Null at the end.
+  Block* copy_blocks(Allocator& allocator, const MemberBlocks& other, size_t index);
   // Takes a block out of a table that is going away; null when all is gone.
   Block* block_to_clear() const;
   void drop_cleared_block(Allocator& allocator);
@@ -274,6 +277,19 @@ class MemberTable : public MemberBlocks {
 
   // An item, each with the same probability. The table is not empty.
   Item* random(Random& random) const { return static_cast<Item*>(random_item(random)); }
+
+  // Makes this table, which is empty, equal to another one with the same hash key, block by block.
+  // `copy_of(const Item&)` makes an Item* of the allocator's.
+  template <typename CopyOf>
+  void copy_from(Allocator& allocator, const MemberTable& other, CopyOf&& copy_of) {
+    for (size_t i = 0; Block* from = copy_blocks(allocator, other, i);) {
+      Block* block = reference_at(i).block();
+      for (size_t k = 0; k < from->count; ++k) {
+        block->items()[k] = copy_of(*static_cast<const Item*>(from->items()[k]));
+      }
+      i += directory_size() >> reference_at(i).depth();
+    }
+  }
 
   // Empties the table, which can be used for nothing else from the first call on: calls
   // release(Item*) for up to about `budget` items, and takes what it did off the budget. True when

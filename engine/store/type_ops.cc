@@ -3,6 +3,7 @@
 #include <array>
 
 #include "engine/store/list_type.h"
+#include "engine/store/set_type.h"
 #include "engine/store/string_type.h"
 #include "engine/store/zset_type.h"
 
@@ -19,7 +20,7 @@ constexpr TypeOps only_named(std::string_view name) {
 constexpr std::array<TypeOps, kTypeCount> kRows = {
     kStringOps,            //
     kListOps,              //
-    only_named("set"),     //
+    kSetOps,               //
     kZsetOps,              //
     only_named("hash"),    //
     only_named("stream"),  //

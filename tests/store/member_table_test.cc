@@ -203,6 +203,26 @@ TEST(MemberTable, DrawsAreFair) {
   EXPECT_LT(unfairness(f, 15'000), 299 + 5 * std::sqrt(2 * 299.0));
 }
 
+RC_GTEST_PROP(MemberTable, CopiesAreEqualAndIndependent, (uint64_t seed)) {
+  TableFixture f(seed);
+  const uint64_t size = *rc::gen::inRange<uint64_t>(0, 4000);
+  for (uint64_t i = 0; i < size; ++i) f.set(name(i), static_cast<uint8_t>(i));
+  MemberTable<TestTrait> copy(f.hash_key_);
+  copy.copy_from(f.allocator_, f.table_,
+                 [&](const TestItem& item) { return f.make(TestTrait::key(item), item.value); });
+  copy.check_invariants();
+  RC_ASSERT(copy.table_bytes() == f.table_.table_bytes());
+  for (uint64_t i = 0; i < size; i += 2) f.erase(name(i));
+  RC_ASSERT(copy.size() == size);
+  for (uint64_t i = 0; i < size; ++i) {
+    const TestItem* found = copy.find(name(i));
+    RC_ASSERT(found != nullptr);
+    RC_ASSERT(found->value == static_cast<uint8_t>(i));
+  }
+  size_t budget = SIZE_MAX;
+  copy.clear_some(f.allocator_, budget, [&](TestItem* item) { f.release(item); });
+}
+
 TEST(MemberTable, IsFreedInSlices) {
   TableFixture f;
   for (uint64_t i = 0; i < 5000; ++i) f.set(name(i));
