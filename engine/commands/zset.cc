@@ -349,10 +349,14 @@ void zrandmember_command(Context& c) {
   std::optional<int64_t> count;
   const bool with_scores = c.args.size() > 3;
   if (c.args.size() > 2) {
-    count = c.integer_between(2, -kMost, kMost,
-                              "ERR value is out of range, value must between "
-                              "-9223372036854775807 and 9223372036854775807");
+    count = c.integer(2);
     if (!count) return;
+    if (*count < -kMost) {
+      c.error(
+          "ERR value is out of range, value must between -9223372036854775807 and "
+          "9223372036854775807");
+      return;
+    }
     if (c.args.size() > 4 || (with_scores && !c.is(3, "withscores"))) {
       c.syntax_error();
       return;

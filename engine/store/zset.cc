@@ -12,8 +12,7 @@ constexpr double kIntegersBelow = 4503599627370496.0;  // 2^52: such scores are 
 
 // A score in a listpack: an integer, or the text of a double.
 uint8_t* insert_score(Allocator& allocator, uint8_t* block, const uint8_t* before, double score) {
-  const bool negative_zero = score == 0 && std::signbit(score);
-  if (std::fabs(score) < kIntegersBelow && score == std::trunc(score) && !negative_zero) {
+  if (std::fabs(score) < kIntegersBelow && score == std::trunc(score)) {
     return Listpack::insert(allocator, block, before, static_cast<int64_t>(score));
   }
   return Listpack::insert(allocator, block, before, DoubleText(score).view());
