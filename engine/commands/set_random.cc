@@ -125,17 +125,20 @@ void reply_draws(Context& c, const SetView& set, size_t count) {
 }
 
 void srandmember_command(Context& c) {
-  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   if (c.args.size() > 3) {
     c.syntax_error();
     return;
   }
   std::optional<int64_t> count;
   if (c.args.size() == 3) {
-    count = c.integer_between(2, -kMost, kMost,
-                              "ERR value is out of range, value must between "
-                              "-9223372036854775807 and 9223372036854775807");
+    count = c.integer(2);
     if (!count) return;
+    if (*count == std::numeric_limits<int64_t>::min()) {
+      c.error(
+          "ERR value is out of range, value must between "
+          "-9223372036854775807 and 9223372036854775807");
+      return;
+    }
     if (*count < -kDrawsMax) {
       c.error("ERR value is out of range");
       return;

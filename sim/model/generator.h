@@ -59,6 +59,7 @@ struct GeneratorConfig {
   bool newer = true;             // what Redis 7.0 does not have
   bool flush = true;             // FLUSHDB, FLUSHALL and SWAPDB
   bool scan = true;              // SCAN and KEYS and RANDOMKEY
+  bool chance = true;            // SPOP, whose choice is the server's
   bool select = true;            // SELECT, and MOVE and COPY between databases
 };
 

@@ -12,7 +12,7 @@ struct CommandTable {
   CommandTable() {
     for (std::span<const ModelCommand> family :
          {string_commands(), numeric_string_commands(), bitmap_commands(), generic_commands(),
-          server_commands()}) {
+          server_commands(), set_commands()}) {
       rows.insert(rows.end(), family.begin(), family.end());
     }
     std::sort(rows.begin(), rows.end(),
@@ -58,6 +58,15 @@ ModelReply Model::apply(ModelSession& session, ModelArguments arguments, int64_t
   }
   ModelCall call{*this, session, arguments, now_ms};
   return command->handler(call);
+}
+
+void Model::learn(ModelSession& session, ModelArguments arguments, std::string_view reply,
+                  int64_t now_ms) {
+  const ModelCommand* command = find_command(arguments[0]);
+  if (command != nullptr && command->name == "spop" && !reply.starts_with('-')) {
+    ModelCall call{*this, session, arguments, now_ms};
+    learn_popped(call, reply);
+  }
 }
 
 void Model::forget(int database_index, std::string_view key) {

@@ -259,8 +259,10 @@ void SingleChecker::check_reply(Peer& peer, std::span<const std::string_view> ar
   }
   const std::optional<ModelReply> special = expect_connection_command(peer, args);
   const ModelReply expected = special ? *special : expect(peer.model, args, wall.unix_ms());
-  if (expected.matches(reply)) [[likely]]
+  if (expected.matches(reply)) [[likely]] {
+    if (!special) model_.learn(peer.model, args, reply, wall.unix_ms());
     return;
+  }
   violate("model", command_text(args) + " -> " + expected.expected_text(), shown(reply));
 }
 
