@@ -10,10 +10,10 @@ std::vector<std::span<const Command>> all_families() {
           config_commands(),        info_commands(),         command_commands(),
           debug_commands(),         memory_commands(),       list_commands(),
           list_range_commands(),    list_move_commands(),    pubsub_commands(),
-
           set_commands(),           set_random_commands(),   hash_commands(),
           hash_read_commands(),     set_algebra_commands(),  hash_expiry_commands(),
-          hash_newer_commands()};
+          hash_newer_commands(),    zset_commands(),         zset_combine_commands(),
+          zset_pop_commands(),      zset_range_commands()};
 }
 
 }  // namespace redoubt

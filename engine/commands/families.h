@@ -35,6 +35,10 @@ std::span<const Command> info_commands();
 std::span<const Command> command_commands();
 std::span<const Command> debug_commands();
 std::span<const Command> memory_commands();
+std::span<const Command> zset_commands();
+std::span<const Command> zset_combine_commands();
+std::span<const Command> zset_pop_commands();
+std::span<const Command> zset_range_commands();
 std::span<const Command> pubsub_commands();
 
 // All of them, for making a Node.

@@ -95,9 +95,16 @@ constexpr Directive kRows[] = {
     boolean("lazyfree-lazy-user-flush", "no").sets(store<&Settings::lazyfree_lazy_user_flush>),
 
     // Encodings.
+    integer("zset-max-listpack-entries", "128", 0, kMax)
+        .also("zset-max-ziplist-entries")
+        .sets(store<&Settings::zset_max_listpack_entries>),
+    memory("zset-max-listpack-value", "64")
+        .also("zset-max-ziplist-value")
+        .sets(store<&Settings::zset_max_listpack_value>),
     integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
         .also("list-max-ziplist-size")
         .sets(store<&Settings::list_max_listpack_size>),
+
     integer("set-max-intset-entries", "512", 0, kMax)
         .sets(store<&Settings::set_max_intset_entries>),
     integer("set-max-listpack-entries", "128", 0, kMax)

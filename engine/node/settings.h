@@ -84,8 +84,11 @@ struct Settings {
   bool lazyfree_lazy_user_del = false;
   bool lazyfree_lazy_user_flush = false;
 
-  // encodings
+  // encodings: up to which size a value is one packed block
+  uint64_t zset_max_listpack_entries = 128;
+  uint64_t zset_max_listpack_value = 64;
   int list_max_listpack_size = -2;
+  // of lists, sets and hashes
   uint64_t set_max_intset_entries = 512;
   uint64_t set_max_listpack_entries = 128;
   uint64_t set_max_listpack_value = 64;

@@ -6,6 +6,7 @@
 #include "engine/store/list_type.h"
 #include "engine/store/set_type.h"
 #include "engine/store/string_type.h"
+#include "engine/store/zset_type.h"
 
 namespace redoubt {
 
@@ -27,7 +28,7 @@ constexpr std::array<TypeOps, kTypeCount> kRows = {
     kStringOps,            //
     kListOps,              //
     kSetOps,               //
-    only_named("zset"),    //
+    kZsetOps,              //
     kHashOps,              //
     only_named("stream"),  //
 };
