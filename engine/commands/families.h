@@ -18,6 +18,7 @@ std::span<const Command> expiry_commands();
 std::span<const Command> scan_commands();
 std::span<const Command> bitmap_commands();
 std::span<const Command> bitfield_commands();
+std::span<const Command> hyperloglog_commands();
 std::span<const Command> connection_commands();
 std::span<const Command> server_commands();
 std::span<const Command> config_commands();

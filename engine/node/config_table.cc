@@ -87,6 +87,12 @@ constexpr Directive kRows[] = {
     boolean("lazyfree-lazy-user-del", "no").sets(store<&Settings::lazyfree_lazy_user_del>),
     boolean("lazyfree-lazy-user-flush", "no").sets(store<&Settings::lazyfree_lazy_user_flush>),
 
+    // Encodings.
+    memory("hll-sparse-max-bytes", "3000").sets(store<&Settings::hll_sparse_max_bytes>),
+    memory("stream-node-max-bytes", "4096").sets(store<&Settings::stream_node_max_bytes>),
+    integer("stream-node-max-entries", "100", 0, kMax)
+        .sets(store<&Settings::stream_node_max_entries>),
+
     // Actions of the configuration file.
     line("include"),
     line("rename-command"),

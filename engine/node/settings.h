@@ -73,6 +73,11 @@ struct Settings {
   bool lazyfree_lazy_server_del = false;
   bool lazyfree_lazy_user_del = false;
   bool lazyfree_lazy_user_flush = false;
+
+  // encodings
+  uint64_t hll_sparse_max_bytes = 3000;
+  uint64_t stream_node_max_bytes = 4096;
+  int64_t stream_node_max_entries = 100;
 };
 
 }  // namespace redoubt
