@@ -10,6 +10,11 @@ void Context::effect(std::span<const std::string_view> arguments) {
   node.effects().append(session.db, arguments);
 }
 
+void Context::remove_empty(std::string_view key) {
+  node.erase(session.db, key, hash(key), false);
+  announce(key, 'g', "del");
+}
+
 std::optional<int64_t> Context::integer(size_t index, std::string_view message) {
   const std::optional<int64_t> value = parse_integer(args[index]);
   if (!value) error(message.empty() ? "ERR value is not an integer or out of range" : message);

@@ -19,6 +19,13 @@
 
 namespace redoubt {
 
+// What a command that waited in vain replies.
+enum class BlockReply : uint8_t { null, null_array };
+
+// until_served: while a key does not exist, or has another type, the command waits on.
+// while_key_exists: when it is deleted or changes its type, too, the command is executed again.
+enum class BlockMode : uint8_t { until_served, while_key_exists };
+
 class Context {
  public:
   Context(Node& owner, Session& caller, CommandEntry& called,
@@ -73,6 +80,12 @@ class Context {
     changed_ = true;
     node.key_modified(db_index, key, event_class, event);
   }
+  // A further keyspace event of a change that is already announced: counts nothing.
+  void announce(std::string_view key, char event_class, std::string_view event) {
+    node.announce(session.db, key, event_class, event);
+  }
+  // The value of a key has become empty: the key is removed.
+  void remove_empty(std::string_view key);
   // Data changed, but not that of one key (FLUSHALL, SWAPDB).
   void modified_all() {
     changed_ = true;
@@ -104,6 +117,16 @@ class Context {
   // An integer within [low, high].
   std::optional<int64_t> integer_between(size_t index, int64_t low, int64_t high,
                                          std::string_view message = {});
+
+  // An argument in seconds, with fractions, as the moment until which a command may wait; never()
+  // for 0. Replies with an error when it is none.
+  std::optional<Instant> timeout(size_t index);
+
+  // The session waits until one of the keys among the arguments [first, last) holds a value of
+  // `type`: then the whole command is executed again. At the deadline, or at once where a command
+  // may not wait (MULTI, scripts), the reply is `on_timeout`.
+  void block(Type type, size_t first, size_t last, Instant deadline, BlockReply on_timeout,
+             BlockMode mode = BlockMode::until_served);
 
   // The Blob that holds exactly this argument's bytes, for the store to take over; empty when the
   // argument is only a view. The view stays valid.

@@ -95,6 +95,7 @@ void Node::run_batch() {
   }
   batch_.clear();
   ready_.clear();
+  if (garbage_.has_remains() && !free_timer_.armed()) env_.arm(free_timer_, env_.now());
   free_retired();
 }
 

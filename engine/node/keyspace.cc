@@ -43,20 +43,31 @@ void Node::expire_key(int db, std::string_view key, uint64_t hash) {
 }
 
 bool Node::erase(int db, std::string_view key, uint64_t hash, bool lazy) {
-  return database(db).erase(key, hash, lazy ? &garbage_ : nullptr);
+  return database(db).erase(key, hash, lazy);
 }
 
 void Node::key_modified(int db, std::string_view key, char event_class, std::string_view event) {
+  ++changes_;
+  announce(db, key, event_class, event);
+}
+
+void Node::announce(int db, std::string_view key, char event_class, std::string_view event) {
   static_cast<void>(db);
   static_cast<void>(key);
   static_cast<void>(event_class);
   static_cast<void>(event);
-  ++changes_;
 }
 
 void Node::swap_databases(int a, int b) {
   std::swap(databases_[static_cast<size_t>(a)], databases_[static_cast<size_t>(b)]);
   std::swap(expire_cursors_[static_cast<size_t>(a)], expire_cursors_[static_cast<size_t>(b)]);
+}
+
+std::unique_ptr<Database> Node::make_database() {
+  auto database = std::make_unique<Database>(hash_key_, &garbage_);
+  database->set_access_for_new(access_clock_);
+  database->set_lazy_replace(settings().lazyfree_lazy_server_del);
+  return database;
 }
 
 size_t Node::flush(int index, bool lazy) {
@@ -70,9 +81,8 @@ size_t Node::flush(int index, bool lazy) {
     const size_t size = slot->size();
     if (size == 0) continue;
     removed += size;
-    std::unique_ptr<Database> old = std::make_unique<Database>(hash_key_);
+    std::unique_ptr<Database> old = make_database();
     old.swap(slot);
-    slot->set_access_for_new(access_clock_);
     expire_cursors_[static_cast<size_t>(db)] = 0;
     if (lazy || size > kSmall) free_in_background(std::move(old), {});
   }
@@ -81,10 +91,25 @@ size_t Node::flush(int index, bool lazy) {
 
 // --- freeing beside the node
 
+// Between turns, so that nobody waits for a value of many parts.
+void Node::free_remains() {
+  constexpr size_t kSlice = 4000;  // allocations: a fraction of a millisecond
+  size_t budget = kSlice;
+  bool done = true;
+  for (const std::unique_ptr<Database>& database : databases_) {
+    done = database->free_some(budget) && done;
+  }
+  if (done) {
+    garbage_.no_remains();
+  } else if (!free_timer_.armed()) {
+    env_.arm(free_timer_, env_.now());
+  }
+}
+
 void Node::collect_garbage() {
+  if (garbage_.has_remains()) free_remains();
   if (garbage_.empty()) return;
-  Garbage garbage;
-  std::swap(garbage, garbage_);
+  Garbage garbage = garbage_.take_blobs();
   free_in_background(nullptr, std::move(garbage));
 }
 

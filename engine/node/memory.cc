@@ -42,6 +42,12 @@ size_t Node::used_memory() const {
   return bytes;
 }
 
+size_t Node::not_counted_for_eviction() const {
+  size_t bytes = sessions_output_bytes_;
+  for (const auto& database : databases_) bytes += database->remains_bytes();
+  return bytes;
+}
+
 uint32_t Node::access_clock_now() const {
   if (lfu_) return minutes_of(env_.wall()) << 8 | kLfuInitial;
   return static_cast<uint32_t>(env_.wall().unix_s()) & kClockMask;

@@ -37,7 +37,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
       last_cron_(env.now()) {
   for (const auto& [from, to] : config_->renamed_commands()) commands_.rename(from, to);
   for (int i = 0; i < settings().databases; ++i) {
-    databases_.push_back(std::make_unique<Database>(hash_key_));
+    databases_.push_back(make_database());
   }
   expire_cursors_.resize(databases_.size());
   eviction_pool_ = std::make_unique<EvictionPool>();
@@ -48,6 +48,8 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
   expire_timer_.on_fire = [](Timer& timer) {
     static_cast<Node*>(timer.owner)->run_active_expiry();
   };
+  free_timer_.owner = this;
+  free_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->free_remains(); };
   pause_timer_.owner = this;
   pause_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->unpause(); };
   stop_timer_.owner = this;
@@ -62,7 +64,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
 }
 
 Node::~Node() {
-  for (Timer* timer : {&cron_timer_, &expire_timer_, &pause_timer_, &stop_timer_}) {
+  for (Timer* timer : {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &stop_timer_}) {
     env_.disarm(*timer);
   }
   env_.withdraw(batch_hook_);
@@ -79,6 +81,9 @@ void Node::settings_changed() {
   const EvictionPolicy policy = settings().maxmemory_policy;
   lfu_ = policy == EvictionPolicy::allkeys_lfu || policy == EvictionPolicy::volatile_lfu;
   update_access_clock();
+  for (const auto& database : databases_) {
+    database->set_lazy_replace(settings().lazyfree_lazy_server_del);
+  }
   update_special();
 }
 

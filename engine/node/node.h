@@ -97,6 +97,8 @@ class Node {
   // Removes a key; a value that is slow to free goes to the background when `lazy`.
   bool erase(int db, std::string_view key, uint64_t hash, bool lazy);
   void key_modified(int db, std::string_view key, char event_class, std::string_view event);
+  // A keyspace event beside that of a change.
+  void announce(int db, std::string_view key, char event_class, std::string_view event);
   void data_modified() { ++changes_; }
   // Changes of data since the start, as rdb_changes_since_last_save counts them.
   uint64_t changes() const { return changes_; }
@@ -108,8 +110,8 @@ class Node {
 
   // Bytes of data, connections and tables, as counted.
   size_t used_memory() const;
-  // The part of it that maxmemory does not count: replies on their way.
-  size_t not_counted_for_eviction() const { return sessions_output_bytes_; }
+  // The part of it that maxmemory does not count: replies on their way, removed values.
+  size_t not_counted_for_eviction() const;
   size_t sessions_memory() const { return sessions_memory_; }
   // Makes room under maxmemory. False: above it, and the policy allows no more.
   bool evict_to_limit();
@@ -205,7 +207,9 @@ class Node {
   void touch(Entry& entry);
   uint32_t access_clock_now() const;
   void update_access_clock();
+  std::unique_ptr<Database> make_database();
   void collect_garbage();
+  void free_remains();
   void run_active_expiry();
   bool expire_segments(int db, size_t& budget);
   struct EvictionPool;
@@ -275,6 +279,7 @@ class Node {
   bool stopping_ = false;
   Timer cron_timer_;
   Timer expire_timer_;
+  Timer free_timer_;
   Timer pause_timer_;
   Timer stop_timer_;
   TurnHook batch_hook_;

@@ -1,6 +1,7 @@
 #include "engine/store/database.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace redoubt {
 
@@ -10,6 +11,12 @@ namespace {
 constexpr size_t kLargestEmbstr = 44;
 
 constexpr size_t kLargestDoubling = 1024 * 1024;
+
+// Unmapping costs about 0.1 us a page: from here on a string is worth a trip to another thread.
+constexpr size_t kSlowToFree = 256 * 1024;
+
+// A value of more allocations than this is freed in slices.
+constexpr size_t kFreedAtOnce = 256;
 
 Blob copied(std::string_view bytes, size_t capacity) {
   Blob blob;
@@ -21,41 +28,73 @@ Blob copied(std::string_view bytes, size_t capacity) {
 
 }  // namespace
 
-Database::Database(const HashKey& hash_key) : dict_(allocator_, hash_key) {}
+Database::Database(const HashKey& hash_key, Garbage* garbage)
+    : dict_(allocator_, hash_key), garbage_(garbage) {}
 
 Database::~Database() {
+  constexpr size_t kAll = std::numeric_limits<size_t>::max();
+  size_t budget = kAll;
+  free_some(budget);
   dict_.for_each([&](Entry& entry) {
-    ops_of(entry).free_outside(allocator_, entry);
+    if (entry.layout() == Layout::outside) {
+      void* value = entry.outside();
+      budget = kAll;
+      ops_of(entry).free_some(allocator_, entry.encoding(), value, budget);
+    }
     Entry::release(allocator_, &entry);
   });
 }
 
-void Database::free_value(Entry& entry, Garbage* garbage) {
+void Database::free_value(Entry& entry, bool lazy) {
+  if (entry.layout() != Layout::outside) return;
   const TypeOps& ops = ops_of(entry);
-  if (garbage != nullptr && entry.layout() == Layout::outside && ops.free_effort(entry) > 1) {
-    Blob blob = Blob::adopt(entry.outside());
+  void* value = entry.outside();
+  if (entry.type() == Type::string && lazy && garbage_ != nullptr &&
+      ops.outside_bytes(entry) >= kSlowToFree) {
+    Blob blob = Blob::adopt(value);
     allocator_.discount(blob.footprint());
-    garbage->add(std::move(blob));
+    garbage_->add(std::move(blob));
     return;
   }
-  ops.free_outside(allocator_, entry);
+  size_t budget = kFreedAtOnce;
+  if (ops.free_effort(entry) > kFreedAtOnce) {
+    remains_bytes_ += ops.outside_bytes(entry);
+  } else if (ops.free_some(allocator_, entry.encoding(), value, budget)) {
+    return;
+  }
+  remains_.push_back({entry.type(), entry.encoding(), value});
+  if (garbage_ != nullptr) garbage_->note_remains();
+}
+
+bool Database::free_some(size_t& budget) {
+  const size_t before = used_bytes();
+  while (!remains_.empty() && budget > 0) {
+    Remains& next = remains_.front();
+    if (!ops_of(next.type).free_some(allocator_, next.encoding, next.value, budget)) continue;
+    remains_.pop_front();
+  }
+  remains_bytes_ -= std::min(remains_bytes_, before - used_bytes());
+  if (!remains_.empty()) return false;
+  remains_bytes_ = 0;
+  return true;
 }
 
 // Makes the entry and puts it into the place, which is empty for a new key. An access clock
 // survives.
-void Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
+Entry* Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
   Entry* made = Entry::make(allocator_, parts);
   made->set_version(version_);
   if (!at) {
     made->set_access(access_for_new_);
     dict_.insert(made, hash);
-    return;
+    return made;
   }
   Entry* old = at.entry();
   made->set_access(old->access());
   dict_.replace(at, made);
-  free_value(*old, nullptr);
+  free_value(*old, lazy_replace_);
   Entry::release(allocator_, old);
+  return made;
 }
 
 namespace {
@@ -216,11 +255,11 @@ Entry* Database::set_expiry(std::string_view key, uint64_t hash, std::optional<i
   return made;
 }
 
-bool Database::erase(std::string_view key, uint64_t hash, Garbage* garbage) {
+bool Database::erase(std::string_view key, uint64_t hash, bool lazy) {
   const Dict::Place at = dict_.find(key, hash);
   if (!at) return false;
   Entry* entry = dict_.erase(at, hash);
-  free_value(*entry, garbage);
+  free_value(*entry, lazy);
   Entry::release(allocator_, entry);
   return true;
 }
@@ -246,12 +285,38 @@ void Database::rename(std::string_view key, uint64_t hash, std::string_view new_
   Entry::release(allocator_, old);
 }
 
+Entry* Database::insert_value(std::string_view key, uint64_t hash, Type type, Encoding encoding,
+                              void* value, std::optional<int64_t> expiry_ms) {
+  return replace_value(key, hash, type, encoding, value,
+                       expiry_ms ? NewExpiry::at(*expiry_ms) : NewExpiry::none());
+}
+
+Entry* Database::replace_value(std::string_view key, uint64_t hash, Type type, Encoding encoding,
+                               void* value, NewExpiry expiry) {
+  const Dict::Place at = dict_.find(key, hash);
+  return put(at, hash,
+             {.key = key,
+              .type = type,
+              .encoding = encoding,
+              .layout = Layout::outside,
+              .value = {},
+              .integer = 0,
+              .pointer = value,
+              .expiry_ms = resolve(expiry, at ? at.entry() : nullptr)});
+}
+
 void Database::insert_copy(const Entry& entry, std::string_view key, uint64_t hash,
                            std::optional<int64_t> expiry_ms) {
-  Entry* made = ops_of(entry).copy(allocator_, entry, key, expiry_ms ? &*expiry_ms : nullptr);
-  made->set_access(access_for_new_);
-  made->set_version(version_);
-  dict_.insert(made, hash);
+  const Layout layout = entry.layout();
+  put({}, hash,
+      {.key = key,
+       .type = entry.type(),
+       .encoding = entry.encoding(),
+       .layout = layout,
+       .value = layout == Layout::embedded ? entry.embedded() : std::string_view{},
+       .integer = layout == Layout::integer ? entry.integer() : 0,
+       .pointer = layout == Layout::outside ? ops_of(entry).copy(allocator_, entry) : nullptr,
+       .expiry_ms = expiry_ms});
 }
 
 size_t Database::memory_usage(const Entry& entry) {

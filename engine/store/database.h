@@ -6,9 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/store/dict.h"
@@ -41,7 +43,7 @@ class StringScratch {
   std::optional<IntegerText> text_;
 };
 
-// Values on their way to be freed by a background job.
+// Large blocks of bytes on their way to be freed by a background job, of all databases of a node.
 class Garbage {
  public:
   bool empty() const { return blobs_.empty(); }
@@ -52,14 +54,29 @@ class Garbage {
     blobs_.push_back(std::move(blob));
   }
 
+  // The blocks, in an object of their own.
+  Garbage take_blobs() {
+    Garbage taken;
+    taken.blobs_.swap(blobs_);
+    taken.bytes_ = std::exchange(bytes_, 0);
+    return taken;
+  }
+
+  // Some database has values to be freed in slices.
+  void note_remains() { remains_ = true; }
+  bool has_remains() const { return remains_; }
+  void no_remains() { remains_ = false; }
+
  private:
   std::vector<Blob> blobs_;
   size_t bytes_ = 0;
+  bool remains_ = false;
 };
 
 class Database {
  public:
-  explicit Database(const HashKey& hash_key);
+  // Large strings that are freed slowly go to `garbage`, if there is one, instead.
+  explicit Database(const HashKey& hash_key, Garbage* garbage = nullptr);
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
   ~Database();
@@ -72,6 +89,8 @@ class Database {
   const Dict& dict() const { return dict_; }
   Dict& dict() { return dict_; }
   uint64_t hash(std::string_view key) const { return dict_.hash(key); }
+  // Where values come from and are freed to.
+  Allocator& allocator() { return allocator_; }
 
   // The entry of a key, expired or not; null when there is none. Valid until the next write.
   Entry* find(std::string_view key, uint64_t hash) const {
@@ -94,6 +113,14 @@ class Database {
   // next write.
   std::span<char> string_for_update(std::string_view key, uint64_t hash, size_t size);
 
+  // Adds a value of another type under a key that does not exist. `value` comes from allocator()
+  // and is taken over.
+  Entry* insert_value(std::string_view key, uint64_t hash, Type type, Encoding encoding,
+                      void* value, std::optional<int64_t> expiry_ms = {});
+  // The same whatever the key was.
+  Entry* replace_value(std::string_view key, uint64_t hash, Type type, Encoding encoding,
+                       void* value, NewExpiry expiry);
+
   // The bytes of a string value; valid until the next write or use of the scratch.
   static std::string_view string_value(const Entry& entry, StringScratch& scratch) {
     switch (entry.layout()) {
@@ -110,9 +137,19 @@ class Database {
   // Sets or clears the expiry of a key that exists. Returns its entry, which may have moved.
   Entry* set_expiry(std::string_view key, uint64_t hash, std::optional<int64_t> expiry_ms);
 
-  // Removes a key. A value that is slow to free goes to `garbage` when there is one. False: not
-  // there.
-  bool erase(std::string_view key, uint64_t hash, Garbage* garbage = nullptr);
+  // Removes a key. False: not there. A value of many parts is kept for free_some(); a large string
+  // is freed in the background when `lazy`.
+  bool erase(std::string_view key, uint64_t hash, bool lazy = false);
+
+  // Values that are replaced are freed like those that are erased with `lazy`.
+  void set_lazy_replace(bool lazy) { lazy_replace_ = lazy; }
+
+  // Frees some of what removed values have left, at most `budget` allocations; what was used is
+  // taken from the budget. True when nothing is left.
+  bool free_some(size_t& budget);
+  // What waits for free_some(): values, and about how many bytes.
+  size_t remains() const { return remains_.size(); }
+  size_t remains_bytes() const { return remains_bytes_; }
 
   // Gives an entry another key, which does not exist. Value, expiry and access clock stay.
   void rename(std::string_view key, uint64_t hash, std::string_view new_key, uint64_t new_hash);
@@ -132,13 +169,24 @@ class Database {
   static void digest_of(const Entry& entry, Digest& digest);
 
  private:
-  void put(Dict::Place at, uint64_t hash, Entry::Parts parts);
-  void free_value(Entry& entry, Garbage* garbage);
+  Entry* put(Dict::Place at, uint64_t hash, Entry::Parts parts);
+  void free_value(Entry& entry, bool lazy);
 
   Allocator allocator_;
   Dict dict_;
   uint32_t access_for_new_ = 0;
   uint8_t version_ = 0;
+  bool lazy_replace_ = false;
+
+  // A removed value that is freed in slices.
+  struct Remains {
+    Type type;
+    Encoding encoding;
+    void* value;
+  };
+  std::deque<Remains> remains_;
+  size_t remains_bytes_ = 0;
+  Garbage* garbage_;
 };
 
 }  // namespace redoubt

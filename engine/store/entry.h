@@ -26,10 +26,22 @@
 namespace redoubt {
 
 // The type of a value. The numbers are indexes into the table of TypeOps (type_ops.h).
-enum class Type : uint8_t { string = 0 };
+enum class Type : uint8_t { string, list, set, zset, hash, stream };
+inline constexpr size_t kTypeCount = 6;
 
 // What OBJECT ENCODING answers. Clients know the names; the layout behind them is ours.
-enum class Encoding : uint8_t { raw = 0, integer = 1, embstr = 2 };
+enum class Encoding : uint8_t {
+  raw,
+  integer,
+  embstr,
+  listpack,
+  quicklist,
+  intset,
+  hashtable,
+  skiplist,
+  stream,
+  listpackex
+};
 
 // Where the payload is.
 enum class Layout : uint8_t { embedded = 0, integer = 1, outside = 2 };

@@ -6,9 +6,6 @@ namespace redoubt {
 
 namespace {
 
-// Unmapping costs about 0.1 us a page: from here on it is worth a trip to another thread.
-constexpr size_t kSlowToFree = 256 * 1024;
-
 // The Blob stays the entry's.
 size_t footprint_of(const Entry& entry) {
   Blob blob = Blob::adopt(entry.outside());
@@ -19,46 +16,29 @@ size_t footprint_of(const Entry& entry) {
 
 }  // namespace
 
-void free_string(Allocator& allocator, Entry& entry) {
-  if (entry.layout() != Layout::outside) return;
-  allocator.discount(footprint_of(entry));
-  Blob::adopt(entry.outside());
+bool free_some_string(Allocator& allocator, Encoding, void*& value, size_t& budget) {
+  const Blob blob = Blob::adopt(value);
+  allocator.discount(blob.footprint());
+  budget -= budget > 0 ? 1 : 0;
+  return true;
 }
 
 size_t string_outside_bytes(const Entry& entry) {
   return entry.layout() == Layout::outside ? footprint_of(entry) : 0;
 }
 
-size_t string_free_effort(const Entry& entry) {
-  return 1 + string_outside_bytes(entry) / kSlowToFree;
+size_t string_free_effort(const Entry&) {
+  return 1;
 }
 
-Entry* copy_string(Allocator& allocator, const Entry& entry, std::string_view key,
-                   const int64_t* expiry_ms) {
-  Entry::Parts parts{.key = key,
-                     .type = Type::string,
-                     .encoding = entry.encoding(),
-                     .layout = entry.layout(),
-                     .value = {},
-                     .integer = 0,
-                     .pointer = nullptr,
-                     .expiry_ms = {}};
-  if (expiry_ms != nullptr) parts.expiry_ms = *expiry_ms;
-  switch (entry.layout()) {
-    case Layout::embedded: parts.value = entry.embedded(); break;
-    case Layout::integer: parts.integer = entry.integer(); break;
-    case Layout::outside: {
-      const std::string_view bytes = Blob::view_of(entry.outside());
-      Blob blob;
-      blob.reserve(bytes.size());
-      blob.set_size(bytes.size());
-      std::memcpy(blob.data(), bytes.data(), bytes.size());
-      allocator.count(blob.footprint());
-      parts.pointer = blob.release();
-      break;
-    }
-  }
-  return Entry::make(allocator, parts);
+void* copy_string(Allocator& to, const Entry& entry) {
+  const std::string_view bytes = Blob::view_of(entry.outside());
+  Blob blob;
+  blob.reserve(bytes.size());
+  blob.set_size(bytes.size());
+  std::memcpy(blob.data(), bytes.data(), bytes.size());
+  to.count(blob.footprint());
+  return blob.release();
 }
 
 void digest_string(const Entry& entry, Digest& digest) {
@@ -67,6 +47,15 @@ void digest_string(const Entry& entry, Digest& digest) {
     case Layout::integer: digest.add(IntegerText(entry.integer()).view()); break;
     case Layout::outside: digest.add(Blob::view_of(entry.outside())); break;
   }
+}
+
+size_t string_length(const Entry& entry) {
+  switch (entry.layout()) {
+    case Layout::embedded: return entry.embedded().size();
+    case Layout::integer: return IntegerText(entry.integer()).view().size();
+    case Layout::outside: break;
+  }
+  return Blob::view_of(entry.outside()).size();
 }
 
 }  // namespace redoubt

@@ -5,20 +5,21 @@
 
 namespace redoubt {
 
-void free_string(Allocator& allocator, Entry& entry);
+bool free_some_string(Allocator& allocator, Encoding encoding, void*& value, size_t& budget);
 size_t string_outside_bytes(const Entry& entry);
 size_t string_free_effort(const Entry& entry);
-Entry* copy_string(Allocator& allocator, const Entry& entry, std::string_view key,
-                   const int64_t* expiry_ms);
+void* copy_string(Allocator& to, const Entry& entry);
 void digest_string(const Entry& entry, Digest& digest);
+size_t string_length(const Entry& entry);
 
 inline constexpr TypeOps kStringOps = {
     .name = "string",
-    .free_outside = free_string,
+    .free_some = free_some_string,
     .outside_bytes = string_outside_bytes,
     .free_effort = string_free_effort,
     .copy = copy_string,
     .digest = digest_string,
+    .length = string_length,
 };
 
 }  // namespace redoubt

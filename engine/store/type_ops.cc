@@ -8,8 +8,25 @@ namespace redoubt {
 
 namespace {
 
+// A type that no command makes yet.
+constexpr TypeOps only_named(std::string_view name) {
+  return {name, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+}
+
 // Indexed by Type.
-constexpr std::array<TypeOps, 1> kRows = {kStringOps};
+constexpr std::array<TypeOps, kTypeCount> kRows = {
+    kStringOps,            //
+    only_named("list"),    //
+    only_named("set"),     //
+    only_named("zset"),    //
+    only_named("hash"),    //
+    only_named("stream"),  //
+};
+
+// Indexed by Encoding.
+constexpr std::array<std::string_view, 10> kEncodingNames = {
+    "raw",    "int",       "embstr",   "listpack", "quicklist",
+    "intset", "hashtable", "skiplist", "stream",   "listpackex"};
 
 }  // namespace
 
@@ -18,12 +35,7 @@ const TypeOps& ops_of(Type type) {
 }
 
 std::string_view encoding_name(Encoding encoding) {
-  switch (encoding) {
-    case Encoding::raw: return "raw";
-    case Encoding::integer: return "int";
-    case Encoding::embstr: return "embstr";
-  }
-  return "unknown";
+  return kEncodingNames[static_cast<size_t>(encoding)];
 }
 
 }  // namespace redoubt

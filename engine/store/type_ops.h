@@ -14,17 +14,19 @@ namespace redoubt {
 struct TypeOps {
   // What TYPE answers.
   std::string_view name;
-  // Frees what an outside payload points to.
-  void (*free_outside)(Allocator& allocator, Entry& entry);
-  // Bytes of the outside payload, as counted; 0 when there is none.
+  // Frees an outside payload, at most `budget` allocations of it, and takes from the budget what it
+  // used. True when all is freed; otherwise `value` is what remains.
+  bool (*free_some)(Allocator& allocator, Encoding encoding, void*& value, size_t& budget);
+  // Bytes of the outside payload, as counted; 0 when there is none. Known without a walk.
   size_t (*outside_bytes)(const Entry& entry);
-  // Allocations that freeing the value takes, more or less: large ones are freed in the background.
+  // Allocations that freeing the value takes, more or less: what takes many is freed in slices.
   size_t (*free_effort)(const Entry& entry);
-  // A copy of the value under another key and expiry, in another database perhaps.
-  Entry* (*copy)(Allocator& allocator, const Entry& entry, std::string_view key,
-                 const int64_t* expiry_ms);
+  // A copy of the outside payload, in another database perhaps.
+  void* (*copy)(Allocator& to, const Entry& entry);
   // Adds the value, not the key, in a form that does not depend on encoding or layout.
   void (*digest)(const Entry& entry, Digest& digest);
+  // How many elements there are; bytes of a string.
+  size_t (*length)(const Entry& entry);
 };
 
 const TypeOps& ops_of(Type type);

@@ -23,7 +23,15 @@ ModelReply exists_command(ModelCall& call) {
   return count_keys(call, false);
 }
 
-std::string_view type_name(ModelType) {
+std::string_view type_name(ModelType type) {
+  switch (type) {
+    case ModelType::string: break;
+    case ModelType::list: return "list";
+    case ModelType::set: return "set";
+    case ModelType::zset: return "zset";
+    case ModelType::hash: return "hash";
+    case ModelType::stream: return "stream";
+  }
   return "string";
 }
 

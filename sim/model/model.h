@@ -20,7 +20,10 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
+#include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -52,13 +55,27 @@ struct ModelSession {
   int resp = 2;
 };
 
-enum class ModelType : uint8_t { string };
+enum class ModelType : uint8_t { string, list, set, zset, hash, stream };
+
+// A field of a hash.
+struct ModelField {
+  std::string value;
+  int64_t deadline_ms = -1;  // -1: none
+};
+
+struct ModelStream;  // streams.h
 
 struct ModelEntry {
   static constexpr int64_t no_deadline = -1;
 
   ModelType type = ModelType::string;
   std::string text;  // the value of a string
+  // The value of another type: the one that `type` says.
+  std::deque<std::string> list{};
+  std::set<std::string, std::less<>> set{};
+  std::map<std::string, double, std::less<>> zset{};
+  std::map<std::string, ModelField, std::less<>> hash{};
+  std::shared_ptr<ModelStream> stream{};
   int64_t deadline_ms = no_deadline;
   bool rewritten = false;  // changed in place, so that OBJECT ENCODING may say raw
 
