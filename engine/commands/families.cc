@@ -5,7 +5,9 @@ namespace redoubt {
 std::vector<std::span<const Command>> all_families() {
   return {string_commands(),        string_range_commands(), string_counter_commands(),
           string_increx_commands(), string_newer_commands(), bitmap_commands(),
-          bitfield_commands(),      hyperloglog_commands(),  generic_commands(),
+          bitfield_commands(),      hyperloglog_commands(),  stream_commands(),
+          stream_read_commands(),   stream_group_commands(), stream_pending_commands(),
+          stream_info_commands(),   stream_newer_commands(), generic_commands(),
           expiry_commands(),        scan_commands(),         server_commands(),
           connection_commands(),    config_commands(),       info_commands(),
           command_commands(),       debug_commands(),        memory_commands()};

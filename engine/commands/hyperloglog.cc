@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/string_options.h"
 #include "engine/node/text.h"

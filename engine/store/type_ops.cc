@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "engine/store/stream_type.h"
 #include "engine/store/string_type.h"
 
 namespace redoubt {
@@ -20,7 +21,7 @@ constexpr std::array<TypeOps, kTypeCount> kRows = {
     only_named("set"),     //
     only_named("zset"),    //
     only_named("hash"),    //
-    only_named("stream"),  //
+    kStreamOps,            //
 };
 
 // Indexed by Encoding.
