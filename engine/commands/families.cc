@@ -10,7 +10,8 @@ std::vector<std::span<const Command>> all_families() {
           stream_info_commands(),   stream_newer_commands(), generic_commands(),
           expiry_commands(),        scan_commands(),         server_commands(),
           connection_commands(),    config_commands(),       info_commands(),
-          command_commands(),       debug_commands(),        memory_commands()};
+          command_commands(),       debug_commands(),        memory_commands(),
+          pubsub_commands()};
 }
 
 }  // namespace redoubt

@@ -71,6 +71,7 @@ Node::~Node() {
   for (auto& listener : listeners_) env_.disarm(listener->retry);
   while (first_session_ != nullptr) {
     Session* next = first_session_->next;
+    forget_wait(*first_session_);
     delete first_session_;
     first_session_ = next;
   }
@@ -85,6 +86,7 @@ void Node::settings_changed() {
     database->set_lazy_replace(settings().lazyfree_lazy_server_del);
   }
   update_special();
+  update_watchers();
 }
 
 void Node::cron() {
@@ -100,6 +102,7 @@ void Node::cron() {
   if (settings().maxmemory > 0) evict_to_limit();
   run_active_expiry();
   collect_garbage();
+  tracking_.clean();
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
 }
 

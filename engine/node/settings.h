@@ -59,6 +59,10 @@ struct Settings {
   bool enable_debug_command_local = false;
   Permission protected_configs = Permission::no;
 
+  // events
+  uint32_t notify_events = 0;  // bits of classes: engine/node/notify.h
+  uint64_t tracking_table_max_keys = 1000000;
+
   // memory
   uint64_t maxmemory = 0;
   EvictionPolicy maxmemory_policy = EvictionPolicy::noeviction;
@@ -78,6 +82,7 @@ struct Settings {
   uint64_t hll_sparse_max_bytes = 3000;
   uint64_t stream_node_max_bytes = 4096;
   int64_t stream_node_max_entries = 100;
+  int list_max_listpack_size = -2;
 };
 
 }  // namespace redoubt
