@@ -151,8 +151,8 @@ void xpending_command(Context& c) {
 struct ClaimOptions {
   int64_t idle_min = 0;
   std::vector<StreamId> ids;
-  std::optional<int64_t> delivered_ms;
-  int64_t deliveries = -1;  // -1: counted up
+  int64_t delivered_ms = -1;  // outside of what was: now
+  int64_t deliveries = -1;    // -1: counted up
   bool force = false;
   bool just_id = false;
   StreamId last_id;
@@ -169,13 +169,13 @@ bool read_claim_option(Context& c, size_t& index, ClaimOptions& options) {
     const std::optional<int64_t> idle =
         c.integer(++index, "ERR Invalid IDLE option argument for XCLAIM");
     if (!idle) return false;
-    // An idle time that is out of any range is none.
     const bool sane = *idle >= 0 && *idle <= c.now_ms();
-    options.delivered_ms = sane ? c.now_ms() - *idle : c.now_ms();
-    if (*idle == c.now_ms() + 1) options.delivered_ms.reset();
+    options.delivered_ms = sane ? c.now_ms() - *idle : -1;
   } else if (c.is(index, "TIME") && has_value) {
-    options.delivered_ms = c.integer(++index, "ERR Invalid TIME option argument for XCLAIM");
-    if (!options.delivered_ms) return false;
+    const std::optional<int64_t> time =
+        c.integer(++index, "ERR Invalid TIME option argument for XCLAIM");
+    if (!time) return false;
+    options.delivered_ms = *time;
   } else if (c.is(index, "RETRYCOUNT") && has_value) {
     const std::optional<int64_t> count =
         c.integer(++index, "ERR Invalid RETRYCOUNT option argument for XCLAIM");
@@ -280,10 +280,10 @@ void xclaim_command(Context& c) {
   if (!find_group(c, entry, &stream, &group)) return;
   ClaimOptions options;
   if (!read_claim(c, options)) return;
-  bool advanced = options.last_id > group->last_id;
+  const bool advanced = options.last_id > group->last_id;
   if (advanced) group->last_id = options.last_id;
-  int64_t delivered = options.delivered_ms.value_or(c.now_ms());
-  if (options.delivered_ms == -1 || delivered < 0 || delivered > c.now_ms()) delivered = c.now_ms();
+  int64_t delivered = options.delivered_ms;
+  if (delivered < 0 || delivered > c.now_ms()) delivered = c.now_ms();
   const Claim claim{.key = key,
                     .stream = *stream,
                     .group = *group,
