@@ -269,9 +269,6 @@ bool read_new_ids(Context& c, NewIds& ids) {
 }
 
 std::string_view problem_of(const NewIds& ids, const Stream& stream) {
-  if (ids.last < stream.max_deleted_id()) {
-    return "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
-  }
   if (stream.length() == 0) return {};
   if (ids.last < stream.last_entry_id()) {
     return "ERR The ID specified in XSETID is smaller than the target stream top item";

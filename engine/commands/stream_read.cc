@@ -41,11 +41,8 @@ bool read_streams(Context& c, size_t index, ReadOptions& options) {
   const size_t left = c.args.size() - options.first_key;
   options.streams = left / 2;
   if (left % 2 == 0) return true;
-  c.error(options.by_group
-              ? "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an ID or '>' "
-                "must be specified."
-              : "ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be "
-                "specified.");
+  c.error(
+      "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.");
   return false;
 }
 
@@ -343,7 +340,7 @@ bool keys_behind_streams(std::span<const std::string_view> args, std::vector<int
       ++i;
     } else if (equal_ignoring_case(args[i], "STREAMS")) {
       const size_t left = args.size() - i - 1;
-      if (left == 0 || left % 2 != 0) return false;
+      if (left < 2) return false;
       for (size_t k = 0; k < left / 2; ++k) indexes.push_back(static_cast<int>(i + 1 + k));
       return true;
     } else if (!equal_ignoring_case(args[i], "NOACK")) {

@@ -346,7 +346,6 @@ int64_t Stream::entries_up_to(StreamId id) const {
   const auto added = static_cast<int64_t>(entries_added_);
   if (added == 0) return 0;
   if (length_ == 0 && id <= last_id_) return added;
-  if (!id.is_zero() && id < max_deleted_id_) return StreamGroup::kUnknown;
   if (id == last_id_) return added;
   if (id > last_id_) return StreamGroup::kUnknown;
   if (max_deleted_id_.is_zero() || max_deleted_id_ < first_id_) {
