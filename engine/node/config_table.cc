@@ -101,6 +101,10 @@ constexpr Directive kRows[] = {
     memory("zset-max-listpack-value", "64")
         .also("zset-max-ziplist-value")
         .sets(store<&Settings::zset_max_listpack_value>),
+    memory("hll-sparse-max-bytes", "3000").sets(store<&Settings::hll_sparse_max_bytes>),
+    memory("stream-node-max-bytes", "4096").sets(store<&Settings::stream_node_max_bytes>),
+    integer("stream-node-max-entries", "100", 0, kMax)
+        .sets(store<&Settings::stream_node_max_entries>),
     integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
         .also("list-max-ziplist-size")
         .sets(store<&Settings::list_max_listpack_size>),

@@ -87,6 +87,9 @@ struct Settings {
   // encodings: up to which size a value is one packed block
   uint64_t zset_max_listpack_entries = 128;
   uint64_t zset_max_listpack_value = 64;
+  uint64_t hll_sparse_max_bytes = 3000;
+  uint64_t stream_node_max_bytes = 4096;
+  int64_t stream_node_max_entries = 100;
   int list_max_listpack_size = -2;
   // of lists, sets and hashes
   uint64_t set_max_intset_entries = 512;
