@@ -147,11 +147,15 @@ void write_clients(InfoWriter& out) {
   out.field("maxclients", out.node.settings().maxclients);
   out.field("client_recent_max_input_buffer", largest_input);
   out.field("client_recent_max_output_buffer", largest_output);
-  out.zero({"blocked_clients"});
+  const Blocking& blocking = out.node.blocking();
+  out.field("blocked_clients", blocking.sessions());
   out.field("tracking_clients", out.node.tracking().session_count());
   out.field("pubsub_clients", out.node.pubsub().session_count());
-  out.zero({"watching_clients", "clients_in_timeout_table", "total_watched_keys",
-            "total_blocking_keys", "total_blocking_keys_on_nokey"});
+  out.zero({"watching_clients"});
+  out.field("clients_in_timeout_table", blocking.sessions_with_deadline());
+  out.zero({"total_watched_keys"});
+  out.field("total_blocking_keys", blocking.keys());
+  out.field("total_blocking_keys_on_nokey", blocking.keys_while_they_exist());
 }
 
 // Who took how much of what is counted, and what the system says beside it.

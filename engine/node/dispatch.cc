@@ -48,32 +48,6 @@ bool is_http(std::string_view name) {
 
 }  // namespace
 
-// While it lives, `session` executes a command: messages to it wait for the reply.
-class Node::Execution {
- public:
-  Execution(Node& node, Session& session)
-      : node_(node), session_(session), outer_(node.current_), nested_(session.executing) {
-    node.current_ = &session;
-    session.executing = true;
-  }
-  Execution(const Execution&) = delete;
-  Execution& operator=(const Execution&) = delete;
-  ~Execution() {
-    session_.executing = nested_;
-    if (node_.loose_ends_ || !node_.key_log_.notes.empty()) [[unlikely]] {
-      node_.tie_up(session_);
-      if (outer_ == nullptr) node_.loose_ends_ = false;
-    }
-    node_.current_ = outer_;
-  }
-
- private:
-  Node& node_;
-  Session& session_;
-  Session* outer_;
-  bool nested_;
-};
-
 void Node::update_special() {
   special_ = settings().maxmemory > 0 || observer_ != nullptr || pause_mode_ != PauseMode::none;
 }
@@ -116,6 +90,7 @@ void Node::run_batch() {
   }
   end_timing();
   planned_.clear();
+  run_woken();
   end_messages();
 
   // Requests executed; what they pointed to goes back, and the connections are read again.
@@ -167,11 +142,24 @@ void Node::execute_planned(Planned& planned) {
   } else {
     execute_special(session, planned, args);
   }
+  if (blocking_.has_ready()) [[unlikely]]
+    serve_ready();
   if (session.output.bytes() > kLargeOutput) check_output_limit(session);
 }
 
 void Node::call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
                 Planned* planned) {
+  session.last_command = entry.name.c_str();
+  ++session.commands;
+  ++entry.calls;
+  ++stats_.commands_processed;
+  env_.count_work(1);
+  invoke(session, entry, args, planned);
+}
+
+// Runs the handler; what it changed reaches the stream of effects.
+void Node::invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
+                  Planned* planned) {
   const int db = session.db;
   Context context(*this, session, entry, args, ReplyWriter(session.output, session.protocol));
   if (planned != nullptr && planned->request != Planned::kProtocolError) {
@@ -180,11 +168,6 @@ void Node::call(Session& session, CommandEntry& entry, std::span<const std::stri
       context.set_hash(args[static_cast<size_t>(entry.first_key)], planned->hash);
     }
   }
-  session.last_command = entry.name.c_str();
-  ++session.commands;
-  ++entry.calls;
-  ++stats_.commands_processed;
-  env_.count_work(1);
   entry.row->handler(context);
   if (context.failed()) ++entry.failed_calls;
   if (context.changed() && !context.effect_given()) effects_.append(db, args);
@@ -268,33 +251,43 @@ void Node::execute_special(Session& session, Planned& planned,
   const size_t before = session.output.bytes();
   const int db_before = session.db;
   if (admit(session, planned, args)) call(session, *planned.entry, args, &planned);
-
-  const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
-  if (silent) session.output.drop_back(session.output.bytes() - before);
-  session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
   if (session.tracking != nullptr && !is_client_command(planned.entry)) {
     session.tracking->caching = false;
   }
+  // A command that waits for keys ends when it is served.
+  if (!session.has(kSessionBlocked)) end_command(session, db_before, args, before);
+}
+
+// What follows a command: CLIENT REPLY may drop what it wrote, and the observer is told.
+void Node::end_command(Session& session, int db_before, std::span<const std::string_view> args,
+                       size_t before) {
+  const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
+  if (silent) session.output.drop_back(session.output.bytes() - before);
+  session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
   if (observer_ != nullptr) {
     observer_->on_command(session, db_before, args, env_.wall(), session.output.copy_from(before));
   }
 }
 
 void Node::store_request(Session& session, std::span<const std::string_view> args) {
-  if (session.stored == nullptr) session.stored = std::make_unique<std::deque<StoredRequest>>();
-  StoredRequest stored;
-  for (const std::string_view arg : args) stored.args.emplace_back(arg);
-  session.stored->push_back(std::move(stored));
+  if (session.stored == nullptr) session.stored = std::make_unique<std::deque<OwnedRequest>>();
+  session.stored_bytes += session.stored->emplace_back(args).memory_bytes() + sizeof(OwnedRequest);
   session.flags |= kSessionPaused;
+  if (session.stored_bytes <= settings().client_query_buffer_limit) return;
+  ++stats_.query_limit_disconnections;
+  log(LogLevel::warning, fmt::format("closing client id={} addr={}: the requests that wait behind "
+                                     "one that blocks exceed client-query-buffer-limit",
+                                     session.id, session.peer.to_string()));
+  close_session(session, false);
 }
 
 // Executes what waited for the end of a pause, or behind a command that waited. A command among it
 // may begin the next pause, or wait.
 void Node::run_stored(Session& session) {
   session.flags &= ~static_cast<uint32_t>(kSessionPaused);
+  std::vector<std::string_view> args;
   while (session.stored != nullptr && !session.stored->empty()) {
-    std::vector<std::string_view> args;
-    for (const std::string& arg : session.stored->front().args) args.push_back(arg);
+    session.stored->front().views(args);
     Planned planned;
     planned.session = &session;
     planned.request = Planned::kProtocolError;  // not in the batch
@@ -303,10 +296,12 @@ void Node::run_stored(Session& session) {
       session.flags |= kSessionPaused;
       break;
     }
-    if (!session.has(kSessionClosing | kSessionCloseAfterReply)) {
-      execute_special(session, planned, args);
-    }
+    const OwnedRequest request = std::move(session.stored->front());
     session.stored->pop_front();
+    session.stored_bytes -= request.memory_bytes() + sizeof request;
+    if (session.has(kSessionClosing | kSessionCloseAfterReply)) continue;
+    execute_special(session, planned, args);
+    serve_ready();
   }
   if (!session.has(kSessionPaused)) session.stored.reset();
   hold_or_flush(session);
@@ -378,6 +373,7 @@ void Node::gate_released(uint64_t offset) {
 // than is durable. A reply may show another connection's write, so each depends on all that was
 // executed.
 void Node::hold_or_flush(Session& session) {
+  if (session.has(kSessionLocal)) return;  // who has made it takes the output
   if (session.output.empty()) {
     if (session.has(kSessionCloseAfterReply)) flush_output(session);
     return;

@@ -71,6 +71,7 @@ Node::~Node() {
   for (auto& listener : listeners_) env_.disarm(listener->retry);
   while (first_session_ != nullptr) {
     Session* next = first_session_->next;
+    forget_wait(*first_session_);
     delete first_session_;
     first_session_ = next;
   }

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/node/blocking.h"
 #include "engine/node/command_table.h"
 #include "engine/node/config.h"
 #include "engine/node/effects.h"
@@ -129,8 +130,9 @@ class Node {
   int frequency(const Entry& entry) const;
   // Settings changed that are cached elsewhere.
   void settings_changed();
-  size_t garbage_bytes() const { return garbage_in_flight_bytes_; }
-  size_t garbage_objects() const { return garbage_in_flight_count_; }
+  // Removed values that are not yet freed.
+  size_t garbage_bytes() const;
+  size_t garbage_objects() const;
 
   // --- expiry (expiry.cc)
 
@@ -160,6 +162,16 @@ class Node {
   // calls resume().
   void wait(Session& session) { session.flags |= kSessionWaiting; }
   void resume(Session& session);
+  // Called by Context::block().
+  void block(Session& session, CommandEntry& command, const BlockRequest& request);
+  // False within EXEC and scripts, and for a session of the process itself.
+  bool may_block(const Session& session) const {
+    return atomic_depth_ == 0 && !session.has(kSessionLocal);
+  }
+  // Ends the wait of a session as its time-out would, or with an error. False: it does not wait.
+  bool unblock(Session& session, bool with_error);
+  const Blocking& blocking() const { return blocking_; }
+
   void add_job(std::unique_ptr<NodeJob> job) { jobs_.push_back(std::move(job)); }
   void end_job(NodeJob& job);
 
@@ -225,6 +237,10 @@ class Node {
   bool admit(Session& session, const Planned& planned, std::span<const std::string_view> args);
   void call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
             Planned* planned);
+  void invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
+              Planned* planned);
+  void end_command(Session& session, int db_before, std::span<const std::string_view> args,
+                   size_t output_before);
   void reject(Session& session, CommandEntry* entry, std::string_view text);
   void run_stored(Session& session);
   void store_request(Session& session, std::span<const std::string_view> args);
@@ -241,11 +257,22 @@ class Node {
   void tie_up(Session& session);
   void end_messages();
 
+  // blocking.cc
+  void end_wait(Session& session, std::string_view error);
+  void forget_wait(Session& session);
+  void wake(Session& session);
+  void execute_again(Wait& wait);
+  void serve_ready();
+  void serve_key(int db, std::string_view key);
+  void serve_orphans(int db, std::string_view key, std::optional<Type> type);
+  void run_woken();
+
   // keyspace.cc, memory.cc, expiry.cc
   void touch(Entry& entry);
   uint32_t access_clock_now() const;
   void update_access_clock();
   std::unique_ptr<Database> make_database();
+  void database_changed(int db);
   void collect_garbage();
   void free_remains();
   void run_active_expiry();
@@ -314,8 +341,11 @@ class Node {
   RequestBatch batch_;
   std::vector<Planned> planned_;
   std::vector<Session*> ready_;     // sessions with requests in the batch, or with replies to send
+  std::vector<Session*> woken_;     // sessions that waited and sent more meanwhile
   std::vector<Session*> retiring_;  // closed ones
   bool in_batch_ = false;
+  Blocking blocking_;
+  int atomic_depth_ = 0;  // EXEC or a script is running
   bool special_ = false;  // something is on that the short way does not do
   NodeObserver* observer_ = nullptr;
   bool gate_on_ = false;

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/node/blocking.h"
+#include "engine/node/owned_request.h"
 #include "net/env.h"
 #include "net/resp/output.h"
 #include "net/resp/reply_writer.h"
@@ -36,11 +38,7 @@ enum SessionFlag : uint32_t {
   kSessionTracking = 1u << 21,    // CLIENT TRACKING is on
   kSessionDoomed = 1u << 22,      // closed at the end of the turn: it reads too slowly
   kSessionWaiting = 1u << 10,  // a command of it waits for the world; requests behind it are stored
-};
-
-// A request that could not be executed when it was received, with bytes of its own.
-struct StoredRequest {
-  std::vector<std::string> args;
+  kSessionBlocked = 1u << 11,  // with kSessionWaiting: that command waits for keys
 };
 
 // Replies that may leave when the stream of effects is durable up to an offset (design D6).
@@ -78,11 +76,13 @@ class Session {
   uint64_t commands = 0;
 
   RequestParser parser;
-  Output output;                                      // replies that wait for the end of the turn
-  Output sendable;                                    // replies that wait for the send in flight
-  std::unique_ptr<std::deque<HeldReplies>> held;      // replies that wait for the gate
-  std::unique_ptr<std::deque<StoredRequest>> stored;  // requests that wait for the end of a pause
-  Chunk chunk;                                        // what the requests of this turn point into
+  Output output;                                     // replies that wait for the end of the turn
+  Output sendable;                                   // replies that wait for the send in flight
+  std::unique_ptr<std::deque<HeldReplies>> held;     // replies that wait for the gate
+  std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause
+  size_t stored_bytes = 0;                           // of them
+  std::unique_ptr<Wait> wait;                        // with kSessionBlocked
+  Chunk chunk;                                       // what the requests of this turn point into
   Op receive;
   Sender* sender = nullptr;                      // the send in flight
   std::unique_ptr<Subscriptions> subscriptions;  // null: none

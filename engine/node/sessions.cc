@@ -52,12 +52,8 @@ size_t Session::memory_bytes() const {
   if (held != nullptr) {
     for (const HeldReplies& replies : *held) bytes += replies.bytes.memory_bytes();
   }
-  if (stored != nullptr) {
-    for (const StoredRequest& request : *stored) {
-      for (const std::string& arg : request.args) bytes += arg.capacity() + sizeof arg;
-    }
-  }
-  return bytes;
+  if (wait != nullptr) bytes += wait->memory_bytes();
+  return bytes + stored_bytes;
 }
 
 // --- listening
@@ -177,10 +173,12 @@ bool Node::refuse(Session& session) {
 // --- receiving
 
 void Node::receive_next(Session& session) {
-  if (session.receive.in_flight || session.has(kSessionClosing | kSessionCloseAfterReply) ||
-      session.has(kSessionPaused | kSessionWaiting | kSessionLocal)) {
+  if (session.receive.in_flight ||
+      session.has(kSessionClosing | kSessionCloseAfterReply | kSessionLocal)) {
     return;
   }
+  // One that waits for keys is read on: it may be gone before it is served.
+  if (session.has(kSessionPaused | kSessionWaiting) && !session.has(kSessionBlocked)) return;
   Op& op = session.receive;
   op.handle = session.handle;
   op.result = {};
@@ -350,6 +348,7 @@ void Node::drop_slow_session(Session& session) {
 
 void Node::close_session(Session& session, bool after_output) {
   if (session.has(kSessionClosing) || session.has(kSessionLocal)) return;
+  forget_wait(session);
   if (after_output) {
     session.flags |= kSessionCloseAfterReply;
     // Whoever calls this may still write a reply: the end of the turn sends it and closes.
@@ -364,6 +363,7 @@ void Node::close_session(Session& session, bool after_output) {
   session.held.reset();
   forget_watcher(session);
   session.stored.reset();
+  session.stored_bytes = 0;
   env_.close(session.handle);
   if (observer_ != nullptr) observer_->on_session_closed(session);
   retire(session);
