@@ -100,10 +100,7 @@ constexpr std::array kProcessRows = {
         .also("hash-max-ziplist-entries")
         .harmless(kEncoding),
     memory("hash-max-listpack-value", "64").also("hash-max-ziplist-value").harmless(kEncoding),
-    integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
-        .also("list-max-ziplist-size")
-        .harmless(kEncoding),
-    integer("list-compress-depth", "0", 0, kMaxInt).harmless(kEncoding),
+    integer("list-compress-depth", "0", 0, kMaxInt).harmless("lists are not compressed"),
     integer("set-max-intset-entries", "512", 0, kMax).harmless(kEncoding),
     integer("set-max-listpack-entries", "128", 0, kMax).harmless(kEncoding),
     memory("set-max-listpack-value", "64").harmless(kEncoding),

@@ -97,6 +97,11 @@ constexpr Directive kRows[] = {
     boolean("lazyfree-lazy-user-del", "no").sets(store<&Settings::lazyfree_lazy_user_del>),
     boolean("lazyfree-lazy-user-flush", "no").sets(store<&Settings::lazyfree_lazy_user_flush>),
 
+    // Encodings.
+    integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
+        .also("list-max-ziplist-size")
+        .sets(store<&Settings::list_max_listpack_size>),
+
     // Actions of the configuration file.
     line("include"),
     line("rename-command"),

@@ -251,19 +251,19 @@ void Node::execute_special(Session& session, Planned& planned,
   const size_t before = session.output.bytes();
   const int db_before = session.db;
   if (admit(session, planned, args)) call(session, *planned.entry, args, &planned);
-  if (session.tracking != nullptr && !is_client_command(planned.entry)) {
-    session.tracking->caching = false;
-  }
   // A command that waits for keys ends when it is served.
-  if (!session.has(kSessionBlocked)) end_command(session, db_before, args, before);
+  if (!session.has(kSessionBlocked)) end_command(session, planned.entry, db_before, args, before);
 }
 
 // What follows a command: CLIENT REPLY may drop what it wrote, and the observer is told.
-void Node::end_command(Session& session, int db_before, std::span<const std::string_view> args,
-                       size_t before) {
+void Node::end_command(Session& session, const CommandEntry* entry, int db_before,
+                       std::span<const std::string_view> args, size_t before) {
   const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
   if (silent) session.output.drop_back(session.output.bytes() - before);
   session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
+  if (session.tracking != nullptr && !is_client_command(entry)) {
+    session.tracking->caching = false;
+  }
   if (observer_ != nullptr) {
     observer_->on_command(session, db_before, args, env_.wall(), session.output.copy_from(before));
   }
@@ -373,7 +373,7 @@ void Node::gate_released(uint64_t offset) {
 // than is durable. A reply may show another connection's write, so each depends on all that was
 // executed.
 void Node::hold_or_flush(Session& session) {
-  if (session.has(kSessionLocal)) return;  // who has made it takes the output
+  if (session.has(kSessionLocal)) return;  // whoever made it takes its output
   if (session.output.empty()) {
     if (session.has(kSessionCloseAfterReply)) flush_output(session);
     return;

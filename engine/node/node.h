@@ -239,23 +239,14 @@ class Node {
             Planned* planned);
   void invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
               Planned* planned);
-  void end_command(Session& session, int db_before, std::span<const std::string_view> args,
-                   size_t output_before);
+  void end_command(Session& session, const CommandEntry* entry, int db_before,
+                   std::span<const std::string_view> args, size_t before);
   void reject(Session& session, CommandEntry* entry, std::string_view text);
   void run_stored(Session& session);
   void store_request(Session& session, std::span<const std::string_view> args);
   bool paused_for(const CommandEntry* entry) const;
   void hold_or_flush(Session& session);
   void update_special();
-
-  // notify.cc
-  void attach_key_log(Database& database);
-  void emit_event(int db, std::string_view key, char event_class, std::string_view event,
-                  bool changed);
-  void emit_logged(int db, std::string_view key, std::string_view event);
-  void publish_event(int db, std::string_view key, char event_class, std::string_view event);
-  void tie_up(Session& session);
-  void end_messages();
 
   // blocking.cc
   void end_wait(Session& session, std::string_view error);
@@ -266,6 +257,14 @@ class Node {
   void serve_key(int db, std::string_view key);
   void serve_orphans(int db, std::string_view key, std::optional<Type> type);
   void run_woken();
+  // notify.cc
+  void attach_key_log(Database& database);
+  void emit_event(int db, std::string_view key, char event_class, std::string_view event,
+                  bool changed);
+  void emit_logged(int db, std::string_view key, std::string_view event);
+  void publish_event(int db, std::string_view key, char event_class, std::string_view event);
+  void tie_up(Session& session);
+  void end_messages();
 
   // keyspace.cc, memory.cc, expiry.cc
   void touch(Entry& entry);
@@ -343,9 +342,9 @@ class Node {
   std::vector<Session*> ready_;     // sessions with requests in the batch, or with replies to send
   std::vector<Session*> woken_;     // sessions that waited and sent more meanwhile
   std::vector<Session*> retiring_;  // closed ones
-  bool in_batch_ = false;
   Blocking blocking_;
   int atomic_depth_ = 0;  // EXEC or a script is running
+  bool in_batch_ = false;
   bool special_ = false;  // something is on that the short way does not do
   NodeObserver* observer_ = nullptr;
   bool gate_on_ = false;

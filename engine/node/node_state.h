@@ -20,32 +20,6 @@ struct Node::Planned {
   static constexpr uint32_t kProtocolError = UINT32_MAX;
 };
 
-// While it lives, `session` executes a command: messages to it wait for the reply.
-class Node::Execution {
- public:
-  Execution(Node& node, Session& session)
-      : node_(node), session_(session), outer_(node.current_), nested_(session.executing) {
-    node.current_ = &session;
-    session.executing = true;
-  }
-  Execution(const Execution&) = delete;
-  Execution& operator=(const Execution&) = delete;
-  ~Execution() {
-    session_.executing = nested_;
-    if (node_.loose_ends_ || !node_.key_log_.notes.empty()) [[unlikely]] {
-      node_.tie_up(session_);
-      if (outer_ == nullptr) node_.loose_ends_ = false;
-    }
-    node_.current_ = outer_;
-  }
-
- private:
-  Node& node_;
-  Session& session_;
-  Session* outer_;
-  bool nested_;
-};
-
 struct Node::Listener {
   Node* node = nullptr;
   Handle handle;
@@ -86,6 +60,32 @@ struct Node::EvictionPool {
 
   std::array<Candidate, kSize> candidates;  // ascending by score; `count` in use
   size_t count = 0;
+};
+
+// While it lives, `session` executes a command: messages to it wait for the reply.
+class Node::Execution {
+ public:
+  Execution(Node& node, Session& session)
+      : node_(node), session_(session), outer_(node.current_), nested_(session.executing) {
+    node.current_ = &session;
+    session.executing = true;
+  }
+  Execution(const Execution&) = delete;
+  Execution& operator=(const Execution&) = delete;
+  ~Execution() {
+    session_.executing = nested_;
+    if (node_.loose_ends_ || !node_.key_log_.notes.empty()) [[unlikely]] {
+      node_.tie_up(session_);
+      if (outer_ == nullptr) node_.loose_ends_ = false;
+    }
+    node_.current_ = outer_;
+  }
+
+ private:
+  Node& node_;
+  Session& session_;
+  Session* outer_;
+  bool nested_;
 };
 
 }  // namespace redoubt

@@ -33,12 +33,12 @@ enum SessionFlag : uint32_t {
   kSessionPaused = 1u << 6,           // has requests that wait: for CLIENT UNPAUSE, or behind one
   kSessionNoTouch = 1u << 7,
   kSessionNoEvict = 1u << 8,
-  kSessionLocal = 1u << 9,        // made by the process itself, without a connection
-  kSessionSubscribed = 1u << 20,  // has subscriptions
-  kSessionTracking = 1u << 21,    // CLIENT TRACKING is on
-  kSessionDoomed = 1u << 22,      // closed at the end of the turn: it reads too slowly
+  kSessionLocal = 1u << 9,     // made by the process itself, without a connection
   kSessionWaiting = 1u << 10,  // a command of it waits for the world; requests behind it are stored
   kSessionBlocked = 1u << 11,  // with kSessionWaiting: that command waits for keys
+  kSessionSubscribed = 1u << 12,  // has subscriptions
+  kSessionTracking = 1u << 13,    // CLIENT TRACKING is on
+  kSessionDoomed = 1u << 14,      // closed at the end of the turn: it reads too slowly
 };
 
 // Replies that may leave when the stream of effects is durable up to an offset (design D6).

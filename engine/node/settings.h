@@ -77,6 +77,9 @@ struct Settings {
   bool lazyfree_lazy_server_del = false;
   bool lazyfree_lazy_user_del = false;
   bool lazyfree_lazy_user_flush = false;
+
+  // encodings
+  int list_max_listpack_size = -2;
 };
 
 }  // namespace redoubt

@@ -66,6 +66,12 @@ void Database::free_value(Entry& entry, bool lazy) {
   if (garbage_ != nullptr) garbage_->note_remains();
 }
 
+void Database::discard(Type type, Encoding encoding, void* value, size_t bytes) {
+  remains_bytes_ += bytes;
+  remains_.push_back({type, encoding, value});
+  if (garbage_ != nullptr) garbage_->note_remains();
+}
+
 bool Database::free_some(size_t& budget) {
   const size_t before = used_bytes();
   while (!remains_.empty() && budget > 0) {

@@ -145,6 +145,9 @@ class Database {
   // Values that are replaced are freed like those that are erased with `lazy`.
   void set_lazy_replace(bool lazy) { lazy_replace_ = lazy; }
 
+  // Takes over what a write has cut off a value, to be freed by free_some().
+  void discard(Type type, Encoding encoding, void* value, size_t bytes);
+
   // Frees some of what removed values have left, at most `budget` allocations; what was used is
   // taken from the budget. True when nothing is left.
   bool free_some(size_t& budget);

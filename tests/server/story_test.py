@@ -3,7 +3,7 @@
 
 A step is (connection, command): a connection is made when it is first named, and what all of them
 receive is collected after each step. A name that ends with 3 speaks RESP3, one that begins with b may block. {a} in a command stands
-for the id of connection a. Steps whose command our server does not know are left out, with those of
+for the id of connection a, "" for an empty word; commands with ; between them leave together. Steps whose command our server does not know are left out, with those of
 the same group.
 """
 
@@ -101,8 +101,13 @@ class Play:
             # The server may not have seen it yet.
             Client(port=self.server.port).call("PING")
             return self.collect()
-        client.send_raw(b"".join(encode(*(w or '""' for w in part.split("~")))
-                                 for part in "~".join(words).split("~;~")))
+        commands = [[]]
+        for word in words:
+            if word == ";":
+                commands.append([])
+            else:
+                commands[-1].append("" if word == '""' else word)
+        client.send_raw(b"".join(encode(*command) for command in commands))
         return self.collect()
 
     def close(self):
