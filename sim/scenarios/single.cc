@@ -142,6 +142,7 @@ void SingleRun::draw() {
       length_s * 1'000'000 * clients_ * pipeline_mean / static_cast<int64_t>(kCommands);
   plan_.hang_up_ppm = random_.coin() ? 0 : random_.between_log(100, 20'000);
   plan_.connection_ppm = random_.between_log(100, 50'000);
+  if (subscribers_ == 3) plan_.connection_ppm += 50'000;  // news, in a third of these
   plan_.inline_ppm = random_.coin() ? 0 : random_.between_log(100, 500'000);
   plan_.password = password_;
   plan_.generator.keys = static_cast<size_t>(random_.between_log(4, 400));

@@ -169,30 +169,22 @@ void SingleSubscriber::on_quiet() {
   env_.arm_in(timer_, Duration{1 + random_.exponential(kReconnectMeanNs)});
 }
 
-// The bytes as they came, unless a bug is planted: a message missing, or two in the wrong order.
+// The bytes as they came, unless a bug is planted: a message missing, or behind the next one.
 std::string_view SingleSubscriber::incoming(std::string_view bytes) {
+  if (!late_.empty()) {
+    plant_buffer_ = std::string(bytes) + late_;
+    late_.clear();
+    return plant_buffer_;
+  }
   if (!plan_.drop_message && !plan_.swap_messages) return bytes;
   if (link_->received != link_->understood || link_->executed < link_->hashes.size()) return bytes;
   RespValue value;
   size_t first = 0;
   if (parse_resp(bytes, value, first) != RespParse::complete) return bytes;
-  size_t second = 0;
-  if (parse_resp(bytes.substr(first), value, second) != RespParse::complete) return bytes;
-  const auto is_message = [](std::string_view text) {
-    return text.find("message\r\n") != std::string_view::npos;
-  };
-  if (!is_message(bytes.substr(0, first)) || !is_message(bytes.substr(first, second)) ||
-      bytes.substr(0, first) == bytes.substr(first, second)) {
-    return bytes;
-  }
-  if (plan_.drop_message) {
-    plan_.drop_message = false;
-    return bytes.substr(first);
-  }
-  plan_.swap_messages = false;
-  plant_buffer_ = std::string(bytes.substr(first, second)) + std::string(bytes.substr(0, first)) +
-                  std::string(bytes.substr(first + second));
-  return plant_buffer_;
+  if (bytes.substr(0, first).find("message\r\n") == std::string_view::npos) return bytes;
+  if (plan_.swap_messages) late_ = bytes.substr(0, first);
+  plan_.drop_message = plan_.swap_messages = false;
+  return bytes.substr(first);
 }
 
 }  // namespace redoubt::sim

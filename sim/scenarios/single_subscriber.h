@@ -57,6 +57,7 @@ class SingleSubscriber final : public Process {
   bool closing_ = false;
   bool stopped_ = false;
   std::string plant_buffer_;
+  std::string late_;  // a planted bug: a message that comes behind the next one
 };
 
 }  // namespace redoubt::sim

@@ -127,6 +127,44 @@ TEST(PubSub, TheSoftLimitOfItsClassHolds) {
   EXPECT_EQ(talk.node().pubsub().session_count(), 0u);
 }
 
+TEST(PubSub, AStreamOfMessagesIsSentInPieces) {
+  Talk talk;
+  const size_t subscriber = talk.connect();
+  const size_t publisher = talk.connect();
+  talk.say(subscriber, "SUBSCRIBE a\r\n");
+  const uint64_t before = talk.node().stats().writes_processed;
+  std::string expected;
+  constexpr int kMessages = 500;
+  for (int i = 0; i < kMessages; ++i) {
+    talk.send(publisher, "PUBLISH a " + std::to_string(i) + "\r\n");
+    talk.run(Duration::microseconds(10));
+    expected += message("a", std::to_string(i));
+  }
+  talk.run(Duration::milliseconds(5));
+  EXPECT_EQ(talk.client(subscriber).take(), expected);
+  const uint64_t sends = talk.node().stats().writes_processed - before;
+  EXPECT_LT(sends, 2 * kMessages) << "replies take one each at most";
+  talk.client(publisher).take();
+  talk.say(publisher, "PUBLISH a x\r\n");
+  talk.run(Duration::milliseconds(1));
+  EXPECT_EQ(talk.client(subscriber).take(), message("a", "x"));
+}
+
+TEST(PubSub, AMessageThatWaitsForItsPieceIsNoTrouble) {
+  Talk talk;
+  const size_t subscriber = talk.connect();
+  const size_t publisher = talk.connect();
+  talk.say(subscriber, "SUBSCRIBE a\r\n");
+  for (int i = 0; i < 5; ++i) {
+    talk.send(publisher, "PUBLISH a x\r\nPUBLISH a y\r\n");
+    talk.run(Duration::microseconds(30));
+  }
+  talk.client(subscriber).disconnect();
+  talk.run();
+  EXPECT_EQ(talk.node().session_count(), 1u);
+  EXPECT_EQ(talk.say(publisher, "PING\r\n"), "+PONG\r\n");
+}
+
 TEST(PubSub, SubscribersAreNotIdle) {
   Talk talk({"--timeout", "2"});
   const size_t subscriber = talk.connect();
