@@ -37,6 +37,9 @@ constexpr uint32_t kLogged = bit_of('n') | bit_of('o') | bit_of('c');
 // From here on the output limit is checked with each message instead of ten times a second.
 constexpr size_t kLargeOutput = 256 * 1024;
 
+// A stream of messages to a session is sent in pieces of this time.
+constexpr Duration kPushInterval = Duration::microseconds(200);
+
 // Events of commands that reach into a string; the store may have made a new entry for it.
 bool changes_in_place(std::string_view event) {
   constexpr std::array<std::string_view, 7> kEvents = {
@@ -157,7 +160,7 @@ void Node::push(Session& session, std::string_view message) {
   if (observer_ != nullptr) observer_->on_push(session, message);
   if (session.queued) return;
   session.queued = true;
-  ready_.push_back(&session);
+  pushed_.push_back(&session);
   request_turn();
 }
 
@@ -169,6 +172,26 @@ void Node::tie_up(Session& session) {
     session.pushes->move_to(session.output);
     session.pushes.reset();
   }
+}
+
+// Sends what was pushed. A session that messages come to in a stream gets them in larger pieces: a
+// send costs many times what a message does, and the reader's wake-up again as much. The first
+// message after a pause goes at once.
+void Node::flush_pushed() {
+  size_t waiting = 0;
+  const Instant now = env_.now();
+  for (Session* session : pushed_) {
+    if (!session->output.empty() && now - session->last_push < kPushInterval) {
+      pushed_[waiting++] = session;
+      continue;
+    }
+    session->queued = false;
+    if (session->output.empty()) continue;  // it left with a reply
+    session->last_push = now;
+    hold_or_flush(*session);
+  }
+  pushed_.resize(waiting);
+  if (waiting > 0 && !push_timer_.armed()) env_.arm_in(push_timer_, kPushInterval);
 }
 
 // Messages that are collected over a turn, and subscribers that were too slow for it.

@@ -89,7 +89,8 @@ class Session {
   std::unique_ptr<TrackingState> tracking;       // null: off
   std::unique_ptr<Output> pushes;                // messages for behind the reply of this command
   bool executing = false;                        // a command of it is being executed
-  bool queued = false;                           // on the list of those to send to, for a message
+  bool queued = false;                           // on the list of those with messages to send
+  Instant last_push;                             // when messages were sent last
   bool retiring = false;                         // closed, on the list of those to free
   Instant soft_limit_since = Instant::never();   // output above the soft limit since
 
