@@ -54,6 +54,7 @@ class SingleClient final : public Process {
   void add_connection_command();
   void add_rare_connection_command();
   void add_publish();
+  void add_kill();
   void on_sent();
   void receive();
   void on_received();
