@@ -107,7 +107,7 @@ void Node::emit_logged(int db, std::string_view key, std::string_view event) {
   const std::vector<KeyLog::Note> notes = std::move(key_log_.notes);
   key_log_.notes.clear();
   for (const KeyLog::Note& note : notes) {
-    int at = 0;
+    int at = db >= 0 && &database(db) == note.database ? db : 0;
     while (at < database_count() && &database(at) != note.database) ++at;
     if (at == database_count()) continue;
     if (note.created) {
@@ -147,7 +147,8 @@ void Node::push(Session& session, std::string_view message) {
   if (session.has(kSessionClosing | kSessionCloseAfterReply | kSessionDoomed)) return;
   if (session.has(kSessionLocal) && !session.executing) return;  // nobody reads it
   Output& output = push_output(session);
-  if (output.bytes() + session.sendable.bytes() + message.size() > kLargeOutput &&
+  const size_t waiting = output.bytes() + session.sendable.bytes();
+  if (waiting + message.size() > kLargeOutput && !session.has(kSessionLocal) &&
       above_output_limit(session, message.size())) {
     // Closed at the end of the turn: whoever sends messages walks lists that it is on.
     session.flags |= kSessionDoomed;

@@ -360,11 +360,11 @@ void SingleChecker::on_expired(int db, std::string_view key) {
 
 void SingleChecker::on_session_closed(const Session& session) {
   if (last_ != nullptr && last_->session == session.id) last_ = nullptr;
+  messages_.session_closed(session.id);
   const auto peer = peers_.find(session.id);
   if (peer == peers_.end()) return;
   closed_.push_back(std::move(peer->second));
   peers_.erase(peer);
-  messages_.session_closed(session.id);
 }
 
 void SingleChecker::received(Link& link, std::string_view bytes) {

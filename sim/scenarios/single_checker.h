@@ -35,8 +35,8 @@ struct Link {
   size_t replies_due = 0;       // of the pipeline
   size_t executed = 0;          // commands of it
   bool quits = false;           // its last command is QUIT
-  bool killed = false;          // by CLIENT KILL
   bool subscriber = false;      // gets messages between its replies
+  bool killed = false;          // by CLIENT KILL
 
   // Replies that were written and not yet received and understood.
   std::string replies;

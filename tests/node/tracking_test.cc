@@ -155,6 +155,7 @@ TEST(Tracking, TenThousandPrefixes) {
   EXPECT_EQ(talk.say(t, command).substr(0, 5), "-ERR ");
   talk.say(t, "CLIENT TRACKING OFF\r\n");
   EXPECT_EQ(talk.node().tracking().prefix_count(), 0u);
+  EXPECT_EQ(talk.node().tracking().memory_bytes(), 0u);
 }
 
 }  // namespace

@@ -506,7 +506,6 @@ w: XADD nokey NOMKSTREAM 1-1 f v
 w: XLEN nokey
 w: XRANGE nokey - +
 w: XREVRANGE nokey + -
-w: XREAD STREAMS nokey 0
 w: XREAD STREAMS x 0
 w: XTRIM x MAXLEN 1
 w: XTRIM x MAXLEN 0
