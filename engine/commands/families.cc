@@ -11,7 +11,8 @@ std::vector<std::span<const Command>> all_families() {
           debug_commands(),         memory_commands(),       pubsub_commands(),
           set_commands(),           set_random_commands(),   hash_commands(),
           hash_read_commands(),     set_algebra_commands(),  hash_expiry_commands(),
-          hash_newer_commands()};
+          hash_newer_commands(),    list_commands(),         list_range_commands(),
+          list_move_commands()};
 }
 
 }  // namespace redoubt

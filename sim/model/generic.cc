@@ -330,6 +330,10 @@ ModelReply encoding_of(const ModelEntry& entry) {
   if (entry.type == ModelType::hash) {
     return reply_one_of(hash_encodings());
   }
+  if (entry.type == ModelType::list) {
+    // Where the limit is, is the server's; 7.0 knows only one of them.
+    return reply_one_of({resp_bulk("listpack"), resp_bulk("quicklist")});
+  }
   const std::string raw = resp_bulk("raw");
   const std::string embedded = resp_bulk("embstr");
   if (entry.rewritten) {
@@ -350,6 +354,9 @@ ModelReply encoding_of(const ModelEntry& entry) {
 }
 
 ModelReply reference_count_of(const ModelEntry& entry) {
+  if (entry.type != ModelType::string) {
+    return reply_integer(1);
+  }
   // Redis shares small integers and then says INT_MAX; a server is free not to.
   std::optional<int64_t> number = parse_integer(entry.text);
   if (number && *number >= 0 && *number < shared_integer_end) {
