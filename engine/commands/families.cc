@@ -10,8 +10,8 @@ std::vector<std::span<const Command>> all_families() {
           config_commands(),        info_commands(),         command_commands(),
           debug_commands(),         memory_commands(),       zset_commands(),
           zset_combine_commands(),  zset_pop_commands(),     zset_range_commands(),
-          pubsub_commands(),        set_commands(),          set_random_commands(),
-          set_algebra_commands()};
+          geo_commands(),           geo_search_commands(),   pubsub_commands(),
+          set_commands(),           set_random_commands(),   set_algebra_commands()};
 }
 
 }  // namespace redoubt

@@ -33,6 +33,8 @@ std::span<const Command> zset_combine_commands();
 std::span<const Command> zset_pop_commands();
 std::span<const Command> zset_range_commands();
 std::span<const Command> pubsub_commands();
+std::span<const Command> geo_commands();
+std::span<const Command> geo_search_commands();
 
 // All of them, for making a Node.
 std::vector<std::span<const Command>> all_families();

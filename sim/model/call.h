@@ -114,6 +114,9 @@ std::span<const ModelCommand> bitmap_commands();
 std::span<const ModelCommand> generic_commands();
 std::span<const ModelCommand> server_commands();
 std::span<const ModelCommand> set_commands();
+std::span<const ModelCommand> zset_commands();
+std::span<const ModelCommand> zset_combination_commands();
+std::span<const ModelCommand> geo_commands();
 
 // What a server chose, once it has replied.
 void learn_popped(ModelCall& call, std::string_view reply);

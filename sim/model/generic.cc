@@ -327,6 +327,10 @@ ModelReply encoding_of(const ModelEntry& entry) {
   if (entry.type == ModelType::set) {
     return reply_one_of(set_encodings(entry));
   }
+  if (entry.type == ModelType::zset) {
+    // It may have been larger before.
+    return reply_one_of({resp_bulk("listpack"), resp_bulk("skiplist")});
+  }
   const std::string raw = resp_bulk("raw");
   const std::string embedded = resp_bulk("embstr");
   if (entry.rewritten) {
