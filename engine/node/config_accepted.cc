@@ -97,9 +97,6 @@ constexpr std::array kProcessRows = {
         .harmless(kNotWatched),
     // Types and scripts.
     integer("list-compress-depth", "0", 0, kMaxInt).harmless("lists are not compressed"),
-    memory("hll-sparse-max-bytes", "3000").harmless(kEncoding),
-    memory("stream-node-max-bytes", "4096").harmless(kEncoding),
-    integer("stream-node-max-entries", "100", 0, kMax).harmless(kEncoding),
     integer("busy-reply-threshold", "5000", 0, kMax).also("lua-time-limit").harmless(kNoScripts),
     boolean("lua-enable-deprecated-api", "no").immutable().hidden().harmless(kNoScripts),
 };

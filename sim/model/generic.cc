@@ -324,12 +324,19 @@ constexpr size_t embedded_bytes_max = 44;
 constexpr int64_t shared_integer_end = 10000;
 
 ModelReply encoding_of(const ModelEntry& entry) {
+  if (entry.type == ModelType::list) {
+    // Where the limit is, is the server's; 7.0 knows only one of them.
+    return reply_one_of({resp_bulk("listpack"), resp_bulk("quicklist")});
+  }
   if (entry.type == ModelType::set) {
     return reply_one_of(set_encodings(entry));
   }
   if (entry.type == ModelType::zset) {
     // It may have been larger before.
     return reply_one_of({resp_bulk("listpack"), resp_bulk("skiplist")});
+  }
+  if (entry.type == ModelType::hash) {
+    return reply_one_of(hash_encodings());
   }
   const std::string raw = resp_bulk("raw");
   const std::string embedded = resp_bulk("embstr");
@@ -351,6 +358,9 @@ ModelReply encoding_of(const ModelEntry& entry) {
 }
 
 ModelReply reference_count_of(const ModelEntry& entry) {
+  if (entry.type != ModelType::string) {
+    return reply_integer(1);
+  }
   // Redis shares small integers and then says INT_MAX; a server is free not to.
   std::optional<int64_t> number = parse_integer(entry.text);
   if (number && *number >= 0 && *number < shared_integer_end) {

@@ -145,6 +145,14 @@ TEST(Commands, SetsAgreeWithTheModel) {
                         {"set-max-listpack-entries", "0", "set-max-listpack-value", "3"}});
 }
 
+TEST(Commands, HashesAgreeWithTheModel) {
+  expect_family_agrees(sim::CommandFamily::hash,
+                       {{},
+                        {"hash-max-listpack-entries", "10"},
+                        {"hash-max-listpack-entries", "300", "hash-max-listpack-value", "20"},
+                        {"hash-max-listpack-entries", "0"}});
+}
+
 // Small streams that RapidCheck shrinks by itself: each step is drawn on its own.
 rc::Gen<TestStep> any_step() {
   return rc::gen::map(rc::gen::arbitrary<uint64_t>(), [](uint64_t seed) {

@@ -152,6 +152,7 @@ std::vector<OwnedCommand> make_stream(uint64_t seed, size_t commands, bool for_m
   config.ttl_ms_min = 100'000;
   config.ttl_ms_max = 900'000;
   config.deadlines_now = false;
+  config.waiting = true;
   sim::CommandGenerator generator(config, seed);
   const int64_t now = wall_ms();
   std::vector<OwnedCommand> stream;
