@@ -48,11 +48,14 @@ uint64_t to_bits(double score) {
 }
 
 // The cell so many columns to the east and rows to the north. The map has no edge: behind the last
-// column comes the first one.
+// column comes the first one. (A point on the very edge is in a column behind the last one, and
+// stays there while only its row changes.)
 GeoCell moved(const GeoCell& cell, int east, int north) {
   const uint32_t mask = (uint32_t{1} << cell.step) - 1;
-  const uint32_t row = (gather(cell.bits) + static_cast<uint32_t>(north)) & mask;
-  const uint32_t column = (gather(cell.bits >> 1) + static_cast<uint32_t>(east)) & mask;
+  uint32_t row = gather(cell.bits);
+  uint32_t column = gather(cell.bits >> 1);
+  if (north != 0) row = (row + static_cast<uint32_t>(north)) & mask;
+  if (east != 0) column = (column + static_cast<uint32_t>(east)) & mask;
   return {spread(row) | spread(column) << 1, cell.step};
 }
 

@@ -268,8 +268,8 @@ struct Search {
   bool with_distance = false, with_hash = false, with_point = false, any = false;
   bool ascending = false, descending = false, store_distance = false;
   int64_t count = 0;
-  std::optional<std::string> store;
-  std::optional<ModelReply> error;
+  std::optional<std::string> store{};
+  std::optional<ModelReply> error{};
 };
 
 bool fail(Search& search, std::string_view text) {
