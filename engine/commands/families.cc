@@ -13,6 +13,8 @@ std::vector<std::span<const Command>> all_families() {
       debug_commands(),
       expiry_commands(),
       generic_commands(),
+      geo_commands(),
+      geo_search_commands(),
       hash_commands(),
       hash_expiry_commands(),
       hash_newer_commands(),

@@ -16,6 +16,8 @@ std::span<const Command> connection_commands();
 std::span<const Command> debug_commands();
 std::span<const Command> expiry_commands();
 std::span<const Command> generic_commands();
+std::span<const Command> geo_commands();
+std::span<const Command> geo_search_commands();
 std::span<const Command> hash_commands();
 std::span<const Command> hash_expiry_commands();
 std::span<const Command> hash_newer_commands();
