@@ -101,5 +101,8 @@ std::span<const ModelCommand> numeric_string_commands();
 std::span<const ModelCommand> bitmap_commands();
 std::span<const ModelCommand> generic_commands();
 std::span<const ModelCommand> server_commands();
+std::span<const ModelCommand> stream_commands();
+std::span<const ModelCommand> stream_group_commands();
+std::span<const ModelCommand> hyperloglog_commands();
 
 }  // namespace redoubt::sim

@@ -29,4 +29,8 @@ struct GeneratorRow {
 // Each family has at least one row that needs nothing.
 std::span<const GeneratorRow> generator_rows(CommandFamily family);
 
+// Of files of their own.
+std::span<const GeneratorRow> stream_generator_rows();
+std::span<const GeneratorRow> hyperloglog_generator_rows();
+
 }  // namespace redoubt::sim

@@ -99,8 +99,32 @@ std::string CheckedNode::call(std::initializer_list<std::string_view> arguments)
   return node_->execute(*session_, std::span(arguments.begin(), arguments.size()));
 }
 
+// The whole value of another type, as one command shows it.
+std::optional<std::string> CheckedNode::compare_other(int db, const std::string& key,
+                                                      sim::ModelType type) {
+  std::vector<std::string_view> show;
+  switch (type) {
+    case sim::ModelType::stream: show = {"XRANGE", key, "-", "+"}; break;
+    default: show = {"TYPE", key};
+  }
+  for (const std::vector<std::string_view>& command :
+       {show, std::vector<std::string_view>{"PEXPIRETIME", key}}) {
+    sim::ModelSession session{db, 2};
+    const sim::ModelReply expected = model_.apply(session, command, wall_ms());
+    const std::string reply = node_->execute(*session_, command);
+    if (!expected.matches(reply)) {
+      return "database " + std::to_string(db) + ", key " + sim::quote_bytes(key) + ": expected " +
+             expected.expected_text() + ", got " + sim::describe_reply(reply);
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> CheckedNode::compare_key(int db, const std::string& key,
                                                     const sim::ModelEntry& entry) {
+  if (entry.type != sim::ModelType::string) {
+    return compare_other(db, key, entry.type);
+  }
   const std::string value = call({"GET", key});
   const std::string deadline = call({"PEXPIRETIME", key});
   if (value == sim::resp_bulk(entry.text) && deadline == sim::resp_integer(entry.deadline_ms)) {

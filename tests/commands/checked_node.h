@@ -57,6 +57,7 @@ class CheckedNode : private NodeObserver {
   void on_session_closed(const Session&) override {}
 
   int64_t wall_ms() const { return world_.env.wall().unix_ms(); }
+  std::optional<std::string> compare_other(int db, const std::string& key, sim::ModelType type);
   std::optional<std::string> compare_key(int db, const std::string& key,
                                          const sim::ModelEntry& entry);
 
