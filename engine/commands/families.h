@@ -18,6 +18,16 @@ std::span<const Command> expiry_commands();
 std::span<const Command> scan_commands();
 std::span<const Command> bitmap_commands();
 std::span<const Command> bitfield_commands();
+std::span<const Command> list_commands();
+std::span<const Command> list_range_commands();
+std::span<const Command> list_move_commands();
+std::span<const Command> hash_commands();
+std::span<const Command> hash_read_commands();
+std::span<const Command> hash_expiry_commands();
+std::span<const Command> hash_newer_commands();
+std::span<const Command> set_commands();
+std::span<const Command> set_random_commands();
+std::span<const Command> set_algebra_commands();
 std::span<const Command> hyperloglog_commands();
 std::span<const Command> stream_commands();
 std::span<const Command> stream_read_commands();
@@ -32,6 +42,10 @@ std::span<const Command> info_commands();
 std::span<const Command> command_commands();
 std::span<const Command> debug_commands();
 std::span<const Command> memory_commands();
+std::span<const Command> zset_commands();
+std::span<const Command> zset_combine_commands();
+std::span<const Command> zset_pop_commands();
+std::span<const Command> zset_range_commands();
 std::span<const Command> pubsub_commands();
 
 // All of them, for making a Node.

@@ -96,12 +96,12 @@ void Node::run_batch() {
   // Requests executed; what they pointed to goes back, and the connections are read again.
   for (size_t i = 0; i < ready_.size(); ++i) {
     Session& session = *ready_[i];
-    session.queued = false;
     session.parser.release();
     release_chunk(session);
     hold_or_flush(session);
     if (!session.has(kSessionClosing)) receive_next(session);
   }
+  if (!pushed_.empty()) flush_pushed();
   batch_.clear();
   ready_.clear();
   in_batch_ = false;

@@ -44,6 +44,9 @@ class NodeObserver {
   }
   virtual void on_evicted(int db, std::string_view key) = 0;
   virtual void on_expired(int db, std::string_view key) = 0;
+  // Fields of a hash.
+  virtual void on_fields_expired(int /*db*/, std::string_view /*key*/,
+                                 std::span<const std::string_view> /*fields*/) {}
   // The connection is gone; its number is never used again.
   virtual void on_session_closed(const Session& session) = 0;
 };
@@ -109,8 +112,9 @@ class Node {
   void announce(int db, std::string_view key, char event_class, std::string_view event);
   // A read found no such key.
   void key_missed(int db, std::string_view key);
-  void data_modified() { ++changes_; }
-  // Changes of data since the start, as rdb_changes_since_last_save counts them.
+  // Changes of data that clients have made since the start, as rdb_changes_since_last_save counts
+  // them: not what expires or is evicted.
+  void count_changes(uint64_t count) { changes_ += count; }
   uint64_t changes() const { return changes_; }
   bool expired(const Entry& entry) const {
     return entry.has_expiry() && entry.expiry_ms() < env_.wall().unix_ms();
@@ -137,6 +141,12 @@ class Node {
   // --- expiry (expiry.cc)
 
   void set_active_expiry(bool on) { active_expiry_ = on; }
+
+  // Removes fields of a hash that have expired, at most `most`: counted, with their effect. False:
+  // none are left, and the key is gone.
+  bool expire_fields(int db, Entry& entry, size_t most);
+  // Counts and announces expired fields that were removed, with their effect.
+  void fields_expired(int db, std::string_view key, std::span<const std::string_view> fields);
 
   // --- sessions (sessions.cc)
 
@@ -265,6 +275,7 @@ class Node {
   void publish_event(int db, std::string_view key, char event_class, std::string_view event);
   void tie_up(Session& session);
   void end_messages();
+  void flush_pushed();
 
   // keyspace.cc, memory.cc, expiry.cc
   void touch(Entry& entry);
@@ -276,6 +287,7 @@ class Node {
   void free_remains();
   void run_active_expiry();
   bool expire_segments(int db, size_t& budget);
+  bool expire_parts(int db, size_t& budget);
   struct EvictionPool;
   bool evict_one();
   bool evict_random(bool only_expiring);
@@ -324,6 +336,7 @@ class Node {
   Session* current_ = nullptr;
   bool loose_ends_ = false;  // something waits for the end of the command
   std::vector<Session*> doomed_;
+  std::vector<Session*> pushed_;  // sessions with messages to send
 
   OutputPool output_pool_;
   std::vector<std::unique_ptr<Listener>> listeners_;
@@ -358,6 +371,7 @@ class Node {
   Timer expire_timer_;
   Timer free_timer_;
   Timer pause_timer_;
+  Timer push_timer_;
   Timer stop_timer_;
   TurnHook batch_hook_;
   Instant last_cron_;

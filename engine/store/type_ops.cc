@@ -2,27 +2,25 @@
 
 #include <array>
 
+#include "engine/store/hash_type.h"
 #include "engine/store/list_type.h"
+#include "engine/store/set_type.h"
 #include "engine/store/stream_type.h"
 #include "engine/store/string_type.h"
+#include "engine/store/zset_type.h"
 
 namespace redoubt {
 
 namespace {
 
-// A type that no command makes yet.
-constexpr TypeOps only_named(std::string_view name) {
-  return {name, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
-}
-
 // Indexed by Type.
 constexpr std::array<TypeOps, kTypeCount> kRows = {
-    kStringOps,            //
-    kListOps,              //
-    only_named("set"),     //
-    only_named("zset"),    //
-    only_named("hash"),    //
-    kStreamOps,            //
+    kStringOps,  //
+    kListOps,    //
+    kSetOps,     //
+    kZsetOps,    //
+    kHashOps,    //
+    kStreamOps,  //
 };
 
 // Indexed by Encoding.

@@ -17,6 +17,7 @@
 #include "sim/model/model.h"
 #include "sim/model/resp_value.h"
 #include "sim/scenario.h"
+#include "sim/scenarios/single_messages.h"
 #include "sim/world.h"
 
 namespace redoubt::sim {
@@ -34,6 +35,8 @@ struct Link {
   size_t replies_due = 0;       // of the pipeline
   size_t executed = 0;          // commands of it
   bool quits = false;           // its last command is QUIT
+  bool subscriber = false;      // gets messages between its replies
+  bool killed = false;          // by CLIENT KILL
 
   // Replies that were written and not yet received and understood.
   std::string replies;
@@ -57,6 +60,8 @@ class SingleChecker final : public NodeObserver {
   void received(Link& link, std::string_view bytes);
   // The connection of a client failed, or could not be made (without a link).
   void connection_failed(uint32_t client, const Link* link, Error error);
+  // A connection that CLIENT KILL can name, other than this one; none now and then.
+  std::optional<uint64_t> session_of_another(const Link& link, Random& random) const;
   // From now on whoever waits in vain is a matter of progress.
   void farewell() { farewell_ = true; }
 
@@ -67,7 +72,10 @@ class SingleChecker final : public NodeObserver {
                   WallTime wall, std::string_view reply) override;
   void on_evicted(int db, std::string_view key) override;
   void on_expired(int db, std::string_view key) override;
+  void on_fields_expired(int db, std::string_view key,
+                         std::span<const std::string_view> fields) override;
   void on_session_closed(const Session& session) override;
+  void on_push(const Session& session, std::string_view message) override;
 
   // Compares the whole of the node's data with the model's, within a turn of the node.
   void compare_state();
@@ -90,6 +98,8 @@ class SingleChecker final : public NodeObserver {
   size_t check_order(Link& link, std::span<const std::string_view> args);
   void check_reply(Peer& peer, std::span<const std::string_view> args, WallTime wall,
                    std::string_view reply);
+  void check_kill(std::span<const std::string_view> args, std::span<const Peer> closed,
+                  std::string_view reply);
   std::optional<ModelReply> expect_connection_command(Peer& peer,
                                                       std::span<const std::string_view> args);
   std::optional<ModelReply> expect_client_command(Peer& peer,
@@ -97,16 +107,19 @@ class SingleChecker final : public NodeObserver {
   ModelReply expect_dbsize(int db, int64_t now_ms) const;
   ModelReply expect(ModelSession& session, std::span<const std::string_view> args, int64_t now_ms);
   bool may_break(Error error) const;
+  bool check_messages(Peer& peer, std::span<const std::string_view> args, std::string_view reply);
 
   World& world_;
   const std::string password_;
   Model model_;
+  SingleMessages messages_;
   Node* node_ = nullptr;
   HostId host_ = kNoHost;
   bool evicts_ = false;
   bool farewell_ = false;
   std::vector<std::shared_ptr<Link>> unclaimed_;
   std::map<uint64_t, Peer> peers_;
+  std::vector<Peer> closed_;  // since the last command
   Peer* last_ = nullptr;
   uint64_t commands_ = 0;
   std::optional<Violation> violation_;

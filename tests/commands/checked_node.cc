@@ -74,12 +74,22 @@ void CheckedNode::on_expired(int db, std::string_view key) {
   model_.forget(db, key);
 }
 
+void CheckedNode::on_fields_expired(int db, std::string_view key,
+                                    std::span<const std::string_view> fields) {
+  for (std::string_view field : fields) {
+    if (model_.field_exists(db, key, field, wall_ms())) {
+      wrong_removal_ = "expired a field whose time has not come: " + sim::quote_bytes(field);
+    }
+    model_.forget_field(db, key, field);
+  }
+}
+
 std::optional<std::string> CheckedNode::run(const TestStep& step) {
   world_.backend.advance(Duration::milliseconds(step.advance_ms));
   world_.backend.jump_wall(Duration::milliseconds(step.jump_ms));
   world_.turn();
   const std::vector<std::string_view> views(step.command.begin(), step.command.end());
-  const std::string reply = node_->execute(*session_, views);
+  const std::string reply = execute(views);
   if (!wrong_removal_.empty()) {
     return describe_step(step) + "\n  " + wrong_removal_;
   }
@@ -89,10 +99,15 @@ std::optional<std::string> CheckedNode::run(const TestStep& step) {
   }
   const sim::ModelReply expected = model_.apply(model_session_, views, wall_ms());
   if (expected.matches(reply)) {
+    model_.learn(model_session_, views, reply, wall_ms());
     return std::nullopt;
   }
   return describe_step(step) + "\n  expected " + expected.expected_text() + "\n  got      " +
          sim::describe_reply(reply);
+}
+
+std::string CheckedNode::execute(std::span<const std::string_view> args) {
+  return node_->execute(*session_, args);
 }
 
 std::string CheckedNode::call(std::initializer_list<std::string_view> arguments) {
@@ -105,6 +120,10 @@ std::optional<std::string> CheckedNode::compare_other(int db, const std::string&
   std::vector<std::string_view> show;
   switch (type) {
     case sim::ModelType::stream: show = {"XRANGE", key, "-", "+"}; break;
+    case sim::ModelType::set: show = {"SMEMBERS", key}; break;
+    case sim::ModelType::hash: show = {"HGETALL", key}; break;
+    case sim::ModelType::list: show = {"LRANGE", key, "0", "-1"}; break;
+    case sim::ModelType::zset: show = {"ZRANGE", key, "0", "-1", "WITHSCORES"}; break;
     default: show = {"TYPE", key};
   }
   for (const std::vector<std::string_view>& command :
