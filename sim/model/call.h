@@ -126,5 +126,8 @@ void learn_popped(ModelCall& call, std::string_view reply);
 // What OBJECT ENCODING may say of a set, or of a hash.
 std::vector<std::string> set_encodings(const ModelEntry& entry);
 std::vector<std::string> hash_encodings();
+std::span<const ModelCommand> stream_commands();
+std::span<const ModelCommand> stream_group_commands();
+std::span<const ModelCommand> hyperloglog_commands();
 
 }  // namespace redoubt::sim

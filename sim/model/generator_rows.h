@@ -39,5 +39,7 @@ std::span<const GeneratorRow> generator_rows(CommandFamily family);
 
 // The families that have a file of their own.
 std::span<const GeneratorRow> list_generator_rows();
+std::span<const GeneratorRow> stream_generator_rows();
+std::span<const GeneratorRow> hyperloglog_generator_rows();
 
 }  // namespace redoubt::sim
