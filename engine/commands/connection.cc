@@ -150,6 +150,7 @@ void quit_command(Context& c) {
 // what it said about its library.
 void reset_command(Context& c) {
   Session& session = c.session;
+  c.node.stop_monitoring(session);
   session.flags &=
       ~static_cast<uint32_t>(kSessionReplyOff | kSessionReplySkip | kSessionReplySkipNext |
                              kSessionNoTouch | kSessionNoEvict | kSessionUnauthenticated);

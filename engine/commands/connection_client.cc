@@ -19,6 +19,7 @@ namespace {
 
 std::string flags_text(const Session& session) {
   std::string text;
+  if (session.has(kSessionMonitor)) text += 'O';
   if (session.has(kSessionPaused)) text += 'b';
   if (session.has(kSessionCloseAfterReply)) text += 'c';
   if (session.peer.unix_socket) text += 'U';

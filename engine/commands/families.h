@@ -25,6 +25,9 @@ std::span<const Command> info_commands();
 std::span<const Command> command_commands();
 std::span<const Command> debug_commands();
 std::span<const Command> memory_commands();
+std::span<const Command> slowlog_commands();
+std::span<const Command> latency_commands();
+std::span<const Command> watching_commands();
 
 // All of them, for making a Node.
 std::vector<std::span<const Command>> all_families();

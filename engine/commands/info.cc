@@ -250,7 +250,7 @@ void write_stats(InfoWriter& out) {
   const Stats& stats = out.stats;
   uint64_t command_us = 0;
   for_each_command(out.node.commands(),
-                   [&](const CommandEntry& entry) { command_us += entry.usec; });
+                   [&](const CommandEntry& entry) { command_us += entry.nsec / 1000; });
   out.section("Stats");
   write_traffic(out);
   out.field("expired_keys", stats.expired_keys);
@@ -317,11 +317,11 @@ void write_commandstats(InfoWriter& out) {
   out.section("Commandstats");
   for_each_command(out.node.commands(), [&](const CommandEntry& entry) {
     if (entry.calls == 0 && entry.rejected_calls == 0 && entry.failed_calls == 0) return;
-    out.field(
-        fmt::format("cmdstat_{}", entry.name),
-        fmt::format("calls={},usec={},usec_per_call={},rejected_calls={},failed_calls={}",
-                    entry.calls, entry.usec, FixedText(ratio(entry.usec, entry.calls), 2).view(),
-                    entry.rejected_calls, entry.failed_calls));
+    out.field(fmt::format("cmdstat_{}", entry.name),
+              fmt::format("calls={},usec={},usec_per_call={},rejected_calls={},failed_calls={}",
+                          entry.calls, entry.nsec / 1000,
+                          FixedText(ratio(entry.nsec / 1000, entry.calls), 2).view(),
+                          entry.rejected_calls, entry.failed_calls));
   });
 }
 
@@ -334,6 +334,17 @@ void write_errorstats(InfoWriter& out) {
 
 void write_latencystats(InfoWriter& out) {
   out.section("Latencystats");
+  if (!out.node.settings().latency_tracking) return;
+  for_each_command(out.node.commands(), [&](const CommandEntry& entry) {
+    if (entry.latency == nullptr) return;
+    std::string line;
+    for (const double percent : out.node.settings().latency_tracking_percentiles) {
+      const double usec = static_cast<double>(entry.latency->percentile(percent).ns) / 1000;
+      line += fmt::format("{}p{}={}", line.empty() ? "" : ",", DoubleText(percent).view(),
+                          FixedText(usec, 3).view());
+    }
+    out.field(fmt::format("latency_percentiles_usec_{}", entry.name), line);
+  });
 }
 
 void write_cluster(InfoWriter& out) {

@@ -102,7 +102,8 @@ bool CommandTable::rename(std::string_view from, std::string_view to) {
 
 void CommandTable::reset_statistics() {
   for (CommandEntry* entry : owned_) {
-    entry->calls = entry->usec = entry->rejected_calls = entry->failed_calls = 0;
+    entry->calls = entry->nsec = entry->rejected_calls = entry->failed_calls = 0;
+    entry->latency.reset();
   }
 }
 

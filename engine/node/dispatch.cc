@@ -20,9 +20,6 @@ namespace {
 
 constexpr size_t kWindow = 64;
 
-// From here on the output limit is checked after each command instead of ten times a second.
-constexpr size_t kLargeOutput = 256 * 1024;
-
 // How much of an unknown command's words its error reply shows.
 constexpr size_t kShownName = 128;
 
@@ -55,13 +52,15 @@ void Node::set_observer(NodeObserver* observer) {
 void Node::run_batch() {
   ++stats_.turns;
   Instant since;
-  CommandEntry* timed = nullptr;
-  // Consecutive calls of one command share a reading of the clock.
-  const auto end_timing = [&] {
-    if (timed == nullptr) return;
+  CallGroup group;
+  // Consecutive calls of one command share a reading of the clock (watch.h).
+  const auto end_group = [&] {
+    if (group.count == 0) return;
     const Instant now = env_.precise_now();
-    timed->usec += static_cast<uint64_t>((now - since).ns + 500) / 1000;
+    note_group(group, now - since);
     since = now;
+    group.count = 0;
+    group.total_weight = 0;
   };
   const size_t count = planned_.size();
   if (count > 0) since = env_.precise_now();
@@ -75,14 +74,20 @@ void Node::run_batch() {
       }
     }
     for (size_t i = first; i < end; ++i) {
-      if (planned_[i].entry != timed) {
-        end_timing();
-        timed = planned_[i].entry;
+      Planned& planned = planned_[i];
+      if (planned.entry != group.entry) {
+        end_group();
+        group.entry = planned.entry;
       }
-      execute_planned(planned_[i]);
+      const uint64_t weight = execute_weighed(planned);
+      if (!planned.called) continue;
+      group.add(planned, weight);
+      if (group.count == Watch::kSharedReading || weight >= Watch::kHeavy || watch_.closely) {
+        end_group();
+      }
     }
   }
-  end_timing();
+  end_group();
   planned_.clear();
 
   // Requests executed; what they pointed to goes back, and the connections are read again.
@@ -93,6 +98,7 @@ void Node::run_batch() {
     hold_or_flush(session);
     if (!session.has(kSessionClosing)) receive_next(session);
   }
+  flush_monitors();
   batch_.clear();
   ready_.clear();
   if (garbage_.has_remains() && !free_timer_.armed()) env_.arm(free_timer_, env_.now());
@@ -110,6 +116,18 @@ void Node::plan(Planned& planned) {
   if (at >= args.size()) return;
   planned.hash = hash_key_(args[at]);
   database(planned.session->db).dict().prefetch_bucket(planned.hash);
+}
+
+// Executes a request and says how much work it was, as far as is counted.
+uint64_t Node::execute_weighed(Planned& planned) {
+  const uint64_t work = env_.work();
+  const size_t output = planned.session->output.bytes();
+  execute_planned(planned);
+  if (!planned.called) return 0;
+  const size_t output_now = planned.session->output.bytes();
+  planned.reply_bytes = output_now > output ? output_now - output : 0;
+  const uint64_t bytes = planned.reply_bytes + batch_.requests[planned.request].bytes;
+  return env_.work() - work + (bytes >> Watch::kBytesShift);
 }
 
 void Node::execute_planned(Planned& planned) {
@@ -138,7 +156,11 @@ void Node::call(Session& session, CommandEntry& entry, std::span<const std::stri
                 Planned* planned) {
   const int db = session.db;
   Context context(*this, session, entry, args, ReplyWriter(session.output, session.protocol));
-  if (planned != nullptr && planned->request != Planned::kProtocolError) {
+  const bool in_batch = planned != nullptr && planned->request != Planned::kProtocolError;
+  const Instant since = in_batch ? Instant{} : env_.precise_now();
+  const size_t output_before = session.output.bytes();
+  if (in_batch) {
+    planned->called = true;
     context.set_batch(&batch_, batch_.requests[planned->request].first_arg);
     if (planned->hash != 0) {
       context.set_hash(args[static_cast<size_t>(entry.first_key)], planned->hash);
@@ -152,6 +174,10 @@ void Node::call(Session& session, CommandEntry& entry, std::span<const std::stri
   entry.row->handler(context);
   if (context.failed()) ++entry.failed_calls;
   if (context.changed() && !context.effect_given()) effects_.append(db, args);
+  if (!in_batch) note_single(session, entry, args, since, output_before);
+  if (!watch_.monitors.empty() && (entry.row->flags & (kSkipMonitor | kAdmin)) == 0) [[unlikely]] {
+    feed_monitors(session, entry, args);
+  }
 }
 
 // Everything that can stand between a request and its handler, in Redis's order. False: a reply was
@@ -181,6 +207,11 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
   }
   if (!session.authenticated() && (entry->row->flags & kNoAuth) == 0) {
     reject(session, entry, "NOAUTH Authentication required.");
+    return false;
+  }
+  if (session.has(kSessionMonitor) &&
+      (entry->row->flags & (kWrite | kReadOnly | kMayReplicate)) != 0) {
+    reject(session, entry, "ERR Replica can't interact with the keyspace");
     return false;
   }
   if (settings().maxmemory > 0 && !evict_to_limit() && (entry->row->flags & kDenyOom) != 0) {

@@ -85,6 +85,7 @@ void Node::settings_changed() {
     database->set_lazy_replace(settings().lazyfree_lazy_server_del);
   }
   update_special();
+  update_watch();
 }
 
 void Node::cron() {

@@ -18,6 +18,7 @@
 #include "engine/node/effects.h"
 #include "engine/node/session.h"
 #include "engine/node/stats.h"
+#include "engine/node/watch.h"
 #include "engine/store/database.h"
 #include "engine/store/random.h"
 #include "net/env.h"
@@ -127,6 +128,24 @@ class Node {
 
   void set_active_expiry(bool on) { active_expiry_ = on; }
 
+  // --- looking in (watch.cc)
+
+  CommandLog& command_log() { return watch_.log; }
+  LatencyMonitor& latency() { return watch_.latency; }
+  // An event of LATENCY that took this long, if it reaches the threshold.
+  void note_latency(std::string_view event, Duration time);
+  // HOTKEYS START, GET, STOP and RESET. False: it has been started. Null: there is nothing to show.
+  bool start_hotkeys(const HotKeysOptions& options);
+  const HotKeysSession* hotkeys();
+  void stop_hotkeys();
+  void reset_hotkeys();
+  // The session is shown the commands of all others from now on.
+  void start_monitoring(Session& session);
+  void stop_monitoring(Session& session);
+  // Shows a command to those who monitor. `source` stands in place of the session's address.
+  void feed_monitors(const Session& session, const CommandEntry& entry,
+                     std::span<const std::string_view> args, std::string_view source = {});
+
   // --- sessions (sessions.cc)
 
   Session* first_session() const { return first_session_; }
@@ -192,6 +211,7 @@ class Node {
   void run_batch();
   void plan(Planned& planned);
   void execute_planned(Planned& planned);
+  uint64_t execute_weighed(Planned& planned);
   void execute_special(Session& session, Planned& planned, std::span<const std::string_view> args);
   bool admit(Session& session, const Planned& planned, std::span<const std::string_view> args);
   void call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
@@ -202,6 +222,17 @@ class Node {
   bool paused_for(const CommandEntry* entry) const;
   void hold_or_flush(Session& session);
   void update_special();
+
+  // watch.cc
+  struct CallGroup;
+  void update_watch();
+  void note_group(CallGroup& group, Duration time);
+  void note_call(Session& session, const CommandEntry& entry,
+                 std::span<const std::string_view> args, Duration time, size_t request_bytes,
+                 size_t reply_bytes);
+  void note_single(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
+                   Instant since, size_t output_before);
+  void flush_monitors();
 
   // keyspace.cc, memory.cc, expiry.cc
   void touch(Entry& entry);
@@ -228,6 +259,7 @@ class Node {
   std::unique_ptr<Config> config_;
   CommandTable commands_;
   Stats stats_;
+  Watch watch_;
   EffectStream effects_;
   Random random_;
   HashKey hash_key_;

@@ -30,6 +30,7 @@ enum SessionFlag : uint32_t {
   kSessionNoTouch = 1u << 7,
   kSessionNoEvict = 1u << 8,
   kSessionLocal = 1u << 9,     // made by the process itself, without a connection
+  kSessionMonitor = 1u << 24,  // is shown the commands of all others
   kSessionWaiting = 1u << 10,  // a command of it waits for the world; requests behind it are stored
 };
 

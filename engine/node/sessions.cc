@@ -344,6 +344,7 @@ void Node::close_session(Session& session, bool after_output) {
     env_.request(batch_hook_);
     return;
   }
+  stop_monitoring(session);
   session.flags |= kSessionClosing;
   session.output.clear();
   session.held.reset();

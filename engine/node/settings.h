@@ -18,6 +18,8 @@ enum class EvictionPolicy : uint8_t {
   allkeys_lfu,
   allkeys_random,
   noeviction,
+  volatile_lrm,
+  allkeys_lrm,
 };
 
 enum class LogLevel : uint8_t { debug, verbose, notice, warning, nothing };
@@ -59,12 +61,25 @@ struct Settings {
   bool enable_debug_command_local = false;
   Permission protected_configs = Permission::no;
 
+  // looking in
+  int64_t slowlog_slower_than_us = 10000;  // negative: off
+  uint64_t slowlog_max_len = 128;
+  uint64_t slowlog_entry_max_argc = 32;
+  uint64_t slowlog_entry_max_string_len = 128;
+  int64_t commandlog_request_larger_than = 1024 * 1024;  // bytes; negative: off
+  uint64_t commandlog_request_max_len = 128;
+  int64_t commandlog_reply_larger_than = 1024 * 1024;
+  uint64_t commandlog_reply_max_len = 128;
+  int64_t latency_monitor_threshold_ms = 0;  // 0: off
+  bool latency_tracking = true;
+  std::vector<double> latency_tracking_percentiles = {50, 99, 99.9};
+
   // memory
   uint64_t maxmemory = 0;
   EvictionPolicy maxmemory_policy = EvictionPolicy::noeviction;
   int maxmemory_samples = 5;
   int maxmemory_eviction_tenacity = 10;
-  uint64_t maxmemory_clients = 0;
+  int64_t maxmemory_clients = 0;  // bytes; negative: percent of maxmemory; 0: no limit
   int lfu_log_factor = 10;
   int lfu_decay_time_min = 1;
   int active_expire_effort = 1;
