@@ -124,6 +124,8 @@ bool Node::evict_one() {
       const Database& from = database(candidate.db);
       const Entry* entry = from.find(candidate.key, from.hash(candidate.key));
       if (entry == nullptr || (only_expiring && !entry->has_expiry())) continue;
+      // Used since it was sampled: it has earned another look.
+      if (eviction_score(*entry) < candidate.score) continue;
       evict(candidate.db, candidate.key);
       return true;
     }
