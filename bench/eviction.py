@@ -10,7 +10,8 @@ A pipelined load finishes in seconds, and the access clocks of both servers coun
 minutes (LFU), so the load is spread over time: --seconds sets how long a run takes at least.
 
 volatile-ttl is a check that keys with less time to live go first: the mean time to live of the
-keys that are left, as a share of the mean of all that were written.
+keys that are left, as a share of the mean if exactly those with the most time were left. It is an
+approximation by samples in both servers and varies with the run, so "not below" allows for 2 %.
 """
 
 import argparse
@@ -148,12 +149,12 @@ def remaining_ttl(binary, maxmemory, options):
     server = Server(binary, "--maxmemory", str(maxmemory), "--maxmemory-policy", "volatile-ttl",
                     "--maxmemory-samples", str(options.samples))
     drawn = random.Random(options.seed)
-    written = 0
+    written = []
     for first in range(0, options.keys, 500):
         requests = []
         for i in range(first, min(first + 500, options.keys)):
             ttl = drawn.randrange(1000, 100000)
-            written += ttl
+            written.append(ttl)
             requests.append((b"SET", key_of(i), VALUE, b"EX", b"%d" % ttl))
         server.exchange(requests)
     left = []
@@ -162,7 +163,8 @@ def remaining_ttl(binary, maxmemory, options):
                                    for i in range(first, min(first + 1000, options.keys))])
         left += [ttl for ttl in replies if ttl > 0]
     server.stop()
-    return sum(left) / len(left) / (written / options.keys), len(left)
+    best = sorted(written, reverse=True)[:len(left)]
+    return sum(left) / sum(best), len(left)
 
 
 def main():
@@ -196,7 +198,8 @@ def main():
                 row[who] = hit_ratio(binary, policy, limits[who], options)
         verdict = ""
         if len(row) == 2:
-            below = row["ours"][0] < row["reference"][0]
+            allowance = 0.98 if policy == "volatile-ttl" else 1
+            below = row["ours"][0] < row["reference"][0] * allowance
             verdict = "  BELOW" if below else "  not below"
             missed = missed or below
         print(f"{policy:16}" + "".join(f"{value:12.4f}{kept:9}" for value, kept in row.values())

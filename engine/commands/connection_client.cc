@@ -20,7 +20,7 @@ namespace {
 std::string flags_text(const Session& session) {
   std::string text;
   if (session.has(kSessionMonitor)) text += 'O';
-  if (session.has(kSessionPaused)) text += 'b';
+  if (session.has(kSessionPaused | kSessionBlocked)) text += 'b';
   if (session.has(kSessionCloseAfterReply)) text += 'c';
   if (session.peer.unix_socket) text += 'U';
   if (session.has(kSessionNoEvict)) text += 'e';
@@ -241,6 +241,23 @@ void client_pause(Context& c) {
   c.reply.ok();
 }
 
+// Ends the wait of a client for keys, as a time-out does or with an error.
+void client_unblock(Context& c) {
+  if (c.args.size() > 4) {
+    c.error("ERR unknown subcommand or wrong number of arguments for 'unblock'. Try CLIENT HELP.");
+    return;
+  }
+  const bool with_error = c.args.size() == 4 && c.is(3, "ERROR");
+  if (c.args.size() == 4 && !with_error && !c.is(3, "TIMEOUT")) {
+    c.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+    return;
+  }
+  const std::optional<int64_t> id = c.integer(2);
+  if (!id) return;
+  Session* session = *id < 0 ? nullptr : c.node.find_session(static_cast<uint64_t>(*id));
+  c.reply.integer(session != nullptr && c.node.unblock(*session, with_error) ? 1 : 0);
+}
+
 void client_unpause(Context& c) {
   c.node.unpause();
   c.reply.ok();
@@ -282,6 +299,8 @@ void client_help(Context& c) {
       "    Say which library this connection uses.",
       "SETNAME <name>",
       "    Give this connection a name.",
+      "UNBLOCK <client-id> [TIMEOUT|ERROR]",
+      "    Let a connection that waits for keys go on: as if its time were over, or with an error.",
       "UNPAUSE",
       "    End a pause.",
   };
@@ -432,6 +451,16 @@ constinit const Command kClientSubcommands[kClientSubcommandCount] = {
      .summary = "Set the current connection name",
      .arguments = "connection-name:string",
      .handler = client_setname},
+    {.name = "unblock",
+     .arity = -3,
+     .flags = kOthers,
+     .categories = kCatConnection,
+     .since = "5.0.0",
+     .group = "connection",
+     .complexity = "O(log N) where N is the number of client connections",
+     .summary = "Unblock a client blocked in a blocking command from a different connection",
+     .arguments = "client-id:integer [timeout_error:<timeout(TIMEOUT)|error(ERROR)>]",
+     .handler = client_unblock},
     {.name = "unpause",
      .arity = 2,
      .flags = kOthers,

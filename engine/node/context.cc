@@ -1,5 +1,7 @@
 #include "engine/node/context.h"
 
+#include <cmath>
+
 #include "engine/node/text.h"
 #include "engine/store/number.h"
 
@@ -27,6 +29,55 @@ std::optional<int64_t> Context::integer_between(size_t index, int64_t low, int64
   if (!value || (*value >= low && *value <= high)) return value;
   error(message.empty() ? "ERR value is out of range" : message);
   return std::nullopt;
+}
+
+std::optional<Instant> Context::timeout(size_t index) {
+  const std::optional<long double> seconds = parse_long_double(args[index]);
+  if (!seconds) {
+    error("ERR timeout is not a float or out of range");
+    return std::nullopt;
+  }
+  // What is beyond the range of milliseconds counts as negative, as Redis 7.0 has it.
+  const long double ms = std::ceil(*seconds * 1000);
+  if (ms < 0 || ms >= 0x1p63L) {
+    error("ERR timeout is negative");
+    return std::nullopt;
+  }
+  return deadline_in(static_cast<int64_t>(ms));
+}
+
+std::optional<Instant> Context::timeout_ms(size_t index) {
+  const std::optional<int64_t> ms = integer(index, "ERR timeout is not an integer or out of range");
+  if (!ms) return std::nullopt;
+  if (*ms < 0) {
+    error("ERR timeout is negative");
+    return std::nullopt;
+  }
+  return deadline_in(*ms);
+}
+
+Instant Context::deadline_in(int64_t ms) const {
+  constexpr int64_t kLongestMs = int64_t{100} * 366 * 24 * 3600 * 1000;
+  if (ms == 0 || ms > kLongestMs) return Instant::never();
+  return node.env().now() + Duration::milliseconds(ms);
+}
+
+void Context::block(Type type, size_t first, size_t last, Instant deadline, BlockReply on_timeout,
+                    BlockMode mode, std::span<const std::string_view> again) {
+  ASSERT(first < last && last <= args.size());
+  ASSERT(again.empty() || again.size() == args.size());
+  if (!node.may_block(session)) {
+    on_timeout == BlockReply::null ? reply.null() : reply.null_array();
+    return;
+  }
+  node.block(session, command,
+             {.args = again.empty() ? args : again,
+              .first = first,
+              .last = last,
+              .type = type,
+              .mode = mode,
+              .on_timeout = on_timeout,
+              .deadline = deadline});
 }
 
 Blob Context::take_blob(size_t index) {

@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 
+#include "engine/node/blocking.h"
 #include "engine/node/command_table.h"
 #include "engine/node/node.h"
 #include "engine/node/session.h"
@@ -18,13 +19,6 @@
 #include "net/resp/reply_writer.h"
 
 namespace redoubt {
-
-// What a command that waited in vain replies.
-enum class BlockReply : uint8_t { null, null_array };
-
-// until_served: while a key does not exist, or has another type, the command waits on.
-// while_key_exists: when it is deleted or changes its type, too, the command is executed again.
-enum class BlockMode : uint8_t { until_served, while_key_exists };
 
 class Context {
  public:
@@ -121,12 +115,16 @@ class Context {
   // An argument in seconds, with fractions, as the moment until which a command may wait; never()
   // for 0. Replies with an error when it is none.
   std::optional<Instant> timeout(size_t index);
+  // The same for an argument in whole milliseconds.
+  std::optional<Instant> timeout_ms(size_t index);
 
   // The session waits until one of the keys among the arguments [first, last) holds a value of
   // `type`: then the whole command is executed again. At the deadline, or at once where a command
-  // may not wait (MULTI, scripts), the reply is `on_timeout`.
+  // may not wait (MULTI, scripts), the reply is `on_timeout`. `again` replaces the arguments of the
+  // next execution, as many as these; a command that waits must not have changed data.
   void block(Type type, size_t first, size_t last, Instant deadline, BlockReply on_timeout,
-             BlockMode mode = BlockMode::until_served);
+             BlockMode mode = BlockMode::until_served,
+             std::span<const std::string_view> again = {});
 
   // The Blob that holds exactly this argument's bytes, for the store to take over; empty when the
   // argument is only a view. The view stays valid.
@@ -146,6 +144,8 @@ class Context {
   }
 
  private:
+  Instant deadline_in(int64_t ms) const;
+
   std::string_view hashed_key_;
   uint64_t hash_ = 0;
   RequestBatch* batch_ = nullptr;

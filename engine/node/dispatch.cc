@@ -89,6 +89,7 @@ void Node::run_batch() {
   }
   end_group();
   planned_.clear();
+  run_woken();
 
   // Requests executed; what they pointed to goes back, and the connections are read again.
   for (size_t i = 0; i < ready_.size(); ++i) {
@@ -97,8 +98,10 @@ void Node::run_batch() {
     release_chunk(session);
     hold_or_flush(session);
     if (!session.has(kSessionClosing)) receive_next(session);
+    if (clients_limit_ > 0) count_session(session);
   }
   flush_monitors();
+  evict_clients();
   batch_.clear();
   ready_.clear();
   if (garbage_.has_remains() && !free_timer_.armed()) env_.arm(free_timer_, env_.now());
@@ -149,35 +152,43 @@ void Node::execute_planned(Planned& planned) {
   } else {
     execute_special(session, planned, args);
   }
+  if (blocking_.has_ready()) [[unlikely]]
+    serve_ready();
   if (session.output.bytes() > kLargeOutput) check_output_limit(session);
 }
 
 void Node::call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
                 Planned* planned) {
-  const int db = session.db;
-  Context context(*this, session, entry, args, ReplyWriter(session.output, session.protocol));
-  const bool in_batch = planned != nullptr && planned->request != Planned::kProtocolError;
-  const Instant since = in_batch ? Instant{} : env_.precise_now();
-  const size_t output_before = session.output.bytes();
-  if (in_batch) {
-    planned->called = true;
-    context.set_batch(&batch_, batch_.requests[planned->request].first_arg);
-    if (planned->hash != 0) {
-      context.set_hash(args[static_cast<size_t>(entry.first_key)], planned->hash);
-    }
-  }
   session.last_command = entry.name.c_str();
   ++session.commands;
   ++entry.calls;
   ++stats_.commands_processed;
   env_.count_work(1);
-  entry.row->handler(context);
-  if (context.failed()) ++entry.failed_calls;
-  if (context.changed() && !context.effect_given()) effects_.append(db, args);
+  const bool in_batch = planned != nullptr && planned->request != Planned::kProtocolError;
+  if (in_batch) planned->called = true;
+  const Instant since = in_batch ? Instant{} : env_.precise_now();
+  const size_t output_before = session.output.bytes();
+  invoke(session, entry, args, planned);
   if (!in_batch) note_single(session, entry, args, since, output_before);
   if (!watch_.monitors.empty() && (entry.row->flags & (kSkipMonitor | kAdmin)) == 0) [[unlikely]] {
     feed_monitors(session, entry, args);
   }
+}
+
+// Runs the handler; what it changed reaches the stream of effects.
+void Node::invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
+                  Planned* planned) {
+  const int db = session.db;
+  Context context(*this, session, entry, args, ReplyWriter(session.output, session.protocol));
+  if (planned != nullptr && planned->request != Planned::kProtocolError) {
+    context.set_batch(&batch_, batch_.requests[planned->request].first_arg);
+    if (planned->hash != 0) {
+      context.set_hash(args[static_cast<size_t>(entry.first_key)], planned->hash);
+    }
+  }
+  entry.row->handler(context);
+  if (context.failed()) ++entry.failed_calls;
+  if (context.changed() && !context.effect_given()) effects_.append(db, args);
 }
 
 // Everything that can stand between a request and its handler, in Redis's order. False: a reply was
@@ -251,7 +262,13 @@ void Node::execute_special(Session& session, Planned& planned,
   const size_t before = session.output.bytes();
   const int db_before = session.db;
   if (admit(session, planned, args)) call(session, *planned.entry, args, &planned);
+  // A command that waits for keys ends when it is served.
+  if (!session.has(kSessionBlocked)) end_command(session, db_before, args, before);
+}
 
+// What follows a command: CLIENT REPLY may drop what it wrote, and the observer is told.
+void Node::end_command(Session& session, int db_before, std::span<const std::string_view> args,
+                       size_t before) {
   const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
   if (silent) session.output.drop_back(session.output.bytes() - before);
   session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
@@ -261,20 +278,24 @@ void Node::execute_special(Session& session, Planned& planned,
 }
 
 void Node::store_request(Session& session, std::span<const std::string_view> args) {
-  if (session.stored == nullptr) session.stored = std::make_unique<std::deque<StoredRequest>>();
-  StoredRequest stored;
-  for (const std::string_view arg : args) stored.args.emplace_back(arg);
-  session.stored->push_back(std::move(stored));
+  if (session.stored == nullptr) session.stored = std::make_unique<std::deque<OwnedRequest>>();
+  session.stored_bytes += session.stored->emplace_back(args).memory_bytes() + sizeof(OwnedRequest);
   session.flags |= kSessionPaused;
+  if (session.stored_bytes <= settings().client_query_buffer_limit) return;
+  ++stats_.query_limit_disconnections;
+  log(LogLevel::warning, fmt::format("closing client id={} addr={}: the requests that wait behind "
+                                     "one that blocks exceed client-query-buffer-limit",
+                                     session.id, session.peer.to_string()));
+  close_session(session, false);
 }
 
 // Executes what waited for the end of a pause, or behind a command that waited. A command among it
 // may begin the next pause, or wait.
 void Node::run_stored(Session& session) {
   session.flags &= ~static_cast<uint32_t>(kSessionPaused);
+  std::vector<std::string_view> args;
   while (session.stored != nullptr && !session.stored->empty()) {
-    std::vector<std::string_view> args;
-    for (const std::string& arg : session.stored->front().args) args.push_back(arg);
+    session.stored->front().views(args);
     Planned planned;
     planned.session = &session;
     planned.request = Planned::kProtocolError;  // not in the batch
@@ -283,10 +304,12 @@ void Node::run_stored(Session& session) {
       session.flags |= kSessionPaused;
       break;
     }
-    if (!session.has(kSessionClosing | kSessionCloseAfterReply)) {
-      execute_special(session, planned, args);
-    }
+    const OwnedRequest request = std::move(session.stored->front());
     session.stored->pop_front();
+    session.stored_bytes -= request.memory_bytes() + sizeof request;
+    if (session.has(kSessionClosing | kSessionCloseAfterReply)) continue;
+    execute_special(session, planned, args);
+    serve_ready();
   }
   if (!session.has(kSessionPaused)) session.stored.reset();
   hold_or_flush(session);

@@ -48,6 +48,12 @@ bool Node::erase(int db, std::string_view key, uint64_t hash, bool lazy) {
 
 void Node::key_modified(int db, std::string_view key, char event_class, std::string_view event) {
   ++changes_;
+  if (lrm_) {
+    if (Entry* entry = database(db).find(key, hash_key_(key))) {
+      entry->set_fine_access(access_clock_);
+    }
+  }
+  if (!blocking_.idle() && blocking_.key_changed(db, key)) env_.request(batch_hook_);
   announce(db, key, event_class, event);
 }
 
@@ -61,6 +67,13 @@ void Node::announce(int db, std::string_view key, char event_class, std::string_
 void Node::swap_databases(int a, int b) {
   std::swap(databases_[static_cast<size_t>(a)], databases_[static_cast<size_t>(b)]);
   std::swap(expire_cursors_[static_cast<size_t>(a)], expire_cursors_[static_cast<size_t>(b)]);
+  database_changed(a);
+  database_changed(b);
+}
+
+// Any key of it may be there, or gone, now.
+void Node::database_changed(int db) {
+  if (!blocking_.idle() && blocking_.database_changed(db)) env_.request(batch_hook_);
 }
 
 std::unique_ptr<Database> Node::make_database() {
@@ -84,6 +97,7 @@ size_t Node::flush(int index, bool lazy) {
     std::unique_ptr<Database> old = make_database();
     old.swap(slot);
     expire_cursors_[static_cast<size_t>(db)] = 0;
+    database_changed(db);
     if (lazy || size > kSmall) free_in_background(std::move(old), {});
   }
   return removed;
@@ -91,13 +105,27 @@ size_t Node::flush(int index, bool lazy) {
 
 // --- freeing beside the node
 
+size_t Node::garbage_bytes() const {
+  size_t bytes = garbage_in_flight_bytes_;
+  for (const auto& database : databases_) bytes += database->remains_bytes();
+  return bytes;
+}
+
+size_t Node::garbage_objects() const {
+  size_t count = garbage_in_flight_count_;
+  for (const auto& database : databases_) count += database->remains();
+  return count;
+}
+
 // Between turns, so that nobody waits for a value of many parts.
 void Node::free_remains() {
   constexpr size_t kSlice = 4000;  // allocations: a fraction of a millisecond
   size_t budget = kSlice;
   bool done = true;
   for (const std::unique_ptr<Database>& database : databases_) {
+    const size_t before = database->remains();
     done = database->free_some(budget) && done;
+    stats_.lazyfreed_objects += before - database->remains();
   }
   if (done) {
     garbage_.no_remains();

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/node/blocking.h"
 #include "engine/node/command_table.h"
 #include "engine/node/config.h"
 #include "engine/node/effects.h"
@@ -121,8 +122,9 @@ class Node {
   int frequency(const Entry& entry) const;
   // Settings changed that are cached elsewhere.
   void settings_changed();
-  size_t garbage_bytes() const { return garbage_in_flight_bytes_; }
-  size_t garbage_objects() const { return garbage_in_flight_count_; }
+  // Removed values that are not yet freed.
+  size_t garbage_bytes() const;
+  size_t garbage_objects() const;
 
   // --- expiry (expiry.cc)
 
@@ -170,6 +172,16 @@ class Node {
   // calls resume().
   void wait(Session& session) { session.flags |= kSessionWaiting; }
   void resume(Session& session);
+  // Called by Context::block().
+  void block(Session& session, CommandEntry& command, const BlockRequest& request);
+  // False within EXEC and scripts, and for a session of the process itself.
+  bool may_block(const Session& session) const {
+    return atomic_depth_ == 0 && !session.has(kSessionLocal);
+  }
+  // Ends the wait of a session as its time-out would, or with an error. False: it does not wait.
+  bool unblock(Session& session, bool with_error);
+  const Blocking& blocking() const { return blocking_; }
+
   void add_job(std::unique_ptr<NodeJob> job) { jobs_.push_back(std::move(job)); }
   void end_job(NodeJob& job);
 
@@ -216,6 +228,10 @@ class Node {
   bool admit(Session& session, const Planned& planned, std::span<const std::string_view> args);
   void call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
             Planned* planned);
+  void invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
+              Planned* planned);
+  void end_command(Session& session, int db_before, std::span<const std::string_view> args,
+                   size_t output_before);
   void reject(Session& session, CommandEntry* entry, std::string_view text);
   void run_stored(Session& session);
   void store_request(Session& session, std::span<const std::string_view> args);
@@ -234,11 +250,29 @@ class Node {
                    Instant since, size_t output_before);
   void flush_monitors();
 
+  // memory.cc
+  void count_session(Session& session);
+  void evict_clients();
+  uint64_t clients_limit() const;
+  uint32_t fine_frequency(const Entry& entry) const;
+  uint32_t fine_idle(const Entry& entry) const;
+
+  // blocking.cc
+  void end_wait(Session& session, std::string_view error);
+  void forget_wait(Session& session);
+  void wake(Session& session);
+  void execute_again(Wait& wait);
+  void serve_ready();
+  void serve_key(int db, std::string_view key);
+  void serve_orphans(int db, std::string_view key, std::optional<Type> type);
+  void run_woken();
+
   // keyspace.cc, memory.cc, expiry.cc
   void touch(Entry& entry);
   uint32_t access_clock_now() const;
   void update_access_clock();
   std::unique_ptr<Database> make_database();
+  void database_changed(int db);
   void collect_garbage();
   void free_remains();
   void run_active_expiry();
@@ -276,7 +310,8 @@ class Node {
   size_t garbage_in_flight_count_ = 0;
   uint32_t access_clock_ = 0;
   bool lfu_ = false;
-  bool touch_on_read_ = true;
+  bool lrm_ = false;
+  uint64_t clients_limit_ = 0;  // bytes that connections may take; 0: no limit
 
   bool active_expiry_ = true;
   int expire_db_ = 0;
@@ -299,8 +334,11 @@ class Node {
   RequestBatch batch_;
   std::vector<Planned> planned_;
   std::vector<Session*> ready_;     // sessions with requests in the batch, or with replies to send
+  std::vector<Session*> woken_;     // sessions that waited and sent more meanwhile
   std::vector<Session*> retiring_;  // closed ones
-  bool special_ = false;            // something is on that the short way does not do
+  Blocking blocking_;
+  int atomic_depth_ = 0;  // EXEC or a script is running
+  bool special_ = false;  // something is on that the short way does not do
   NodeObserver* observer_ = nullptr;
   bool gate_on_ = false;
   uint64_t gate_offset_ = 0;

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/node/blocking.h"
+#include "engine/node/owned_request.h"
 #include "net/env.h"
 #include "net/resp/output.h"
 #include "net/resp/reply_writer.h"
@@ -32,11 +34,7 @@ enum SessionFlag : uint32_t {
   kSessionLocal = 1u << 9,     // made by the process itself, without a connection
   kSessionMonitor = 1u << 24,  // is shown the commands of all others
   kSessionWaiting = 1u << 10,  // a command of it waits for the world; requests behind it are stored
-};
-
-// A request that could not be executed when it was received, with bytes of its own.
-struct StoredRequest {
-  std::vector<std::string> args;
+  kSessionBlocked = 1u << 11,  // with kSessionWaiting: that command waits for keys
 };
 
 // Replies that may leave when the stream of effects is durable up to an offset (design D6).
@@ -73,12 +71,16 @@ class Session {
   uint64_t commands = 0;
 
   RequestParser parser;
-  Output output;                                      // replies that wait for the end of the turn
-  std::unique_ptr<std::deque<HeldReplies>> held;      // replies that wait for the gate
-  std::unique_ptr<std::deque<StoredRequest>> stored;  // requests that wait for the end of a pause
-  Chunk chunk;                                        // what the requests of this turn point into
+  Output output;                                     // replies that wait for the end of the turn
+  std::unique_ptr<std::deque<HeldReplies>> held;     // replies that wait for the gate
+  std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause
+  size_t stored_bytes = 0;                           // of them
+  std::unique_ptr<Wait> wait;                        // with kSessionBlocked
+  Chunk chunk;                                       // what the requests of this turn point into
   Op receive;
   Sender* sender = nullptr;                     // the send in flight
+  size_t counted_memory = 0;                    // what it takes, as part of the node's sum
+  size_t counted_output = 0;                    // of which replies
   bool retiring = false;                        // closed, on the list of those to free
   Instant soft_limit_since = Instant::never();  // output above the soft limit since
 

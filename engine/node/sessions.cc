@@ -47,12 +47,8 @@ size_t Session::memory_bytes() const {
   if (held != nullptr) {
     for (const HeldReplies& replies : *held) bytes += replies.bytes.memory_bytes();
   }
-  if (stored != nullptr) {
-    for (const StoredRequest& request : *stored) {
-      for (const std::string& arg : request.args) bytes += arg.capacity() + sizeof arg;
-    }
-  }
-  return bytes;
+  if (wait != nullptr) bytes += wait->memory_bytes();
+  return bytes + stored_bytes;
 }
 
 // --- listening
@@ -172,10 +168,12 @@ bool Node::refuse(Session& session) {
 // --- receiving
 
 void Node::receive_next(Session& session) {
-  if (session.receive.in_flight || session.has(kSessionClosing | kSessionCloseAfterReply) ||
-      session.has(kSessionPaused | kSessionWaiting | kSessionLocal)) {
+  if (session.receive.in_flight ||
+      session.has(kSessionClosing | kSessionCloseAfterReply | kSessionLocal)) {
     return;
   }
+  // One that waits for keys is read on: it may be gone before it is served.
+  if (session.has(kSessionPaused | kSessionWaiting) && !session.has(kSessionBlocked)) return;
   Op& op = session.receive;
   op.handle = session.handle;
   op.result = {};
@@ -206,6 +204,10 @@ void Node::on_received(Session& session) {
     stats_.net_input_bytes += op.result.bytes;
     session.parser.direct_filled(op.result.bytes);
     receive_next(session);
+    if (clients_limit_ > 0) {
+      count_session(session);
+      env_.request(batch_hook_);
+    }
     return;
   }
   session.chunk = op.result.chunk;
@@ -337,6 +339,7 @@ void Node::check_output_limit(Session& session) {
 
 void Node::close_session(Session& session, bool after_output) {
   if (session.has(kSessionClosing) || session.has(kSessionLocal)) return;
+  forget_wait(session);
   if (after_output) {
     session.flags |= kSessionCloseAfterReply;
     // Whoever calls this may still write a reply: the end of the turn sends it and closes.
@@ -349,7 +352,9 @@ void Node::close_session(Session& session, bool after_output) {
   session.output.clear();
   session.held.reset();
   session.stored.reset();
+  session.stored_bytes = 0;
   env_.close(session.handle);
+  count_session(session);
   if (observer_ != nullptr) observer_->on_session_closed(session);
   retire(session);
 }
@@ -377,6 +382,8 @@ void Node::free_retired() {
 }
 
 void Node::unlink(Session& session) {
+  sessions_memory_ -= session.counted_memory;
+  sessions_output_bytes_ -= session.counted_output;
   (session.previous == nullptr ? first_session_ : session.previous->next) = session.next;
   (session.next == nullptr ? last_session_ : session.next->previous) = session.previous;
   --session_count_;
@@ -392,13 +399,10 @@ Session* Node::find_session(uint64_t id) const {
 // Every tenth of a second: clients that idle, soft limits, and what connections take in memory.
 void Node::check_idle_sessions() {
   const int timeout = settings().timeout_s;
-  size_t memory = 0;
-  size_t output_bytes = 0;
   for (Session* session = first_session_; session != nullptr;) {
     Session* next = session->next;
     if (!session->has(kSessionClosing)) {
-      memory += session->memory_bytes();
-      output_bytes += session->output_bytes();
+      count_session(*session);
       check_output_limit(*session);
       if (timeout > 0 && !session->has(kSessionLocal | kSessionPaused | kSessionWaiting) &&
           env_.now() - session->last_interaction > Duration::seconds(timeout)) {
@@ -407,8 +411,6 @@ void Node::check_idle_sessions() {
     }
     session = next;
   }
-  sessions_memory_ = memory;
-  sessions_output_bytes_ = std::min(output_bytes, memory);
 }
 
 // --- sessions of the process itself

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/commands/families.h"
 #include "engine/node/node.h"
 #include "sim/process.h"
 
@@ -12,7 +13,8 @@ namespace redoubt::sim {
 class NodeProcess final : public Process {
  public:
   // `arguments` as on the command line of redoubt-server: "--port", "6379", ...
-  NodeProcess(Env& env, const std::vector<std::string>& arguments, NodeObserver* observer);
+  NodeProcess(Env& env, const std::vector<std::string>& arguments, NodeObserver* observer,
+              std::vector<std::span<const Command>> families = all_families());
 
   void stop(Env& env) override;
   Node& node() { return *node_; }

@@ -84,10 +84,12 @@ class TextClient final : public sim::Process {
 // The world with one node on 10.0.0.1:6379.
 class Talk {
  public:
-  explicit Talk(std::vector<std::string> arguments = {}, uint64_t seed = 1) : world_(seed, {}) {
+  explicit Talk(std::vector<std::string> arguments = {}, uint64_t seed = 1,
+                std::vector<std::span<const Command>> families = all_families())
+      : world_(seed, {}) {
     arguments.insert(arguments.begin(), {"--bind", "*", "--protected-mode", "no"});
-    node_host_ = world_.add_host({.name = "node"}, [arguments](Env& env) {
-      return std::make_unique<sim::NodeProcess>(env, arguments, nullptr);
+    node_host_ = world_.add_host({.name = "node"}, [arguments, families](Env& env) {
+      return std::make_unique<sim::NodeProcess>(env, arguments, nullptr, families);
     });
     world_.boot(node_host_);
     run();
