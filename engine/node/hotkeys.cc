@@ -22,8 +22,9 @@ void HeavyHitters::add(std::string_view key, uint64_t amount) {
 
 std::vector<std::pair<std::string, uint64_t>> HeavyHitters::top(size_t count) const {
   std::vector<std::pair<std::string, uint64_t>> all(sums_.begin(), sums_.end());
-  std::stable_sort(all.begin(), all.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  });
   if (all.size() > count) all.resize(count);
   return all;
 }

@@ -253,8 +253,9 @@ void Node::evict_clients() {
     }
   }
   env_.count_work(session_count_);
-  std::stable_sort(sessions.begin(), sessions.end(), [](const Session* a, const Session* b) {
-    return a->counted_memory > b->counted_memory;
+  std::sort(sessions.begin(), sessions.end(), [](const Session* a, const Session* b) {
+    return a->counted_memory != b->counted_memory ? a->counted_memory > b->counted_memory
+                                                  : a->id < b->id;
   });
   for (Session* session : sessions) {
     if (sessions_memory_ <= clients_limit_) return;

@@ -55,7 +55,7 @@ void append_quoted(std::string& line, std::string_view bytes) {
         if (c >= ' ' && c <= '~') {
           line += c;
         } else {
-          fmt::format_to(std::back_inserter(line), "\\x{:02x}", static_cast<uint8_t>(c));
+          line += fmt::format("\\x{:02x}", static_cast<uint8_t>(c));
         }
     }
   }
