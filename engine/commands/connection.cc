@@ -134,6 +134,10 @@ void hello_command(Context& c) {
 void ping_command(Context& c) {
   if (c.args.size() > 2) {
     c.error("ERR wrong number of arguments for 'ping' command");
+  } else if (c.session.has(kSessionSubscribed) && !c.reply.resp3()) {
+    c.reply.array(2);
+    c.reply.bulk("pong");
+    c.reply.bulk(c.args.size() == 2 ? c.args[1] : "");
   } else if (c.args.size() == 2) {
     c.reply.bulk(c.args[1]);
   } else {
@@ -151,6 +155,8 @@ void quit_command(Context& c) {
 void reset_command(Context& c) {
   Session& session = c.session;
   c.node.stop_monitoring(session);
+  c.node.pubsub().unsubscribe_all(session);
+  c.node.tracking().disable(session);
   session.flags &=
       ~static_cast<uint32_t>(kSessionReplyOff | kSessionReplySkip | kSessionReplySkipNext |
                              kSessionNoTouch | kSessionNoEvict | kSessionUnauthenticated);
@@ -243,7 +249,7 @@ constexpr Command kRows[] = {
      .handler = hello_command},
     {.name = "ping",
      .arity = -1,
-     .flags = kFast,
+     .flags = kFast | kSubscribedMode,
      .categories = kCatConnection,
      .since = "1.0.0",
      .group = "connection",
@@ -254,7 +260,7 @@ constexpr Command kRows[] = {
      .handler = ping_command},
     {.name = "quit",
      .arity = -1,
-     .flags = kGreeting,
+     .flags = kGreeting | kSubscribedMode,
      .categories = kCatConnection,
      .since = "1.0.0",
      .group = "connection",
@@ -263,7 +269,7 @@ constexpr Command kRows[] = {
      .handler = quit_command},
     {.name = "reset",
      .arity = 1,
-     .flags = kGreeting,
+     .flags = kGreeting | kSubscribedMode,
      .categories = kCatConnection,
      .since = "6.2.0",
      .group = "connection",

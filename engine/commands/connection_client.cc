@@ -8,7 +8,9 @@
 #include "engine/commands/connection.h"
 #include "engine/commands/connection_filter.h"
 #include "engine/commands/help.h"
+#include "engine/node/pubsub.h"
 #include "engine/node/text.h"
+#include "engine/node/tracking.h"
 #include "engine/store/number.h"
 
 namespace redoubt {
@@ -20,7 +22,13 @@ namespace {
 std::string flags_text(const Session& session) {
   std::string text;
   if (session.has(kSessionMonitor)) text += 'O';
+  if (session.has(kSessionSubscribed)) text += 'P';
   if (session.has(kSessionPaused | kSessionBlocked)) text += 'b';
+  if (const TrackingState* tracking = session.tracking.get()) {
+    text += 't';
+    if (tracking->broken_redirect) text += 'R';
+    if (tracking->options.broadcast) text += 'B';
+  }
   if (session.has(kSessionCloseAfterReply)) text += 'c';
   if (session.peer.unix_socket) text += 'U';
   if (session.has(kSessionNoEvict)) text += 'e';
@@ -34,15 +42,18 @@ void append_client_line(std::string& text, const Context& c, const Session& sess
   const Instant now = c.node.env().now();
   const size_t waiting = session.output_bytes();
   text += fmt::format(
-      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 "
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} "
       "multi=-1 watch=0 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs={} rbp={} obl={} oll={} "
-      "omem={} tot-mem={} events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}\n",
+      "omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={}\n",
       session.id, session.peer.to_string(), session.local.to_string(), session.handle.index,
       session.name, (now - session.created).s(), (now - session.last_interaction).s(),
-      flags_text(session), session.db, session.parser.memory_bytes(), session.output.memory_bytes(),
-      session.output.memory_bytes(), session.output.bytes(),
+      flags_text(session), session.db, subscription_count(session, ChannelKind::channel),
+      subscription_count(session, ChannelKind::pattern),
+      subscription_count(session, ChannelKind::shard), session.parser.memory_bytes(),
+      session.output.memory_bytes(), session.output.memory_bytes(), session.output.bytes(),
       session.held == nullptr ? 0 : session.held->size(), waiting, session.memory_bytes(),
       session.sender != nullptr ? "rw" : "r", session.last_command, session.user,
+      session.tracking == nullptr ? -1 : static_cast<int64_t>(session.tracking->options.redirect),
       static_cast<int>(session.protocol), session.lib_name, session.lib_version);
 }
 
@@ -265,8 +276,12 @@ void client_unpause(Context& c) {
 
 void client_help(Context& c) {
   constexpr std::string_view lines[] = {
+      "CACHING (YES|NO)",
+      "    Remember, or do not remember, the keys of the next command; with OPTIN or OPTOUT.",
       "GETNAME",
       "    Return the name that this connection has given itself.",
+      "GETREDIR",
+      "    Return the connection that invalidations are redirected to.",
       "ID",
       "    Return the number of this connection.",
       "INFO",
@@ -299,6 +314,11 @@ void client_help(Context& c) {
       "    Say which library this connection uses.",
       "SETNAME <name>",
       "    Give this connection a name.",
+      "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] [NOLOOP]",
+      "    Tell this connection, or another one, when keys that it has read, or those with a",
+      "    prefix, change.",
+      "TRACKINGINFO",
+      "    Return how this connection tracks keys.",
       "UNBLOCK <client-id> [TIMEOUT|ERROR]",
       "    Let a connection that waits for keys go on: as if its time were over, or with an error.",
       "UNPAUSE",
@@ -313,6 +333,16 @@ constexpr uint32_t kOthers = kAdmin | kOwn;
 }  // namespace
 
 constinit const Command kClientSubcommands[kClientSubcommandCount] = {
+    {.name = "caching",
+     .arity = 3,
+     .flags = kOwn,
+     .categories = kCatConnection,
+     .since = "6.0.0",
+     .group = "connection",
+     .complexity = "O(1)",
+     .summary = "Instruct the server about tracking or not keys in the next request",
+     .arguments = "mode:<yes(YES)|no(NO)>",
+     .handler = client_caching},
     {.name = "getname",
      .arity = 2,
      .flags = kOwn,
@@ -322,6 +352,15 @@ constinit const Command kClientSubcommands[kClientSubcommandCount] = {
      .complexity = "O(1)",
      .summary = "Get the current connection name",
      .handler = client_getname},
+    {.name = "getredir",
+     .arity = 2,
+     .flags = kOwn,
+     .categories = kCatConnection,
+     .since = "6.0.0",
+     .group = "connection",
+     .complexity = "O(1)",
+     .summary = "Get tracking notifications redirection client ID if any",
+     .handler = client_getredir},
     {.name = "help",
      .arity = 2,
      .flags = kLoading | kStale,
@@ -451,6 +490,28 @@ constinit const Command kClientSubcommands[kClientSubcommandCount] = {
      .summary = "Set the current connection name",
      .arguments = "connection-name:string",
      .handler = client_setname},
+    {.name = "tracking",
+     .arity = -3,
+     .flags = kOwn,
+     .categories = kCatConnection,
+     .since = "6.0.0",
+     .group = "connection",
+     .complexity = "O(1). Some options may introduce additional complexity.",
+     .summary = "Enable or disable server assisted client side caching support",
+     .arguments = "status:<on(ON)|off(OFF)> [client-id:integer(REDIRECT)] "
+                  "[prefix:string(PREFIX)*...] [bcast(BCAST)] [optin(OPTIN)] [optout(OPTOUT)] "
+                  "[noloop(NOLOOP)]",
+     .handler = client_tracking},
+    {.name = "trackinginfo",
+     .arity = 2,
+     .flags = kOwn,
+     .categories = kCatConnection,
+     .since = "6.2.0",
+     .group = "connection",
+     .complexity = "O(1)",
+     .summary = "Return information about server assisted client side caching for the current "
+                "connection",
+     .handler = client_trackinginfo},
     {.name = "unblock",
      .arity = -3,
      .flags = kOthers,

@@ -28,6 +28,7 @@ std::span<const Command> memory_commands();
 std::span<const Command> slowlog_commands();
 std::span<const Command> latency_commands();
 std::span<const Command> watching_commands();
+std::span<const Command> pubsub_commands();
 
 // All of them, for making a Node.
 std::vector<std::span<const Command>> all_families();

@@ -34,8 +34,9 @@ enum CommandFlag : uint32_t {
   kNoMulti = 1u << 16,
   kNoMandatoryKeys = 1u << 17,
   kAllowBusy = 1u << 18,
-  kMovableKeys = 1u << 19,    // the key specifications alone do not find all keys
-  kSystemCommand = 1u << 20,  // for the servers themselves: COMMAND DOCS says "syscmd"
+  kMovableKeys = 1u << 19,     // the key specifications alone do not find all keys
+  kSubscribedMode = 1u << 21,  // a RESP2 connection with subscriptions may call it
+  kSystemCommand = 1u << 20,   // for the servers themselves: COMMAND DOCS says "syscmd"
 };
 
 // ACL categories that a row adds to those that follow from its flags (write -> @write, readonly ->

@@ -4,6 +4,7 @@
 
 #include "engine/node/config_directive.h"
 #include "engine/node/config_text.h"
+#include "engine/node/notify.h"
 #include "engine/store/number.h"
 
 namespace redoubt {
@@ -37,6 +38,10 @@ void apply_percentiles(Settings& settings, const DirectiveValue& value) {
   for (const std::string& word : value.words) {
     settings.latency_tracking_percentiles.push_back(parse_double(word).value_or(0));
   }
+}
+
+void apply_events(Settings& settings, const DirectiveValue& value) {
+  settings.notify_events = event_classes(value.text).value_or(0);
 }
 
 constexpr int64_t kMb = 1024 * 1024;
@@ -101,6 +106,11 @@ constexpr Directive kRows[] = {
     list("latency-tracking-info-percentiles", "50 99 99.9", parse_percentiles)
         .sets(apply_percentiles),
 
+    // Events.
+    list("notify-keyspace-events", "", parse_events).sets(apply_events),
+    integer("tracking-table-max-keys", "1000000", 0, kMax)
+        .sets(store<&Settings::tracking_table_max_keys>),
+
     // Memory.
     memory("maxmemory", "0").sets(store<&Settings::maxmemory>),
     choice("maxmemory-policy", "noeviction",
@@ -119,6 +129,11 @@ constexpr Directive kRows[] = {
     boolean("lazyfree-lazy-server-del", "no").sets(store<&Settings::lazyfree_lazy_server_del>),
     boolean("lazyfree-lazy-user-del", "no").sets(store<&Settings::lazyfree_lazy_user_del>),
     boolean("lazyfree-lazy-user-flush", "no").sets(store<&Settings::lazyfree_lazy_user_flush>),
+
+    // Encodings.
+    integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
+        .also("list-max-ziplist-size")
+        .sets(store<&Settings::list_max_listpack_size>),
 
     // Actions of the configuration file.
     line("include"),

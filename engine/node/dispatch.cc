@@ -32,6 +32,11 @@ std::string unknown_command(std::span<const std::string_view> args) {
                      args[0].substr(0, kShownName), shown);
 }
 
+// CLIENT CACHING is about the next command that is not CLIENT itself.
+bool is_client_command(const CommandEntry* entry) {
+  return entry != nullptr && entry->container != nullptr && entry->container->row->name == "client";
+}
+
 // What a browser sends when a page that somebody else wrote makes it talk to us. Nothing of the
 // request, whose body may hold commands, is to be executed.
 bool is_http(std::string_view name) {
@@ -51,6 +56,7 @@ void Node::set_observer(NodeObserver* observer) {
 
 void Node::run_batch() {
   ++stats_.turns;
+  in_batch_ = true;
   Instant since;
   CallGroup group;
   // Consecutive calls of one command share a reading of the clock (watch.h).
@@ -90,10 +96,12 @@ void Node::run_batch() {
   end_group();
   planned_.clear();
   run_woken();
+  end_messages();
 
   // Requests executed; what they pointed to goes back, and the connections are read again.
   for (size_t i = 0; i < ready_.size(); ++i) {
     Session& session = *ready_[i];
+    session.queued = false;
     session.parser.release();
     release_chunk(session);
     hold_or_flush(session);
@@ -104,6 +112,7 @@ void Node::run_batch() {
   evict_clients();
   batch_.clear();
   ready_.clear();
+  in_batch_ = false;
   if (garbage_.has_remains() && !free_timer_.armed()) env_.arm(free_timer_, env_.now());
   free_retired();
 }
@@ -148,6 +157,7 @@ void Node::execute_planned(Planned& planned) {
   if (!special_ && session.flags == 0 && planned.entry != nullptr &&
       planned.entry->row->accepts(args.size()) && planned.entry->row->handler != nullptr)
       [[likely]] {
+    const Execution execution(*this, session);
     call(session, *planned.entry, args, &planned);
   } else {
     execute_special(session, planned, args);
@@ -189,6 +199,9 @@ void Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
   entry.row->handler(context);
   if (context.failed()) ++entry.failed_calls;
   if (context.changed() && !context.effect_given()) effects_.append(db, args);
+  if (session.has(kSessionTracking) && (entry.row->flags & kReadOnly) != 0) {
+    tracking_.remember_keys(session, *entry.row, args);
+  }
 }
 
 // Everything that can stand between a request and its handler, in Redis's order. False: a reply was
@@ -229,6 +242,14 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
     reject(session, entry, "OOM command not allowed when used memory > 'maxmemory'.");
     return false;
   }
+  if (session.has(kSessionSubscribed) && session.protocol == Protocol::resp2 &&
+      (entry->row->flags & kSubscribedMode) == 0) {
+    reject(session, entry,
+           fmt::format("ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / "
+                       "QUIT / RESET are allowed in this context",
+                       entry->name));
+    return false;
+  }
   return true;
 }
 
@@ -259,19 +280,23 @@ void Node::execute_special(Session& session, Planned& planned,
     session.flags = (session.flags & ~static_cast<uint32_t>(kSessionReplySkipNext)) |
                     static_cast<uint32_t>(kSessionReplySkip);
   }
+  const Execution execution(*this, session);
   const size_t before = session.output.bytes();
   const int db_before = session.db;
   if (admit(session, planned, args)) call(session, *planned.entry, args, &planned);
   // A command that waits for keys ends when it is served.
-  if (!session.has(kSessionBlocked)) end_command(session, db_before, args, before);
+  if (!session.has(kSessionBlocked)) end_command(session, planned.entry, db_before, args, before);
 }
 
 // What follows a command: CLIENT REPLY may drop what it wrote, and the observer is told.
-void Node::end_command(Session& session, int db_before, std::span<const std::string_view> args,
-                       size_t before) {
+void Node::end_command(Session& session, const CommandEntry* entry, int db_before,
+                       std::span<const std::string_view> args, size_t before) {
   const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
   if (silent) session.output.drop_back(session.output.bytes() - before);
   session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
+  if (session.tracking != nullptr && !is_client_command(entry)) {
+    session.tracking->caching = false;
+  }
   if (observer_ != nullptr) {
     observer_->on_command(session, db_before, args, env_.wall(), session.output.copy_from(before));
   }
@@ -369,11 +394,11 @@ void Node::gate_released(uint64_t offset) {
   for (Session* session = first_session_; session != nullptr; session = session->next) {
     while (session->held != nullptr && !session->held->empty() &&
            session->held->front().offset <= gate_offset_) {
-      session->held->front().bytes.move_to(session->output);
+      session->held->front().bytes.move_to(session->sendable);
       session->held->pop_front();
     }
     if (session->held != nullptr && session->held->empty()) session->held.reset();
-    if (!session->output.empty()) flush_output(*session);
+    if (!session->sendable.empty()) flush_output(*session);
   }
 }
 
@@ -381,6 +406,7 @@ void Node::gate_released(uint64_t offset) {
 // than is durable. A reply may show another connection's write, so each depends on all that was
 // executed.
 void Node::hold_or_flush(Session& session) {
+  if (session.has(kSessionLocal)) return;  // whoever made it takes its output
   if (session.output.empty()) {
     if (session.has(kSessionCloseAfterReply)) flush_output(session);
     return;
@@ -391,6 +417,7 @@ void Node::hold_or_flush(Session& session) {
     session.output.move_to(held.bytes);
     return;
   }
+  session.output.move_to(session.sendable);
   flush_output(session);
 }
 

@@ -6,12 +6,12 @@ namespace redoubt {
 Entry* Node::lookup(Session& session, int db, std::string_view key, uint64_t hash) {
   Entry* entry = database(db).find(key, hash);
   if (entry == nullptr) {
-    ++stats_.keyspace_misses;
+    key_missed(db, key);
     return nullptr;
   }
   if (expired(*entry)) {
     expire_key(db, key, hash);
-    ++stats_.keyspace_misses;
+    key_missed(db, key);
     return nullptr;
   }
   ++stats_.keyspace_hits;
@@ -54,14 +54,19 @@ void Node::key_modified(int db, std::string_view key, char event_class, std::str
     }
   }
   if (!blocking_.idle() && blocking_.key_changed(db, key)) env_.request(batch_hook_);
-  announce(db, key, event_class, event);
+  if (watched_) [[unlikely]]
+    emit_event(db, key, event_class, event, true);
 }
 
 void Node::announce(int db, std::string_view key, char event_class, std::string_view event) {
-  static_cast<void>(db);
-  static_cast<void>(key);
-  static_cast<void>(event_class);
-  static_cast<void>(event);
+  if (watched_) [[unlikely]]
+    emit_event(db, key, event_class, event, false);
+}
+
+void Node::key_missed(int db, std::string_view key) {
+  ++stats_.keyspace_misses;
+  if (watched_) [[unlikely]]
+    emit_event(db, key, 'm', "keymiss", false);
 }
 
 void Node::swap_databases(int a, int b) {
@@ -79,6 +84,7 @@ void Node::database_changed(int db) {
 std::unique_ptr<Database> Node::make_database() {
   auto database = std::make_unique<Database>(hash_key_, &garbage_);
   database->set_access_for_new(access_clock_);
+  attach_key_log(*database);
   database->set_lazy_replace(settings().lazyfree_lazy_server_del);
   return database;
 }
@@ -100,6 +106,7 @@ size_t Node::flush(int index, bool lazy) {
     database_changed(db);
     if (lazy || size > kSmall) free_in_background(std::move(old), {});
   }
+  if (tracking_.active()) tracking_.all_changed();
   return removed;
 }
 

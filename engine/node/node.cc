@@ -89,6 +89,7 @@ void Node::settings_changed() {
   }
   update_special();
   update_watch();
+  update_watchers();
 }
 
 void Node::cron() {
@@ -105,6 +106,7 @@ void Node::cron() {
   if (settings().maxmemory > 0) evict_to_limit();
   run_active_expiry();
   collect_garbage();
+  tracking_.clean();
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
 }
 

@@ -74,6 +74,10 @@ struct Settings {
   bool latency_tracking = true;
   std::vector<double> latency_tracking_percentiles = {50, 99, 99.9};
 
+  // events
+  uint32_t notify_events = 0;  // bits of classes: engine/node/notify.h
+  uint64_t tracking_table_max_keys = 1000000;
+
   // memory
   uint64_t maxmemory = 0;
   EvictionPolicy maxmemory_policy = EvictionPolicy::noeviction;
@@ -88,6 +92,9 @@ struct Settings {
   bool lazyfree_lazy_server_del = false;
   bool lazyfree_lazy_user_del = false;
   bool lazyfree_lazy_user_flush = false;
+
+  // encodings
+  int list_max_listpack_size = -2;
 };
 
 }  // namespace redoubt
