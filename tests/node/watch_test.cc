@@ -220,12 +220,12 @@ TEST(ClientEviction, TheLargestGoesAndWhoIsSparedStays) {
   const size_t spared = talk.connect();
   const size_t large = talk.connect();
   const size_t small = talk.connect();
-  const std::string half = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$3000000\r\n" + std::string(1000000, 'x');
+  const std::string half = "*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$9000000\r\n" + std::string(1000000, 'x');
   EXPECT_EQ(talk.say(spared, "CLIENT NO-EVICT ON\r\n"), "+OK\r\n");
-  EXPECT_EQ(talk.say(small, "CONFIG SET maxmemory-clients 1200000\r\n"), "+OK\r\n");
+  EXPECT_EQ(talk.say(small, "CONFIG SET maxmemory-clients 4000000\r\n"), "+OK\r\n");
   talk.say(spared, half);
   EXPECT_EQ(talk.node().session_count(), 3u);
-  talk.say(large, half + std::string(100000, 'x'));
+  talk.say(large, half + std::string(3500000, 'x'));
   EXPECT_TRUE(talk.client(large).closed());
   EXPECT_FALSE(talk.client(spared).closed());
   EXPECT_NE(talk.say(small, "INFO stats\r\n").find("evicted_clients:1\r\n"), std::string::npos);
