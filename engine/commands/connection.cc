@@ -150,6 +150,8 @@ void quit_command(Context& c) {
 // what it said about its library.
 void reset_command(Context& c) {
   Session& session = c.session;
+  c.node.discard_transaction(session);
+  session.rollback = RollbackChoice::inherit;
   session.flags &=
       ~static_cast<uint32_t>(kSessionReplyOff | kSessionReplySkip | kSessionReplySkipNext |
                              kSessionNoTouch | kSessionNoEvict | kSessionUnauthenticated);
@@ -253,7 +255,7 @@ constexpr Command kRows[] = {
      .handler = ping_command},
     {.name = "quit",
      .arity = -1,
-     .flags = kGreeting,
+     .flags = kGreeting | kNotQueued | kEndsMulti,
      .categories = kCatConnection,
      .since = "1.0.0",
      .group = "connection",
@@ -262,7 +264,7 @@ constexpr Command kRows[] = {
      .handler = quit_command},
     {.name = "reset",
      .arity = 1,
-     .flags = kGreeting,
+     .flags = kGreeting | kNotQueued | kEndsMulti,
      .categories = kCatConnection,
      .since = "6.2.0",
      .group = "connection",

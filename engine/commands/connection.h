@@ -9,7 +9,7 @@
 namespace redoubt {
 
 // The rows of CLIENT's subcommands (connection_client.cc).
-inline constexpr size_t kClientSubcommandCount = 14;
+inline constexpr size_t kClientSubcommandCount = 15;
 extern const Command kClientSubcommands[kClientSubcommandCount];
 
 // Names of clients and libraries: no blanks, line ends, or what a terminal does not show.

@@ -69,6 +69,9 @@ constexpr Directive kRows[] = {
         .immutable()
         .sets(store<&Settings::protected_configs>),
 
+    choice("transaction-on-error", "continue", "continue|rollback")
+        .sets(store<&Settings::transaction_on_error>),
+
     // Memory.
     memory("maxmemory", "0").sets(store<&Settings::maxmemory>),
     choice("maxmemory-policy", "noeviction",

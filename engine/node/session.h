@@ -10,6 +10,8 @@
 
 #include "engine/node/blocking.h"
 #include "engine/node/owned_request.h"
+#include "engine/node/transaction.h"
+#include "engine/node/watch.h"
 #include "net/env.h"
 #include "net/resp/output.h"
 #include "net/resp/reply_writer.h"
@@ -34,6 +36,8 @@ enum SessionFlag : uint32_t {
   kSessionLocal = 1u << 9,     // made by the process itself, without a connection
   kSessionWaiting = 1u << 10,  // a command of it waits for the world; requests behind it are stored
   kSessionBlocked = 1u << 11,  // with kSessionWaiting: that command waits for keys
+  kSessionMulti = 1u << 12,    // between MULTI and EXEC
+  kSessionWatchFailed = 1u << 13,  // a watched key was touched: EXEC will fail
 };
 
 // Replies that may leave when the stream of effects is durable up to an offset (design D6).
@@ -75,7 +79,10 @@ class Session {
   std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause
   size_t stored_bytes = 0;                           // of them
   std::unique_ptr<Wait> wait;                        // with kSessionBlocked
-  Chunk chunk;                                       // what the requests of this turn point into
+  std::unique_ptr<Transaction> transaction;          // with kSessionMulti
+  std::unique_ptr<Watches> watches;                  // null: none
+  RollbackChoice rollback = RollbackChoice::inherit;
+  Chunk chunk;  // what the requests of this turn point into
   Op receive;
   Sender* sender = nullptr;                     // the send in flight
   bool retiring = false;                        // closed, on the list of those to free

@@ -48,6 +48,8 @@ size_t Session::memory_bytes() const {
     for (const HeldReplies& replies : *held) bytes += replies.bytes.memory_bytes();
   }
   if (wait != nullptr) bytes += wait->memory_bytes();
+  if (transaction != nullptr) bytes += transaction->memory_bytes();
+  if (watches != nullptr) bytes += watches->memory_bytes();
   return bytes + stored_bytes;
 }
 
@@ -348,6 +350,7 @@ void Node::close_session(Session& session, bool after_output) {
   session.held.reset();
   session.stored.reset();
   session.stored_bytes = 0;
+  forget_transaction(session);
   env_.close(session.handle);
   if (observer_ != nullptr) observer_->on_session_closed(session);
   retire(session);
@@ -420,6 +423,7 @@ Session& Node::make_local_session() {
 
 void Node::drop_local_session(Session& session) {
   ASSERT(session.has(kSessionLocal));
+  forget_transaction(session);
   unlink(session);
   delete &session;
 }
