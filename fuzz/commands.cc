@@ -1,11 +1,13 @@
 // Any byte stream into a node in the simulated world: two connections, segments and pauses as the
-// input chooses. Afterwards the node's invariants must hold, and it must still serve.
+// input chooses. An input that begins with the byte 0xff chooses commands from the table instead
+// (vocabulary.h). Afterwards the node's invariants must hold, and it must still serve.
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "fuzz/vocabulary.h"
 #include "sim/scenarios/node_process.h"
 #include "sim/world.h"
 
@@ -77,7 +79,13 @@ class ScriptClient final : public sim::Process {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const std::string_view input(reinterpret_cast<const char*>(data), size);
+  static const fuzz::Vocabulary vocabulary;
+  std::string_view input(reinterpret_cast<const char*>(data), size);
+  std::string made;
+  if (input.starts_with('\xff')) {
+    made = vocabulary.requests(input.substr(1));
+    input = made;
+  }
   sim::WorldOptions options;
   sim::World world(1, options);
   const std::vector<std::string> arguments = {"--port",

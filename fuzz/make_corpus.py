@@ -7,6 +7,7 @@ fuzz/corpus; those are used beside these.
 """
 
 import os
+import random
 import re
 import sys
 
@@ -57,6 +58,11 @@ def write(directory, name, data):
 
 def main():
     target = sys.argv[1]
+    chance = random.Random(1)
+    for number in range(64):
+        # Choices from the command table, see fuzz/vocabulary.h.
+        write(os.path.join(target, "commands"), f"table-{number}",
+              b"\xff" + bytes(chance.choices(range(256), k=400)))
     transcripts = os.path.join(TOP, "tests/transcripts")
     for file in sorted(os.listdir(transcripts)):
         if not file.endswith(".txt"):

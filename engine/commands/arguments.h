@@ -17,7 +17,11 @@ inline constexpr size_t kShownArgument = 128;
 // EXISTS, TYPE, TTL and OBJECT look, but do not use.
 inline Entry* lookup_untouched(Context& c, std::string_view key) {
   Entry* entry = c.peek(key);
-  ++(entry != nullptr ? c.node.stats().keyspace_hits : c.node.stats().keyspace_misses);
+  if (entry == nullptr) {
+    c.node.key_missed(c.session.db, key);
+  } else {
+    ++c.node.stats().keyspace_hits;
+  }
   return entry;
 }
 

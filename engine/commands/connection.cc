@@ -134,6 +134,10 @@ void hello_command(Context& c) {
 void ping_command(Context& c) {
   if (c.args.size() > 2) {
     c.error("ERR wrong number of arguments for 'ping' command");
+  } else if (c.session.has(kSessionSubscribed) && !c.reply.resp3()) {
+    c.reply.array(2);
+    c.reply.bulk("pong");
+    c.reply.bulk(c.args.size() == 2 ? c.args[1] : "");
   } else if (c.args.size() == 2) {
     c.reply.bulk(c.args[1]);
   } else {
@@ -152,6 +156,8 @@ void reset_command(Context& c) {
   Session& session = c.session;
   c.node.discard_transaction(session);
   session.rollback = RollbackChoice::inherit;
+  c.node.pubsub().unsubscribe_all(session);
+  c.node.tracking().disable(session);
   session.flags &=
       ~static_cast<uint32_t>(kSessionReplyOff | kSessionReplySkip | kSessionReplySkipNext |
                              kSessionNoTouch | kSessionNoEvict | kSessionUnauthenticated);
@@ -244,7 +250,7 @@ constexpr Command kRows[] = {
      .handler = hello_command},
     {.name = "ping",
      .arity = -1,
-     .flags = kFast,
+     .flags = kFast | kSubscribedMode,
      .categories = kCatConnection,
      .since = "1.0.0",
      .group = "connection",
@@ -255,7 +261,7 @@ constexpr Command kRows[] = {
      .handler = ping_command},
     {.name = "quit",
      .arity = -1,
-     .flags = kGreeting | kNotQueued | kEndsMulti,
+     .flags = kGreeting | kSubscribedMode | kNotQueued | kEndsMulti,
      .categories = kCatConnection,
      .since = "1.0.0",
      .group = "connection",
@@ -264,7 +270,7 @@ constexpr Command kRows[] = {
      .handler = quit_command},
     {.name = "reset",
      .arity = 1,
-     .flags = kGreeting | kNotQueued | kEndsMulti,
+     .flags = kGreeting | kSubscribedMode | kNotQueued | kEndsMulti,
      .categories = kCatConnection,
      .since = "6.2.0",
      .group = "connection",

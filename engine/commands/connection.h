@@ -9,8 +9,14 @@
 namespace redoubt {
 
 // The rows of CLIENT's subcommands (connection_client.cc).
-inline constexpr size_t kClientSubcommandCount = 15;
+inline constexpr size_t kClientSubcommandCount = 19;
 extern const Command kClientSubcommands[kClientSubcommandCount];
+
+// Client-side caching (tracking.cc).
+void client_tracking(Context& c);
+void client_caching(Context& c);
+void client_getredir(Context& c);
+void client_trackinginfo(Context& c);
 
 // Names of clients and libraries: no blanks, line ends, or what a terminal does not show.
 bool is_client_name(std::string_view name);

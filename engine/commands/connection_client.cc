@@ -8,7 +8,9 @@
 #include "engine/commands/connection.h"
 #include "engine/commands/connection_filter.h"
 #include "engine/commands/help.h"
+#include "engine/node/pubsub.h"
 #include "engine/node/text.h"
+#include "engine/node/tracking.h"
 #include "engine/store/number.h"
 
 namespace redoubt {
@@ -19,8 +21,14 @@ namespace {
 
 std::string flags_text(const Session& session) {
   std::string text;
+  if (session.has(kSessionSubscribed)) text += 'P';
   if (session.has(kSessionMulti)) text += 'x';
   if (session.has(kSessionPaused | kSessionBlocked)) text += 'b';
+  if (const TrackingState* tracking = session.tracking.get()) {
+    text += 't';
+    if (tracking->broken_redirect) text += 'R';
+    if (tracking->options.broadcast) text += 'B';
+  }
   if (session.has(kSessionWatchFailed)) text += 'd';
   if (session.has(kSessionCloseAfterReply)) text += 'c';
   if (session.peer.unix_socket) text += 'U';
@@ -35,12 +43,14 @@ void append_client_line(std::string& text, const Context& c, const Session& sess
   const Instant now = c.node.env().now();
   const size_t waiting = session.output_bytes();
   text += fmt::format(
-      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 "
+      "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} "
       "multi={} watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll={} "
-      "omem={} tot-mem={} events={} cmd={} user={} redir=-1 resp={} lib-name={} lib-ver={}\n",
+      "omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={}\n",
       session.id, session.peer.to_string(), session.local.to_string(), session.handle.index,
       session.name, (now - session.created).s(), (now - session.last_interaction).s(),
-      flags_text(session), session.db,
+      flags_text(session), session.db, subscription_count(session, ChannelKind::channel),
+      subscription_count(session, ChannelKind::pattern),
+      subscription_count(session, ChannelKind::shard),
       session.transaction == nullptr ? -1 : static_cast<int64_t>(session.transaction->queue.size()),
       session.watches == nullptr ? 0 : session.watches->places.size(),
       session.parser.memory_bytes(),
@@ -48,6 +58,7 @@ void append_client_line(std::string& text, const Context& c, const Session& sess
       session.output.memory_bytes(), session.output.memory_bytes(), session.output.bytes(),
       session.held == nullptr ? 0 : session.held->size(), waiting, session.memory_bytes(),
       session.sender != nullptr ? "rw" : "r", session.last_command, session.user,
+      session.tracking == nullptr ? -1 : static_cast<int64_t>(session.tracking->options.redirect),
       static_cast<int>(session.protocol), session.lib_name, session.lib_version);
 }
 
@@ -284,8 +295,12 @@ void client_unpause(Context& c) {
 
 void client_help(Context& c) {
   constexpr std::string_view lines[] = {
+      "CACHING (YES|NO)",
+      "    Remember, or do not remember, the keys of the next command; with OPTIN or OPTOUT.",
       "GETNAME",
       "    Return the name that this connection has given itself.",
+      "GETREDIR",
+      "    Return the connection that invalidations are redirected to.",
       "ID",
       "    Return the number of this connection.",
       "INFO",
@@ -318,6 +333,11 @@ void client_help(Context& c) {
       "    Say which library this connection uses.",
       "SETNAME <name>",
       "    Give this connection a name.",
+      "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] [NOLOOP]",
+      "    Tell this connection, or another one, when keys that it has read, or those with a",
+      "    prefix, change.",
+      "TRACKINGINFO",
+      "    Return how this connection tracks keys.",
       "TRANSACTION ROLLBACK (ON|OFF)",
       "    Whether a command that fails undoes the transactions of this connection.",
       "UNBLOCK <client-id> [TIMEOUT|ERROR]",
@@ -334,6 +354,16 @@ constexpr uint32_t kOthers = kAdmin | kOwn;
 }  // namespace
 
 constinit const Command kClientSubcommands[kClientSubcommandCount] = {
+    {.name = "caching",
+     .arity = 3,
+     .flags = kOwn,
+     .categories = kCatConnection,
+     .since = "6.0.0",
+     .group = "connection",
+     .complexity = "O(1)",
+     .summary = "Instruct the server about tracking or not keys in the next request",
+     .arguments = "mode:<yes(YES)|no(NO)>",
+     .handler = client_caching},
     {.name = "getname",
      .arity = 2,
      .flags = kOwn,
@@ -343,6 +373,15 @@ constinit const Command kClientSubcommands[kClientSubcommandCount] = {
      .complexity = "O(1)",
      .summary = "Get the current connection name",
      .handler = client_getname},
+    {.name = "getredir",
+     .arity = 2,
+     .flags = kOwn,
+     .categories = kCatConnection,
+     .since = "6.0.0",
+     .group = "connection",
+     .complexity = "O(1)",
+     .summary = "Get tracking notifications redirection client ID if any",
+     .handler = client_getredir},
     {.name = "help",
      .arity = 2,
      .flags = kLoading | kStale,
@@ -482,6 +521,28 @@ constinit const Command kClientSubcommands[kClientSubcommandCount] = {
      .summary = "Sets whether a command that fails undoes the connection's transactions.",
      .arguments = "rollback:<on(ON)|off(OFF)>(ROLLBACK)",
      .handler = client_transaction},
+    {.name = "tracking",
+     .arity = -3,
+     .flags = kOwn,
+     .categories = kCatConnection,
+     .since = "6.0.0",
+     .group = "connection",
+     .complexity = "O(1). Some options may introduce additional complexity.",
+     .summary = "Enable or disable server assisted client side caching support",
+     .arguments = "status:<on(ON)|off(OFF)> [client-id:integer(REDIRECT)] "
+                  "[prefix:string(PREFIX)*...] [bcast(BCAST)] [optin(OPTIN)] [optout(OPTOUT)] "
+                  "[noloop(NOLOOP)]",
+     .handler = client_tracking},
+    {.name = "trackinginfo",
+     .arity = 2,
+     .flags = kOwn,
+     .categories = kCatConnection,
+     .since = "6.2.0",
+     .group = "connection",
+     .complexity = "O(1)",
+     .summary = "Return information about server assisted client side caching for the current "
+                "connection",
+     .handler = client_trackinginfo},
     {.name = "unblock",
      .arity = -3,
      .flags = kOthers,

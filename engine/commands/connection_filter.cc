@@ -42,9 +42,9 @@ bool is_client_type(std::string_view type) {
                      [type](std::string_view known) { return equal_ignoring_case(type, known); });
 }
 
-// Every connection is a normal one so far.
-bool has_client_type(const Session&, std::string_view type) {
-  return equal_ignoring_case(type, "normal");
+// Nothing is a replica so far.
+bool has_client_type(const Session& session, std::string_view type) {
+  return equal_ignoring_case(type, session.has(kSessionSubscribed) ? "pubsub" : "normal");
 }
 
 bool ClientFilter::read(Context& c, size_t first) {

@@ -8,7 +8,8 @@ std::vector<std::span<const Command>> all_families() {
           bitfield_commands(),      generic_commands(),      expiry_commands(),
           scan_commands(),          server_commands(),       connection_commands(),
           config_commands(),        info_commands(),         command_commands(),
-          debug_commands(),         memory_commands(),       transaction_commands()};
+          debug_commands(),         memory_commands(),       pubsub_commands(),
+          transaction_commands()};
 }
 
 }  // namespace redoubt

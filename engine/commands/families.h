@@ -26,6 +26,7 @@ std::span<const Command> command_commands();
 std::span<const Command> debug_commands();
 std::span<const Command> memory_commands();
 std::span<const Command> transaction_commands();
+std::span<const Command> pubsub_commands();
 
 // All of them, for making a Node.
 std::vector<std::span<const Command>> all_families();

@@ -200,7 +200,8 @@ bool is_lfu(EvictionPolicy policy) {
 
 // The entry, or null after a null reply.
 const Entry* object_of(Context& c) {
-  const Entry* entry = lookup_untouched(c, c.args[2]);
+  const Entry* entry = c.peek(c.args[2]);  // a miss is counted, but is no event
+  ++(entry != nullptr ? c.node.stats().keyspace_hits : c.node.stats().keyspace_misses);
   if (entry == nullptr) c.reply.null();
   return entry;
 }

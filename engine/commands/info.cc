@@ -149,7 +149,8 @@ void write_clients(InfoWriter& out) {
   out.field("client_recent_max_output_buffer", largest_output);
   const Blocking& blocking = out.node.blocking();
   out.field("blocked_clients", blocking.sessions());
-  out.zero({"tracking_clients", "pubsub_clients"});
+  out.field("tracking_clients", out.node.tracking().session_count());
+  out.field("pubsub_clients", out.node.pubsub().session_count());
   out.field("watching_clients", out.node.watching().sessions());
   out.field("clients_in_timeout_table", blocking.sessions_with_deadline());
   out.field("total_watched_keys", out.node.watching().keys());
@@ -268,11 +269,18 @@ void write_stats(InfoWriter& out) {
   out.zero({"evicted_scripts", "total_eviction_exceeded_time", "current_eviction_exceeded_time"});
   out.field("keyspace_hits", stats.keyspace_hits);
   out.field("keyspace_misses", stats.keyspace_misses);
-  out.zero({"pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec",
-            "total_forks", "migrate_cached_sockets", "slave_expires_tracked_keys",
-            "active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits",
-            "active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time",
-            "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes"});
+  const PubSub& pubsub = out.node.pubsub();
+  out.field("pubsub_channels", pubsub.of(ChannelKind::channel).size());
+  out.field("pubsub_patterns", pubsub.of(ChannelKind::pattern).size());
+  out.field("pubsubshard_channels", pubsub.of(ChannelKind::shard).size());
+  out.zero({"latest_fork_usec", "total_forks", "migrate_cached_sockets",
+            "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
+            "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
+            "current_active_defrag_time"});
+  const Tracking& tracking = out.node.tracking();
+  out.field("tracking_total_keys", tracking.key_count());
+  out.field("tracking_total_items", tracking.item_count());
+  out.field("tracking_total_prefixes", tracking.prefix_count());
   out.field("unexpected_error_replies", 0);
   out.field("total_error_replies", stats.error_replies);
   out.field("dump_payload_sanitizations", 0);

@@ -170,7 +170,7 @@ void Node::end_wait(Session& session, std::string_view error) {
   }
   std::vector<std::string_view> args;
   wait.request.views(args);
-  end_command(session, session.db, args, before);
+  end_command(session, wait.command, session.db, args, before);
   forget_wait(session);
   wake(session);
 }
@@ -199,11 +199,12 @@ void Node::execute_again(Wait& wait) {
   const size_t before = session.output.bytes();
   const Instant since = env_.precise_now();
   wait.in_vain = false;
+  const Execution execution(*this, session);
   env_.count_work(1);
   invoke(session, command, args, nullptr);
   if (wait.in_vain) return;
   command.usec += static_cast<uint64_t>((env_.precise_now() - since).ns + 500) / 1000;
-  end_command(session, session.db, args, before);
+  end_command(session, &command, session.db, args, before);
   forget_wait(session);
   wake(session);
 }

@@ -28,7 +28,6 @@ constexpr std::string_view kNoReplication = "there is no replication yet";
 constexpr std::string_view kNoCluster = "there is no cluster mode yet";
 constexpr std::string_view kNoTls = "there is no TLS yet, and tls-port cannot be opened";
 constexpr std::string_view kNoAcl = "there is only the user \"default\" yet";
-constexpr std::string_view kNoPubSub = "there are no messages to clients yet";
 constexpr std::string_view kThreads = "a node's commands run on one thread";
 constexpr std::string_view kKernel = "the node does not change what the kernel does for it";
 
@@ -96,17 +95,12 @@ constexpr std::array kProcessRows = {
     boolean("latency-tracking", "yes").harmless(kNotWatched),
     list("latency-tracking-info-percentiles", "50 99 99.9", parse_percentiles)
         .harmless(kNotWatched),
-    list("notify-keyspace-events", "", parse_events).only("", kNoPubSub),
-    integer("tracking-table-max-keys", "1000000", 0, kMax).harmless(kNoPubSub),
     // Types and scripts.
     integer("hash-max-listpack-entries", "512", 0, kMax)
         .also("hash-max-ziplist-entries")
         .harmless(kEncoding),
     memory("hash-max-listpack-value", "64").also("hash-max-ziplist-value").harmless(kEncoding),
-    integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
-        .also("list-max-ziplist-size")
-        .harmless(kEncoding),
-    integer("list-compress-depth", "0", 0, kMaxInt).harmless(kEncoding),
+    integer("list-compress-depth", "0", 0, kMaxInt).harmless("lists are not compressed"),
     integer("set-max-intset-entries", "512", 0, kMax).harmless(kEncoding),
     integer("set-max-listpack-entries", "128", 0, kMax).harmless(kEncoding),
     memory("set-max-listpack-value", "64").harmless(kEncoding),

@@ -6,6 +6,7 @@
 
 #include "engine/node/config_directive.h"
 #include "engine/node/config_text.h"
+#include "engine/node/notify.h"
 #include "engine/node/text.h"
 #include "engine/store/number.h"
 
@@ -98,23 +99,12 @@ bool parse_save(const Directive&, std::string_view, std::span<const std::string>
 
 bool parse_events(const Directive&, std::string_view, std::span<const std::string> words,
                   DirectiveValue* value, DirectiveProblem* problem) {
-  constexpr std::string_view kClasses = "g$lshzxetd";  // what A stands for
-  constexpr std::string_view kOthers = "KEmn";
   *problem = {"Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
-              "one word of characters out of Ag$lshzxeKEtmdn"};
+              "one word of characters out of Ag$lshzxeKEtmdnoc"};
   if (words.size() != 1) return false;
-  const std::string& word = words[0];
-  if (word.find_first_not_of("Ag$lshzxeKEtmdn") != std::string::npos) return false;
-  const bool all = word.find('A') != std::string::npos ||
-                   std::all_of(kClasses.begin(), kClasses.end(),
-                               [&](char c) { return word.find(c) != std::string::npos; });
-  if (all) value->text = "A";
-  for (const char c : kClasses) {
-    if (!all && word.find(c) != std::string::npos) value->text += c;
-  }
-  for (const char c : kOthers) {
-    if (word.find(c) != std::string::npos) value->text += c;
-  }
+  const std::optional<uint32_t> classes = event_classes(words[0]);
+  if (!classes) return false;
+  value->text = event_classes_text(*classes);
   return true;
 }
 

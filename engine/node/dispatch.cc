@@ -35,6 +35,11 @@ std::string unknown_command(std::span<const std::string_view> args) {
                      args[0].substr(0, kShownName), shown);
 }
 
+// CLIENT CACHING is about the next command that is not CLIENT itself.
+bool is_client_command(const CommandEntry* entry) {
+  return entry != nullptr && entry->container != nullptr && entry->container->row->name == "client";
+}
+
 // What a browser sends when a page that somebody else wrote makes it talk to us. Nothing of the
 // request, whose body may hold commands, is to be executed.
 bool is_http(std::string_view name) {
@@ -54,6 +59,7 @@ void Node::set_observer(NodeObserver* observer) {
 
 void Node::run_batch() {
   ++stats_.turns;
+  in_batch_ = true;
   Instant since;
   CommandEntry* timed = nullptr;
   // Consecutive calls of one command share a reading of the clock.
@@ -85,10 +91,12 @@ void Node::run_batch() {
   end_timing();
   planned_.clear();
   run_woken();
+  end_messages();
 
   // Requests executed; what they pointed to goes back, and the connections are read again.
   for (size_t i = 0; i < ready_.size(); ++i) {
     Session& session = *ready_[i];
+    session.queued = false;
     session.parser.release();
     release_chunk(session);
     hold_or_flush(session);
@@ -96,6 +104,7 @@ void Node::run_batch() {
   }
   batch_.clear();
   ready_.clear();
+  in_batch_ = false;
   if (garbage_.has_remains() && !free_timer_.armed()) env_.arm(free_timer_, env_.now());
   free_retired();
 }
@@ -128,6 +137,7 @@ void Node::execute_planned(Planned& planned) {
   if (!special_ && session.flags == 0 && planned.entry != nullptr &&
       planned.entry->row->accepts(args.size()) && planned.entry->row->handler != nullptr)
       [[likely]] {
+    const Execution execution(*this, session);
     call(session, *planned.entry, args, &planned);
   } else {
     execute_special(session, planned, args);
@@ -165,6 +175,9 @@ bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
   entry.row->handler(context);
   if (context.failed()) ++entry.failed_calls;
   if (context.changed() && !context.effect_given()) effects_.append(db, args);
+  if (session.has(kSessionTracking) && (entry.row->flags & kReadOnly) != 0) {
+    tracking_.remember_keys(session, *entry.row, args);
+  }
   return context.failed();
 }
 
@@ -203,6 +216,14 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
   }
   if (settings().maxmemory > 0 && !evict_to_limit() && denied_when_out_of_memory(session, *entry)) {
     reject(session, entry, "OOM command not allowed when used memory > 'maxmemory'.");
+    return false;
+  }
+  if (session.has(kSessionSubscribed) && session.protocol == Protocol::resp2 &&
+      (entry->row->flags & kSubscribedMode) == 0) {
+    reject(session, entry,
+           fmt::format("ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / "
+                       "QUIT / RESET are allowed in this context",
+                       entry->name));
     return false;
   }
   return true;
@@ -255,6 +276,7 @@ void Node::execute_special(Session& session, Planned& planned,
     session.flags = (session.flags & ~static_cast<uint32_t>(kSessionReplySkipNext)) |
                     static_cast<uint32_t>(kSessionReplySkip);
   }
+  const Execution execution(*this, session);
   const size_t before = session.output.bytes();
   const int db_before = session.db;
   if (admit(session, planned, args)) {
@@ -265,15 +287,18 @@ void Node::execute_special(Session& session, Planned& planned,
     }
   }
   // A command that waits for keys ends when it is served.
-  if (!session.has(kSessionBlocked)) end_command(session, db_before, args, before);
+  if (!session.has(kSessionBlocked)) end_command(session, planned.entry, db_before, args, before);
 }
 
 // What follows a command: CLIENT REPLY may drop what it wrote, and the observer is told.
-void Node::end_command(Session& session, int db_before, std::span<const std::string_view> args,
-                       size_t before) {
+void Node::end_command(Session& session, const CommandEntry* entry, int db_before,
+                       std::span<const std::string_view> args, size_t before) {
   const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
   if (silent) session.output.drop_back(session.output.bytes() - before);
   session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
+  if (session.tracking != nullptr && !is_client_command(entry)) {
+    session.tracking->caching = false;
+  }
   if (observer_ != nullptr) {
     observer_->on_command(session, db_before, args, env_.wall(), session.output.copy_from(before));
   }
@@ -371,11 +396,11 @@ void Node::gate_released(uint64_t offset) {
   for (Session* session = first_session_; session != nullptr; session = session->next) {
     while (session->held != nullptr && !session->held->empty() &&
            session->held->front().offset <= gate_offset_) {
-      session->held->front().bytes.move_to(session->output);
+      session->held->front().bytes.move_to(session->sendable);
       session->held->pop_front();
     }
     if (session->held != nullptr && session->held->empty()) session->held.reset();
-    if (!session->output.empty()) flush_output(*session);
+    if (!session->sendable.empty()) flush_output(*session);
   }
 }
 
@@ -383,6 +408,7 @@ void Node::gate_released(uint64_t offset) {
 // than is durable. A reply may show another connection's write, so each depends on all that was
 // executed.
 void Node::hold_or_flush(Session& session) {
+  if (session.has(kSessionLocal)) return;  // whoever made it takes its output
   if (session.output.empty()) {
     if (session.has(kSessionCloseAfterReply)) flush_output(session);
     return;
@@ -393,6 +419,7 @@ void Node::hold_or_flush(Session& session) {
     session.output.move_to(held.bytes);
     return;
   }
+  session.output.move_to(session.sendable);
   flush_output(session);
 }
 

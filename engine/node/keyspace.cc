@@ -6,12 +6,12 @@ namespace redoubt {
 Entry* Node::lookup(Session& session, int db, std::string_view key, uint64_t hash) {
   Entry* entry = database(db).find(key, hash);
   if (entry == nullptr) {
-    ++stats_.keyspace_misses;
+    key_missed(db, key);
     return nullptr;
   }
   if (expired(*entry)) {
     expire_key(db, key, hash);
-    ++stats_.keyspace_misses;
+    key_missed(db, key);
     return nullptr;
   }
   ++stats_.keyspace_hits;
@@ -66,7 +66,8 @@ void Node::key_modified(int db, std::string_view key, char event_class, std::str
   ++changes_;
   if (!watching_.idle()) touch_watched(db, key);
   if (!blocking_.idle() && blocking_.key_changed(db, key)) env_.request(batch_hook_);
-  announce(db, key, event_class, event);
+  if (watched_) [[unlikely]]
+    emit_event(db, key, event_class, event, true);
 }
 
 void Node::announce(int db, std::string_view key, char event_class, std::string_view event) {
@@ -75,10 +76,14 @@ void Node::announce(int db, std::string_view key, char event_class, std::string_
         {Rollback::Event::Kind::announced, event_class, db, std::string(key), std::string(event)});
     return;
   }
-  static_cast<void>(db);
-  static_cast<void>(key);
-  static_cast<void>(event_class);
-  static_cast<void>(event);
+  if (watched_) [[unlikely]]
+    emit_event(db, key, event_class, event, false);
+}
+
+void Node::key_missed(int db, std::string_view key) {
+  ++stats_.keyspace_misses;
+  if (watched_) [[unlikely]]
+    emit_event(db, key, 'm', "keymiss", false);
 }
 
 void Node::swap_databases(int a, int b) {
@@ -100,6 +105,7 @@ void Node::database_changed(int db) {
 std::unique_ptr<Database> Node::make_database() {
   auto database = std::make_unique<Database>(hash_key_, &garbage_);
   database->set_access_for_new(access_clock_);
+  attach_key_log(*database);
   database->set_lazy_replace(settings().lazyfree_lazy_server_del);
   return database;
 }
@@ -122,10 +128,23 @@ size_t Node::flush(int index, bool lazy) {
     database_changed(db);
     if (lazy || size > kSmall) free_in_background(std::move(old), {});
   }
+  if (tracking_.active()) tracking_.all_changed();
   return removed;
 }
 
 // --- freeing beside the node
+
+size_t Node::garbage_bytes() const {
+  size_t bytes = garbage_in_flight_bytes_;
+  for (const auto& database : databases_) bytes += database->remains_bytes();
+  return bytes;
+}
+
+size_t Node::garbage_objects() const {
+  size_t count = garbage_in_flight_count_;
+  for (const auto& database : databases_) count += database->remains();
+  return count;
+}
 
 // Between turns, so that nobody waits for a value of many parts.
 void Node::free_remains() {
@@ -133,7 +152,9 @@ void Node::free_remains() {
   size_t budget = kSlice;
   bool done = true;
   for (const std::unique_ptr<Database>& database : databases_) {
+    const size_t before = database->remains();
     done = database->free_some(budget) && done;
+    stats_.lazyfreed_objects += before - database->remains();
   }
   if (done) {
     garbage_.no_remains();

@@ -39,6 +39,7 @@ int decayed(uint32_t access, uint32_t minutes, int decay_time_min) {
 size_t Node::used_memory() const {
   size_t bytes = sessions_memory_;
   for (const auto& database : databases_) bytes += database->used_bytes();
+  bytes += pubsub_.memory_bytes() + tracking_.memory_bytes();
   return bytes;
 }
 

@@ -87,6 +87,7 @@ void Node::settings_changed() {
     database->set_lazy_replace(settings().lazyfree_lazy_server_del);
   }
   update_special();
+  update_watchers();
 }
 
 void Node::cron() {
@@ -102,6 +103,7 @@ void Node::cron() {
   if (settings().maxmemory > 0) evict_to_limit();
   run_active_expiry();
   collect_garbage();
+  tracking_.clean();
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
 }
 

@@ -18,9 +18,11 @@
 #include "engine/node/command_table.h"
 #include "engine/node/config.h"
 #include "engine/node/effects.h"
+#include "engine/node/pubsub.h"
 #include "engine/node/rollback.h"
 #include "engine/node/session.h"
 #include "engine/node/stats.h"
+#include "engine/node/tracking.h"
 #include "engine/store/database.h"
 #include "engine/store/random.h"
 #include "net/env.h"
@@ -37,6 +39,11 @@ class NodeObserver {
   virtual void on_command(const Session& session, int db_before,
                           std::span<const std::string_view> args, WallTime wall,
                           std::string_view reply) = 0;
+  // A message was written behind what a session was sent before: pub/sub, invalidations.
+  virtual void on_push(const Session& session, std::string_view message) {
+    static_cast<void>(session);
+    static_cast<void>(message);
+  }
   virtual void on_evicted(int db, std::string_view key) = 0;
   virtual void on_expired(int db, std::string_view key) = 0;
   // The connection is gone; its number is never used again.
@@ -102,6 +109,8 @@ class Node {
   void key_modified(int db, std::string_view key, char event_class, std::string_view event);
   // A keyspace event beside that of a change.
   void announce(int db, std::string_view key, char event_class, std::string_view event);
+  // A read found no such key.
+  void key_missed(int db, std::string_view key);
   void data_modified() { ++changes_; }
   // Changes of data since the start, as rdb_changes_since_last_save counts them.
   uint64_t changes() const { return changes_; }
@@ -123,8 +132,9 @@ class Node {
   int frequency(const Entry& entry) const;
   // Settings changed that are cached elsewhere.
   void settings_changed();
-  size_t garbage_bytes() const { return garbage_in_flight_bytes_; }
-  size_t garbage_objects() const { return garbage_in_flight_count_; }
+  // Removed values that are not yet freed.
+  size_t garbage_bytes() const;
+  size_t garbage_objects() const;
 
   // --- expiry (expiry.cc)
 
@@ -182,6 +192,22 @@ class Node {
   // Off until the first call.
   void gate_released(uint64_t offset);
 
+  // --- messages to others (pubsub.cc, tracking.cc, notify.cc)
+
+  PubSub& pubsub() { return pubsub_; }
+  Tracking& tracking() { return tracking_; }
+  // Sends an encoded message to a session: behind the reply when it executes a command. A session
+  // that is too slow for it is closed at the end of the turn.
+  void push(Session& session, std::string_view message);
+  // Where such a message is written.
+  Output& push_output(Session& session);
+  // The session whose command is being executed; null outside of commands.
+  Session* current_session() const { return current_; }
+  // Something is to be done at the end of this turn.
+  void request_turn();
+  // Who wants to know about keys has changed.
+  void update_watchers();
+
   // Counts an error reply by its code, the first word.
   void count_error(std::string_view text);
   void log(LogLevel level, std::string_view message);
@@ -190,6 +216,7 @@ class Node {
   struct Planned;
   struct Listener;
   struct FreeJob;
+  class Execution;
   friend class Context;
 
   // sessions.cc
@@ -207,7 +234,10 @@ class Node {
   void unlink(Session& session);
   void end_when_quiet();
   bool refuse(Session& session);
+  bool above_output_limit(Session& session, size_t more);
   void check_output_limit(Session& session);
+  void drop_slow_session(Session& session);
+  void forget_watcher(Session& session);
   void check_idle_sessions();
   Sender* get_sender();
 
@@ -223,8 +253,8 @@ class Node {
               Planned* planned);
   void count_call(Session& session, CommandEntry& entry);
   bool denied_when_out_of_memory(const Session& session, const CommandEntry& entry) const;
-  void end_command(Session& session, int db_before, std::span<const std::string_view> args,
-                   size_t output_before);
+  void end_command(Session& session, const CommandEntry* entry, int db_before,
+                   std::span<const std::string_view> args, size_t before);
   void reject(Session& session, CommandEntry* entry, std::string_view text);
   void run_stored(Session& session);
   void store_request(Session& session, std::span<const std::string_view> args);
@@ -241,6 +271,14 @@ class Node {
   void serve_key(int db, std::string_view key);
   void serve_orphans(int db, std::string_view key, std::optional<Type> type);
   void run_woken();
+  // notify.cc
+  void attach_key_log(Database& database);
+  void emit_event(int db, std::string_view key, char event_class, std::string_view event,
+                  bool changed);
+  void emit_logged(int db, std::string_view key, std::string_view event);
+  void publish_event(int db, std::string_view key, char event_class, std::string_view event);
+  void tie_up(Session& session);
+  void end_messages();
 
   // transaction.cc, watch.cc
   struct FailedCommand {
@@ -309,6 +347,15 @@ class Node {
   std::unique_ptr<EvictionPool> eviction_pool_;
   int eviction_db_ = 0;
 
+  PubSub pubsub_{*this};
+  Tracking tracking_{*this};
+  KeyLog key_log_;
+  uint32_t notify_ = 0;   // classes of events that are published, 0 for none
+  bool watched_ = false;  // somebody wants to know about keys
+  Session* current_ = nullptr;
+  bool loose_ends_ = false;  // something waits for the end of the command
+  std::vector<Session*> doomed_;
+
   OutputPool output_pool_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   int tcp_port_ = 0;
@@ -330,7 +377,8 @@ class Node {
   Watching watching_;
   std::unique_ptr<Rollback> rollback_;  // in a transaction that may be undone
   int atomic_depth_ = 0;                // EXEC or a script is running
-  bool special_ = false;                // something is on that the short way does not do
+  bool in_batch_ = false;
+  bool special_ = false;  // something is on that the short way does not do
   NodeObserver* observer_ = nullptr;
   bool gate_on_ = false;
   uint64_t gate_offset_ = 0;

@@ -62,4 +62,30 @@ struct Node::EvictionPool {
   size_t count = 0;
 };
 
+// While it lives, `session` executes a command: messages to it wait for the reply.
+class Node::Execution {
+ public:
+  Execution(Node& node, Session& session)
+      : node_(node), session_(session), outer_(node.current_), nested_(session.executing) {
+    node.current_ = &session;
+    session.executing = true;
+  }
+  Execution(const Execution&) = delete;
+  Execution& operator=(const Execution&) = delete;
+  ~Execution() {
+    session_.executing = nested_;
+    if (node_.loose_ends_ || !node_.key_log_.notes.empty()) [[unlikely]] {
+      node_.tie_up(session_);
+      if (outer_ == nullptr) node_.loose_ends_ = false;
+    }
+    node_.current_ = outer_;
+  }
+
+ private:
+  Node& node_;
+  Session& session_;
+  Session* outer_;
+  bool nested_;
+};
+
 }  // namespace redoubt

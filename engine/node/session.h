@@ -21,6 +21,8 @@ namespace redoubt {
 
 class Node;
 struct Sender;
+struct Subscriptions;
+struct TrackingState;
 
 // Bits of Session::flags. A session without any takes the short way through dispatch.
 enum SessionFlag : uint32_t {
@@ -36,8 +38,11 @@ enum SessionFlag : uint32_t {
   kSessionLocal = 1u << 9,     // made by the process itself, without a connection
   kSessionWaiting = 1u << 10,  // a command of it waits for the world; requests behind it are stored
   kSessionBlocked = 1u << 11,  // with kSessionWaiting: that command waits for keys
-  kSessionMulti = 1u << 12,    // between MULTI and EXEC
-  kSessionWatchFailed = 1u << 13,  // a watched key was touched: EXEC will fail
+  kSessionSubscribed = 1u << 12,   // has subscriptions
+  kSessionTracking = 1u << 13,     // CLIENT TRACKING is on
+  kSessionDoomed = 1u << 14,       // closed at the end of the turn: it reads too slowly
+  kSessionMulti = 1u << 15,        // between MULTI and EXEC
+  kSessionWatchFailed = 1u << 16,  // a watched key was touched: EXEC will fail
 };
 
 // Replies that may leave when the stream of effects is durable up to an offset (design D6).
@@ -52,6 +57,7 @@ class Session {
   Session(Node& owner, uint64_t session_id, OutputPool& pool);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
+  ~Session();
 
   Node& node;
   const uint64_t id;
@@ -75,6 +81,7 @@ class Session {
 
   RequestParser parser;
   Output output;                                     // replies that wait for the end of the turn
+  Output sendable;                                   // replies that wait for the send in flight
   std::unique_ptr<std::deque<HeldReplies>> held;     // replies that wait for the gate
   std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause
   size_t stored_bytes = 0;                           // of them
@@ -84,9 +91,14 @@ class Session {
   RollbackChoice rollback = RollbackChoice::inherit;
   Chunk chunk;  // what the requests of this turn point into
   Op receive;
-  Sender* sender = nullptr;                     // the send in flight
-  bool retiring = false;                        // closed, on the list of those to free
-  Instant soft_limit_since = Instant::never();  // output above the soft limit since
+  Sender* sender = nullptr;                      // the send in flight
+  std::unique_ptr<Subscriptions> subscriptions;  // null: none
+  std::unique_ptr<TrackingState> tracking;       // null: off
+  std::unique_ptr<Output> pushes;                // messages for behind the reply of this command
+  bool executing = false;                        // a command of it is being executed
+  bool queued = false;                           // on the list of those to send to, for a message
+  bool retiring = false;                         // closed, on the list of those to free
+  Instant soft_limit_since = Instant::never();   // output above the soft limit since
 
   // The list of all sessions, in the order of their ids.
   Session* previous = nullptr;

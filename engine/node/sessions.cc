@@ -27,13 +27,16 @@ bool is_loopback(const Address& peer) {
 }  // namespace
 
 Session::Session(Node& owner, uint64_t session_id, OutputPool& pool)
-    : node(owner), id(session_id), output(pool) {
+    : node(owner), id(session_id), output(pool), sendable(pool) {
   receive.kind = OpKind::receive;
   receive.owner = this;
 }
 
+Session::~Session() = default;
+
 size_t Session::output_bytes() const {
-  size_t bytes = output.bytes();
+  size_t bytes = output.bytes() + sendable.bytes();
+  if (pushes != nullptr) bytes += pushes->bytes();
   if (sender != nullptr) bytes += sender->bytes.bytes();
   if (held != nullptr) {
     for (const HeldReplies& replies : *held) bytes += replies.bytes.bytes();
@@ -42,7 +45,9 @@ size_t Session::output_bytes() const {
 }
 
 size_t Session::memory_bytes() const {
-  size_t bytes = sizeof(Session) + parser.memory_bytes() + output.memory_bytes() + name.capacity();
+  size_t bytes = sizeof(Session) + parser.memory_bytes() + output.memory_bytes() +
+                 sendable.memory_bytes() + name.capacity();
+  if (subscriptions != nullptr) bytes += subscriptions->memory_bytes();
   if (sender != nullptr) bytes += sender->bytes.memory_bytes();
   if (held != nullptr) {
     for (const HeldReplies& replies : *held) bytes += replies.bytes.memory_bytes();
@@ -261,10 +266,11 @@ Sender* Node::get_sender() {
   return sender;
 }
 
+// Sends what has passed the gate, unless the last send is still on its way.
 void Node::flush_output(Session& session) {
   if (session.sender != nullptr || session.has(kSessionClosing | kSessionLocal)) return;
-  if (session.output.empty()) {
-    if (session.has(kSessionCloseAfterReply) && session.held == nullptr) {
+  if (session.sendable.empty()) {
+    if (session.has(kSessionCloseAfterReply) && session.held == nullptr && session.output.empty()) {
       close_session(session, false);
     }
     return;
@@ -272,7 +278,7 @@ void Node::flush_output(Session& session) {
   Sender* sender = get_sender();
   session.sender = sender;
   sender->session = &session;
-  session.output.move_to(sender->bytes);
+  session.sendable.move_to(sender->bytes);
   sender->slices.clear();
   sender->bytes.slices(sender->slices);
   Op& op = sender->op;
@@ -312,24 +318,31 @@ void Node::on_sent(Sender& sender) {
   flush_output(session);
 }
 
-// A client that does not read its replies is closed when they exceed its class's limits.
-void Node::check_output_limit(Session& session) {
-  const OutputLimit& limit = settings().output_limit_normal;
-  if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return;
-  const size_t bytes = session.output_bytes();
-  bool over = limit.hard_bytes > 0 && bytes > limit.hard_bytes;
-  if (limit.soft_bytes > 0 && bytes > limit.soft_bytes) {
-    if (session.soft_limit_since == Instant::never()) session.soft_limit_since = env_.now();
-    over = over || env_.now() - session.soft_limit_since > Duration::seconds(limit.soft_seconds);
-  } else {
+// Whether what waits for a client that does not read, and `more` bytes, exceed its class's limits.
+bool Node::above_output_limit(Session& session, size_t more) {
+  const OutputLimit& limit = session.has(kSessionSubscribed) ? settings().output_limit_pubsub
+                                                             : settings().output_limit_normal;
+  if (limit.hard_bytes == 0 && limit.soft_bytes == 0) return false;
+  const size_t bytes = session.output_bytes() + more;
+  if (limit.hard_bytes > 0 && bytes > limit.hard_bytes) return true;
+  if (limit.soft_bytes == 0 || bytes <= limit.soft_bytes) {
     session.soft_limit_since = Instant::never();
+    return false;
   }
-  if (!over || session.has(kSessionLocal)) return;
+  if (session.soft_limit_since == Instant::never()) session.soft_limit_since = env_.now();
+  return env_.now() - session.soft_limit_since > Duration::seconds(limit.soft_seconds);
+}
+
+void Node::check_output_limit(Session& session) {
+  if (!session.has(kSessionLocal) && above_output_limit(session, 0)) drop_slow_session(session);
+}
+
+void Node::drop_slow_session(Session& session) {
   ++stats_.output_limit_disconnections;
   log(LogLevel::warning,
       fmt::format("closing client id={} addr={}: {} bytes of replies wait, above "
                   "client-output-buffer-limit",
-                  session.id, session.peer.to_string(), bytes));
+                  session.id, session.peer.to_string(), session.output_bytes()));
   close_session(session, false);
 }
 
@@ -347,13 +360,22 @@ void Node::close_session(Session& session, bool after_output) {
   }
   session.flags |= kSessionClosing;
   session.output.clear();
+  session.sendable.clear();
+  session.pushes.reset();
   session.held.reset();
+  forget_watcher(session);
   session.stored.reset();
   session.stored_bytes = 0;
   forget_transaction(session);
   env_.close(session.handle);
   if (observer_ != nullptr) observer_->on_session_closed(session);
   retire(session);
+}
+
+// Nobody is to be told through this session any more.
+void Node::forget_watcher(Session& session) {
+  pubsub_.unsubscribe_all(session);
+  tracking_.session_closed(session);
 }
 
 // A closed connection whose operations may all have come back. It is freed at the end of the turn,
@@ -402,7 +424,8 @@ void Node::check_idle_sessions() {
       memory += session->memory_bytes();
       output_bytes += session->output_bytes();
       check_output_limit(*session);
-      if (timeout > 0 && !session->has(kSessionLocal | kSessionPaused | kSessionWaiting) &&
+      if (timeout > 0 &&
+          !session->has(kSessionLocal | kSessionPaused | kSessionWaiting | kSessionSubscribed) &&
           env_.now() - session->last_interaction > Duration::seconds(timeout)) {
         close_session(*session, false);
       }
@@ -424,6 +447,7 @@ Session& Node::make_local_session() {
 void Node::drop_local_session(Session& session) {
   ASSERT(session.has(kSessionLocal));
   forget_transaction(session);
+  forget_watcher(session);
   unlink(session);
   delete &session;
 }

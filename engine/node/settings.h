@@ -62,6 +62,10 @@ struct Settings {
   bool enable_debug_command_local = false;
   Permission protected_configs = Permission::no;
 
+  // events
+  uint32_t notify_events = 0;  // bits of classes: engine/node/notify.h
+  uint64_t tracking_table_max_keys = 1000000;
+
   // memory
   uint64_t maxmemory = 0;
   EvictionPolicy maxmemory_policy = EvictionPolicy::noeviction;
@@ -76,6 +80,9 @@ struct Settings {
   bool lazyfree_lazy_server_del = false;
   bool lazyfree_lazy_user_del = false;
   bool lazyfree_lazy_user_flush = false;
+
+  // encodings
+  int list_max_listpack_size = -2;
 };
 
 }  // namespace redoubt

@@ -171,6 +171,7 @@ void Node::run_or_undo(Context& c) {
     session.output.drop_back(session.output.bytes() - before);
     rollback->undo();
     effects_.abandon();
+    key_log_.notes.clear();
     session.db = db_before;
     ++stats_.transactions_rolled_back;
     const CommandEntry& command = *session.transaction->queue[failed->index].command;

@@ -66,6 +66,12 @@ void Database::free_value(Entry& entry, bool lazy) {
   if (garbage_ != nullptr) garbage_->note_remains();
 }
 
+void Database::discard(Type type, Encoding encoding, void* value, size_t bytes) {
+  remains_bytes_ += bytes;
+  remains_.push_back({type, encoding, value});
+  if (garbage_ != nullptr) garbage_->note_remains();
+}
+
 bool Database::free_some(size_t& budget) {
   const size_t before = used_bytes();
   while (!remains_.empty() && budget > 0) {
@@ -79,9 +85,19 @@ bool Database::free_some(size_t& budget) {
   return true;
 }
 
+void Database::note(std::string_view key, const Entry* old, Type type) {
+  KeyLog::Note& note = key_log_->notes.emplace_back();
+  note.database = this;
+  note.key.assign(key);
+  note.created = old == nullptr;
+  note.type_changed = old != nullptr && old->type() != type;
+}
+
 // Makes the entry and puts it into the place, which is empty for a new key. An access clock
 // survives.
 Entry* Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
+  if (key_log_ != nullptr) [[unlikely]]
+    note(parts.key, at ? at.entry() : nullptr, parts.type);
   Entry* made = Entry::make(allocator_, parts);
   made->set_version(version_);
   if (!at) {
@@ -132,6 +148,8 @@ void Database::set_text(std::string_view key, uint64_t hash, std::string_view va
   if (old != nullptr && old->fits_in_place(value.size()) &&
       old->has_expiry() == expiry_ms.has_value()) {
     // Classes are charged by rounded size, which is what fits_in_place compares.
+    if (key_log_ != nullptr) [[unlikely]]
+      note(key, old, Type::string);
     old->set_embedded(value);
     old->set_encoding(encoding);
     old->set_version(version_);
@@ -166,6 +184,8 @@ void Database::set_integer(std::string_view key, uint64_t hash, int64_t value, N
   const std::optional<int64_t> expiry_ms = resolve(expiry, old);
   if (old != nullptr && old->layout() == Layout::integer &&
       old->has_expiry() == expiry_ms.has_value()) {
+    if (key_log_ != nullptr) [[unlikely]]
+      note(key, old, Type::string);
     old->set_integer(value);
     old->set_version(version_);
     if (expiry_ms) {
@@ -269,6 +289,8 @@ void Database::rename(std::string_view key, uint64_t hash, std::string_view new_
   const Dict::Place at = dict_.find(key, hash);
   ASSERT(at && !dict_.find(new_key, new_hash));
   Entry* old = dict_.erase(at, hash);
+  if (key_log_ != nullptr) [[unlikely]]
+    note(new_key, nullptr, old->type());
   const Layout layout = old->layout();
   Entry* made = Entry::make(
       allocator_, {.key = new_key,

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/store/dict.h"
+#include "engine/store/key_log.h"
 #include "engine/store/number.h"
 #include "engine/store/type_ops.h"
 
@@ -144,6 +145,9 @@ class Database {
   // Values that are replaced are freed like those that are erased with `lazy`.
   void set_lazy_replace(bool lazy) { lazy_replace_ = lazy; }
 
+  // Takes over what a write has cut off a value, to be freed by free_some().
+  void discard(Type type, Encoding encoding, void* value, size_t bytes);
+
   // Frees some of what removed values have left, at most `budget` allocations; what was used is
   // taken from the budget. True when nothing is left.
   bool free_some(size_t& budget);
@@ -164,18 +168,22 @@ class Database {
   // What new entries get as access clock and as version.
   void set_access_for_new(uint32_t clock) { access_for_new_ = clock; }
   void set_version(uint8_t version) { version_ = version; }
+  // Where new keys and replaced values are noted; null: nowhere. Outlives this.
+  void set_key_log(KeyLog* log) { key_log_ = log; }
 
   void digest(Digest& digest, int database_index) const;
   static void digest_of(const Entry& entry, Digest& digest);
 
  private:
   Entry* put(Dict::Place at, uint64_t hash, Entry::Parts parts);
+  void note(std::string_view key, const Entry* old, Type type);
   void free_value(Entry& entry, bool lazy);
 
   Allocator allocator_;
   Dict dict_;
   uint32_t access_for_new_ = 0;
   uint8_t version_ = 0;
+  KeyLog* key_log_ = nullptr;
   bool lazy_replace_ = false;
 
   // A removed value that is freed in slices.

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "engine/store/list_type.h"
 #include "engine/store/string_type.h"
 
 namespace redoubt {
@@ -16,7 +17,7 @@ constexpr TypeOps only_named(std::string_view name) {
 // Indexed by Type.
 constexpr std::array<TypeOps, kTypeCount> kRows = {
     kStringOps,            //
-    only_named("list"),    //
+    kListOps,              //
     only_named("set"),     //
     only_named("zset"),    //
     only_named("hash"),    //

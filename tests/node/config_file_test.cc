@@ -234,7 +234,7 @@ TEST(ConfigFile, RefusesWhatIsNotSupported) {
   EXPECT_NE(error_of("aclfile users.acl"), "");
   EXPECT_NE(error_of("min-replicas-to-write 1"), "");
   EXPECT_NE(error_of("shutdown-on-sigterm save"), "");
-  EXPECT_NE(error_of("notify-keyspace-events KEA"), "");
+  EXPECT_NE(error_of("notify-keyspace-events Kq"), "");
 }
 
 TEST(ConfigFile, AcceptsWhatAsksForNothingMissing) {

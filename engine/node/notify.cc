@@ -1,0 +1,183 @@
+// Telling others what has happened to keys: keyspace notifications, invalidations of clients that
+// track, and the way of any message to a connection that has not asked for it just now.
+//
+// Whatever is told of a key goes through emit_event(). Two kinds of events do not come from the
+// commands: that a key is new, and that a value was replaced as a whole. The databases note these
+// in a KeyLog while somebody wants to know, and the notes become events right before the event of
+// the command that caused them.
+#include "engine/node/notify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "engine/node/node_state.h"
+
+namespace redoubt {
+
+namespace {
+
+constexpr std::string_view kAll = "g$lshzxetd";  // what A stands for
+constexpr std::string_view kOthers = "KEmnoc";
+
+constexpr uint32_t bit_of(char event_class) {
+  const size_t among_all = kAll.find(event_class);
+  if (among_all != std::string_view::npos) return 1u << among_all;
+  const size_t among_others = kOthers.find(event_class);
+  if (among_others != std::string_view::npos) return 1u << (kAll.size() + among_others);
+  return 0;
+}
+
+constexpr uint32_t kAllBits = (1u << kAll.size()) - 1;
+constexpr uint32_t kByKey = bit_of('K');
+constexpr uint32_t kByEvent = bit_of('E');
+constexpr uint32_t kLogged = bit_of('n') | bit_of('o') | bit_of('c');
+
+// From here on the output limit is checked with each message instead of ten times a second.
+constexpr size_t kLargeOutput = 256 * 1024;
+
+// Events of commands that reach into a string; the store may have made a new entry for it.
+bool changes_in_place(std::string_view event) {
+  constexpr std::array<std::string_view, 7> kEvents = {
+      "append", "incrby", "decrby", "incrbyfloat", "setrange", "setbit", "pfadd"};
+  return std::find(kEvents.begin(), kEvents.end(), event) != kEvents.end();
+}
+
+}  // namespace
+
+uint32_t event_class_bit(char event_class) {
+  return bit_of(event_class);
+}
+
+std::optional<uint32_t> event_classes(std::string_view text) {
+  uint32_t classes = 0;
+  for (const char c : text) {
+    const uint32_t bits = c == 'A' ? kAllBits : bit_of(c);
+    if (bits == 0) return std::nullopt;
+    classes |= bits;
+  }
+  return classes;
+}
+
+std::string event_classes_text(uint32_t classes) {
+  std::string text;
+  const bool all = (classes & kAllBits) == kAllBits;
+  if (all) text += 'A';
+  for (const char c : kAll) {
+    if (!all && (classes & bit_of(c)) != 0) text += c;
+  }
+  // As Redis 7.0 has it, which forgets about n behind A.
+  const bool new_first = !all && (classes & bit_of('n')) != 0;
+  if (new_first) text += 'n';
+  for (const char c : kOthers) {
+    if ((classes & bit_of(c)) != 0 && !(c == 'n' && new_first)) text += c;
+  }
+  return text;
+}
+
+// --- events of keys
+
+void Node::update_watchers() {
+  const uint32_t wanted = settings().notify_events;
+  const bool notifies = (wanted & (kByKey | kByEvent)) != 0 && (wanted & ~(kByKey | kByEvent)) != 0;
+  notify_ = notifies ? wanted : 0;
+  watched_ = notify_ != 0 || tracking_.active();
+  key_log_.notes.clear();
+  for (const auto& database : databases_) attach_key_log(*database);
+}
+
+void Node::attach_key_log(Database& database) {
+  database.set_key_log((notify_ & kLogged) != 0 ? &key_log_ : nullptr);
+}
+
+void Node::emit_event(int db, std::string_view key, char event_class, std::string_view event,
+                      bool changed) {
+  if (changed && tracking_.active()) tracking_.key_changed(key);
+  if (notify_ == 0) return;
+  if (!key_log_.notes.empty()) emit_logged(db, key, event);
+  publish_event(db, key, event_class, event);
+}
+
+// What the databases have noted; `event` of `key` is what the command itself says.
+void Node::emit_logged(int db, std::string_view key, std::string_view event) {
+  const std::vector<KeyLog::Note> notes = std::move(key_log_.notes);
+  key_log_.notes.clear();
+  for (const KeyLog::Note& note : notes) {
+    int at = 0;
+    while (at < database_count() && &database(at) != note.database) ++at;
+    if (at == database_count()) continue;
+    if (note.created) {
+      publish_event(at, note.key, 'n', "new");
+    } else if (at == db && note.key == key && !changes_in_place(event)) {
+      publish_event(db, key, 'o', "overwritten");
+      if (note.type_changed) publish_event(db, key, 'c', "type_changed");
+    }
+  }
+}
+
+void Node::publish_event(int db, std::string_view key, char event_class, std::string_view event) {
+  if ((notify_ & bit_of(event_class)) == 0 || !pubsub_.has_listeners()) return;
+  if ((notify_ & kByKey) != 0) {
+    pubsub_.publish(fmt::format("__keyspace@{}__:{}", db, key), event);
+  }
+  if ((notify_ & kByEvent) != 0) {
+    pubsub_.publish(fmt::format("__keyevent@{}__:{}", db, event), key);
+  }
+}
+
+// --- messages to connections
+
+void Node::request_turn() {
+  if (!in_batch_) env_.request(batch_hook_);
+}
+
+// A session that executes a command gets the message behind its reply.
+Output& Node::push_output(Session& session) {
+  if (!session.executing) return session.output;
+  if (session.pushes == nullptr) session.pushes = std::make_unique<Output>(output_pool_);
+  loose_ends_ = true;
+  return *session.pushes;
+}
+
+void Node::push(Session& session, std::string_view message) {
+  if (session.has(kSessionClosing | kSessionCloseAfterReply | kSessionDoomed)) return;
+  if (session.has(kSessionLocal) && !session.executing) return;  // nobody reads it
+  Output& output = push_output(session);
+  if (output.bytes() + session.sendable.bytes() + message.size() > kLargeOutput &&
+      above_output_limit(session, message.size())) {
+    // Closed at the end of the turn: whoever sends messages walks lists that it is on.
+    session.flags |= kSessionDoomed;
+    doomed_.push_back(&session);
+    request_turn();
+    return;
+  }
+  output.append(message);
+  if (session.executing) return;
+  if (observer_ != nullptr) observer_->on_push(session, message);
+  if (session.queued) return;
+  session.queued = true;
+  ready_.push_back(&session);
+  request_turn();
+}
+
+// The command that `session` executed is through: what was put off is done.
+void Node::tie_up(Session& session) {
+  if (!key_log_.notes.empty()) emit_logged(-1, {}, {});
+  if (session.pushes != nullptr && !session.executing) {
+    if (observer_ != nullptr) observer_->on_push(session, session.pushes->copy_from(0));
+    session.pushes->move_to(session.output);
+    session.pushes.reset();
+  }
+}
+
+// Messages that are collected over a turn, and subscribers that were too slow for it.
+void Node::end_messages() {
+  tracking_.broadcast();
+  for (size_t i = 0; i < doomed_.size(); ++i) {
+    if (!doomed_[i]->has(kSessionClosing)) drop_slow_session(*doomed_[i]);
+  }
+  doomed_.clear();
+}
+
+}  // namespace redoubt
