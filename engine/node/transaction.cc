@@ -155,6 +155,7 @@ void Node::run_or_undo(Context& c) {
   Session& session = c.session;
   const size_t before = session.output.bytes();
   const int db_before = session.db;
+  const uint64_t changes_before = changes_;
   rollback_ = std::make_unique<Rollback>(*this);
   const std::optional<FailedCommand> failed = run_queued(c);
   const std::unique_ptr<Rollback> rollback = std::move(rollback_);
@@ -168,6 +169,7 @@ void Node::run_or_undo(Context& c) {
     effects_.abandon();
     key_log_.notes.clear();
     session.db = db_before;
+    changes_ = changes_before;
     ++stats_.transactions_rolled_back;
     const CommandEntry& command = *session.transaction->queue[failed->index].command;
     c.reply.set_protocol(session.protocol);

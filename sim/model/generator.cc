@@ -3,12 +3,30 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <optional>
 
 #include "net/assert.h"
 #include "sim/model/generator_rows.h"
 
 namespace redoubt::sim {
 namespace {
+
+// Types of values, and the one that a family works on.
+constexpr uint64_t type_count = 6;
+
+std::optional<uint64_t> type_of(CommandFamily family) {
+  switch (family) {
+    case CommandFamily::generic:
+    case CommandFamily::server: return std::nullopt;
+    case CommandFamily::list: return 1;
+    case CommandFamily::set: return 2;
+    case CommandFamily::hash: return 3;
+    case CommandFamily::zset:
+    case CommandFamily::geo: return 4;
+    case CommandFamily::stream: return 5;
+    default: return 0;
+  }
+}
 
 uint64_t splitmix(uint64_t& state) {
   state += 0x9e3779b97f4a7c15U;
@@ -147,7 +165,8 @@ void CommandGenerator::choose() {
   while (pick >= config_.weights[family]) {
     pick -= config_.weights[family++];
   }
-  std::span<const GeneratorRow> rows = generator_rows(static_cast<CommandFamily>(family));
+  family_ = static_cast<CommandFamily>(family);
+  std::span<const GeneratorRow> rows = generator_rows(family_);
   // Rows that the configuration forbids are drawn again: there is always one that is allowed.
   for (;;) {
     uint64_t row_total = 0;
@@ -220,9 +239,15 @@ void CommandGenerator::add_number(int64_t number) {
 }
 
 void CommandGenerator::add_key() {
-  // Half of the time one of the first few, so that values live through several commands.
-  const uint64_t few = std::min<uint64_t>(config_.keys, 6);
-  add(key_names_[random_.below(random_.one_in(2) ? few : config_.keys)]);
+  // Half of the time one of the first few, so that values live through several commands; mostly
+  // one whose place is that of the family's type, so that its commands meet their own values.
+  const uint64_t few = std::min<uint64_t>(config_.keys, 2 * type_count);
+  const uint64_t limit = random_.one_in(2) ? few : config_.keys;
+  const uint64_t index = random_.below(limit);
+  const std::optional<uint64_t> type = type_of(family_);
+  if (!type || random_.one_in(6) || config_.keys < type_count) return add(key_names_[index]);
+  const uint64_t own = index - index % type_count + *type;
+  add(key_names_[own < config_.keys ? own : *type]);
 }
 
 void CommandGenerator::add_text(size_t bytes_max) {

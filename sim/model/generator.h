@@ -117,7 +117,8 @@ class CommandGenerator {
   std::vector<std::string> values_;  // values in circulation, so that IFEQ and LCS find something
   int64_t now_ms_ = 0;
   bool newer_ = false;
-  size_t count_ = 0;                // arguments of the command being made
+  CommandFamily family_ = CommandFamily::generic;  // of the command being made
+  size_t count_ = 0;                               // arguments of the command being made
   std::vector<std::string> slots_;  // reused, so that nothing is allocated in the long run
   std::vector<std::string_view> views_;
 };

@@ -184,8 +184,10 @@ TEST(Stream, EntriesThatAGroupNeedsStay) {
   StreamGroup* group = stream->add_group("g", {5, 0}, 5);
   StreamConsumer* consumer = stream->add_consumer(*group, "c", 0);
   stream->add_pending(*group, *consumer, {3, 0});
-  StreamTrim trim{
-      .kind = StreamTrim::Kind::length, .length = 0, .id = {}, .references = StreamReferences::acknowledged};
+  StreamTrim trim{.kind = StreamTrim::Kind::length,
+                  .length = 0,
+                  .id = {},
+                  .references = StreamReferences::acknowledged};
   StreamId reached;
   EXPECT_EQ(stream->trim(trim, &reached), 4u);  // 1, 2, 4 and 5
   EXPECT_EQ(stream->first_id(), (StreamId{3, 0}));
