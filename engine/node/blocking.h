@@ -29,8 +29,8 @@ namespace redoubt {
 class Session;
 struct Wait;
 
-// What a command that waited in vain replies.
-enum class BlockReply : uint8_t { null, null_array };
+// What a command that waited in vain replies. move: a null array, but null where it may not wait.
+enum class BlockReply : uint8_t { null, null_array, move };
 
 // until_served: while a key does not exist, or has another type, the command waits on.
 // while_key_exists: when it is deleted or changes its type, too, the command is executed again.

@@ -67,7 +67,7 @@ void Context::block(Type type, size_t first, size_t last, Instant deadline, Bloc
   ASSERT(first < last && last <= args.size());
   ASSERT(again.empty() || again.size() == args.size());
   if (!node.may_block(session)) {
-    on_timeout == BlockReply::null ? reply.null() : reply.null_array();
+    on_timeout == BlockReply::null_array ? reply.null_array() : reply.null();
     return;
   }
   node.block(session, command,

@@ -47,7 +47,6 @@ bool Node::erase(int db, std::string_view key, uint64_t hash, bool lazy) {
 }
 
 void Node::key_modified(int db, std::string_view key, char event_class, std::string_view event) {
-  ++changes_;
   if (lrm_) {
     if (Entry* entry = database(db).find(key, hash_key_(key))) {
       entry->set_fine_access(access_clock_);

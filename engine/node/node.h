@@ -45,6 +45,9 @@ class NodeObserver {
   }
   virtual void on_evicted(int db, std::string_view key) = 0;
   virtual void on_expired(int db, std::string_view key) = 0;
+  // Fields of a hash.
+  virtual void on_fields_expired(int /*db*/, std::string_view /*key*/,
+                                 std::span<const std::string_view> /*fields*/) {}
   // The connection is gone; its number is never used again.
   virtual void on_session_closed(const Session& session) = 0;
 };
@@ -110,8 +113,9 @@ class Node {
   void announce(int db, std::string_view key, char event_class, std::string_view event);
   // A read found no such key.
   void key_missed(int db, std::string_view key);
-  void data_modified() { ++changes_; }
-  // Changes of data since the start, as rdb_changes_since_last_save counts them.
+  // Changes of data that clients have made since the start, as rdb_changes_since_last_save counts
+  // them: not what expires or is evicted.
+  void count_changes(uint64_t count) { changes_ += count; }
   uint64_t changes() const { return changes_; }
   bool expired(const Entry& entry) const {
     return entry.has_expiry() && entry.expiry_ms() < env_.wall().unix_ms();
@@ -138,6 +142,12 @@ class Node {
   // --- expiry (expiry.cc)
 
   void set_active_expiry(bool on) { active_expiry_ = on; }
+
+  // Removes fields of a hash that have expired, at most `most`: counted, with their effect. False:
+  // none are left, and the key is gone.
+  bool expire_fields(int db, Entry& entry, size_t most);
+  // Counts and announces expired fields that were removed, with their effect.
+  void fields_expired(int db, std::string_view key, std::span<const std::string_view> fields);
 
   // --- looking in (watch.cc)
 
@@ -314,6 +324,7 @@ class Node {
   void free_remains();
   void run_active_expiry();
   bool expire_segments(int db, size_t& budget);
+  bool expire_parts(int db, size_t& budget);
   struct EvictionPool;
   bool evict_one();
   bool evict_random(bool only_expiring);

@@ -50,7 +50,6 @@ struct Node::CallGroup {
 struct Node::Listener {
   Node* node = nullptr;
   Handle handle;
-  Address address;
   Op accept;
   Timer retry;  // after running out of file descriptors
 };

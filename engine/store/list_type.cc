@@ -64,6 +64,15 @@ void append_node(Quicklist& list, QuicklistNode* node) {
   list.counted_bytes += counted_bytes(node);
 }
 
+// How many matches from the front on stay when the last `limit` are removed.
+size_t skipped(const uint8_t* block, const Listpack::Wanted& wanted, size_t limit) {
+  size_t matches = 0;
+  for (const uint8_t* at = Listpack::first(block); at != nullptr; at = Listpack::next(block, at)) {
+    matches += wanted.is(Listpack::get(at)) ? 1 : 0;
+  }
+  return matches - std::min(matches, limit);
+}
+
 void* copied_blob(Allocator& allocator, std::string_view text) {
   Blob blob;
   blob.reserve(text.size());
@@ -369,6 +378,41 @@ void List::erase_in_node(QuicklistNode* node, size_t index, size_t count) {
   auto* block = static_cast<uint8_t*>(node->data);
   const uint8_t* at = Listpack::seek(block, static_cast<int64_t>(index));
   set_block(node, Listpack::erase(allocator_, block, at, count), node->count - count);
+}
+
+size_t List::remove(std::string_view text, size_t limit, bool backwards) {
+  const Listpack::Wanted wanted(text);
+  if (packed()) {
+    size_t removed = 0;
+    const size_t skip = backwards ? skipped(block(), wanted, limit) : 0;
+    entry_.set_outside(Listpack::remove(allocator_, block(), wanted, skip, limit, &removed));
+    return removed;
+  }
+  size_t removed = 0;
+  QuicklistNode* node = backwards ? quick().tail : quick().head;
+  while (node != nullptr && removed < limit) {
+    QuicklistNode* next = backwards ? node->previous : node->next;
+    removed += remove_in_node(node, wanted, limit - removed, backwards);
+    node = next;
+  }
+  return removed;
+}
+
+size_t List::remove_in_node(QuicklistNode* node, const Listpack::Wanted& wanted, size_t limit,
+                            bool backwards) {
+  if (node->is_plain()) {
+    if (!wanted.is({Blob::view_of(node->data)})) return 0;
+    drop(node);
+    return 1;
+  }
+  auto* block = static_cast<uint8_t*>(node->data);
+  size_t removed = 0;
+  const size_t skip = backwards ? skipped(block, wanted, limit) : 0;
+  block = Listpack::remove(allocator_, block, wanted, skip, limit, &removed);
+  if (removed == 0) return 0;
+  set_block(node, block, node->count - removed);
+  if (node->count == 0) drop(node);
+  return removed;
 }
 
 Quicklist* List::erase_range(size_t index, size_t count) {

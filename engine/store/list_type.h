@@ -104,6 +104,8 @@ class List {
   void replace(const ListCursor& cursor, std::string_view text, Blob&& blob = {});
   // Removes the element at the cursor, which then stands at the one behind it, or before it.
   void erase(ListCursor& cursor, bool backwards = false);
+  // Removes the elements with a text, at most `limit`, from either end; returns how many.
+  size_t remove(std::string_view text, size_t limit, bool backwards);
   // Removes `count` elements from an index on; there are so many. What takes long to free comes
   // back as a quicklist that the caller now owns; else null.
   [[nodiscard]] Quicklist* erase_range(size_t index, size_t count);
@@ -131,6 +133,8 @@ class List {
   void insert_between(QuicklistNode* front, QuicklistNode* back, std::string_view text,
                       Blob&& blob);
   void merge_with_next(QuicklistNode* node);
+  size_t remove_in_node(QuicklistNode* node, const Listpack::Wanted& wanted, size_t limit,
+                        bool backwards);
   void erase_in_node(QuicklistNode* node, size_t index, size_t count);
   Quicklist* free_or_keep(const Quicklist& cut);
 

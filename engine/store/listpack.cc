@@ -173,6 +173,13 @@ void Listpack::add_to_count(uint8_t* block, size_t count) {
   store<uint16_t>(block + 4, static_cast<uint16_t>(std::min<size_t>(known + count, kUnknownCount)));
 }
 
+// After elements were removed.
+void Listpack::take_from_count(uint8_t* block, size_t count) {
+  const uint16_t known = load<uint16_t>(block + 4);
+  const size_t left = known != kUnknownCount ? known - count : walked_count(block);
+  store<uint16_t>(block + 4, static_cast<uint16_t>(std::min<size_t>(left, kUnknownCount)));
+}
+
 const uint8_t* Listpack::seek(const uint8_t* block, int64_t index) {
   const auto size = static_cast<int64_t>(count(block));
   if (index < 0) index += size;
@@ -283,10 +290,31 @@ uint8_t* Listpack::erase(Allocator& allocator, uint8_t* block, const uint8_t* pl
   for (; erased < count && *stop != kEnd; ++erased) stop += whole(stop);
   const auto offset = static_cast<size_t>(place - block);
   block = splice(allocator, block, offset, static_cast<size_t>(stop - place), 0);
-  const uint16_t known = load<uint16_t>(block + 4);
-  const size_t left = known != kUnknownCount ? known - erased : walked_count(block);
-  store<uint16_t>(block + 4, static_cast<uint16_t>(std::min<size_t>(left, kUnknownCount)));
+  take_from_count(block, erased);
   if (next != nullptr) *next = or_none(block + offset);
+  return block;
+}
+
+uint8_t* Listpack::remove(Allocator& allocator, uint8_t* block, const Wanted& wanted, size_t skip,
+                          size_t limit, size_t* removed) {
+  *removed = 0;
+  uint8_t* to = nullptr;  // where the next element that stays goes; null while all have stayed
+  uint8_t* at = block + kHeaderBytes;
+  while (*at != kEnd) {
+    const size_t size = whole(at);
+    if (*removed < limit && wanted.is(get(at)) && (skip == 0 || skip-- == 0)) {
+      ++*removed;
+      if (to == nullptr) to = at;
+    } else if (to != nullptr) {
+      std::memmove(to, at, size);
+      to += size;
+    }
+    at += size;
+  }
+  if (to == nullptr) return block;
+  const auto offset = static_cast<size_t>(to - block);
+  block = splice(allocator, block, offset, static_cast<size_t>(at - to), 0);
+  take_from_count(block, *removed);
   return block;
 }
 

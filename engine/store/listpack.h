@@ -141,6 +141,10 @@ class Listpack {
   // the place, null at the end.
   static uint8_t* erase(Allocator& allocator, uint8_t* block, const uint8_t* place, size_t count,
                         const uint8_t** next = nullptr);
+  // Removes the elements that are equal to `wanted`, without the first `skip` of them, at most
+  // `limit`. Takes one pass. *removed says how many there were.
+  static uint8_t* remove(Allocator& allocator, uint8_t* block, const Wanted& wanted, size_t skip,
+                         size_t limit, size_t* removed);
   // Adds all elements of another block at the end, or in front.
   static uint8_t* append_all(Allocator& allocator, uint8_t* block, const uint8_t* other);
   static uint8_t* prepend_all(Allocator& allocator, uint8_t* block, const uint8_t* other);
@@ -176,6 +180,7 @@ class Listpack {
 
   static size_t walked_count(const uint8_t* block);
   static void add_to_count(uint8_t* block, size_t count);
+  static void take_from_count(uint8_t* block, size_t count);
   static uint8_t* splice(Allocator& allocator, uint8_t* block, size_t offset, size_t removed,
                          size_t added);
   static uint8_t* put(Allocator& allocator, uint8_t* block, size_t offset, size_t removed,

@@ -46,17 +46,25 @@ class CheckedNode : private NodeObserver {
 
   Node& node() { return *node_; }
   QuietWorld& world() { return world_; }
+  Session& session() { return *session_; }
   uint64_t evicted() const { return evicted_; }
   uint64_t refused() const { return refused_; }
+
+ protected:
+  // What a step does to the node; the reply's bytes.
+  virtual std::string execute(std::span<const std::string_view> args);
 
  private:
   void on_command(const Session&, int, std::span<const std::string_view>, WallTime,
                   std::string_view) override {}
   void on_evicted(int db, std::string_view key) override;
   void on_expired(int db, std::string_view key) override;
+  void on_fields_expired(int db, std::string_view key,
+                         std::span<const std::string_view> fields) override;
   void on_session_closed(const Session&) override {}
 
   int64_t wall_ms() const { return world_.env.wall().unix_ms(); }
+  std::optional<std::string> compare_other(int db, const std::string& key, sim::ModelType type);
   std::optional<std::string> compare_key(int db, const std::string& key,
                                          const sim::ModelEntry& entry);
 

@@ -128,7 +128,7 @@ void change(ListFixture& f, Model& model, Random& random, uint64_t largest) {
   // Counted from either end.
   const auto signed_index =
       static_cast<int64_t>(index) - (random.below(2) == 0 ? static_cast<int64_t>(size) : 0);
-  const uint64_t choice = size == 0 ? random.below(4) : random.below(12);
+  const uint64_t choice = size == 0 ? random.below(4) : random.below(13);
   List list = f.list();
   ListCursor cursor = ListCursor::at(f.entry(), signed_index);
   switch (choice) {
@@ -162,6 +162,24 @@ void change(ListFixture& f, Model& model, Random& random, uint64_t largest) {
       model.erase(at);
       RC_ASSERT(static_cast<bool>(cursor) == (index + 1 < size));
       if (cursor) RC_ASSERT(text_of(cursor) == model[static_cast<size_t>(after)]);
+      break;
+    }
+    case 11: {
+      const size_t limit = random.below(4) == 0 ? SIZE_MAX : random.below(5);
+      const bool backwards = random.below(2) == 0;
+      const std::string wanted = random.below(2) == 0 ? text : *at;
+      size_t removed = 0;
+      for (size_t i = 0; i < model.size() && removed < limit;) {
+        const auto place =
+            model.begin() + static_cast<ptrdiff_t>(backwards ? model.size() - 1 - i : i);
+        if (*place == wanted) {
+          model.erase(place);
+          ++removed;
+        } else {
+          ++i;
+        }
+      }
+      RC_ASSERT(list.remove(wanted, limit, backwards) == removed);
       break;
     }
     case 10:
