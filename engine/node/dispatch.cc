@@ -101,7 +101,6 @@ void Node::run_batch() {
   // Requests executed; what they pointed to goes back, and the connections are read again.
   for (size_t i = 0; i < ready_.size(); ++i) {
     Session& session = *ready_[i];
-    session.queued = false;
     session.parser.release();
     release_chunk(session);
     hold_or_flush(session);
@@ -110,6 +109,7 @@ void Node::run_batch() {
   }
   flush_monitors();
   evict_clients();
+  if (!pushed_.empty()) flush_pushed();
   batch_.clear();
   ready_.clear();
   in_batch_ = false;

@@ -54,6 +54,11 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
   free_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->free_remains(); };
   pause_timer_.owner = this;
   pause_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->unpause(); };
+  push_timer_.owner = this;
+  push_timer_.on_fire = [](Timer& timer) {
+    Node& node = *static_cast<Node*>(timer.owner);
+    node.env_.request(node.batch_hook_);
+  };
   stop_timer_.owner = this;
   stop_timer_.on_fire = [](Timer& timer) {
     static_cast<Node*>(timer.owner)->env_.backend().request_exit(0);
@@ -66,7 +71,8 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
 }
 
 Node::~Node() {
-  for (Timer* timer : {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &stop_timer_}) {
+  for (Timer* timer :
+       {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &push_timer_, &stop_timer_}) {
     env_.disarm(*timer);
   }
   env_.withdraw(batch_hook_);

@@ -313,6 +313,7 @@ class Node {
   void publish_event(int db, std::string_view key, char event_class, std::string_view event);
   void tie_up(Session& session);
   void end_messages();
+  void flush_pushed();
 
   // keyspace.cc, memory.cc, expiry.cc
   void touch(Entry& entry);
@@ -375,6 +376,7 @@ class Node {
   Session* current_ = nullptr;
   bool loose_ends_ = false;  // something waits for the end of the command
   std::vector<Session*> doomed_;
+  std::vector<Session*> pushed_;  // sessions with messages to send
 
   OutputPool output_pool_;
   std::vector<std::unique_ptr<Listener>> listeners_;
@@ -409,6 +411,7 @@ class Node {
   Timer expire_timer_;
   Timer free_timer_;
   Timer pause_timer_;
+  Timer push_timer_;
   Timer stop_timer_;
   TurnHook batch_hook_;
   Instant last_cron_;

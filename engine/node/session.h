@@ -92,7 +92,8 @@ class Session {
   size_t counted_memory = 0;                     // what it takes, as part of the node's sum
   size_t counted_output = 0;                     // of which replies
   bool executing = false;                        // a command of it is being executed
-  bool queued = false;                           // on the list of those to send to, for a message
+  bool queued = false;                           // on the list of those with messages to send
+  Instant last_push;                             // when messages were sent last
   bool retiring = false;                         // closed, on the list of those to free
   Instant soft_limit_since = Instant::never();   // output above the soft limit since
 

@@ -372,6 +372,8 @@ void Node::close_session(Session& session, bool after_output) {
 
 // Nobody is to be told through this session any more.
 void Node::forget_watcher(Session& session) {
+  if (session.queued) std::erase(pushed_, &session);
+  session.queued = false;
   pubsub_.unsubscribe_all(session);
   tracking_.session_closed(session);
 }

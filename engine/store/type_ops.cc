@@ -13,17 +13,6 @@ namespace redoubt {
 
 namespace {
 
-// A type that no command makes yet.
-constexpr TypeOps only_named(std::string_view name) {
-  return {.name = name,
-          .free_some = nullptr,
-          .outside_bytes = nullptr,
-          .free_effort = nullptr,
-          .copy = nullptr,
-          .digest = nullptr,
-          .length = nullptr};
-}
-
 // Indexed by Type.
 constexpr std::array<TypeOps, kTypeCount> kRows = {
     kStringOps,  //
