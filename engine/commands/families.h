@@ -47,14 +47,12 @@ std::span<const Command> string_counter_commands();
 std::span<const Command> string_increx_commands();
 std::span<const Command> string_newer_commands();
 std::span<const Command> string_range_commands();
+std::span<const Command> transaction_commands();
 std::span<const Command> watching_commands();
 std::span<const Command> zset_combine_commands();
 std::span<const Command> zset_commands();
 std::span<const Command> zset_pop_commands();
 std::span<const Command> zset_range_commands();
-std::span<const Command> slowlog_commands();
-std::span<const Command> latency_commands();
-std::span<const Command> watching_commands();
 
 // All of them, for making a Node.
 std::vector<std::span<const Command>> all_families();
