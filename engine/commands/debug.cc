@@ -19,8 +19,10 @@ bool allowed(const Context& c) {
   return permits(c.node.settings().debug_command, is_local(c.session));
 }
 
-// Bytes of the value in an RDB file without compression, as "serializedlength" tells.
+// Bytes of the value in an RDB file without compression, as "serializedlength" tells; for other
+// types than strings the bytes that it takes in memory.
 size_t serialized_length(const Entry& entry) {
+  if (entry.type() != Type::string) return ops_of(entry).outside_bytes(entry);
   if (const std::optional<int64_t> value = Database::integer_value(entry)) {
     const auto fits = [&](int64_t bits) {
       return *value >= -(int64_t{1} << (bits - 1)) && *value < int64_t{1} << (bits - 1);
