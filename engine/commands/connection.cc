@@ -154,6 +154,9 @@ void quit_command(Context& c) {
 // what it said about its library.
 void reset_command(Context& c) {
   Session& session = c.session;
+  c.node.stop_monitoring(session);
+  c.node.discard_transaction(session);
+  session.rollback = RollbackChoice::inherit;
   c.node.pubsub().unsubscribe_all(session);
   c.node.tracking().disable(session);
   session.flags &=
@@ -259,7 +262,7 @@ constexpr Command kRows[] = {
      .handler = ping_command},
     {.name = "quit",
      .arity = -1,
-     .flags = kGreeting | kSubscribedMode,
+     .flags = kGreeting | kSubscribedMode | kNotQueued | kEndsMulti,
      .categories = kCatConnection,
      .since = "1.0.0",
      .group = "connection",
@@ -268,7 +271,7 @@ constexpr Command kRows[] = {
      .handler = quit_command},
     {.name = "reset",
      .arity = 1,
-     .flags = kGreeting | kSubscribedMode,
+     .flags = kGreeting | kSubscribedMode | kNotQueued | kEndsMulti,
      .categories = kCatConnection,
      .since = "6.2.0",
      .group = "connection",

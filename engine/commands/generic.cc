@@ -183,7 +183,7 @@ void move_command(Context& c) {
   const Entry* source = c.db().find(key, hash);
   Database& target = c.node.database(*db);
   target.insert_copy(*source, key, hash, expiry_of(*source));
-  target.find(key, hash)->set_access(source->access());
+  target.find(key, hash)->set_fine_access(source->fine_access());
   c.node.erase(c.session.db, key, hash, c.node.settings().lazyfree_lazy_server_del);
   c.modified(key, 'g', "move_from");
   c.modified_in(*db, key, 'g', "move_to", 0);
@@ -318,7 +318,7 @@ constexpr Command object_subcommands[] = {
 constexpr Command rows[] = {
     {.name = "copy",
      .arity = -3,
-     .flags = kWrite | kDenyOom,
+     .flags = kWrite | kDenyOom | kOtherDatabases,
      .categories = kCatKeyspace,
      .keys = {keys_at(kKeyRO | kKeyAccess, 1), keys_at(kKeyOW | kKeyUpdate, 2)},
      .since = "6.2.0",
@@ -360,7 +360,7 @@ constexpr Command rows[] = {
      .handler = exists_command},
     {.name = "move",
      .arity = 3,
-     .flags = kWrite | kFast,
+     .flags = kWrite | kFast | kOtherDatabases,
      .categories = kCatKeyspace,
      .keys = {keys_at(kKeyRW | kKeyAccess | kKeyUpdate, 1)},
      .since = "1.0.0",

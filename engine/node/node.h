@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,9 +19,11 @@
 #include "engine/node/config.h"
 #include "engine/node/effects.h"
 #include "engine/node/pubsub.h"
+#include "engine/node/rollback.h"
 #include "engine/node/session.h"
 #include "engine/node/stats.h"
 #include "engine/node/tracking.h"
+#include "engine/node/watch.h"
 #include "engine/store/database.h"
 #include "engine/store/random.h"
 #include "net/env.h"
@@ -148,6 +151,24 @@ class Node {
   // Counts and announces expired fields that were removed, with their effect.
   void fields_expired(int db, std::string_view key, std::span<const std::string_view> fields);
 
+  // --- looking in (watch.cc)
+
+  CommandLog& command_log() { return watch_.log; }
+  LatencyMonitor& latency() { return watch_.latency; }
+  // An event of LATENCY that took this long, if it reaches the threshold.
+  void note_latency(std::string_view event, Duration time);
+  // HOTKEYS START, GET, STOP and RESET. False: it has been started. Null: there is nothing to show.
+  bool start_hotkeys(const HotKeysOptions& options);
+  const HotKeysSession* hotkeys();
+  void stop_hotkeys();
+  void reset_hotkeys();
+  // The session is shown the commands of all others from now on.
+  void start_monitoring(Session& session);
+  void stop_monitoring(Session& session);
+  // Shows a command to those who monitor. `source` stands in place of the session's address.
+  void feed_monitors(const Session& session, const CommandEntry& entry,
+                     std::span<const std::string_view> args, std::string_view source = {});
+
   // --- sessions (sessions.cc)
 
   Session* first_session() const { return first_session_; }
@@ -181,6 +202,16 @@ class Node {
   // Ends the wait of a session as its time-out would, or with an error. False: it does not wait.
   bool unblock(Session& session, bool with_error);
   const Blocking& blocking() const { return blocking_; }
+
+  // --- transactions (transaction.cc, watch.cc)
+
+  void begin_transaction(Session& session);
+  void discard_transaction(Session& session);
+  // EXEC: runs what was queued and writes the reply. Only after begin_transaction().
+  void execute_transaction(Context& c);
+  void watch(Session& session, std::string_view key);
+  void unwatch(Session& session);
+  const Watching& watching() const { return watching_; }
 
   void add_job(std::unique_ptr<NodeJob> job) { jobs_.push_back(std::move(job)); }
   void end_job(NodeJob& job);
@@ -243,20 +274,42 @@ class Node {
   void run_batch();
   void plan(Planned& planned);
   void execute_planned(Planned& planned);
+  uint64_t execute_weighed(Planned& planned);
   void execute_special(Session& session, Planned& planned, std::span<const std::string_view> args);
   bool admit(Session& session, const Planned& planned, std::span<const std::string_view> args);
   void call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
             Planned* planned);
-  void invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
+  bool invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
               Planned* planned);
+  bool call_alone(Session& session, CommandEntry& entry, std::span<const std::string_view> args);
+  void count_call(Session& session, CommandEntry& entry);
+  bool denied_when_out_of_memory(const Session& session, const CommandEntry& entry) const;
   void end_command(Session& session, const CommandEntry* entry, int db_before,
                    std::span<const std::string_view> args, size_t before);
   void reject(Session& session, CommandEntry* entry, std::string_view text);
   void run_stored(Session& session);
   void store_request(Session& session, std::span<const std::string_view> args);
-  bool paused_for(const CommandEntry* entry) const;
+  bool paused_for(const Session& session, const CommandEntry* entry) const;
   void hold_or_flush(Session& session);
   void update_special();
+
+  // watch.cc
+  struct CallGroup;
+  void update_watch();
+  void note_group(CallGroup& group, Duration time);
+  void note_call(Session& session, const CommandEntry& entry,
+                 std::span<const std::string_view> args, Duration time, size_t request_bytes,
+                 size_t reply_bytes);
+  void note_single(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
+                   Instant since, size_t output_before);
+  void flush_monitors();
+
+  // memory.cc
+  void count_session(Session& session);
+  void evict_clients();
+  uint64_t clients_limit() const;
+  uint32_t fine_frequency(const Entry& entry) const;
+  uint32_t fine_idle(const Entry& entry) const;
 
   // blocking.cc
   void end_wait(Session& session, std::string_view error);
@@ -277,11 +330,28 @@ class Node {
   void end_messages();
   void flush_pushed();
 
+  // transaction.cc, watch.cc
+  struct FailedCommand {
+    size_t index;
+    size_t reply_at;  // where its reply begins in the output
+  };
+  void queue_command(Session& session, CommandEntry& entry, std::span<const std::string_view> args);
+  std::optional<FailedCommand> run_queued(Context& c);
+  void run_or_undo(Context& c);
+  void keep_written(const Command& row, int db, std::span<const std::string_view> args);
+  void tell(const Rollback::Event& event);
+  void forget_transaction(Session& session);
+  void fail_watch(Session& session);
+  void touch_watched(int db, std::string_view key);
+  void touch_watched_database(int db, const Database& before, const Database* after);
+  bool watched_key_expired(const Session& session) const;
+
   // keyspace.cc, memory.cc, expiry.cc
   void touch(Entry& entry);
   uint32_t access_clock_now() const;
   void update_access_clock();
   std::unique_ptr<Database> make_database();
+  void tell_expired(int db, std::string_view key);
   void database_changed(int db);
   void collect_garbage();
   void free_remains();
@@ -304,6 +374,7 @@ class Node {
   std::unique_ptr<Config> config_;
   CommandTable commands_;
   Stats stats_;
+  Watch watch_;
   EffectStream effects_;
   Random random_;
   HashKey hash_key_;
@@ -320,7 +391,8 @@ class Node {
   size_t garbage_in_flight_count_ = 0;
   uint32_t access_clock_ = 0;
   bool lfu_ = false;
-  bool touch_on_read_ = true;
+  bool lrm_ = false;
+  uint64_t clients_limit_ = 0;  // bytes that connections may take; 0: no limit
 
   bool active_expiry_ = true;
   int expire_db_ = 0;
@@ -356,7 +428,9 @@ class Node {
   std::vector<Session*> woken_;     // sessions that waited and sent more meanwhile
   std::vector<Session*> retiring_;  // closed ones
   Blocking blocking_;
-  int atomic_depth_ = 0;  // EXEC or a script is running
+  Watching watching_;
+  std::unique_ptr<Rollback> rollback_;  // in a transaction that may be undone
+  int atomic_depth_ = 0;                // EXEC or a script is running
   bool in_batch_ = false;
   bool special_ = false;  // something is on that the short way does not do
   NodeObserver* observer_ = nullptr;
