@@ -219,6 +219,7 @@ struct Found {
   std::string member;
   double score;
   double distance;  // metres
+  size_t index;     // of what was found
 };
 
 // Adds what lies in a cell and in the shape, until there are `limit` (0: no limit).
@@ -234,7 +235,7 @@ void search_cell(Context& c, const ZsetView& zset, const GeoCell& cell, const Se
     const double score = at.score();
     const std::optional<double> distance = geo_distance_within(search.shape, geo_point(score));
     if (distance) {
-      found.push_back({std::string(at.member()), score, *distance});
+      found.push_back({std::string(at.member()), score, *distance, found.size()});
       if (limit != 0 && found.size() >= limit) break;
     }
     at.next();
@@ -255,12 +256,13 @@ std::vector<Found> find_places(Context& c, const ZsetView& zset, const Search& s
     search_cell(c, zset, cells[i], search, limit, found);
     last = i;
   }
-  if (search.order == Order::nearest) {
-    std::stable_sort(found.begin(), found.end(),
-                     [](const Found& a, const Found& b) { return a.distance < b.distance; });
-  } else if (search.order == Order::farthest) {
-    std::stable_sort(found.begin(), found.end(),
-                     [](const Found& a, const Found& b) { return a.distance > b.distance; });
+  // Those at the same distance stay in the order in which they were found.
+  const bool nearest = search.order == Order::nearest;
+  if (search.order != Order::none) {
+    std::sort(found.begin(), found.end(), [nearest](const Found& a, const Found& b) {
+      if (a.distance == b.distance) return a.index < b.index;
+      return nearest ? a.distance < b.distance : a.distance > b.distance;
+    });
   }
   if (search.count != 0 && found.size() > search.count) found.resize(search.count);
   return found;

@@ -20,6 +20,7 @@ enum class Aggregate : uint8_t { sum, min, max };
 struct Source {
   const Entry* entry = nullptr;
   double weight = 1;
+  size_t index = 0;  // among the arguments
 
   size_t size() const { return entry != nullptr ? ops_of(*entry).length(*entry) : 0; }
 
@@ -93,7 +94,7 @@ bool read_sources(Context& c, size_t numkeys_index, Combination& combination) {
     if (entry != nullptr && entry->type() != Type::set && c.wrong_type(entry, Type::zset)) {
       return false;
     }
-    combination.sources.push_back({entry, 1});
+    combination.sources.push_back({entry, 1, i});
   }
   return true;
 }
@@ -153,8 +154,10 @@ std::optional<Combination> read_combination(Context& c, const Grammar& grammar) 
   if (!read_options(c, from, grammar, combination)) return std::nullopt;
   if (grammar.operation != Operation::subtract) {
     // The smallest first: sums of floating point numbers depend on the order.
-    std::stable_sort(combination.sources.begin(), combination.sources.end(),
-                     [](const Source& a, const Source& b) { return a.size() < b.size(); });
+    std::sort(combination.sources.begin(), combination.sources.end(),
+              [](const Source& a, const Source& b) {
+                return a.size() != b.size() ? a.size() < b.size() : a.index < b.index;
+              });
   }
   return combination;
 }

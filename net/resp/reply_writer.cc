@@ -12,6 +12,9 @@ namespace {
 char* number_line(char* to, int64_t value) {
   if (value >= 0 && value < 10) {
     *to++ = static_cast<char>('0' + value);
+  } else if (value >= 10 && value < 100) {
+    *to++ = static_cast<char>('0' + value / 10);
+    *to++ = static_cast<char>('0' + value % 10);
   } else {
     to = std::to_chars(to, to + 20, value).ptr;
   }

@@ -146,9 +146,10 @@ CommandGenerator::CommandGenerator(const GeneratorConfig& config, uint64_t seed)
 GeneratedCommand CommandGenerator::next(int64_t now_ms) {
   now_ms_ = now_ms;
   newer_ = false;
+  whole_ = false;
   count_ = 0;
   choose();
-  if (random_.per_mille(config_.wrong_per_mille)) {
+  if (!whole_ && random_.per_mille(config_.wrong_per_mille)) {
     spoil();
   }
   views_.assign(slots_.begin(), slots_.begin() + static_cast<std::ptrdiff_t>(count_));

@@ -102,6 +102,8 @@ class CommandGenerator {
   // Adds `word`, in upper, lower or mixed case.
   void add_word(std::string_view word);
   void mark_newer() { newer_ = true; }
+  // Not to be broken on purpose: it would still do something, and what, nobody says.
+  void mark_whole() { whole_ = true; }
 
   Xoshiro& random() { return random_; }
   const GeneratorConfig& config() const { return config_; }
@@ -117,6 +119,7 @@ class CommandGenerator {
   std::vector<std::string> values_;  // values in circulation, so that IFEQ and LCS find something
   int64_t now_ms_ = 0;
   bool newer_ = false;
+  bool whole_ = false;
   CommandFamily family_ = CommandFamily::generic;  // of the command being made
   size_t count_ = 0;                               // arguments of the command being made
   std::vector<std::string> slots_;  // reused, so that nothing is allocated in the long run

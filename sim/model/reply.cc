@@ -34,6 +34,9 @@ std::string encoded(const RespValue& value) {
   if (value.kind == RespValue::Kind::bulk) {
     return resp_bulk(value.text);
   }
+  if (value.kind == RespValue::Kind::integer) {
+    return resp_integer(value.integer);
+  }
   if (value.kind == RespValue::Kind::real) {
     return "," + value.text + "\r\n";
   }

@@ -1,5 +1,7 @@
 // The sorted set family.
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -12,24 +14,45 @@ namespace redoubt::sim {
 
 // --- What geo uses too ---------------------------------------------------------------------------
 
+namespace {
+
+// What C's strtod() reads, with the sign in front; the whole text. Beyond the range it is infinite
+// or 0, and `beyond` is set.
+std::optional<double> read_number(std::string_view text, bool& beyond) {
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) {
+    text.remove_prefix(1);
+  }
+  const bool hexadecimal = text.starts_with("0x") || text.starts_with("0X");
+  std::string digits(hexadecimal ? text.substr(2) : text);
+  if (digits.empty() || digits[0] == '-' || digits[0] == '+') {
+    return std::nullopt;
+  }
+  double number = 0;
+  const auto format = hexadecimal ? std::chars_format::hex : std::chars_format::general;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), number, format);
+  if (end != digits.data() + digits.size() || error == std::errc::invalid_argument ||
+      std::isnan(number)) {
+    return std::nullopt;
+  }
+  const std::string mantissa = digits.substr(0, digits.find_first_of("eE"));
+  const bool zero = mantissa.find_first_of("123456789") == std::string::npos;
+  beyond = error == std::errc::result_out_of_range || (number == 0 && !zero && !hexadecimal);
+  if (error == std::errc::result_out_of_range) {
+    const bool small =
+        digits.find("e-") != std::string::npos || digits.find("E-") != std::string::npos;
+    number = small ? 0 : std::numeric_limits<double>::infinity();
+  }
+  return negative ? -number : number;
+}
+
+}  // namespace
+
 std::optional<double> parse_score(std::string_view text) {
-  const std::string copy(text);
-  if (copy.empty() || std::isspace(static_cast<unsigned char>(copy[0])) != 0) {
-    return std::nullopt;
-  }
-  char* end = nullptr;
-  const double number = std::strtod(copy.c_str(), &end);
-  if (end != copy.c_str() + copy.size() || std::isnan(number)) {
-    return std::nullopt;
-  }
-  const bool said_infinite = copy.find_first_of("iI") != std::string::npos;
-  const size_t exponent = copy.find_first_of("eExX");
-  const bool said_zero = copy.substr(0, exponent).find_first_of("123456789") == std::string::npos;
-  const bool hexadecimal = copy.find_first_of("xX") != std::string::npos;
-  if ((std::isinf(number) && !said_infinite) || (number == 0 && !said_zero && !hexadecimal)) {
-    return std::nullopt;
-  }
-  return number + 0.0;  // there is no -0
+  bool beyond = false;
+  const std::optional<double> number = read_number(text, beyond);
+  return number && !beyond ? std::optional(*number + 0.0) : std::nullopt;  // there is no -0
 }
 
 namespace {
@@ -39,7 +62,8 @@ std::string shortest_digits(double magnitude, int& exponent) {
   char text[64];
   for (int digits = 0; digits < 17; digits++) {
     std::snprintf(text, sizeof text, "%.*e", digits, magnitude);
-    if (std::strtod(text, nullptr) == magnitude) {
+    bool beyond = false;
+    if (read_number(text, beyond) == magnitude) {
       break;
     }
   }
@@ -406,12 +430,15 @@ struct Range {
   std::string_view to;
 };
 
-// strtod() reads bounds: white space in front, nothing at all, and what ends at a zero byte.
+// Bounds may have white space in front, be nothing at all, and end at a zero byte.
 std::optional<double> parse_bound(std::string_view text) {
-  const std::string copy(text.substr(0, text.find('\0')));
-  char* end = nullptr;
-  const double number = std::strtod(copy.c_str(), &end);
-  return *end != '\0' || std::isnan(number) ? std::nullopt : std::optional(number);
+  text = text.substr(0, text.find('\0'));
+  const std::string_view whole = text;
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text[0])) != 0) {
+    text.remove_prefix(1);
+  }
+  bool beyond = false;
+  return whole.empty() ? std::optional(0.0) : read_number(text, beyond);
 }
 
 using Test = std::function<bool(const ScoredMember&)>;

@@ -52,6 +52,10 @@ const KnownDifference known_differences[] = {
      "SET of a number far below a signed field saturates to its minimum, in Redis to its maximum",
      true},
     {[](const OwnedCommand& command, const std::string& name) {
+       return (name == "ZRANK" || name == "ZREVRANK") && command.size() == 4;
+     },
+     "7.2 has WITHSCORE", false},
+    {[](const OwnedCommand& command, const std::string& name) {
        return name == "OBJECT" && command.size() == 3 && upper(command[1]) == "REFCOUNT";
      },
      "small integers are shared by Redis and not by us", false},
