@@ -41,10 +41,11 @@ class Subscribers:
         code = ("import socket,select,sys\n"
                 "s=[socket.create_connection(('127.0.0.1',int(sys.argv[1]))) for _ in range(int(sys.argv[2]))]\n"
                 "for c in s: c.sendall(b'SUBSCRIBE channel\\r\\n'); c.recv(100)\n"
+                "b=bytearray(1<<20)\n"
                 "print('ready',flush=True)\n"
                 "while True:\n"
                 " for c in select.select(s,[],[])[0]:\n"
-                "  if not c.recv(1<<20): sys.exit()\n")
+                "  if not c.recv_into(b): sys.exit()\n")
         self.process = subprocess.Popen(["taskset", "-c", str(core), sys.executable, "-c", code, str(port), str(count)],
                                         stdout=subprocess.PIPE)
         self.process.stdout.readline()

@@ -59,6 +59,19 @@ std::optional<int64_t> expiry_of(const Entry& entry) {
   return entry.has_expiry() ? std::optional<int64_t>(entry.expiry_ms()) : std::nullopt;
 }
 
+// The type of a key that is about to be written anew.
+std::optional<Type> type_of(Context& c, int db, std::string_view key) {
+  const Entry* entry = c.node.database(db).find(key, c.hash(key));
+  return entry == nullptr ? std::nullopt : std::optional<Type>(entry->type());
+}
+
+// What these commands say last when the destination was there.
+void announce_overwritten(Context& c, int db, std::string_view key, std::optional<Type> old) {
+  if (!old) return;
+  c.node.announce(db, key, 'o', "overwritten");
+  if (type_of(c, db, key) != old) c.node.announce(db, key, 'c', "type_changed");
+}
+
 // A key that is about to be written anew goes, whether it has expired or not.
 void make_room(Context& c, int db, std::string_view key) {
   c.node.erase(db, key, c.hash(key), c.node.settings().lazyfree_lazy_server_del);
@@ -76,10 +89,12 @@ void rename_to(Context& c, bool only_new) {
       c.reply.integer(0);
       return;
     }
+    const std::optional<Type> old = type_of(c, c.session.db, to);
     make_room(c, c.session.db, to);
     c.db().rename(from, c.hash(from), to, c.hash(to));
     c.modified(from, 'g', "rename_from");
     c.modified(to, 'g', "rename_to", 0);
+    announce_overwritten(c, c.session.db, to, old);
   }
   if (only_new) {
     c.reply.integer(from != to ? 1 : 0);
@@ -141,10 +156,12 @@ void copy_command(Context& c) {
     c.reply.integer(0);
     return;
   }
+  const std::optional<Type> old = type_of(c, db, to);
   make_room(c, db, to);
   const Entry* source = c.db().find(from, c.hash(from));
   c.node.database(db).insert_copy(*source, to, c.hash(to), expiry_of(*source));
   c.modified_in(db, to, 'g', "copy_to");
+  announce_overwritten(c, db, to, old);
   c.reply.integer(1);
 }
 
@@ -166,7 +183,7 @@ void move_command(Context& c) {
   const Entry* source = c.db().find(key, hash);
   Database& target = c.node.database(*db);
   target.insert_copy(*source, key, hash, expiry_of(*source));
-  target.find(key, hash)->set_access(source->access());
+  target.find(key, hash)->set_fine_access(source->fine_access());
   c.node.erase(c.session.db, key, hash, c.node.settings().lazyfree_lazy_server_del);
   c.modified(key, 'g', "move_from");
   c.modified_in(*db, key, 'g', "move_to", 0);

@@ -107,8 +107,10 @@ bool prefixes_fit(Context& c, const TrackingOptions& options) {
   // In order, those that begin with a prefix stand right behind it, so that neighbours tell.
   std::vector<size_t> order(options.prefixes.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return options.prefixes[a] < options.prefixes[b]; });
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    const int compared = options.prefixes[a].compare(options.prefixes[b]);
+    return compared != 0 ? compared < 0 : a < b;
+  });
   for (size_t i = 1; i < order.size(); ++i) {
     if (!options.prefixes[order[i]].starts_with(options.prefixes[order[i - 1]])) continue;
     const auto [first, second] = std::minmax(order[i - 1], order[i]);

@@ -54,6 +54,11 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
   free_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->free_remains(); };
   pause_timer_.owner = this;
   pause_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->unpause(); };
+  push_timer_.owner = this;
+  push_timer_.on_fire = [](Timer& timer) {
+    Node& node = *static_cast<Node*>(timer.owner);
+    node.env_.request(node.batch_hook_);
+  };
   stop_timer_.owner = this;
   stop_timer_.on_fire = [](Timer& timer) {
     static_cast<Node*>(timer.owner)->env_.backend().request_exit(0);
@@ -66,7 +71,8 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
 }
 
 Node::~Node() {
-  for (Timer* timer : {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &stop_timer_}) {
+  for (Timer* timer :
+       {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &push_timer_, &stop_timer_}) {
     env_.disarm(*timer);
   }
   env_.withdraw(batch_hook_);
@@ -83,11 +89,14 @@ Node::~Node() {
 void Node::settings_changed() {
   const EvictionPolicy policy = settings().maxmemory_policy;
   lfu_ = policy == EvictionPolicy::allkeys_lfu || policy == EvictionPolicy::volatile_lfu;
+  lrm_ = policy == EvictionPolicy::allkeys_lrm || policy == EvictionPolicy::volatile_lrm;
+  clients_limit_ = clients_limit();
   update_access_clock();
   for (const auto& database : databases_) {
     database->set_lazy_replace(settings().lazyfree_lazy_server_del);
   }
   update_special();
+  update_watch();
   update_watchers();
 }
 
@@ -100,6 +109,7 @@ void Node::cron() {
   stats_.output_rate.sample(stats_.net_output_bytes, elapsed);
   update_access_clock();
   check_idle_sessions();
+  evict_clients();
   stats_.peak_memory = std::max<uint64_t>(stats_.peak_memory, used_memory());
   if (settings().maxmemory > 0) evict_to_limit();
   run_active_expiry();
@@ -153,6 +163,9 @@ void Node::count_error(std::string_view text) {
     ++found->second;
   } else if (stats_.errors.size() < kCodesMax) {
     stats_.errors.emplace(code, 1);
+  } else {
+    // Scripts can make up codes without end.
+    ++stats_.errors["ERRORSTATS_OVERFLOW"];
   }
 }
 

@@ -34,8 +34,8 @@ constexpr uint32_t kByKey = bit_of('K');
 constexpr uint32_t kByEvent = bit_of('E');
 constexpr uint32_t kLogged = bit_of('n') | bit_of('o') | bit_of('c');
 
-// From here on the output limit is checked with each message instead of ten times a second.
-constexpr size_t kLargeOutput = 256 * 1024;
+// A stream of messages to a session is sent in pieces of this time.
+constexpr Duration kPushInterval = Duration::microseconds(200);
 
 // Events of commands that reach into a string; the store may have made a new entry for it.
 bool changes_in_place(std::string_view event) {
@@ -104,7 +104,7 @@ void Node::emit_logged(int db, std::string_view key, std::string_view event) {
   const std::vector<KeyLog::Note> notes = std::move(key_log_.notes);
   key_log_.notes.clear();
   for (const KeyLog::Note& note : notes) {
-    int at = 0;
+    int at = db >= 0 && &database(db) == note.database ? db : 0;
     while (at < database_count() && &database(at) != note.database) ++at;
     if (at == database_count()) continue;
     if (note.created) {
@@ -144,7 +144,8 @@ void Node::push(Session& session, std::string_view message) {
   if (session.has(kSessionClosing | kSessionCloseAfterReply | kSessionDoomed)) return;
   if (session.has(kSessionLocal) && !session.executing) return;  // nobody reads it
   Output& output = push_output(session);
-  if (output.bytes() + session.sendable.bytes() + message.size() > kLargeOutput &&
+  const size_t waiting = output.bytes() + session.sendable.bytes();
+  if (waiting + message.size() > kLargeOutput && !session.has(kSessionLocal) &&
       above_output_limit(session, message.size())) {
     // Closed at the end of the turn: whoever sends messages walks lists that it is on.
     session.flags |= kSessionDoomed;
@@ -157,7 +158,7 @@ void Node::push(Session& session, std::string_view message) {
   if (observer_ != nullptr) observer_->on_push(session, message);
   if (session.queued) return;
   session.queued = true;
-  ready_.push_back(&session);
+  pushed_.push_back(&session);
   request_turn();
 }
 
@@ -169,6 +170,26 @@ void Node::tie_up(Session& session) {
     session.pushes->move_to(session.output);
     session.pushes.reset();
   }
+}
+
+// Sends what was pushed. A session that messages come to in a stream gets them in larger pieces: a
+// send costs many times what a message does, and the reader's wake-up again as much. The first
+// message after a pause goes at once.
+void Node::flush_pushed() {
+  size_t waiting = 0;
+  const Instant now = env_.now();
+  for (Session* session : pushed_) {
+    if (!session->output.empty() && now - session->last_push < kPushInterval) {
+      pushed_[waiting++] = session;
+      continue;
+    }
+    session->queued = false;
+    if (session->output.empty()) continue;  // it left with a reply
+    session->last_push = now;
+    hold_or_flush(*session);
+  }
+  pushed_.resize(waiting);
+  if (waiting > 0 && !push_timer_.armed()) env_.arm_in(push_timer_, kPushInterval);
 }
 
 // Messages that are collected over a turn, and subscribers that were too slow for it.

@@ -13,6 +13,11 @@ namespace {
 // Keys that clean() frees at a time, and that may go for the limit at once.
 constexpr size_t kSlice = 5000;
 
+// A prefix of a session: in its own list, and with the session in the map of all.
+size_t bytes_of_prefix(const std::string& text) {
+  return 2 * text.size() + 200;
+}
+
 std::string array_of(std::string_view key) {
   std::string keys;
   append_line(keys, '*', 1);
@@ -46,6 +51,7 @@ void Tracking::enable(Session& session, const TrackingOptions& options) {
     const auto [found, is_new] = prefixes_.try_emplace(text);
     if (is_new) ++prefix_lengths_[text.size()];
     if (!found->second.sessions.emplace(session.id, &session).second) continue;
+    prefix_bytes_ += bytes_of_prefix(text);
     std::vector<std::string>& mine = state.options.prefixes;
     mine.insert(std::upper_bound(mine.begin(), mine.end(), text), std::move(text));
   }
@@ -70,6 +76,7 @@ void Tracking::leave_prefixes(Session& session) {
     const auto found = prefixes_.find(text);
     ASSERT(found != prefixes_.end());
     found->second.sessions.erase(session.id);
+    prefix_bytes_ -= bytes_of_prefix(text);
     if (!found->second.sessions.empty()) continue;
     const auto length = prefix_lengths_.find(text.size());
     if (--length->second == 0) prefix_lengths_.erase(length);
@@ -109,14 +116,14 @@ void Tracking::remember(std::string_view key, uint64_t session) {
     added.older = newest_;
     (newest_ == nullptr ? oldest_ : newest_->newer) = &added;
     newest_ = &added;
-    memory_bytes_ += bytes_of(added);
+    table_bytes_ += bytes_of(added);
   }
   TrackedKey& tracked = found->second;
   const auto at = std::lower_bound(tracked.sessions.begin(), tracked.sessions.end(), session);
   if (at != tracked.sessions.end() && *at == session) return;
-  memory_bytes_ -= bytes_of(tracked);
+  table_bytes_ -= bytes_of(tracked);
   tracked.sessions.insert(at, session);
-  memory_bytes_ += bytes_of(tracked);
+  table_bytes_ += bytes_of(tracked);
   ++items_;
 }
 
@@ -125,7 +132,7 @@ Tracking::Table::iterator Tracking::unlink(Table::iterator found) {
   (tracked.older == nullptr ? oldest_ : tracked.older->newer) = tracked.newer;
   (tracked.newer == nullptr ? newest_ : tracked.newer->older) = tracked.older;
   items_ -= tracked.sessions.size();
-  memory_bytes_ -= bytes_of(tracked);
+  table_bytes_ -= bytes_of(tracked);
   return table_.erase(found);
 }
 
@@ -133,7 +140,7 @@ void Tracking::tell_and_forget(Table::iterator found, bool spare_current) {
   const std::vector<uint64_t> remembered = std::move(found->second.sessions);
   found->second.sessions = {};
   items_ -= remembered.size();
-  memory_bytes_ -= remembered.capacity() * sizeof(uint64_t);
+  table_bytes_ -= remembered.capacity() * sizeof(uint64_t);
   const std::string keys = array_of(found->first);
   unlink(found);
   node_.env().count_work(remembered.size());
@@ -161,7 +168,7 @@ void Tracking::all_changed() {
   garbage_.push_back(std::move(table_));
   table_ = Table();
   oldest_ = newest_ = nullptr;
-  items_ = memory_bytes_ = 0;
+  items_ = table_bytes_ = 0;
 }
 
 void Tracking::enforce_limit() {

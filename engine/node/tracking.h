@@ -77,8 +77,8 @@ class Tracking {
   size_t key_count() const { return table_.size(); }
   size_t item_count() const { return items_; }
   size_t prefix_count() const { return prefixes_.size(); }
-  // Bytes of the table, as counted.
-  size_t memory_bytes() const { return memory_bytes_; }
+  // Bytes of the table and of the prefixes, as counted.
+  size_t memory_bytes() const { return table_bytes_ + prefix_bytes_; }
 
  private:
   // A key of the table, on a list from the oldest to the newest.
@@ -111,7 +111,8 @@ class Tracking {
   TrackedKey* oldest_ = nullptr;
   TrackedKey* newest_ = nullptr;
   size_t items_ = 0;
-  size_t memory_bytes_ = 0;
+  size_t table_bytes_ = 0;
+  size_t prefix_bytes_ = 0;
   std::vector<Table> garbage_;  // tables of the past, to be freed in slices
   std::map<std::string, Prefix, std::less<>> prefixes_;
   std::map<size_t, size_t> prefix_lengths_;  // length -> how many prefixes have it

@@ -144,6 +144,9 @@ class Database {
   // is freed in the background when `lazy`.
   bool erase(std::string_view key, uint64_t hash, bool lazy = false);
 
+  // Frees a value that no entry holds; one of many parts is kept for free_some().
+  void discard(Type type, Encoding encoding, void* value, size_t effort, size_t bytes);
+
   // Values that are replaced are freed like those that are erased with `lazy`.
   void set_lazy_replace(bool lazy) { lazy_replace_ = lazy; }
 
@@ -176,7 +179,7 @@ class Database {
   // Bytes of one entry, as counted, with its value and its share of the table.
   static size_t memory_usage(const Entry& entry);
 
-  // What new entries get as access clock and as version.
+  // What new entries get as access clock (in eighths) and as version.
   void set_access_for_new(uint32_t clock) { access_for_new_ = clock; }
   void set_version(uint8_t version) { version_ = version; }
   // Where new keys and replaced values are noted; null: nowhere. Outlives this.

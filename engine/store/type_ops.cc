@@ -5,31 +5,22 @@
 #include "engine/store/hash_type.h"
 #include "engine/store/list_type.h"
 #include "engine/store/set_type.h"
+#include "engine/store/stream_type.h"
 #include "engine/store/string_type.h"
+#include "engine/store/zset_type.h"
 
 namespace redoubt {
 
 namespace {
 
-// A type that no command makes yet.
-constexpr TypeOps only_named(std::string_view name) {
-  return {.name = name,
-          .free_some = nullptr,
-          .outside_bytes = nullptr,
-          .free_effort = nullptr,
-          .copy = nullptr,
-          .digest = nullptr,
-          .length = nullptr};
-}
-
 // Indexed by Type.
 constexpr std::array<TypeOps, kTypeCount> kRows = {
-    kStringOps,            //
-    kListOps,              //
-    kSetOps,               //
-    only_named("zset"),    //
-    kHashOps,              //
-    only_named("stream"),  //
+    kStringOps,  //
+    kListOps,    //
+    kSetOps,     //
+    kZsetOps,    //
+    kHashOps,    //
+    kStreamOps,  //
 };
 
 // Indexed by Encoding.

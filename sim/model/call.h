@@ -115,6 +115,9 @@ std::span<const ModelCommand> generic_commands();
 std::span<const ModelCommand> list_commands();
 std::span<const ModelCommand> server_commands();
 std::span<const ModelCommand> set_commands();
+std::span<const ModelCommand> zset_commands();
+std::span<const ModelCommand> zset_combination_commands();
+std::span<const ModelCommand> geo_commands();
 std::span<const ModelCommand> hash_commands();
 
 // What a server chose, once it has replied.
@@ -123,5 +126,8 @@ void learn_popped(ModelCall& call, std::string_view reply);
 // What OBJECT ENCODING may say of a set, or of a hash.
 std::vector<std::string> set_encodings(const ModelEntry& entry);
 std::vector<std::string> hash_encodings();
+std::span<const ModelCommand> stream_commands();
+std::span<const ModelCommand> stream_group_commands();
+std::span<const ModelCommand> hyperloglog_commands();
 
 }  // namespace redoubt::sim

@@ -7,7 +7,7 @@
 
 namespace redoubt::sim {
 
-enum class GeneratorNeed : uint8_t { nothing, newer, flush, scan, select, chance, waiting };
+enum class GeneratorNeed : uint8_t { nothing, newer, flush, scan, select, waiting, chance };
 
 struct GeneratorRow {
   unsigned weight;
@@ -31,11 +31,15 @@ struct GeneratorRow {
 // The families that have files of their own.
 std::span<const GeneratorRow> set_generator_rows();
 std::span<const GeneratorRow> hash_generator_rows();
+std::span<const GeneratorRow> zset_generator_rows();
+std::span<const GeneratorRow> geo_generator_rows();
 
 // Each family has at least one row that needs nothing.
 std::span<const GeneratorRow> generator_rows(CommandFamily family);
 
 // The families that have a file of their own.
 std::span<const GeneratorRow> list_generator_rows();
+std::span<const GeneratorRow> stream_generator_rows();
+std::span<const GeneratorRow> hyperloglog_generator_rows();
 
 }  // namespace redoubt::sim

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "sim/model/call.h"
+#include "sim/model/streams.h"
 
 namespace redoubt::sim {
 namespace {
@@ -253,7 +254,10 @@ ModelReply copy_command(ModelCall& call) {
   if (entry == nullptr || (call.find_in(target, to) != nullptr && !replace)) {
     return reply_integer(0);
   }
-  const ModelEntry copied = *entry;
+  ModelEntry copied = *entry;
+  if (copied.stream != nullptr) {
+    copied.stream = std::make_shared<ModelStream>(*copied.stream);
+  }
   call.database(target)[std::string(to)] = copied;
   return reply_integer(1);
 }
@@ -324,15 +328,22 @@ constexpr size_t embedded_bytes_max = 44;
 constexpr int64_t shared_integer_end = 10000;
 
 ModelReply encoding_of(const ModelEntry& entry) {
-  if (entry.type == ModelType::set) {
-    return reply_one_of(set_encodings(entry));
-  }
-  if (entry.type == ModelType::hash) {
-    return reply_one_of(hash_encodings());
+  if (entry.type == ModelType::stream) {
+    return reply_bulk("stream");
   }
   if (entry.type == ModelType::list) {
     // Where the limit is, is the server's; 7.0 knows only one of them.
     return reply_one_of({resp_bulk("listpack"), resp_bulk("quicklist")});
+  }
+  if (entry.type == ModelType::set) {
+    return reply_one_of(set_encodings(entry));
+  }
+  if (entry.type == ModelType::zset) {
+    // It may have been larger before.
+    return reply_one_of({resp_bulk("listpack"), resp_bulk("skiplist")});
+  }
+  if (entry.type == ModelType::hash) {
+    return reply_one_of(hash_encodings());
   }
   const std::string raw = resp_bulk("raw");
   const std::string embedded = resp_bulk("embstr");

@@ -6,6 +6,7 @@
 #include "sim/scenarios/single_checker.h"
 #include "sim/scenarios/single_client.h"
 #include "sim/scenarios/single_plants.h"
+#include "sim/scenarios/single_subscriber.h"
 #include "sim/world.h"
 
 namespace redoubt::sim {
@@ -25,6 +26,7 @@ constexpr Named kCheckers[] = {
     {"model", "each reply is what a naive model of the commands answers"},
     {"order", "what a connection sends is executed once, whole, in order"},
     {"replies", "clients receive what the node wrote, byte for byte, a reply for each command"},
+    {"messages", "each subscriber gets what was published to its channels, once, in order"},
     {"expiry", "no key expires before its time"},
     {"eviction", "no key is evicted without maxmemory"},
     {"connection", "no connection fails without a fault that explains it"},
@@ -81,6 +83,7 @@ class SingleRun final : public WorldObserver {
   ClientPlan plan_;
   std::vector<std::string> arguments_;
   int64_t clients_ = 0;
+  int64_t subscribers_ = 0;
   int64_t spare_bytes_ = 0;  // maxmemory above what an empty node takes; 0 for none
   std::string drawn_;
   HostId node_ = 0;
@@ -124,6 +127,11 @@ SingleRun::SingleRun(const RunOptions& options)
 
 void SingleRun::draw() {
   clients_ = random_.between(1, 12);
+  subscribers_ = random_.between(0, 3);
+  if (plants_.is("lost_message") || plants_.is("swapped_messages") ||
+      plants_.is("lost_subscription")) {
+    subscribers_ = 3;
+  }
   plan_.pipeline_max = random_.between_log(8, 512);
   // The load is spread over this time, so that faults have time to happen.
   const int64_t length_s = random_.between_log(1, 60);
@@ -134,6 +142,7 @@ void SingleRun::draw() {
       length_s * 1'000'000 * clients_ * pipeline_mean / static_cast<int64_t>(kCommands);
   plan_.hang_up_ppm = random_.coin() ? 0 : random_.between_log(100, 20'000);
   plan_.connection_ppm = random_.between_log(100, 50'000);
+  if (subscribers_ == 3) plan_.connection_ppm += 50'000;  // news, in a third of these
   plan_.inline_ppm = random_.coin() ? 0 : random_.between_log(100, 500'000);
   plan_.password = password_;
   plan_.generator.keys = static_cast<size_t>(random_.between_log(4, 400));
@@ -169,8 +178,10 @@ void SingleRun::draw() {
   plan_.lose_command = plants_.is("lost_command");
   plan_.drop_reply = plants_.is("dropped_reply");
   plan_.swap_replies = plants_.is("swapped_replies");
+  plan_.drop_message = plants_.is("lost_message");
+  plan_.swap_messages = plants_.is("swapped_messages");
   plan_.keep_connection = plants_.is("kept_connection");
-  drawn_ = "clients=" + std::to_string(clients_) +
+  drawn_ = "clients=" + std::to_string(clients_) + " subscribers=" + std::to_string(subscribers_) +
            " pipeline=" + std::to_string(plan_.pipeline_max) +
            " think_us=" + std::to_string(plan_.think_us) +
            " keys=" + std::to_string(plan_.generator.keys) +
@@ -192,6 +203,14 @@ void SingleRun::add_hosts() {
     world_.add_host({.name = "client" + std::to_string(i)}, [this, number](Env& env) {
       return std::make_unique<SingleClient>(env, plan_, checker_, number,
                                             world_.random("client", number));
+    });
+  }
+  for (int64_t i = 0; i < subscribers_; ++i) {
+    const auto number = static_cast<uint32_t>(i);
+    world_.add_host({.name = "subscriber" + std::to_string(i)}, [this, number](Env& env) {
+      return std::make_unique<SingleSubscriber>(env, plan_, checker_,
+                                                static_cast<uint32_t>(clients_) + number,
+                                                world_.random("subscriber", number));
     });
   }
 }

@@ -150,6 +150,7 @@ void SingleChecker::node_ended() {
   peers_.clear();
   closed_.clear();
   model_.clear();
+  messages_.clear();
 }
 
 void SingleChecker::on_command(const Session& session, int /*db_before*/,
@@ -170,6 +171,7 @@ void SingleChecker::on_command(const Session& session, int /*db_before*/,
   }
   Link& link = *peer->link;
   const size_t number = check_order(link, args);
+  if (check_messages(*peer, args, reply)) return;
   if (number < link.silent.size() && link.silent[number] != 0) {
     if (!reply.empty()) violate("model", command_text(args) + " -> no reply", shown(reply));
     if (!expect_connection_command(*peer, args)) expect(peer->model, args, wall.unix_ms());
@@ -181,6 +183,33 @@ void SingleChecker::on_command(const Session& session, int /*db_before*/,
     check_reply(*peer, args, wall, reply);
   }
   link.replies += reply;
+}
+
+void SingleChecker::on_push(const Session& session, std::string_view message) {
+  messages_.pushed(session.id, message);
+  Peer* peer = find(session);
+  if (peer == nullptr) return violate("messages", "a message to a client", shown(message));
+  if (world_.traced()) {
+    world_.remark(host_,
+                  "message to session " + std::to_string(session.id) + ": " + shown(message));
+  }
+  peer->link->replies += message;
+}
+
+// True: the command was about subscriptions, and its reply is checked.
+bool SingleChecker::check_messages(Peer& peer, std::span<const std::string_view> args,
+                                   std::string_view reply) {
+  if (const auto problem = messages_.executed(args)) {
+    violate("messages", command_text(args) + " -> " + shown(problem->expected),
+            shown(problem->seen));
+  }
+  const auto confirmation = messages_.confirmation(peer.session, peer.model.resp, args);
+  if (!confirmation) return false;
+  if (reply != *confirmation) {
+    violate("messages", command_text(args) + " -> " + shown(*confirmation), shown(reply));
+  }
+  peer.link->replies += reply;
+  return true;
 }
 
 size_t SingleChecker::check_order(Link& link, std::span<const std::string_view> args) {
@@ -209,6 +238,7 @@ std::optional<ModelReply> SingleChecker::expect_connection_command(
     return reply_status("RESET");
   }
   if (same(args[0], "QUIT")) return reply_ok();
+  if (same(args[0], "PUBLISH") && args.size() == 3) return reply_integer(messages_.receivers());
   if (same(args[0], "AUTH") && args.size() == 2 && !password_.empty()) {
     if (args[1] == password_) return reply_ok();
     return reply_error("WRONGPASS invalid username-password pair or user is disabled.");
@@ -330,6 +360,7 @@ void SingleChecker::on_expired(int db, std::string_view key) {
 
 void SingleChecker::on_session_closed(const Session& session) {
   if (last_ != nullptr && last_->session == session.id) last_ = nullptr;
+  messages_.session_closed(session.id);
   const auto peer = peers_.find(session.id);
   if (peer == peers_.end()) return;
   closed_.push_back(std::move(peer->second));
@@ -343,7 +374,7 @@ void SingleChecker::received(Link& link, std::string_view bytes) {
     while (differs < std::min(bytes.size(), written.size()) && bytes[differs] == written[differs]) {
       ++differs;
     }
-    return violate("replies",
+    return violate(link.subscriber ? "messages" : "replies",
                    "client " + std::to_string(link.client) +
                        " receives what the node wrote: " + shown(written.substr(differs)),
                    shown(bytes.substr(differs)));
@@ -361,7 +392,7 @@ void SingleChecker::received(Link& link, std::string_view bytes) {
     link.understood += end;
     ++link.answered;
   }
-  if (link.answered > link.replies_due) {
+  if (link.answered > link.replies_due && !link.subscriber) {
     violate("replies", std::to_string(link.replies_due) + " replies",
             std::to_string(link.answered) + " replies");
   }

@@ -17,6 +17,7 @@
 #include "sim/model/model.h"
 #include "sim/model/resp_value.h"
 #include "sim/scenario.h"
+#include "sim/scenarios/single_messages.h"
 #include "sim/world.h"
 
 namespace redoubt::sim {
@@ -34,6 +35,7 @@ struct Link {
   size_t replies_due = 0;       // of the pipeline
   size_t executed = 0;          // commands of it
   bool quits = false;           // its last command is QUIT
+  bool subscriber = false;      // gets messages between its replies
   bool killed = false;          // by CLIENT KILL
 
   // Replies that were written and not yet received and understood.
@@ -73,6 +75,7 @@ class SingleChecker final : public NodeObserver {
   void on_fields_expired(int db, std::string_view key,
                          std::span<const std::string_view> fields) override;
   void on_session_closed(const Session& session) override;
+  void on_push(const Session& session, std::string_view message) override;
 
   // Compares the whole of the node's data with the model's, within a turn of the node.
   void compare_state();
@@ -104,10 +107,12 @@ class SingleChecker final : public NodeObserver {
   ModelReply expect_dbsize(int db, int64_t now_ms) const;
   ModelReply expect(ModelSession& session, std::span<const std::string_view> args, int64_t now_ms);
   bool may_break(Error error) const;
+  bool check_messages(Peer& peer, std::span<const std::string_view> args, std::string_view reply);
 
   World& world_;
   const std::string password_;
   Model model_;
+  SingleMessages messages_;
   Node* node_ = nullptr;
   HostId host_ = kNoHost;
   bool evicts_ = false;

@@ -1,5 +1,7 @@
 #include "sim/scenarios/single_client.h"
 
+#include "sim/scenarios/single_subscriber.h"
+
 #include <array>
 
 namespace redoubt::sim {
@@ -110,7 +112,7 @@ void SingleClient::add(std::span<const std::string_view> arguments) {
 
 void SingleClient::add_connection_command() {
   static constexpr std::array<std::string_view, 4> kNames = {"worker", "a b", "", "x-1"};
-  switch (random_.below(10)) {
+  switch (random_.below(15)) {
     case 0: return add({"HELLO", "3"});
     case 1: return add({"HELLO", "2"});
     case 2: return add({"CLIENT", "ID"});
@@ -120,8 +122,16 @@ void SingleClient::add_connection_command() {
     case 6: return add({"PING"});
     case 7: return add({"CLIENT", "INFO"});
     case 8: return add({"ECHO", "hello"});
-    default: return add_rare_connection_command();
+    case 9: return add_rare_connection_command();
+    default: return add_publish();
   }
+}
+
+void SingleClient::add_publish() {
+  const std::string channel = news_channel(random_.below(kNewsChannels));
+  const std::string text =
+      "client " + std::to_string(number_) + " says " + std::to_string(published_++);
+  add({"PUBLISH", channel, text});
 }
 
 void SingleClient::add_rare_connection_command() {

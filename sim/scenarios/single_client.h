@@ -36,6 +36,8 @@ struct ClientPlan {
   bool drop_reply = false;
   bool swap_replies = false;
   bool keep_connection = false;
+  bool drop_message = false;
+  bool swap_messages = false;
 };
 
 class SingleClient final : public Process {
@@ -51,6 +53,7 @@ class SingleClient final : public Process {
   void add(std::span<const std::string_view> arguments);
   void add_connection_command();
   void add_rare_connection_command();
+  void add_publish();
   void add_kill();
   void on_sent();
   void receive();
@@ -84,6 +87,7 @@ class SingleClient final : public Process {
   bool waiting_ = false;  // for replies
   bool stopped_ = false;
   bool last_connection_ = false;  // made since the farewell
+  uint64_t published_ = 0;        // messages, which carry their number
   bool breaks_off_ = false;       // this pipeline is left half way
   bool authenticated_ = false;    // or on its way to be
   enum class Replies : uint8_t { on, off, skip } replies_ = Replies::on;

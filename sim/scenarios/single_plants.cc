@@ -11,6 +11,9 @@ constexpr Plant kRows[] = {
     {"wrong_ttl", "model", "now and then the node changes a deadline"},
     {"lost_command", "order", "a command is lost on its way to the node"},
     {"dropped_reply", "replies", "a reply is lost on its way to a client"},
+    {"lost_message", "messages", "a message is lost on its way to a subscriber"},
+    {"swapped_messages", "messages", "two messages arrive in the wrong order"},
+    {"lost_subscription", "messages", "the node forgets that somebody has subscribed"},
     {"swapped_replies", "replies", "two replies arrive in the wrong order"},
     {"early_expiry", "expiry", "the node expires a key that lives"},
     {"stray_eviction", "eviction", "the node evicts without being told to"},
@@ -36,6 +39,12 @@ std::span<const Plant> SinglePlants::rows() {
 void SinglePlants::strike(Node& node, SingleChecker& checker) {
   if (checker.commands() < last_ + kCommandsBetween) return;
   last_ = checker.commands();
+  if (is("lost_subscription")) {
+    for (Session* s = node.first_session(); s != nullptr; s = s->next) {
+      node.pubsub().unsubscribe(*s, ChannelKind::channel, "news:0");
+    }
+    return;
+  }
   if (is("exit")) return node.env().backend().request_exit(3);
   if (is("hang_up") && node.first_session() != nullptr) {
     return node.close_session(*node.first_session(), false);

@@ -119,6 +119,7 @@ std::optional<std::string> CheckedNode::compare_other(int db, const std::string&
                                                       sim::ModelType type) {
   std::vector<std::string_view> show;
   switch (type) {
+    case sim::ModelType::stream: show = {"XRANGE", key, "-", "+"}; break;
     case sim::ModelType::set: show = {"SMEMBERS", key}; break;
     case sim::ModelType::hash: show = {"HGETALL", key}; break;
     case sim::ModelType::list: show = {"LRANGE", key, "0", "-1"}; break;

@@ -1,0 +1,367 @@
+// The rows of the generator for streams and HyperLogLog.
+#include "sim/model/generator_rows.h"
+
+namespace redoubt::sim {
+namespace {
+
+using G = CommandGenerator;
+using enum GeneratorNeed;
+
+// Ids are small, so that commands meet entries; most streams grow by "60-*" and its like, because a
+// clock differs between servers.
+constexpr uint64_t largest_ms = 60;
+
+template <size_t N>
+void add_one_of(G& g, const std::string_view (&words)[N]) {
+  g.add_word(words[g.random().below(N)]);
+}
+
+void add_id(G& g) {
+  if (g.random().per_mille(g.config().extreme_per_mille)) {
+    add_one_of(g, {"-", "+", "0", "0-0", "abc", "1-", "-1", "1-1-1", "007-1", " 5-1", "+5-3",
+                   "5--0", "5--1", "", "18446744073709551615-18446744073709551615",
+                   "18446744073709551615", "18446744073709551616-1", "(1-1"});
+    return;
+  }
+  std::string id = std::to_string(g.random().below(largest_ms));
+  if (!g.random().one_in(4)) {
+    id += "-" + std::to_string(g.random().below(6));
+  }
+  g.add(id);
+}
+
+void add_range_end(G& g, std::string_view edge) {
+  if (g.random().one_in(3)) {
+    g.add(edge);
+  } else if (g.random().one_in(4)) {
+    g.add("(" + std::to_string(g.random().below(largest_ms)) + "-" +
+          std::to_string(g.random().below(6)));
+  } else {
+    add_id(g);
+  }
+}
+
+void add_ids(G& g, size_t most) {
+  const size_t count = 1 + g.random().below(most);
+  for (size_t i = 0; i < count; i++) {
+    add_id(g);
+  }
+}
+
+void add_group(G& g) {
+  add_one_of(g, {"g1", "g1", "g2"});
+}
+
+void add_consumer(G& g) {
+  add_one_of(g, {"c1", "c2", "c3"});
+}
+
+void add_count(G& g) {
+  g.add_word("COUNT");
+  g.add_integer(0, 8);
+}
+
+// What an idle time is compared with: nothing is that old, or everything is.
+void add_idle(G& g) {
+  add_one_of(g, {"0", "0", "-5", "100000000000"});
+}
+
+void add_trim(G& g) {
+  if (g.random().one_in(2)) {
+    g.add_word("MAXLEN");
+    if (g.random().one_in(2)) {
+      add_one_of(g, {"~", "="});
+    }
+    g.add_integer(0, 150);
+  } else {
+    g.add_word("MINID");
+    if (g.random().one_in(2)) {
+      add_one_of(g, {"~", "="});
+    }
+    add_id(g);
+  }
+  if (g.random().one_in(8)) {
+    g.add_word("LIMIT");
+    g.add_integer(0, 250);
+  }
+}
+
+void add_fields(G& g) {
+  const size_t fields = 1 + g.random().below(2);
+  for (size_t i = 0; i < fields; i++) {
+    add_one_of(g, {"f", "f", "g", ""});
+    add_one_of(g, {"v", "12", "-5", "300", "abc", "", "007"});
+  }
+}
+
+void make_xadd(G& g) {
+  g.begin("XADD");
+  g.add_key();
+  if (g.random().one_in(12)) {
+    g.add_word("NOMKSTREAM");
+  }
+  if (g.random().one_in(12)) {
+    add_trim(g);
+  }
+  if (g.random().one_in(6)) {
+    add_id(g);
+  } else {
+    g.add(std::to_string(g.random().one_in(20) ? g.random().below(largest_ms) : 7) + "-*");
+  }
+  add_fields(g);
+}
+
+void make_xtrim(G& g) {
+  g.begin("XTRIM");
+  g.add_key();
+  add_trim(g);
+}
+
+void make_xdel(G& g) {
+  g.begin("XDEL");
+  g.add_key();
+  add_ids(g, 4);
+}
+
+void make_xlen(G& g) {
+  g.begin("XLEN");
+  g.add_key();
+}
+
+void make_xrange(G& g) {
+  const bool reverse = g.random().one_in(2);
+  g.begin(reverse ? "XREVRANGE" : "XRANGE");
+  g.add_key();
+  add_range_end(g, reverse ? "+" : "-");
+  add_range_end(g, reverse ? "-" : "+");
+  if (g.random().one_in(2)) {
+    add_count(g);
+  }
+}
+
+void make_xread(G& g) {
+  g.begin("XREAD");
+  if (g.random().one_in(2)) {
+    add_count(g);
+  }
+  g.add_word("STREAMS");
+  const size_t streams = 1 + g.random().below(2);
+  for (size_t i = 0; i < streams; i++) {
+    g.add_key();
+  }
+  for (size_t i = 0; i < streams; i++) {
+    if (g.random().one_in(6)) {
+      g.add("$");
+    } else {
+      g.add_number(static_cast<int64_t>(g.random().below(largest_ms)));
+    }
+  }
+}
+
+void make_xreadgroup(G& g) {
+  g.begin("XREADGROUP");
+  g.add_word("GROUP");
+  add_group(g);
+  add_consumer(g);
+  if (!g.random().one_in(4)) {
+    add_count(g);
+  }
+  if (g.random().one_in(8)) {
+    g.add_word("NOACK");
+  }
+  g.add_word("STREAMS");
+  const size_t streams = 1 + g.random().below(2);
+  for (size_t i = 0; i < streams; i++) {
+    g.add_key();
+  }
+  for (size_t i = 0; i < streams; i++) {
+    if (g.random().one_in(5)) {
+      add_id(g);
+    } else {
+      g.add(">");
+    }
+  }
+}
+
+void make_xgroup_create(G& g) {
+  g.begin("XGROUP");
+  g.add_word("CREATE");
+  g.add_key();
+  add_group(g);
+  add_one_of(g, {"$", "0", "0", "7-3"});
+  if (g.random().one_in(2)) {
+    g.add_word("MKSTREAM");
+  }
+  if (g.random().one_in(6)) {
+    g.add_word("ENTRIESREAD");
+    g.add_integer(-1, 20);
+  }
+}
+
+void make_xgroup(G& g) {
+  g.begin("XGROUP");
+  constexpr std::string_view names[] = {"SETID", "DESTROY", "DELCONSUMER"};
+  const uint64_t kind = g.random().below(3);
+  g.add_word(names[kind]);
+  g.add_key();
+  add_group(g);
+  if (kind == 0) {
+    add_one_of(g, {"$", "0", "-", "+", "7-3"});
+  } else if (kind == 2) {
+    add_consumer(g);
+  }
+}
+
+void make_xack(G& g) {
+  g.begin("XACK");
+  g.add_key();
+  add_group(g);
+  add_ids(g, 6);
+}
+
+void make_xpending(G& g) {
+  g.begin("XPENDING");
+  g.add_key();
+  add_group(g);
+  if (g.random().one_in(3)) {
+    return;
+  }
+  if (g.random().one_in(3)) {
+    g.add_word("IDLE");
+    add_idle(g);
+  }
+  add_range_end(g, "-");
+  add_range_end(g, "+");
+  g.add_integer(0, 10);
+  if (g.random().one_in(3)) {
+    add_consumer(g);
+  }
+}
+
+void make_xclaim(G& g) {
+  g.begin("XCLAIM");
+  g.add_key();
+  add_group(g);
+  add_consumer(g);
+  add_idle(g);
+  add_ids(g, 5);
+  if (g.random().one_in(3)) {
+    g.add_word("FORCE");
+  }
+  if (g.random().one_in(4)) {
+    g.add_word("JUSTID");
+  }
+  if (g.random().one_in(4)) {
+    g.add_word("RETRYCOUNT");
+    g.add_integer(0, 9);
+  }
+  if (g.random().one_in(8)) {
+    g.add_word("LASTID");
+    add_id(g);
+  }
+}
+
+void make_xautoclaim(G& g) {
+  g.begin("XAUTOCLAIM");
+  g.add_key();
+  add_group(g);
+  add_consumer(g);
+  add_idle(g);
+  add_range_end(g, "-");
+  if (g.random().one_in(2)) {
+    add_count(g);
+  }
+  if (g.random().one_in(3)) {
+    g.add_word("JUSTID");
+  }
+}
+
+void make_xinfo_groups(G& g) {
+  g.begin("XINFO");
+  g.add_word("GROUPS");
+  g.add_key();
+}
+
+void make_xsetid(G& g) {
+  g.begin("XSETID");
+  g.add_key();
+  add_id(g);
+  if (g.random().one_in(3)) {
+    g.add_word("ENTRIESADDED");
+    g.add_integer(0, 200);
+  }
+}
+
+void add_references(G& g) {
+  if (!g.random().one_in(3)) {
+    add_one_of(g, {"KEEPREF", "DELREF", "ACKED"});
+  }
+  g.add_word("IDS");
+  const size_t count = 1 + g.random().below(3);
+  g.add_integer(static_cast<int64_t>(count), static_cast<int64_t>(count));
+  for (size_t i = 0; i < count; i++) {
+    add_id(g);
+  }
+}
+
+void make_xdelex(G& g) {
+  g.begin("XDELEX");
+  g.add_key();
+  add_references(g);
+}
+
+void make_xackdel(G& g) {
+  g.begin("XACKDEL");
+  g.add_key();
+  add_group(g);
+  add_references(g);
+}
+
+constexpr GeneratorRow stream_rows[] = {
+    {50, nothing, make_xadd},       {3, nothing, make_xtrim},          {6, nothing, make_xdel},
+    {3, nothing, make_xlen},        {8, nothing, make_xrange},         {6, nothing, make_xread},
+    {24, nothing, make_xreadgroup}, {10, nothing, make_xgroup_create}, {3, nothing, make_xgroup},
+    {8, nothing, make_xack},        {8, nothing, make_xpending},       {8, nothing, make_xclaim},
+    {6, nothing, make_xautoclaim},  {4, nothing, make_xinfo_groups},   {2, nothing, make_xsetid},
+    {3, newer, make_xdelex},        {3, newer, make_xackdel},
+};
+
+// --- HyperLogLog ---------------------------------------------------------------------------------
+
+void make_pfadd(G& g) {
+  g.begin("PFADD");
+  g.add_key();
+  const size_t count = g.random().below(g.random().one_in(10) ? 200 : 5);
+  for (size_t i = 0; i < count; i++) {
+    g.add_number(static_cast<int64_t>(g.random().below(3000)));
+  }
+}
+
+void make_pf_keys(G& g) {
+  add_one_of(g, {"PFCOUNT", "PFCOUNT", "PFMERGE"});
+  const size_t count = 1 + g.random().below(3);
+  for (size_t i = 0; i < count; i++) {
+    g.add_key();
+  }
+}
+
+void make_pfdebug(G& g) {
+  g.begin("PFDEBUG");
+  add_one_of(g, {"ENCODING", "ENCODING", "DECODE", "TODENSE", "NOSUCH"});
+  g.add_key();
+}
+
+constexpr GeneratorRow hyperloglog_rows[] = {
+    {10, nothing, make_pfadd}, {6, nothing, make_pf_keys}, {1, nothing, make_pfdebug}};
+
+}  // namespace
+
+std::span<const GeneratorRow> stream_generator_rows() {
+  return stream_rows;
+}
+
+std::span<const GeneratorRow> hyperloglog_generator_rows() {
+  return hyperloglog_rows;
+}
+
+}  // namespace redoubt::sim

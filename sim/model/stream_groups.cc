@@ -1,0 +1,883 @@
+// Reading from streams, alone and in groups.
+#include <algorithm>
+
+#include "sim/model/streams.h"
+
+namespace redoubt::sim {
+namespace model_streams {
+namespace {
+
+using Group = ModelStreamGroup;
+
+ModelReply no_group(std::string_view key, std::string_view group) {
+  return reply_error("NOGROUP No such key '" + std::string(key) + "' or consumer group '" +
+                     std::string(group) + "'");
+}
+
+Group* find_group(ModelStream* stream, std::string_view name) {
+  if (stream == nullptr) {
+    return nullptr;
+  }
+  auto found = stream->groups.find(name);
+  return found == stream->groups.end() ? nullptr : &found->second;
+}
+
+// --- How far a group has read --------------------------------------------------------------------
+
+bool deleted_behind(const ModelStream& stream, Id id) {
+  return !stream.entries.empty() && stream.max_deleted != Id() &&
+         first_of(stream) <= stream.max_deleted && id <= stream.max_deleted;
+}
+
+int64_t read_up_to(const ModelStream& stream, Id id) {
+  const auto there = static_cast<int64_t>(stream.entries.size());
+  if (stream.added == 0 || (there == 0 && id <= stream.last) || id == stream.last) {
+    return stream.added;
+  }
+  const bool whole = stream.max_deleted == Id() || stream.max_deleted < first_of(stream);
+  if (id < stream.last && whole && id <= first_of(stream)) {
+    return stream.added - there + (id == first_of(stream) ? 1 : 0);
+  }
+  return -1;
+}
+
+void read_on(const ModelStream& stream, Group& group, Id id) {
+  if (group.entries_read != -1 && !deleted_behind(stream, id)) {
+    group.entries_read++;
+  } else if (stream.added != 0) {
+    group.entries_read = read_up_to(stream, id);
+  }
+  group.last = id;
+}
+
+std::string lag_text(const ModelCall& call, const ModelStream& stream, const Group& group) {
+  if (stream.added == 0) {
+    return resp_integer(0);
+  }
+  const bool known = group.entries_read != -1 && !deleted_behind(stream, group.last);
+  const int64_t read = known ? group.entries_read : read_up_to(stream, group.last);
+  return !known && read == -1 ? resp_null(call.resp()) : resp_integer(stream.added - read);
+}
+
+// --- XREAD and XREADGROUP ------------------------------------------------------------------------
+
+struct Reading {
+  bool by_group = false;
+  int64_t count = 0;
+  bool no_ack = false;
+  std::string_view group;
+  std::string_view consumer;
+  size_t first = 0;  // of the keys
+  size_t streams = 0;
+};
+
+struct Source {
+  std::string_view key;
+  ModelStream* stream = nullptr;
+  Group* group = nullptr;
+  Id after;
+  bool fresh = false;  // ">"
+};
+
+std::optional<ModelReply> take_option(const ModelCall& call, size_t& i, Reading& reading) {
+  const size_t more = call.count() - i - 1;
+  const std::string_view word = call.argument(i);
+  const auto only_groups = [](std::string_view name) {
+    return reply_error("ERR The " + std::string(name) +
+                       " option is only supported by XREADGROUP. You called XREAD instead.");
+  };
+  if (same_word(word, "COUNT") && more > 0) {
+    std::optional<int64_t> count = parse_integer(call.argument(++i));
+    if (!count) {
+      return reply_error(not_integer_text);
+    }
+    reading.count = std::max<int64_t>(*count, 0);
+    return std::nullopt;
+  }
+  if (same_word(word, "GROUP") && more >= 2) {
+    reading.group = call.argument(i + 1);
+    reading.consumer = call.argument(i + 2);
+    i += 2;
+    return reading.by_group ? std::nullopt : std::optional<ModelReply>(only_groups("GROUP"));
+  }
+  if (same_word(word, "NOACK")) {
+    reading.no_ack = true;
+    return reading.by_group ? std::nullopt : std::optional<ModelReply>(only_groups("NOACK"));
+  }
+  return reply_error(syntax_text);
+}
+
+std::optional<ModelReply> take_reading(const ModelCall& call, Reading& reading) {
+  bool has_group = false;
+  for (size_t i = 1; i < call.count() && reading.first == 0; i++) {
+    if (same_word(call.argument(i), "STREAMS") && i + 1 < call.count()) {
+      reading.first = i + 1;
+      reading.streams = (call.count() - reading.first) / 2;
+      if ((call.count() - reading.first) % 2 != 0) {
+        return reply_error(
+            "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be "
+            "specified.");
+      }
+    } else {
+      has_group = has_group || same_word(call.argument(i), "GROUP");
+      if (std::optional<ModelReply> error = take_option(call, i, reading)) {
+        return error;
+      }
+    }
+  }
+  if (reading.first == 0) {
+    return reply_error(syntax_text);
+  }
+  if (reading.by_group && !has_group) {
+    return reply_error("ERR Missing GROUP option for XREADGROUP");
+  }
+  return std::nullopt;
+}
+
+std::optional<ModelReply> take_position(const ModelCall& call, std::string_view text,
+                                        const Reading& reading, Source& source) {
+  if (text == "$" && reading.by_group) {
+    return reply_error(
+        "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of "
+        "this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID "
+        "would just return an empty result set.");
+  }
+  if (text == "$" || (text == "+" && !reading.by_group && !call.config().as_redis_7_0)) {
+    if (source.stream != nullptr) {
+      source.after = source.stream->last;
+      if (text == "+" && !source.stream->entries.empty()) {
+        source.after = source.stream->entries.rbegin()->first;
+        step_down(source.after);
+      }
+    }
+    return std::nullopt;
+  }
+  if (text == ">") {
+    source.fresh = true;
+    return reading.by_group
+               ? std::nullopt
+               : std::optional<ModelReply>(reply_error(
+                     "ERR The > ID can be specified only when calling XREADGROUP using the GROUP "
+                     "<group> <consumer> option."));
+  }
+  std::optional<Id> id = parse_id(text, 0);
+  if (!id) {
+    return reply_error(bad_id_text);
+  }
+  source.after = *id;
+  source.fresh = reading.by_group && *id == largest_id;
+  return std::nullopt;
+}
+
+std::optional<ModelReply> take_sources(ModelCall& call, const Reading& reading,
+                                       std::vector<Source>& sources) {
+  for (size_t i = 0; i < reading.streams; i++) {
+    Source source;
+    source.key = call.argument(reading.first + i);
+    if (!find_stream(call, source.key, source.stream)) {
+      return reply_error(wrong_type_text);
+    }
+    if (reading.by_group) {
+      source.group = find_group(source.stream, reading.group);
+      if (source.group == nullptr) {
+        return reply_error("NOGROUP No such key '" + std::string(source.key) +
+                           "' or consumer group '" + std::string(reading.group) +
+                           "' in XREADGROUP with GROUP option");
+      }
+    }
+    const std::string_view position = call.argument(reading.first + reading.streams + i);
+    if (std::optional<ModelReply> error = take_position(call, position, reading, source)) {
+      return error;
+    }
+    sources.push_back(source);
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> history(const ModelCall& call, const Source& source,
+                                 const Reading& reading) {
+  std::vector<std::string> out;
+  for (auto& [id, pending] : source.group->pending) {
+    if (id <= source.after || pending.consumer != reading.consumer ||
+        (reading.count > 0 && out.size() == static_cast<size_t>(reading.count))) {
+      continue;
+    }
+    auto entry = source.stream->entries.find(id);
+    if (entry == source.stream->entries.end()) {
+      out.push_back(resp_header('*', 2) + resp_bulk(id_text(id)) + null_array(call));
+      continue;
+    }
+    pending.delivered_ms = call.now_ms;
+    pending.deliveries++;
+    out.push_back(entry_text(id, entry->second));
+  }
+  return out;
+}
+
+std::vector<std::string> fresh(const ModelCall& call, const Source& source,
+                               const Reading& reading) {
+  std::vector<std::string> out;
+  for (const auto& [id, entry] : source.stream->entries) {
+    if (id <= source.group->last ||
+        (reading.count > 0 && out.size() == static_cast<size_t>(reading.count))) {
+      continue;
+    }
+    out.push_back(entry_text(id, entry));
+    read_on(*source.stream, *source.group, id);
+    if (!reading.no_ack) {
+      source.group->pending[id] = {std::string(reading.consumer), call.now_ms, 1};
+    }
+  }
+  return out;
+}
+
+// Nothing: there is nothing to give.
+std::optional<std::vector<std::string>> serve(ModelCall& call, const Source& source,
+                                              const Reading& reading) {
+  if (source.stream == nullptr) {
+    return std::nullopt;
+  }
+  if (source.group != nullptr) {
+    source.group->consumers.insert(std::string(reading.consumer));
+    if (!source.fresh) {
+      return history(call, source, reading);
+    }
+  }
+  const Id after = source.group != nullptr ? source.group->last : source.after;
+  if (source.stream->entries.empty() || source.stream->entries.rbegin()->first <= after) {
+    return std::nullopt;
+  }
+  if (source.group != nullptr) {
+    return fresh(call, source, reading);
+  }
+  Id start = after;
+  step_up(start);
+  std::vector<std::string> entries = entries_between(*source.stream, start, largest_id);
+  keep_first(entries, reading.count);
+  return entries;
+}
+
+ModelReply read(ModelCall& call, bool by_group) {
+  Reading reading;
+  reading.by_group = by_group;
+  std::vector<Source> sources;
+  std::optional<ModelReply> error = take_reading(call, reading);
+  if (!error) {
+    error = take_sources(call, reading, sources);
+  }
+  if (error) {
+    return *error;
+  }
+  std::string served;
+  size_t count = 0;
+  for (const Source& source : sources) {
+    std::optional<std::vector<std::string>> entries = serve(call, source, reading);
+    if (entries) {
+      count++;
+      served += call.resp() == 3 ? "" : resp_header('*', 2);
+      served += resp_bulk(source.key) + list_text(*entries);
+    }
+  }
+  if (count == 0) {
+    return reply_exact(null_array(call));
+  }
+  return reply_exact(resp_header(call.resp() == 3 ? '%' : '*', count) + served);
+}
+
+ModelReply xread_command(ModelCall& call) {
+  return read(call, false);
+}
+ModelReply xreadgroup_command(ModelCall& call) {
+  return read(call, true);
+}
+
+// --- XGROUP --------------------------------------------------------------------------------------
+
+ModelReply bad_subcommand(const ModelCall& call) {
+  return reply_error("ERR unknown subcommand or wrong number of arguments for '" +
+                     std::string(call.argument(1)) + "'. Try XGROUP HELP.");
+}
+
+struct NewGroup {
+  bool make_stream = false;
+  int64_t entries_read = -1;
+};
+
+std::optional<ModelReply> take_group_options(const ModelCall& call, bool creates, NewGroup& group) {
+  for (size_t i = 5; i < call.count(); i++) {
+    if (creates && same_word(call.argument(i), "MKSTREAM")) {
+      group.make_stream = true;
+    } else if (same_word(call.argument(i), "ENTRIESREAD") && i + 1 < call.count()) {
+      std::optional<int64_t> count = parse_integer(call.argument(++i));
+      if (!count) {
+        return reply_error(not_integer_text);
+      }
+      if (*count < -1) {
+        return reply_error("ERR value for ENTRIESREAD must be positive or -1");
+      }
+      group.entries_read = *count;
+    } else {
+      return bad_subcommand(call);
+    }
+  }
+  return std::nullopt;
+}
+
+ModelReply create_group(ModelCall& call, ModelStream* stream, const NewGroup& options) {
+  if (call.count() > 8) {
+    return bad_subcommand(call);
+  }
+  std::optional<Id> id = stream == nullptr ? Id() : stream->last;
+  if (call.argument(4) != "$") {
+    id = parse_id(call.argument(4), 0);
+  }
+  if (!id) {
+    return reply_error(bad_id_text);
+  }
+  if (stream == nullptr) {
+    stream = &create_stream(call, call.argument(2));
+  }
+  if (find_group(stream, call.argument(3)) != nullptr) {
+    return reply_error("BUSYGROUP Consumer Group name already exists");
+  }
+  Group& group = stream->groups[std::string(call.argument(3))];
+  group.last = *id;
+  group.entries_read = options.entries_read;
+  return reply_ok();
+}
+
+ModelReply set_group_id(const ModelCall& call, const ModelStream& stream, Group& group,
+                        const NewGroup& options) {
+  if (call.count() != 5 && call.count() != 7) {
+    return bad_subcommand(call);
+  }
+  std::optional<Id> id =
+      call.argument(4) == "$" ? stream.last : parse_id_or_edge(call.argument(4), 0);
+  if (!id) {
+    return reply_error(bad_id_text);
+  }
+  group.last = *id;
+  group.entries_read = options.entries_read;
+  return reply_ok();
+}
+
+ModelReply delete_consumer(const ModelCall& call, Group& group) {
+  int64_t pending = 0;
+  group.consumers.erase(std::string(call.argument(4)));
+  std::erase_if(group.pending, [&](const auto& each) {
+    const bool his = each.second.consumer == call.argument(4);
+    pending += his ? 1 : 0;
+    return his;
+  });
+  return reply_integer(pending);
+}
+
+ModelReply xgroup_command(ModelCall& call) {
+  const bool create = same_word(call.argument(1), "CREATE");
+  const bool set_id = same_word(call.argument(1), "SETID");
+  const bool destroy = same_word(call.argument(1), "DESTROY");
+  const bool leave = same_word(call.argument(1), "DELCONSUMER");
+  if (!create && !set_id && !destroy && !leave) {
+    return reply_rule(ModelReply::Rule::anything);
+  }
+  if (create || set_id ? call.count() < 5 : call.count() != (destroy ? 4U : 5U)) {
+    return wrong_arity("xgroup|" + lower(call.argument(1)));
+  }
+  NewGroup options;
+  if (create || set_id) {
+    if (std::optional<ModelReply> error = take_group_options(call, create, options)) {
+      return *error;
+    }
+  }
+  ModelStream* stream = nullptr;
+  if (!find_stream(call, call.argument(2), stream)) {
+    return reply_error(wrong_type_text);
+  }
+  if (stream == nullptr && !options.make_stream) {
+    return reply_error(
+        "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to "
+        "use the MKSTREAM option to create an empty stream automatically.");
+  }
+  if (create) {
+    return create_group(call, stream, options);
+  }
+  Group* group = find_group(stream, call.argument(3));
+  if (destroy) {
+    return reply_integer(static_cast<int64_t>(stream->groups.erase(std::string(call.argument(3)))));
+  }
+  if (group == nullptr) {
+    return reply_error("NOGROUP No such consumer group '" + std::string(call.argument(3)) +
+                       "' for key name '" + std::string(call.argument(2)) + "'");
+  }
+  return set_id ? set_group_id(call, *stream, *group, options) : delete_consumer(call, *group);
+}
+
+// --- Pending entries -----------------------------------------------------------------------------
+
+ModelReply xack_command(ModelCall& call) {
+  ModelStream* stream = nullptr;
+  if (!find_stream(call, call.argument(1), stream)) {
+    return reply_error(wrong_type_text);
+  }
+  Group* group = find_group(stream, call.argument(2));
+  if (group == nullptr) {
+    return reply_integer(0);
+  }
+  std::optional<std::vector<Id>> ids = parse_ids(call, 3);
+  if (!ids) {
+    return reply_error(bad_id_text);
+  }
+  int64_t acknowledged = 0;
+  for (Id id : *ids) {
+    acknowledged += static_cast<int64_t>(group->pending.erase(id));
+  }
+  return reply_integer(acknowledged);
+}
+
+struct Filter {
+  int64_t idle = 0;
+  int64_t count = 0;
+  Id start;
+  Id end;
+  std::optional<std::string> consumer;
+};
+
+std::optional<ModelReply> take_filter(const ModelCall& call, Filter& filter) {
+  size_t at = 3;
+  if (same_word(call.argument(3), "IDLE")) {
+    std::optional<int64_t> idle = parse_integer(call.argument(4));
+    if (!idle) {
+      return reply_error(not_integer_text);
+    }
+    filter.idle = *idle;
+    if (call.count() < 8) {
+      return reply_error(syntax_text);
+    }
+    at = 5;
+  }
+  std::optional<int64_t> count = parse_integer(call.argument(at + 2));
+  if (!count) {
+    return reply_error(not_integer_text);
+  }
+  filter.count = *count;
+  ModelReply error;
+  std::optional<Id> start = parse_end(call.argument(at), true, error);
+  if (!start) {
+    return error;
+  }
+  std::optional<Id> end = parse_end(call.argument(at + 1), false, error);
+  if (!end) {
+    return error;
+  }
+  filter.start = *start;
+  filter.end = *end;
+  if (at + 3 < call.count()) {
+    filter.consumer = std::string(call.argument(at + 3));
+  }
+  return std::nullopt;
+}
+
+std::string pending_summary(const ModelCall& call, const Group& group) {
+  std::string out = resp_header('*', 4) + resp_integer(static_cast<int64_t>(group.pending.size()));
+  if (group.pending.empty()) {
+    return out + resp_null(call.resp()) + resp_null(call.resp()) + null_array(call);
+  }
+  std::map<std::string, int64_t> counts;
+  for (const auto& [id, pending] : group.pending) {
+    counts[pending.consumer]++;
+  }
+  out += resp_bulk(id_text(group.pending.begin()->first));
+  out += resp_bulk(id_text(group.pending.rbegin()->first));
+  out += resp_header('*', counts.size());
+  for (const auto& [name, count] : counts) {
+    out += resp_header('*', 2) + resp_bulk(name) + resp_bulk(std::to_string(count));
+  }
+  return out;
+}
+
+ModelReply xpending_command(ModelCall& call) {
+  const bool summary = call.count() == 3;
+  if (!summary && (call.count() < 6 || call.count() > 9)) {
+    return reply_error(syntax_text);
+  }
+  Filter filter;
+  if (!summary) {
+    if (std::optional<ModelReply> error = take_filter(call, filter)) {
+      return *error;
+    }
+  }
+  ModelStream* stream = nullptr;
+  if (!find_stream(call, call.argument(1), stream)) {
+    return reply_error(wrong_type_text);
+  }
+  Group* group = find_group(stream, call.argument(2));
+  if (group == nullptr) {
+    return no_group(call.argument(1), call.argument(2));
+  }
+  if (summary) {
+    return reply_exact(pending_summary(call, *group));
+  }
+  if (call.config().as_redis_7_0) {  // whose clock is another
+    return reply_rule(ModelReply::Rule::not_error);
+  }
+  std::vector<std::string> found;
+  for (const auto& [id, pending] : group->pending) {
+    const int64_t idle = call.now_ms - pending.delivered_ms;
+    if (id < filter.start || id > filter.end || (filter.idle != 0 && idle < filter.idle) ||
+        (filter.consumer && *filter.consumer != pending.consumer) ||
+        static_cast<int64_t>(found.size()) >= filter.count) {
+      continue;
+    }
+    found.push_back(resp_header('*', 4) + resp_bulk(id_text(id)) + resp_bulk(pending.consumer) +
+                    resp_integer(std::max<int64_t>(idle, 0)) + resp_integer(pending.deliveries));
+  }
+  return reply_exact(list_text(found));
+}
+
+// --- Claiming ------------------------------------------------------------------------------------
+
+struct Claim {
+  int64_t idle = 0;
+  std::vector<Id> ids;
+  int64_t delivered_ms = -1;
+  int64_t deliveries = -1;
+  bool force = false;
+  bool just_id = false;
+  Id last;
+};
+
+std::optional<ModelReply> take_claim_number(const ModelCall& call, size_t& i, int64_t& number) {
+  const std::string_view word = call.argument(i);
+  std::optional<int64_t> given = parse_integer(call.argument(++i));
+  if (!given) {
+    std::string name(word);
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+      return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
+    return reply_error("ERR Invalid " + name + " option argument for XCLAIM");
+  }
+  number = *given;
+  return std::nullopt;
+}
+
+std::optional<ModelReply> take_claim_option(const ModelCall& call, size_t& i, Claim& claim) {
+  const std::string_view word = call.argument(i);
+  const bool more = i + 1 < call.count();
+  if (same_word(word, "FORCE")) {
+    claim.force = true;
+  } else if (same_word(word, "JUSTID")) {
+    claim.just_id = true;
+  } else if (same_word(word, "IDLE") && more) {
+    int64_t idle = 0;
+    std::optional<ModelReply> error = take_claim_number(call, i, idle);
+    claim.delivered_ms = idle < 0 || idle > call.now_ms ? -1 : call.now_ms - idle;
+    return error;
+  } else if (same_word(word, "TIME") && more) {
+    return take_claim_number(call, i, claim.delivered_ms);
+  } else if (same_word(word, "RETRYCOUNT") && more) {
+    return take_claim_number(call, i, claim.deliveries);
+  } else if (same_word(word, "LASTID") && more) {
+    std::optional<Id> id = parse_id(call.argument(++i), 0);
+    if (!id) {
+      return reply_error(bad_id_text);
+    }
+    claim.last = *id;
+  } else {
+    return reply_error("ERR Unrecognized XCLAIM option '" + std::string(word) + "'");
+  }
+  return std::nullopt;
+}
+
+std::optional<ModelReply> take_claim(const ModelCall& call, Claim& claim) {
+  std::optional<int64_t> idle = parse_integer(call.argument(4));
+  if (!idle) {
+    return reply_error("ERR Invalid min-idle-time argument for XCLAIM");
+  }
+  claim.idle = *idle;
+  size_t i = 5;
+  for (; i < call.count(); i++) {
+    std::optional<Id> id = parse_id(call.argument(i), 0);
+    if (!id) {
+      break;
+    }
+    claim.ids.push_back(*id);
+  }
+  for (; i < call.count(); i++) {
+    if (std::optional<ModelReply> error = take_claim_option(call, i, claim)) {
+      return error;
+    }
+  }
+  if (claim.delivered_ms < 0 || claim.delivered_ms > call.now_ms) {
+    claim.delivered_ms = call.now_ms;
+  }
+  return std::nullopt;
+}
+
+void give(ModelStreamPending& pending, std::string_view consumer, const Claim& claim) {
+  pending.consumer = std::string(consumer);
+  pending.delivered_ms = claim.delivered_ms;
+  if (claim.deliveries >= 0) {
+    pending.deliveries = claim.deliveries;
+  } else if (!claim.just_id) {
+    pending.deliveries++;
+  }
+}
+
+std::string claimed_text(Id id, const ModelStreamEntry& entry, bool just_id) {
+  return just_id ? resp_bulk(id_text(id)) : entry_text(id, entry);
+}
+
+ModelReply xclaim_command(ModelCall& call) {
+  ModelStream* stream = nullptr;
+  if (!find_stream(call, call.argument(1), stream)) {
+    return reply_error(wrong_type_text);
+  }
+  Group* group = find_group(stream, call.argument(2));
+  if (group == nullptr) {
+    return no_group(call.argument(1), call.argument(2));
+  }
+  Claim claim;
+  if (std::optional<ModelReply> error = take_claim(call, claim)) {
+    return *error;
+  }
+  group->last = std::max(group->last, claim.last);
+  group->consumers.insert(std::string(call.argument(3)));
+  std::vector<std::string> claimed;
+  for (Id id : claim.ids) {
+    auto entry = stream->entries.find(id);
+    if (entry == stream->entries.end()) {
+      group->pending.erase(id);
+      continue;
+    }
+    auto pending = group->pending.find(id);
+    if (pending == group->pending.end()) {
+      if (!claim.force) {
+        continue;
+      }
+      pending = group->pending.emplace(id, ModelStreamPending()).first;
+    } else if (claim.idle > 0 && call.now_ms - pending->second.delivered_ms < claim.idle) {
+      continue;
+    }
+    give(pending->second, call.argument(3), claim);
+    claimed.push_back(claimed_text(id, entry->second, claim.just_id));
+  }
+  return reply_exact(list_text(claimed));
+}
+
+struct AutoClaim {
+  Claim claim;
+  Id start;
+  int64_t count = 100;
+};
+
+std::optional<ModelReply> take_auto_claim(const ModelCall& call, AutoClaim& claim) {
+  std::optional<int64_t> idle = parse_integer(call.argument(4));
+  if (!idle) {
+    return reply_error("ERR Invalid min-idle-time argument for XAUTOCLAIM");
+  }
+  claim.claim.idle = *idle;
+  claim.claim.delivered_ms = call.now_ms;
+  ModelReply error;
+  std::optional<Id> start = parse_end(call.argument(5), true, error);
+  if (!start) {
+    return error;
+  }
+  claim.start = *start;
+  for (size_t i = 6; i < call.count(); i++) {
+    if (same_word(call.argument(i), "COUNT") && i + 1 < call.count()) {
+      std::optional<int64_t> count = parse_integer(call.argument(++i));
+      if (!count) {
+        return reply_error(not_integer_text);
+      }
+      if (*count < 1 || *count > std::numeric_limits<int64_t>::max() / 16) {
+        return reply_error("ERR COUNT must be > 0");
+      }
+      claim.count = *count;
+    } else if (same_word(call.argument(i), "JUSTID")) {
+      claim.claim.just_id = true;
+    } else {
+      return reply_error(syntax_text);
+    }
+  }
+  return std::nullopt;
+}
+
+ModelReply xautoclaim_command(ModelCall& call) {
+  AutoClaim claim;
+  if (std::optional<ModelReply> error = take_auto_claim(call, claim)) {
+    return *error;
+  }
+  ModelStream* stream = nullptr;
+  if (!find_stream(call, call.argument(1), stream)) {
+    return reply_error(wrong_type_text);
+  }
+  Group* group = find_group(stream, call.argument(2));
+  if (group == nullptr) {
+    return no_group(call.argument(1), call.argument(2));
+  }
+  group->consumers.insert(std::string(call.argument(3)));
+  std::vector<std::string> claimed;
+  std::vector<std::string> deleted;
+  int64_t attempts = claim.count * 10;
+  auto at = group->pending.lower_bound(claim.start);
+  while (at != group->pending.end() && claim.count > 0 && attempts-- > 0) {
+    auto entry = stream->entries.find(at->first);
+    if (entry == stream->entries.end()) {
+      deleted.push_back(resp_bulk(id_text(at->first)));
+      at = group->pending.erase(at);
+      claim.count--;
+      continue;
+    }
+    if (claim.claim.idle <= 0 || call.now_ms - at->second.delivered_ms >= claim.claim.idle) {
+      give(at->second, call.argument(3), claim.claim);
+      claimed.push_back(claimed_text(at->first, entry->second, claim.claim.just_id));
+      claim.count--;
+    }
+    ++at;
+  }
+  const Id next = at == group->pending.end() ? Id() : at->first;
+  return reply_exact(resp_header('*', 3) + resp_bulk(id_text(next)) + list_text(claimed) +
+                     list_text(deleted));
+}
+
+// --- XINFO ---------------------------------------------------------------------------------------
+
+std::string group_text(const ModelCall& call, const ModelStream& stream, const std::string& name,
+                       const Group& group) {
+  std::string out = call.resp() == 3 ? resp_header('%', 6) : resp_header('*', 12);
+  const auto number = [](size_t n) { return resp_integer(static_cast<int64_t>(n)); };
+  out += resp_bulk("name") + resp_bulk(name);
+  out += resp_bulk("consumers") + number(group.consumers.size());
+  out += resp_bulk("pending") + number(group.pending.size());
+  out += resp_bulk("last-delivered-id") + resp_bulk(id_text(group.last));
+  out += resp_bulk("entries-read");
+  out += group.entries_read == -1 ? resp_null(call.resp()) : resp_integer(group.entries_read);
+  return out + resp_bulk("lag") + lag_text(call, stream, group);
+}
+
+ModelReply xinfo_command(ModelCall& call) {
+  if (!same_word(call.argument(1), "GROUPS")) {
+    return reply_rule(ModelReply::Rule::anything);
+  }
+  if (call.count() != 3) {
+    return wrong_arity("xinfo|groups");
+  }
+  if (call.find(call.argument(2)) == nullptr) {
+    return reply_error("ERR no such key");
+  }
+  ModelStream* stream = nullptr;
+  if (!find_stream(call, call.argument(2), stream)) {
+    return reply_error(wrong_type_text);
+  }
+  if (call.config().as_redis_7_0) {  // which makes consumers later
+    return reply_rule(ModelReply::Rule::not_error);
+  }
+  std::vector<std::string> groups;
+  for (const auto& [name, group] : stream->groups) {
+    groups.push_back(group_text(call, *stream, name, group));
+  }
+  return reply_exact(list_text(groups));
+}
+
+// --- XDELEX and XACKDEL --------------------------------------------------------------------------
+
+struct Deletion {
+  std::string references = "KEEPREF";
+  std::vector<Id> ids;
+};
+
+std::optional<ModelReply> take_deletion(const ModelCall& call, size_t i, Deletion& deletion) {
+  if (i < call.count() && !same_word(call.argument(i), "IDS")) {
+    deletion.references.clear();
+    for (const std::string_view word : {"KEEPREF", "DELREF", "ACKED"}) {
+      if (same_word(call.argument(i), word)) {
+        deletion.references = std::string(word);
+      }
+    }
+    i++;
+  }
+  if (deletion.references.empty() || i + 1 >= call.count() || !same_word(call.argument(i), "IDS")) {
+    return reply_error(syntax_text);
+  }
+  std::optional<int64_t> count = parse_integer(call.argument(i + 1));
+  if (!count || *count < 1 || *count > std::numeric_limits<int32_t>::max()) {
+    return reply_error("ERR Number of IDs must be a positive integer");
+  }
+  if (static_cast<size_t>(*count) != call.count() - i - 2) {
+    return reply_error("ERR The `numids` parameter must match the number of arguments");
+  }
+  std::optional<std::vector<Id>> ids = parse_ids(call, i + 2);
+  if (!ids) {
+    return reply_error(bad_id_text);
+  }
+  deletion.ids = *ids;
+  return std::nullopt;
+}
+
+int64_t delete_with_care(ModelStream& stream, Id id, const std::string& references) {
+  if (!stream.entries.contains(id)) {
+    return -1;
+  }
+  for (auto& [name, group] : stream.groups) {
+    if (references == "ACKED" && (id > group.last || group.pending.contains(id))) {
+      return 2;
+    }
+    if (references == "DELREF") {
+      group.pending.erase(id);
+    }
+  }
+  delete_entry(stream, id);
+  return 1;
+}
+
+ModelReply delete_ids(ModelCall& call, bool acknowledge) {
+  Deletion deletion;
+  if (std::optional<ModelReply> error = take_deletion(call, acknowledge ? 3 : 2, deletion)) {
+    return *error;
+  }
+  ModelStream* stream = nullptr;
+  if (!find_stream(call, call.argument(1), stream)) {
+    return reply_error(wrong_type_text);
+  }
+  Group* group = acknowledge ? find_group(stream, call.argument(2)) : nullptr;
+  std::vector<std::string> results;
+  for (Id id : deletion.ids) {
+    int64_t result = -1;
+    if (stream != nullptr && !acknowledge) {
+      result = delete_with_care(*stream, id, deletion.references);
+    } else if (group != nullptr && group->pending.erase(id) > 0) {
+      result = delete_with_care(*stream, id, deletion.references) == 2 ? 2 : 1;
+    }
+    results.push_back(resp_integer(result));
+  }
+  return reply_exact(list_text(results));
+}
+
+ModelReply xdelex_command(ModelCall& call) {
+  return delete_ids(call, false);
+}
+ModelReply xackdel_command(ModelCall& call) {
+  return delete_ids(call, true);
+}
+
+constexpr ModelCommand rows[] = {
+    {"xack", -4, xack_command, false},
+    {"xackdel", -6, xackdel_command, false},
+    {"xautoclaim", -6, xautoclaim_command, false},
+    {"xclaim", -6, xclaim_command, false},
+    {"xdelex", -5, xdelex_command, false},
+    {"xgroup", -2, xgroup_command, true},
+    {"xinfo", -2, xinfo_command, false},
+    {"xpending", -3, xpending_command, false},
+    {"xread", -4, xread_command, false},
+    {"xreadgroup", -7, xreadgroup_command, false},
+};
+
+}  // namespace
+}  // namespace model_streams
+
+std::span<const ModelCommand> stream_group_commands() {
+  return model_streams::rows;
+}
+
+}  // namespace redoubt::sim

@@ -1,0 +1,89 @@
+// A stream as the model has it.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sim/model/call.h"
+
+namespace redoubt::sim {
+
+using ModelStreamId = std::pair<uint64_t, uint64_t>;
+
+struct ModelStreamEntry {
+  std::vector<std::string> fields;  // names and values in turn
+  size_t node = 0;                  // which group of up to 100 entries it belongs to
+};
+
+// How many entries a node ever had, and the id of the last of them.
+struct ModelStreamNode {
+  size_t entries = 0;
+  ModelStreamId last;
+};
+
+struct ModelStreamPending {
+  std::string consumer;
+  int64_t delivered_ms = 0;
+  int64_t deliveries = 1;
+};
+
+struct ModelStreamGroup {
+  ModelStreamId last;
+  int64_t entries_read = -1;  // -1: unknown
+  std::map<ModelStreamId, ModelStreamPending> pending;
+  std::set<std::string, std::less<>> consumers;
+};
+
+struct ModelStream {
+  std::map<ModelStreamId, ModelStreamEntry> entries;
+  std::map<size_t, ModelStreamNode> nodes;  // those with entries that are there
+  ModelStreamId last;
+  ModelStreamId max_deleted;
+  int64_t added = 0;
+  std::map<std::string, ModelStreamGroup, std::less<>> groups;
+};
+
+// What the two files of the family share.
+namespace model_streams {
+
+using Id = ModelStreamId;
+
+constexpr uint64_t most = std::numeric_limits<uint64_t>::max();
+constexpr Id largest_id = {most, most};
+constexpr std::string_view bad_id_text =
+    "ERR Invalid stream ID specified as stream command argument";
+
+std::string id_text(Id id);
+bool step_up(Id& id);
+bool step_down(Id& id);
+// "5-1", or "5" for 5-`missing`; with `chosen_seq` also "5-*", which sets it.
+std::optional<Id> parse_id(std::string_view text, uint64_t missing, bool* chosen_seq = nullptr);
+// The same with "-" and "+".
+std::optional<Id> parse_id_or_edge(std::string_view text, uint64_t missing);
+// One end of a range, or the error.
+std::optional<Id> parse_end(std::string_view text, bool is_start, ModelReply& error);
+std::optional<std::vector<Id>> parse_ids(const ModelCall& call, size_t first);
+
+// False: the key holds something else. `stream` stays null when there is no key.
+bool find_stream(ModelCall& call, std::string_view key, ModelStream*& stream);
+ModelStream& create_stream(ModelCall& call, std::string_view key);
+Id first_of(const ModelStream& stream);
+bool delete_entry(ModelStream& stream, Id id);
+
+std::string entry_text(Id id, const ModelStreamEntry& entry);
+std::string list_text(const std::vector<std::string>& elements);
+std::string null_array(const ModelCall& call);
+// The first `count`, when that is not 0.
+void keep_first(std::vector<std::string>& elements, int64_t count);
+std::vector<std::string> entries_between(const ModelStream& stream, Id start, Id end);
+
+}  // namespace model_streams
+
+}  // namespace redoubt::sim

@@ -1,0 +1,177 @@
+// Streams: their effects, and waiting for entries.
+#include <gtest/gtest.h>
+
+#include "sim/model/generator.h"
+#include "tests/commands/local_node.h"
+#include "tests/node/talk.h"
+
+namespace redoubt {
+namespace {
+
+TEST(StreamEffects, IdsAreChosen) {
+  LocalNode node;
+  node.call({"XADD", "s", "*", "f", "v"});
+  EXPECT_EQ(node.take_effects(), "SELECT 0\nXADD s 1700000000000-0 f v");
+  node.call({"XADD", "s", "NOMKSTREAM", "1700000000000-*", "f", "v"});
+  EXPECT_EQ(node.take_effects(), "XADD s 1700000000000-1 f v");
+  node.call({"XADD", "s", "1800000000000", "f", "v"});
+  EXPECT_EQ(node.take_effects(), "XADD s 1800000000000 f v");
+}
+
+TEST(StreamEffects, TrimmingIsExact) {
+  LocalNode node({"stream-node-max-entries", "2"});
+  for (const char* id : {"1", "2", "3", "4", "5"}) node.call({"XADD", "s", id, "f", "v"});
+  node.take_effects();
+  node.call({"XADD", "s", "MAXLEN", "~", "3", "6", "f", "v"});
+  EXPECT_EQ(node.take_effects(), "XADD s MAXLEN = 4 6-0 f v");
+  EXPECT_EQ(node.call({"XTRIM", "s", "MINID", "~", "6"}), ":2\r\n");
+  EXPECT_EQ(node.take_effects(), "XTRIM s MINID = 5-0");
+  EXPECT_EQ(node.call({"XTRIM", "s", "MINID", "~", "5"}), ":0\r\n");
+  EXPECT_EQ(node.take_effects(), "");
+  EXPECT_EQ(node.call({"XTRIM", "s", "MINID", "~", "9"}), ":2\r\n");
+  EXPECT_EQ(node.take_effects(), "XTRIM s MINID = 9-0");
+}
+
+TEST(StreamEffects, DeliveriesAreClaims) {
+  LocalNode node;
+  node.call({"XADD", "s", "1-1", "f", "v"});
+  node.call({"XGROUP", "CREATE", "s", "g", "0"});
+  node.take_effects();
+  node.call({"XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">"});
+  EXPECT_EQ(node.take_effects(),
+            "XGROUP CREATECONSUMER s g c\n"
+            "XCLAIM s g c 0 1-1 TIME 1700000000000 RETRYCOUNT 1 FORCE JUSTID LASTID 1-1\n"
+            "XGROUP SETID s g 1-1 ENTRIESREAD 1");
+  node.call({"XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", "0"});
+  EXPECT_EQ(node.take_effects(),
+            "XCLAIM s g c 0 1-1 TIME 1700000000000 RETRYCOUNT 2 FORCE JUSTID LASTID 1-1");
+  node.call({"XDEL", "s", "1-1"});
+  node.take_effects();
+  node.call({"XAUTOCLAIM", "s", "g", "c", "0", "0"});
+  EXPECT_EQ(node.take_effects(), "XACK s g 1-1");
+  node.call({"XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">"});
+  EXPECT_EQ(node.take_effects(), "");
+}
+
+// --- The effects of a run, executed by an empty node, give the same data -------------------------
+
+class Follower : public EffectConsumer {
+ public:
+  explicit Follower(LocalNode& target) : target_(target) {}
+
+  void on_effect(std::string_view bytes, uint64_t) override {
+    for (size_t at = 0; at < bytes.size();) {
+      size_t count = number(bytes, at);
+      std::vector<std::string_view> args;
+      for (; count > 0; --count) {
+        const size_t size = number(bytes, at);
+        args.push_back(bytes.substr(at, size));
+        at += size + 2;
+      }
+      const std::string reply = target_.call(args);
+      EXPECT_NE(reply[0], '-') << reply << " to " << bytes;
+    }
+  }
+
+ private:
+  // The number of a line "*3" or "$3"; `at` moves behind it.
+  static size_t number(std::string_view bytes, size_t& at) {
+    const size_t end = bytes.find("\r\n", at);
+    const size_t value = std::stoul(std::string(bytes.substr(at + 1, end - at - 1)));
+    at = end + 2;
+    return value;
+  }
+
+  LocalNode& target_;
+};
+
+TEST(StreamEffects, AnEmptyNodeFollows) {
+  sim::GeneratorConfig config;
+  for (unsigned& weight : config.weights) weight = 0;
+  config.weights[static_cast<size_t>(sim::CommandFamily::stream)] = 30;
+  config.weights[static_cast<size_t>(sim::CommandFamily::hyperloglog)] = 5;
+  config.weights[static_cast<size_t>(sim::CommandFamily::generic)] = 1;
+  config.keys = 5;
+  config.flush = false;
+  config.deadline_per_mille = 0;
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    const std::vector<std::string_view> settings = {
+        "stream-node-max-entries", seed % 2 == 0 ? "3" : "100", "stream-node-max-bytes",
+        seed % 3 == 0 ? "150" : "4096"};
+    LocalNode target(settings);
+    LocalNode source(settings);
+    Follower follower(target);
+    source.node->effects().add_consumer(follower);
+    sim::CommandGenerator generator(config, seed);
+    for (int i = 0; i < 4000; ++i) {
+      source.pass_ms(3);
+      target.pass_ms(3);
+      const sim::GeneratedCommand made = generator.next(1'700'000'000'000 + 3 * i);
+      source.call({made.arguments.begin(), made.arguments.end()});
+      if (i % 50 == 49) {
+        Digest a;
+        Digest b;
+        source.node->database(0).digest(a, 0);
+        target.node->database(0).digest(b, 0);
+        ASSERT_EQ(a, b) << "seed " << seed << " step " << i << ": "
+                        << source.call({"XINFO", "STREAM", "k0", "FULL"}) << "\n"
+                        << target.call({"XINFO", "STREAM", "k0", "FULL"});
+      }
+    }
+    source.node->effects().remove_consumer(follower);
+  }
+}
+
+// --- Waiting -------------------------------------------------------------------------------------
+
+std::string one_entry(std::string_view id) {
+  return "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n" + std::string(id) +
+         "\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n";
+}
+
+TEST(StreamWaiting, EntriesBehindTheLastOne) {
+  Talk talk;
+  const size_t a = talk.connect();
+  const size_t b = talk.connect();
+  talk.say(b, "XADD s 1-1 f v\r\n");
+  EXPECT_EQ(talk.say(a, "XREAD BLOCK 0 STREAMS s t $ $\r\n"), "");
+  talk.say(b, "XDEL s 1-1\r\n");
+  EXPECT_EQ(talk.client(a).take(), "");
+  talk.say(b, "XADD s 2-1 f v\r\n");
+  EXPECT_EQ(talk.client(a).take(), one_entry("2-1"));
+  EXPECT_EQ(talk.say(a, "XREAD BLOCK 10 STREAMS s $\r\n"), "*-1\r\n");
+}
+
+TEST(StreamWaiting, ConsumersAreServedInTurn) {
+  Talk talk;
+  const size_t a = talk.connect();
+  const size_t b = talk.connect();
+  const size_t c = talk.connect();
+  talk.say(c, "XGROUP CREATE s g $ MKSTREAM\r\n");
+  EXPECT_EQ(talk.say(a, "XREADGROUP GROUP g x BLOCK 0 STREAMS s >\r\n"), "");
+  EXPECT_EQ(talk.say(b, "XREADGROUP GROUP g y BLOCK 0 STREAMS s >\r\n"), "");
+  talk.say(c, "XADD s 1-1 f v\r\n");
+  EXPECT_EQ(talk.client(a).take(), one_entry("1-1"));
+  EXPECT_EQ(talk.client(b).take(), "");
+  talk.say(c, "XADD s 2-1 f v\r\n");
+  EXPECT_EQ(talk.client(b).take(), one_entry("2-1"));
+}
+
+TEST(StreamWaiting, TheGroupGoes) {
+  Talk talk;
+  const size_t a = talk.connect();
+  const size_t b = talk.connect();
+  for (const std::string command : {"DEL s", "XGROUP DESTROY s g"}) {
+    talk.say(b, "XGROUP CREATE s g $ MKSTREAM\r\n");
+    EXPECT_EQ(talk.say(a, "XREADGROUP GROUP g x BLOCK 0 STREAMS s >\r\n"), "");
+    talk.say(b, command + "\r\n");
+    EXPECT_TRUE(talk.client(a).take().starts_with("-NOGROUP ")) << command;
+  }
+  talk.say(b, "XGROUP CREATE s g $ MKSTREAM\r\n");
+  EXPECT_EQ(talk.say(a, "XREADGROUP GROUP g x BLOCK 0 STREAMS s >\r\n"), "");
+  talk.say(b, "SET s x\r\n");
+  EXPECT_TRUE(talk.client(a).take().starts_with("-WRONGTYPE "));
+}
+
+}  // namespace
+}  // namespace redoubt

@@ -1,0 +1,136 @@
+#include "engine/node/notify.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/node/talk.h"
+
+namespace redoubt {
+namespace {
+
+TEST(EventClasses, TextInTheOrderOfRedis) {
+  const auto canonical = [](std::string_view text) {
+    const std::optional<uint32_t> classes = event_classes(text);
+    return classes ? event_classes_text(*classes) : "none";
+  };
+  EXPECT_EQ(canonical(""), "");
+  EXPECT_EQ(canonical("KEA"), "AKE");
+  EXPECT_EQ(canonical("gnK"), "gnK");
+  EXPECT_EQ(canonical("nKg"), "gnK");
+  EXPECT_EQ(canonical("dtexzhsl$gKE"), "AKE");
+  EXPECT_EQ(canonical("KEAmnoc"), "AKEmnoc");
+  EXPECT_EQ(canonical("ocKE"), "KEoc");
+  EXPECT_EQ(canonical("KEq"), "none");
+}
+
+TEST(EventClasses, EachHasABitOfItsOwn) {
+  uint32_t seen = 0;
+  for (const char c : std::string_view("g$lshzxetdKEmnoc")) {
+    EXPECT_EQ(seen & event_class_bit(c), 0u);
+    seen |= event_class_bit(c);
+  }
+  EXPECT_EQ(event_class_bit('A'), 0u);
+}
+
+// The events that a connection sees, as "event key" each.
+class Events {
+ public:
+  explicit Events(Talk& talk) : talk_(talk), client_(talk.connect()) {
+    talk.say(client_, "PSUBSCRIBE __keyevent@*\r\n");
+  }
+  std::string take() {
+    talk_.run(Duration::milliseconds(10));
+    const std::string bytes = talk_.client(client_).take();
+    std::string events;
+    size_t at = 0;
+    while ((at = bytes.find("__keyevent@", at)) != std::string::npos) {
+      const size_t line = bytes.rfind("\r\n", at) + 2;
+      // Not the pattern, which stands in front of each.
+      if (bytes.compare(at, 12, "__keyevent@*") == 0) {
+        at += 12;
+        continue;
+      }
+      const size_t end = bytes.find("\r\n", line);
+      const size_t key = bytes.find("\r\n", end + 2) + 2;
+      const std::string_view channel(bytes.data() + line, end - line);
+      if (!events.empty()) events += ", ";
+      events += channel.substr(channel.find(':') + 1);
+      events += " " + bytes.substr(key, bytes.find("\r\n", key) - key);
+      at = key;
+    }
+    return events;
+  }
+
+ private:
+  Talk& talk_;
+  const size_t client_;
+};
+
+TEST(Notify, ReplacedValues) {
+  Talk talk({"--notify-keyspace-events", "EAoc"});
+  Events events(talk);
+  const size_t c = talk.connect();
+  const auto after = [&](std::string_view command) {
+    talk.say(c, std::string(command) + "\r\n");
+    return events.take();
+  };
+  EXPECT_EQ(after("SET a 1"), "set a");
+  EXPECT_EQ(after("SET a 2"), "overwritten a, set a");
+  EXPECT_EQ(after("SET a word"), "overwritten a, set a");
+  EXPECT_EQ(after("APPEND a x"), "append a") << "a part of a value is no replacement";
+  EXPECT_EQ(after("SETRANGE a 100 x"), "setrange a");
+  EXPECT_EQ(after("SET n 1"), "set n");
+  EXPECT_EQ(after("INCR n"), "incrby n");
+  EXPECT_EQ(after("INCRBYFLOAT n 1.5"), "incrbyfloat n");
+  EXPECT_EQ(after("SETBIT n 70 1"), "setbit n");
+  EXPECT_EQ(after("MSET a 1 b 2 n 3"), "overwritten a, set a, set b, overwritten n, set n");
+  EXPECT_EQ(after("GETSET a 5"), "overwritten a, set a");
+  EXPECT_EQ(after("BITOP NOT a b"), "overwritten a, set a");
+  EXPECT_EQ(after("RENAME b a"), "rename_from b, rename_to a, overwritten a");
+  EXPECT_EQ(after("COPY n a REPLACE"), "copy_to a, overwritten a");
+  EXPECT_EQ(after("COPY n fresh"), "copy_to fresh");
+}
+
+TEST(Notify, NewKeysComeBeforeWhatMadeThem) {
+  Talk talk({"--notify-keyspace-events", "En$g"});
+  Events events(talk);
+  const size_t c = talk.connect();
+  talk.say(c, "SET a 1\r\nSET a 2\r\nMSET a 1 b 1\r\nRENAME a c\r\nMOVE c 1\r\n");
+  EXPECT_EQ(events.take(),
+            "new a, set a, set a, set a, new b, set b, new c, rename_from a, rename_to c, "
+            "new c, move_from c, move_to c");
+}
+
+TEST(Notify, OnlyWhatWasAskedFor) {
+  Talk talk({"--notify-keyspace-events", "E$"});
+  Events events(talk);
+  const size_t c = talk.connect();
+  talk.say(c, "SET a 1\r\nDEL a\r\nGET a\r\nEXPIRE a 1\r\n");
+  EXPECT_EQ(events.take(), "set a");
+  talk.say(c, "CONFIG SET notify-keyspace-events K$g\r\nSET a 1\r\nDEL a\r\n");
+  EXPECT_EQ(events.take(), "");
+  talk.say(c, "CONFIG SET notify-keyspace-events Em\r\nGET a\r\nGET a\r\n");
+  EXPECT_EQ(events.take(), "keymiss a, keymiss a");
+  talk.say(c, "CONFIG SET notify-keyspace-events \"\"\r\nGET a\r\nSET a 1\r\n");
+  EXPECT_EQ(events.take(), "");
+}
+
+TEST(Notify, ExpiredKeysWithoutAnybodyAsking) {
+  Talk talk({"--notify-keyspace-events", "Ex"});
+  Events events(talk);
+  const size_t c = talk.connect();
+  talk.say(c, "SET a 1 PX 500\r\nSELECT 3\r\nSET b 1 PX 500\r\n");
+  talk.run();
+  EXPECT_EQ(events.take(), "expired a, expired b");
+}
+
+TEST(Notify, EvictedKeys) {
+  Talk talk({"--notify-keyspace-events", "Ee", "--maxmemory-policy", "allkeys-random"});
+  Events events(talk);
+  const size_t c = talk.connect();
+  talk.say(c, "SET a 1\r\n");
+  talk.say(c, "CONFIG SET maxmemory 1\r\nSET b 1\r\n");
+  EXPECT_EQ(events.take(), "evicted a");
+}
+
+}  // namespace
+}  // namespace redoubt
