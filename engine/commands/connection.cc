@@ -155,6 +155,8 @@ void quit_command(Context& c) {
 void reset_command(Context& c) {
   Session& session = c.session;
   c.node.stop_monitoring(session);
+  c.node.discard_transaction(session);
+  session.rollback = RollbackChoice::inherit;
   c.node.pubsub().unsubscribe_all(session);
   c.node.tracking().disable(session);
   session.flags &=
@@ -260,7 +262,7 @@ constexpr Command kRows[] = {
      .handler = ping_command},
     {.name = "quit",
      .arity = -1,
-     .flags = kGreeting | kSubscribedMode,
+     .flags = kGreeting | kSubscribedMode | kNotQueued | kEndsMulti,
      .categories = kCatConnection,
      .since = "1.0.0",
      .group = "connection",
@@ -269,7 +271,7 @@ constexpr Command kRows[] = {
      .handler = quit_command},
     {.name = "reset",
      .arity = 1,
-     .flags = kGreeting | kSubscribedMode,
+     .flags = kGreeting | kSubscribedMode | kNotQueued | kEndsMulti,
      .categories = kCatConnection,
      .since = "6.2.0",
      .group = "connection",

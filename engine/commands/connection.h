@@ -9,7 +9,7 @@
 namespace redoubt {
 
 // The rows of CLIENT's subcommands (connection_client.cc).
-inline constexpr size_t kClientSubcommandCount = 18;
+inline constexpr size_t kClientSubcommandCount = 19;
 extern const Command kClientSubcommands[kClientSubcommandCount];
 
 // Client-side caching (tracking.cc).

@@ -23,12 +23,14 @@ std::string flags_text(const Session& session) {
   std::string text;
   if (session.has(kSessionMonitor)) text += 'O';
   if (session.has(kSessionSubscribed)) text += 'P';
+  if (session.has(kSessionMulti)) text += 'x';
   if (session.has(kSessionPaused | kSessionBlocked)) text += 'b';
   if (const TrackingState* tracking = session.tracking.get()) {
     text += 't';
     if (tracking->broken_redirect) text += 'R';
     if (tracking->options.broadcast) text += 'B';
   }
+  if (session.has(kSessionWatchFailed)) text += 'd';
   if (session.has(kSessionCloseAfterReply)) text += 'c';
   if (session.peer.unix_socket) text += 'U';
   if (session.has(kSessionNoEvict)) text += 'e';
@@ -43,13 +45,17 @@ void append_client_line(std::string& text, const Context& c, const Session& sess
   const size_t waiting = session.output_bytes();
   text += fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} "
-      "multi=-1 watch=0 qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs={} rbp={} obl={} oll={} "
+      "multi={} watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll={} "
       "omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={}\n",
       session.id, session.peer.to_string(), session.local.to_string(), session.handle.index,
       session.name, (now - session.created).s(), (now - session.last_interaction).s(),
       flags_text(session), session.db, subscription_count(session, ChannelKind::channel),
       subscription_count(session, ChannelKind::pattern),
-      subscription_count(session, ChannelKind::shard), session.parser.memory_bytes(),
+      subscription_count(session, ChannelKind::shard),
+      session.transaction == nullptr ? -1 : static_cast<int64_t>(session.transaction->queue.size()),
+      session.watches == nullptr ? 0 : session.watches->places.size(),
+      session.parser.memory_bytes(),
+      session.transaction == nullptr ? 0 : session.transaction->memory_bytes(),
       session.output.memory_bytes(), session.output.memory_bytes(), session.output.bytes(),
       session.held == nullptr ? 0 : session.held->size(), waiting, session.memory_bytes(),
       session.sender != nullptr ? "rw" : "r", session.last_command, session.user,
@@ -252,6 +258,20 @@ void client_pause(Context& c) {
   c.reply.ok();
 }
 
+// CLIENT TRANSACTION ROLLBACK ON|OFF: whether transactions of this connection are all or nothing,
+// whatever transaction-on-error says.
+void client_transaction(Context& c) {
+  if (c.is(2, "ROLLBACK") && c.is(3, "ON")) {
+    c.session.rollback = RollbackChoice::on;
+  } else if (c.is(2, "ROLLBACK") && c.is(3, "OFF")) {
+    c.session.rollback = RollbackChoice::off;
+  } else {
+    c.syntax_error();
+    return;
+  }
+  c.reply.ok();
+}
+
 // Ends the wait of a client for keys, as a time-out does or with an error.
 void client_unblock(Context& c) {
   if (c.args.size() > 4) {
@@ -319,6 +339,8 @@ void client_help(Context& c) {
       "    prefix, change.",
       "TRACKINGINFO",
       "    Return how this connection tracks keys.",
+      "TRANSACTION ROLLBACK (ON|OFF)",
+      "    Whether a command that fails undoes the transactions of this connection.",
       "UNBLOCK <client-id> [TIMEOUT|ERROR]",
       "    Let a connection that waits for keys go on: as if its time were over, or with an error.",
       "UNPAUSE",
@@ -490,6 +512,16 @@ constinit const Command kClientSubcommands[kClientSubcommandCount] = {
      .summary = "Set the current connection name",
      .arguments = "connection-name:string",
      .handler = client_setname},
+    {.name = "transaction",
+     .arity = 4,
+     .flags = kOwn,
+     .categories = kCatConnection,
+     .since = "0.2.0",
+     .group = "connection",
+     .complexity = "O(1)",
+     .summary = "Sets whether a command that fails undoes the connection's transactions.",
+     .arguments = "rollback:<on(ON)|off(OFF)>(ROLLBACK)",
+     .handler = client_transaction},
     {.name = "tracking",
      .arity = -3,
      .flags = kOwn,

@@ -44,6 +44,7 @@ std::vector<std::span<const Command>> all_families() {
       string_increx_commands(),
       string_newer_commands(),
       string_range_commands(),
+      transaction_commands(),
       watching_commands(),
       zset_combine_commands(),
       zset_commands(),

@@ -47,6 +47,7 @@ std::span<const Command> string_counter_commands();
 std::span<const Command> string_increx_commands();
 std::span<const Command> string_newer_commands();
 std::span<const Command> string_range_commands();
+std::span<const Command> transaction_commands();
 std::span<const Command> watching_commands();
 std::span<const Command> zset_combine_commands();
 std::span<const Command> zset_commands();

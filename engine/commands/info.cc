@@ -153,9 +153,9 @@ void write_clients(InfoWriter& out) {
   out.field("blocked_clients", blocking.sessions());
   out.field("tracking_clients", out.node.tracking().session_count());
   out.field("pubsub_clients", out.node.pubsub().session_count());
-  out.zero({"watching_clients"});
+  out.field("watching_clients", out.node.watching().sessions());
   out.field("clients_in_timeout_table", blocking.sessions_with_deadline());
-  out.zero({"total_watched_keys"});
+  out.field("total_watched_keys", out.node.watching().keys());
   out.field("total_blocking_keys", blocking.keys());
   out.field("total_blocking_keys_on_nokey", blocking.keys_while_they_exist());
 }
@@ -295,6 +295,7 @@ void write_stats(InfoWriter& out) {
   out.zero({"reply_buffer_shrinks", "reply_buffer_expands"});
   out.field("eventloop_cycles", stats.turns);
   out.field("eventloop_duration_cmd_sum", command_us);
+  out.field("transactions_rolled_back", stats.transactions_rolled_back);
   out.field("acl_access_denied_auth", stats.denied_auth);
   out.zero({"acl_access_denied_cmd", "acl_access_denied_key", "acl_access_denied_channel"});
 }

@@ -35,8 +35,13 @@ enum CommandFlag : uint32_t {
   kNoMandatoryKeys = 1u << 17,
   kAllowBusy = 1u << 18,
   kMovableKeys = 1u << 19,     // the key specifications alone do not find all keys
-  kSubscribedMode = 1u << 21,  // a RESP2 connection with subscriptions may call it
   kSystemCommand = 1u << 20,   // for the servers themselves: COMMAND DOCS says "syscmd"
+  kSubscribedMode = 1u << 21,  // a RESP2 connection with subscriptions may call it
+  // What only dispatch looks at.
+  kNotQueued = 1u << 22,       // executed at once after MULTI too
+  kRunsQueued = 1u << 23,      // EXEC: does what the queued commands do
+  kEndsMulti = 1u << 24,       // after MULTI: always possible
+  kOtherDatabases = 1u << 25,  // may write its keys in other databases too
 };
 
 // ACL categories that a row adds to those that follow from its flags (write -> @write, readonly ->

@@ -78,6 +78,9 @@ constexpr Directive kRows[] = {
         .immutable()
         .sets(store<&Settings::protected_configs>),
 
+    choice("transaction-on-error", "continue", "continue|rollback")
+        .sets(store<&Settings::transaction_on_error>),
+
     // Looking in.
     integer("slowlog-log-slower-than", "10000", -1, kMax)
         .also("commandlog-execution-slower-than")

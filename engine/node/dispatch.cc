@@ -170,23 +170,38 @@ void Node::execute_planned(Planned& planned) {
 void Node::call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
                 Planned* planned) {
   session.last_command = entry.name.c_str();
+  if (planned == nullptr || planned->request == Planned::kProtocolError) {
+    call_alone(session, entry, args);
+    return;
+  }
+  count_call(session, entry);
+  planned->called = true;
+  invoke(session, entry, args, planned);
+  if (!watch_.monitors.empty()) [[unlikely]]
+    feed_monitors(session, entry, args);
+}
+
+// A call outside the batch, timed by itself. True when it failed.
+bool Node::call_alone(Session& session, CommandEntry& entry,
+                      std::span<const std::string_view> args) {
+  count_call(session, entry);
+  const Instant since = env_.precise_now();
+  const size_t output_before = session.output.bytes();
+  const bool failed = invoke(session, entry, args, nullptr);
+  note_single(session, entry, args, since, output_before);
+  if (!watch_.monitors.empty()) feed_monitors(session, entry, args);
+  return failed;
+}
+
+void Node::count_call(Session& session, CommandEntry& entry) {
   ++session.commands;
   ++entry.calls;
   ++stats_.commands_processed;
   env_.count_work(1);
-  const bool in_batch = planned != nullptr && planned->request != Planned::kProtocolError;
-  if (in_batch) planned->called = true;
-  const Instant since = in_batch ? Instant{} : env_.precise_now();
-  const size_t output_before = session.output.bytes();
-  invoke(session, entry, args, planned);
-  if (!in_batch) note_single(session, entry, args, since, output_before);
-  if (!watch_.monitors.empty() && (entry.row->flags & (kSkipMonitor | kAdmin)) == 0) [[unlikely]] {
-    feed_monitors(session, entry, args);
-  }
 }
 
-// Runs the handler; what it changed reaches the stream of effects.
-void Node::invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
+// Runs the handler; what it changed reaches the stream of effects. True when it failed.
+bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
                   Planned* planned) {
   const int db = session.db;
   Context context(*this, session, entry, args, ReplyWriter(session.output, session.protocol));
@@ -202,6 +217,7 @@ void Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
   if (session.has(kSessionTracking) && (entry.row->flags & kReadOnly) != 0) {
     tracking_.remember_keys(session, *entry.row, args);
   }
+  return context.failed();
 }
 
 // Everything that can stand between a request and its handler, in Redis's order. False: a reply was
@@ -238,7 +254,11 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
     reject(session, entry, "ERR Replica can't interact with the keyspace");
     return false;
   }
-  if (settings().maxmemory > 0 && !evict_to_limit() && (entry->row->flags & kDenyOom) != 0) {
+  if (session.has(kSessionMulti) && (entry->row->flags & kNoMulti) != 0) {
+    reject(session, entry, "ERR Command not allowed inside a transaction");
+    return false;
+  }
+  if (settings().maxmemory > 0 && !evict_to_limit() && denied_when_out_of_memory(session, *entry)) {
     reject(session, entry, "OOM command not allowed when used memory > 'maxmemory'.");
     return false;
   }
@@ -253,25 +273,45 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
   return true;
 }
 
+// Queueing takes memory, too: after MULTI nothing goes but its end.
+bool Node::denied_when_out_of_memory(const Session& session, const CommandEntry& entry) const {
+  const uint32_t flags = entry.row->flags;
+  if ((flags & kDenyOom) != 0) return true;
+  if (!session.has(kSessionMulti)) return false;
+  if ((flags & kRunsQueued) != 0) return (session.transaction->command_flags & kDenyOom) != 0;
+  return (flags & kEndsMulti) == 0;
+}
+
 void Node::reject(Session& session, CommandEntry* entry, std::string_view text) {
   if (entry != nullptr) ++entry->rejected_calls;
+  if (session.transaction != nullptr) session.transaction->aborted = true;
+  std::string aborted;
+  if (entry != nullptr && (entry->row->flags & kRunsQueued) != 0) {
+    discard_transaction(session);
+    aborted = fmt::format("EXECABORT Transaction discarded because of: {}",
+                          text.starts_with("ERR ") ? text.substr(4) : text);
+    text = aborted;
+  }
   count_error(text);
   ReplyWriter(session.output, session.protocol).error(text);
 }
 
-bool Node::paused_for(const CommandEntry* entry) const {
+bool Node::paused_for(const Session& session, const CommandEntry* entry) const {
   switch (pause_mode_) {
     case PauseMode::none: return false;
     case PauseMode::all: return true;
     case PauseMode::write: break;
   }
-  return entry != nullptr && (entry->row->flags & (kWrite | kMayReplicate)) != 0;
+  if (entry == nullptr) return false;
+  const bool runs_queued = (entry->row->flags & kRunsQueued) != 0 && session.transaction != nullptr;
+  const uint32_t flags = runs_queued ? session.transaction->command_flags : entry->row->flags;
+  return (flags & (kWrite | kMayReplicate)) != 0;
 }
 
 void Node::execute_special(Session& session, Planned& planned,
                            std::span<const std::string_view> args) {
   if (!session.has(kSessionLocal) &&
-      (session.has(kSessionPaused | kSessionWaiting) || paused_for(planned.entry))) {
+      (session.has(kSessionPaused | kSessionWaiting) || paused_for(session, planned.entry))) {
     store_request(session, args);
     return;
   }
@@ -283,7 +323,13 @@ void Node::execute_special(Session& session, Planned& planned,
   const Execution execution(*this, session);
   const size_t before = session.output.bytes();
   const int db_before = session.db;
-  if (admit(session, planned, args)) call(session, *planned.entry, args, &planned);
+  if (admit(session, planned, args)) {
+    if (session.has(kSessionMulti) && (planned.entry->row->flags & kNotQueued) == 0) {
+      queue_command(session, *planned.entry, args);
+    } else {
+      call(session, *planned.entry, args, &planned);
+    }
+  }
   // A command that waits for keys ends when it is served.
   if (!session.has(kSessionBlocked)) end_command(session, planned.entry, db_before, args, before);
 }
@@ -325,7 +371,7 @@ void Node::run_stored(Session& session) {
     planned.session = &session;
     planned.request = Planned::kProtocolError;  // not in the batch
     planned.entry = commands_.resolve(args, &planned.container);
-    if (session.has(kSessionWaiting) || paused_for(planned.entry)) {
+    if (session.has(kSessionWaiting) || paused_for(session, planned.entry)) {
       session.flags |= kSessionPaused;
       break;
     }

@@ -15,7 +15,8 @@ namespace redoubt {
 class EffectConsumer {
  public:
   virtual ~EffectConsumer() = default;
-  // An entry: one whole command, with a SELECT in front when the database changed. `end_offset` is
+  // An entry: one whole command, or a whole transaction from MULTI to EXEC, with a SELECT in front
+  // when the database changed. `end_offset` is
   // the stream's offset behind it. The bytes are valid during the call.
   virtual void on_effect(std::string_view bytes, uint64_t end_offset) = 0;
 };
@@ -31,11 +32,24 @@ class EffectStream {
   // Appends a command that was executed in database `db`. Does nothing while nobody consumes.
   void append(int db, std::span<const std::string_view> args);
 
+  // What is appended between begin() and commit() becomes one entry, in MULTI and EXEC unless it is
+  // one command, or nothing after abandon().
+  void begin();
+  void commit();
+  void abandon();
+
  private:
+  void publish(std::string_view entry);
+
   std::vector<EffectConsumer*> consumers_;
   uint64_t offset_ = 0;
   int db_ = -1;  // the database that the consumers have selected
   std::string encoded_;
+
+  bool open_ = false;  // since begin()
+  int db_before_ = -1;
+  size_t group_count_ = 0;
+  size_t group_start_ = 0;  // in encoded_: behind the SELECT in front of all
 };
 
 }  // namespace redoubt

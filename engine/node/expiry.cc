@@ -70,8 +70,9 @@ bool Node::expire_fields(int db, Entry& entry, size_t most) {
   const int64_t now_ms = env_.wall().unix_ms();
   const HashView hash(entry);
   const int64_t before_ms = hash.earliest_ms();
-  // While clients are paused, data stands still: an expired field is invisible, but stays.
-  if (before_ms >= now_ms || pause_mode_ != PauseMode::none) return true;
+  // While clients are paused, and in a transaction that may be undone, data stands still: an
+  // expired field is invisible, but stays.
+  if (before_ms >= now_ms || pause_mode_ != PauseMode::none || rollback_ != nullptr) return true;
   const std::string key(entry.key());
   std::vector<std::string> names;
   hash.for_each_due(now_ms, most, [&](const HashField& field) {

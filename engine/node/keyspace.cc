@@ -33,11 +33,21 @@ Entry* Node::lookup_write(int db, std::string_view key, uint64_t hash, bool touc
 void Node::expire_key(int db, std::string_view key, uint64_t hash) {
   // While clients are paused, data stands still: an expired key is invisible, but stays.
   if (pause_mode_ != PauseMode::none) return;
+  // So it does in a transaction that could not bring it back.
+  if (rollback_ != nullptr && !rollback_->keeps(db, key)) return;
   const bool lazy = settings().lazyfree_lazy_expire;
   erase(db, key, hash, lazy);
-  ++stats_.expired_keys;
   const std::string_view effect[] = {lazy ? "UNLINK" : "DEL", key};
   effects_.append(db, effect);
+  if (rollback_ != nullptr) {
+    rollback_->note({Rollback::Event::Kind::expired, 'x', db, std::string(key), {}});
+  } else {
+    tell_expired(db, key);
+  }
+}
+
+void Node::tell_expired(int db, std::string_view key) {
+  ++stats_.expired_keys;
   key_modified(db, key, 'x', "expired");
   if (observer_ != nullptr) observer_->on_expired(db, key);
 }
@@ -47,17 +57,29 @@ bool Node::erase(int db, std::string_view key, uint64_t hash, bool lazy) {
 }
 
 void Node::key_modified(int db, std::string_view key, char event_class, std::string_view event) {
+  if (rollback_ != nullptr) {
+    ASSERT(rollback_->keeps(db, key));
+    rollback_->note(
+        {Rollback::Event::Kind::modified, event_class, db, std::string(key), std::string(event)});
+    return;
+  }
   if (lrm_) {
     if (Entry* entry = database(db).find(key, hash_key_(key))) {
       entry->set_fine_access(access_clock_);
     }
   }
+  if (!watching_.idle()) touch_watched(db, key);
   if (!blocking_.idle() && blocking_.key_changed(db, key)) env_.request(batch_hook_);
   if (watched_) [[unlikely]]
     emit_event(db, key, event_class, event, true);
 }
 
 void Node::announce(int db, std::string_view key, char event_class, std::string_view event) {
+  if (rollback_ != nullptr) {
+    rollback_->note(
+        {Rollback::Event::Kind::announced, event_class, db, std::string(key), std::string(event)});
+    return;
+  }
   if (watched_) [[unlikely]]
     emit_event(db, key, event_class, event, false);
 }
@@ -69,6 +91,10 @@ void Node::key_missed(int db, std::string_view key) {
 }
 
 void Node::swap_databases(int a, int b) {
+  if (!watching_.idle() && a != b) {
+    touch_watched_database(a, database(a), &database(b));
+    touch_watched_database(b, database(b), &database(a));
+  }
   std::swap(databases_[static_cast<size_t>(a)], databases_[static_cast<size_t>(b)]);
   std::swap(expire_cursors_[static_cast<size_t>(a)], expire_cursors_[static_cast<size_t>(b)]);
   database_changed(a);
@@ -98,6 +124,7 @@ size_t Node::flush(int index, bool lazy) {
     std::unique_ptr<Database>& slot = databases_[static_cast<size_t>(db)];
     const size_t size = slot->size();
     if (size == 0) continue;
+    if (!watching_.idle()) touch_watched_database(db, *slot, nullptr);
     removed += size;
     std::unique_ptr<Database> old = make_database();
     old.swap(slot);

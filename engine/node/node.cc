@@ -80,6 +80,7 @@ Node::~Node() {
   while (first_session_ != nullptr) {
     Session* next = first_session_->next;
     forget_wait(*first_session_);
+    forget_transaction(*first_session_);
     delete first_session_;
     first_session_ = next;
   }

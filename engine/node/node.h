@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "engine/node/config.h"
 #include "engine/node/effects.h"
 #include "engine/node/pubsub.h"
+#include "engine/node/rollback.h"
 #include "engine/node/session.h"
 #include "engine/node/stats.h"
 #include "engine/node/tracking.h"
@@ -201,6 +203,16 @@ class Node {
   bool unblock(Session& session, bool with_error);
   const Blocking& blocking() const { return blocking_; }
 
+  // --- transactions (transaction.cc, watch.cc)
+
+  void begin_transaction(Session& session);
+  void discard_transaction(Session& session);
+  // EXEC: runs what was queued and writes the reply. Only after begin_transaction().
+  void execute_transaction(Context& c);
+  void watch(Session& session, std::string_view key);
+  void unwatch(Session& session);
+  const Watching& watching() const { return watching_; }
+
   void add_job(std::unique_ptr<NodeJob> job) { jobs_.push_back(std::move(job)); }
   void end_job(NodeJob& job);
 
@@ -267,14 +279,17 @@ class Node {
   bool admit(Session& session, const Planned& planned, std::span<const std::string_view> args);
   void call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
             Planned* planned);
-  void invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
+  bool invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
               Planned* planned);
+  bool call_alone(Session& session, CommandEntry& entry, std::span<const std::string_view> args);
+  void count_call(Session& session, CommandEntry& entry);
+  bool denied_when_out_of_memory(const Session& session, const CommandEntry& entry) const;
   void end_command(Session& session, const CommandEntry* entry, int db_before,
                    std::span<const std::string_view> args, size_t before);
   void reject(Session& session, CommandEntry* entry, std::string_view text);
   void run_stored(Session& session);
   void store_request(Session& session, std::span<const std::string_view> args);
-  bool paused_for(const CommandEntry* entry) const;
+  bool paused_for(const Session& session, const CommandEntry* entry) const;
   void hold_or_flush(Session& session);
   void update_special();
 
@@ -315,11 +330,28 @@ class Node {
   void end_messages();
   void flush_pushed();
 
+  // transaction.cc, watch.cc
+  struct FailedCommand {
+    size_t index;
+    size_t reply_at;  // where its reply begins in the output
+  };
+  void queue_command(Session& session, CommandEntry& entry, std::span<const std::string_view> args);
+  std::optional<FailedCommand> run_queued(Context& c);
+  void run_or_undo(Context& c);
+  void keep_written(const Command& row, int db, std::span<const std::string_view> args);
+  void tell(const Rollback::Event& event);
+  void forget_transaction(Session& session);
+  void fail_watch(Session& session);
+  void touch_watched(int db, std::string_view key);
+  void touch_watched_database(int db, const Database& before, const Database* after);
+  bool watched_key_expired(const Session& session) const;
+
   // keyspace.cc, memory.cc, expiry.cc
   void touch(Entry& entry);
   uint32_t access_clock_now() const;
   void update_access_clock();
   std::unique_ptr<Database> make_database();
+  void tell_expired(int db, std::string_view key);
   void database_changed(int db);
   void collect_garbage();
   void free_remains();
@@ -396,7 +428,9 @@ class Node {
   std::vector<Session*> woken_;     // sessions that waited and sent more meanwhile
   std::vector<Session*> retiring_;  // closed ones
   Blocking blocking_;
-  int atomic_depth_ = 0;  // EXEC or a script is running
+  Watching watching_;
+  std::unique_ptr<Rollback> rollback_;  // in a transaction that may be undone
+  int atomic_depth_ = 0;                // EXEC or a script is running
   bool in_batch_ = false;
   bool special_ = false;  // something is on that the short way does not do
   NodeObserver* observer_ = nullptr;

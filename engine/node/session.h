@@ -10,6 +10,8 @@
 
 #include "engine/node/blocking.h"
 #include "engine/node/owned_request.h"
+#include "engine/node/transaction.h"
+#include "engine/node/watched_keys.h"
 #include "net/env.h"
 #include "net/resp/output.h"
 #include "net/resp/reply_writer.h"
@@ -37,9 +39,11 @@ enum SessionFlag : uint32_t {
   kSessionMonitor = 1u << 24,  // is shown the commands of all others
   kSessionWaiting = 1u << 10,  // a command of it waits for the world; requests behind it are stored
   kSessionBlocked = 1u << 11,  // with kSessionWaiting: that command waits for keys
-  kSessionSubscribed = 1u << 12,  // has subscriptions
-  kSessionTracking = 1u << 13,    // CLIENT TRACKING is on
-  kSessionDoomed = 1u << 14,      // closed at the end of the turn: it reads too slowly
+  kSessionSubscribed = 1u << 12,   // has subscriptions
+  kSessionTracking = 1u << 13,     // CLIENT TRACKING is on
+  kSessionDoomed = 1u << 14,       // closed at the end of the turn: it reads too slowly
+  kSessionMulti = 1u << 15,        // between MULTI and EXEC
+  kSessionWatchFailed = 1u << 16,  // a watched key was touched: EXEC will fail
 };
 
 // Replies that may leave when the stream of effects is durable up to an offset.
@@ -83,7 +87,10 @@ class Session {
   std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause
   size_t stored_bytes = 0;                           // of them
   std::unique_ptr<Wait> wait;                        // with kSessionBlocked
-  Chunk chunk;                                       // what the requests of this turn point into
+  std::unique_ptr<Transaction> transaction;          // with kSessionMulti
+  std::unique_ptr<Watches> watches;                  // null: none
+  RollbackChoice rollback = RollbackChoice::inherit;
+  Chunk chunk;  // what the requests of this turn point into
   Op receive;
   Sender* sender = nullptr;                      // the send in flight
   std::unique_ptr<Subscriptions> subscriptions;  // null: none

@@ -47,6 +47,8 @@ size_t Session::memory_bytes() const {
     for (const HeldReplies& replies : *held) bytes += replies.bytes.memory_bytes();
   }
   if (wait != nullptr) bytes += wait->memory_bytes();
+  if (transaction != nullptr) bytes += transaction->memory_bytes();
+  if (watches != nullptr) bytes += watches->memory_bytes();
   return bytes + stored_bytes;
 }
 
@@ -364,6 +366,7 @@ void Node::close_session(Session& session, bool after_output) {
   forget_watcher(session);
   session.stored.reset();
   session.stored_bytes = 0;
+  forget_transaction(session);
   env_.close(session.handle);
   count_session(session);
   if (observer_ != nullptr) observer_->on_session_closed(session);
@@ -443,6 +446,7 @@ Session& Node::make_local_session() {
 
 void Node::drop_local_session(Session& session) {
   ASSERT(session.has(kSessionLocal));
+  forget_transaction(session);
   forget_watcher(session);
   unlink(session);
   delete &session;

@@ -25,6 +25,8 @@ enum class EvictionPolicy : uint8_t {
 
 enum class LogLevel : uint8_t { debug, verbose, notice, warning, nothing };
 enum class LogFormat : uint8_t { text, json };
+// What a command that fails means for the rest of its transaction.
+enum class TransactionOnError : uint8_t { go_on, rollback };
 
 // Who may do something; local: connections from this machine.
 enum class Permission : uint8_t { no, yes, local };
@@ -59,6 +61,7 @@ struct Settings {
 
   // general
   int databases = 16;
+  TransactionOnError transaction_on_error = TransactionOnError::go_on;
   std::string dir = ".";
   std::string logfile;
   LogLevel loglevel = LogLevel::notice;

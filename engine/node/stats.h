@@ -47,6 +47,7 @@ struct Stats {
   uint64_t writes_processed = 0;
   uint64_t turns = 0;
   uint64_t denied_auth = 0;
+  uint64_t transactions_rolled_back = 0;
   uint64_t peak_memory = 0;
   std::map<std::string, uint64_t, std::less<>> errors;  // by code, as INFO errorstats; bounded
   RateMeter commands_rate;

@@ -195,6 +195,7 @@ void Node::stop_monitoring(Session& session) {
 // The lines pass the gate like replies: they leave at the end of the turn.
 void Node::feed_monitors(const Session& session, const CommandEntry& entry,
                          std::span<const std::string_view> args, std::string_view source) {
+  if ((entry.row->flags & (kSkipMonitor | kAdmin)) != 0) return;
   const std::string peer = !source.empty()            ? std::string(source)
                            : session.peer.unix_socket ? "unix:" + session.peer.host
                                                       : session.peer.to_string();

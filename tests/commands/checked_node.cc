@@ -18,6 +18,9 @@ sim::ModelConfig model_config(const Settings& settings) {
   return config;
 }
 
+// A comparison walks over all data.
+constexpr uint64_t kStepsBetweenReplays = 512;
+
 std::unique_ptr<Config> make_config(const std::vector<std::string_view>& settings) {
   auto config = std::make_unique<Config>();
   std::string error;
@@ -51,11 +54,13 @@ CheckedNode::CheckedNode(std::vector<std::string_view> settings, uint64_t seed)
   world_.turn();
   node_ = std::make_unique<Node>(world_.env, make_config(settings), all_families());
   node_->set_observer(this);
+  replay_ = std::make_unique<sim::ReplayChecker>(*node_);
   session_ = &node_->make_local_session();
 }
 
 CheckedNode::~CheckedNode() {
   world_.turn();  // jobs in flight come home
+  replay_.reset();
   node_->drop_local_session(*session_);
 }
 
@@ -90,6 +95,11 @@ std::optional<std::string> CheckedNode::run(const TestStep& step) {
   world_.turn();
   const std::vector<std::string_view> views(step.command.begin(), step.command.end());
   const std::string reply = execute(views);
+  if (++steps_ % kStepsBetweenReplays == 0) {
+    if (const std::optional<std::string> difference = replay_->compare()) {
+      return describe_step(step) + "\n  " + *difference;
+    }
+  }
   if (!wrong_removal_.empty()) {
     return describe_step(step) + "\n  " + wrong_removal_;
   }
@@ -155,6 +165,7 @@ std::optional<std::string> CheckedNode::compare_key(int db, const std::string& k
 }
 
 std::optional<std::string> CheckedNode::compare_data() {
+  if (std::optional<std::string> difference = replay_->compare()) return difference;
   call({"HELLO", "2"});
   for (int db = 0; db < model_.config().databases; db++) {
     call({"SELECT", std::to_string(db)});

@@ -10,6 +10,7 @@
 
 #include "engine/node/node.h"
 #include "sim/model/model.h"
+#include "sim/replay_checker.h"
 #include "tests/commands/quiet_world.h"
 
 namespace redoubt {
@@ -45,6 +46,7 @@ class CheckedNode : private NodeObserver {
   std::optional<std::string> compare_data();
 
   Node& node() { return *node_; }
+  sim::ReplayChecker& replay() { return *replay_; }
   QuietWorld& world() { return world_; }
   Session& session() { return *session_; }
   uint64_t evicted() const { return evicted_; }
@@ -72,7 +74,9 @@ class CheckedNode : private NodeObserver {
   sim::Model model_;
   sim::ModelSession model_session_;
   std::unique_ptr<Node> node_;
+  std::unique_ptr<sim::ReplayChecker> replay_;
   Session* session_ = nullptr;
+  uint64_t steps_ = 0;
   std::string wrong_removal_;  // what the node removed without a reason
   uint64_t evicted_ = 0;
   uint64_t refused_ = 0;

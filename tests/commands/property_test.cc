@@ -153,6 +153,21 @@ TEST(Commands, HashesAgreeWithTheModel) {
                         {"hash-max-listpack-entries", "0"}});
 }
 
+TEST(Commands, ALostEffectIsFound) {
+  int found = 0;  // not where it set a key to what it was
+  for (uint64_t seed = 1; seed <= 10; seed++) {
+    CheckedNode checked({}, seed);
+    checked.replay().lose_effect(10);
+    bool differs = false;
+    for (const TestStep& step : make_steps(seed, 100, {}, false)) {
+      ASSERT_EQ(checked.run(step), std::nullopt);
+      differs = differs || checked.replay().compare().has_value();
+    }
+    found += differs;
+  }
+  EXPECT_GE(found, 8);
+}
+
 // Small streams that RapidCheck shrinks by itself: each step is drawn on its own.
 rc::Gen<TestStep> any_step() {
   return rc::gen::map(rc::gen::arbitrary<uint64_t>(), [](uint64_t seed) {

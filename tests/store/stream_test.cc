@@ -94,7 +94,7 @@ TEST(Stream, AgreesWithAMap) {
         EXPECT_FALSE(stream->erase(at->first));
         expected.erase(at);
       } else if (what == 18 && random.below(10) == 0) {
-        StreamTrim trim{.kind = StreamTrim::Kind::length, .length = expected.size() / 2};
+        StreamTrim trim{.kind = StreamTrim::Kind::length, .length = expected.size() / 2, .id = {}};
         StreamId reached;
         const uint64_t removed = stream->trim(trim, &reached);
         EXPECT_EQ(removed, expected.size() - expected.size() / 2);
@@ -185,7 +185,7 @@ TEST(Stream, EntriesThatAGroupNeedsStay) {
   StreamConsumer* consumer = stream->add_consumer(*group, "c", 0);
   stream->add_pending(*group, *consumer, {3, 0});
   StreamTrim trim{
-      .kind = StreamTrim::Kind::length, .length = 0, .references = StreamReferences::acknowledged};
+      .kind = StreamTrim::Kind::length, .length = 0, .id = {}, .references = StreamReferences::acknowledged};
   StreamId reached;
   EXPECT_EQ(stream->trim(trim, &reached), 4u);  // 1, 2, 4 and 5
   EXPECT_EQ(stream->first_id(), (StreamId{3, 0}));

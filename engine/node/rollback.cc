@@ -1,0 +1,54 @@
+#include "engine/node/rollback.h"
+
+#include <optional>
+
+#include "engine/node/node.h"
+
+namespace redoubt {
+
+namespace {
+
+std::optional<int64_t> expiry_of(const Entry& entry) {
+  if (!entry.has_expiry()) return std::nullopt;
+  return entry.expiry_ms();
+}
+
+}  // namespace
+
+bool Rollback::keeps(int db, std::string_view key) const {
+  return kept_.contains(Order::View(db, key));
+}
+
+void Rollback::keep(int db, std::string_view key) {
+  if (keeps(db, key)) return;
+  const uint64_t hash = node_.hash_key()(key);
+  const Entry* entry = node_.database(db).find(key, hash);
+  kept_.emplace(Key{db, std::string(key)}, entry != nullptr);
+  if (entry == nullptr) return;
+  std::unique_ptr<Database>& copies = copies_[db];
+  if (copies == nullptr) copies = std::make_unique<Database>(node_.hash_key());
+  copies->insert_copy(*entry, key, hash, expiry_of(*entry));
+  copies->find(key, hash)->set_access(entry->access());
+  node_.env().count_work(ops_of(*entry).free_effort(*entry));
+}
+
+void Rollback::undo() {
+  for (const auto& [key, was_there] : kept_) {
+    const uint64_t hash = node_.hash_key()(key.name);
+    Database& database = node_.database(key.db);
+    database.erase(key.name, hash, true);
+    if (!was_there) continue;
+    const Entry* entry = copies_[key.db]->find(key.name, hash);
+    database.insert_copy(*entry, key.name, hash, expiry_of(*entry));
+    database.find(key.name, hash)->set_access(entry->access());
+  }
+}
+
+std::vector<std::unique_ptr<Database>> Rollback::take_copies() {
+  std::vector<std::unique_ptr<Database>> taken;
+  for (auto& [db, copies] : copies_) taken.push_back(std::move(copies));
+  copies_.clear();
+  return taken;
+}
+
+}  // namespace redoubt

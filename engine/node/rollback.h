@@ -1,0 +1,71 @@
+// Rollback: what it takes to undo a transaction.
+//
+// Before a queued command runs, the entries of the keys that it may write are copied to databases
+// of our own, once for each key and transaction, or noted as missing. When a command fails they are
+// put back. What the transaction would tell others (keyspace events, and with them watchers,
+// waiting clients and caches; expired keys) is kept back until all commands have succeeded.
+//
+// An expired key that no command of the transaction writes is left alone until it is over: its
+// removal would be undone by nobody.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/store/database.h"
+
+namespace redoubt {
+
+class Node;
+
+class Rollback {
+ public:
+  // Something that others are told when the transaction has succeeded.
+  struct Event {
+    enum class Kind : uint8_t { modified, announced, expired };
+    Kind kind;
+    char event_class;
+    int db;
+    std::string key;
+    std::string event;
+  };
+
+  explicit Rollback(Node& node) : node_(node) {}
+
+  // Copies the entry of a key as it is now, unless it has been already.
+  void keep(int db, std::string_view key);
+  bool keeps(int db, std::string_view key) const;
+  // Puts everything back.
+  void undo();
+
+  void note(Event event) { events_.push_back(std::move(event)); }
+  std::vector<Event> take_events() { return std::exchange(events_, {}); }
+  // The copies, to be freed beside the node when they are large.
+  std::vector<std::unique_ptr<Database>> take_copies();
+
+ private:
+  struct Key {
+    int db;
+    std::string name;
+  };
+  struct Order {
+    using is_transparent = void;
+    using View = std::pair<int, std::string_view>;
+    static View view(const Key& key) { return {key.db, key.name}; }
+    bool operator()(const Key& a, const Key& b) const { return view(a) < view(b); }
+    bool operator()(const Key& a, const View& b) const { return view(a) < b; }
+    bool operator()(const View& a, const Key& b) const { return a < view(b); }
+  };
+
+  Node& node_;
+  std::map<Key, bool, Order> kept_;  // whether there was an entry
+  std::map<int, std::unique_ptr<Database>> copies_;
+  std::vector<Event> events_;
+};
+
+}  // namespace redoubt

@@ -1,0 +1,199 @@
+#include "engine/node/transaction.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "engine/node/context.h"
+#include "engine/node/node_state.h"
+#include "engine/node/rollback.h"
+
+namespace redoubt {
+
+namespace {
+
+// Copies that take less are freed at once.
+constexpr size_t kLargeCopies = 1 << 20;
+
+bool has_keys(const Command& row) {
+  return row.find_keys != nullptr || row.keys[0].begin != KeySpec::Begin::none;
+}
+
+// What a transaction with rollback could not undo: changes of the whole of the data, of the server,
+// and what reaches others.
+bool can_be_undone(const CommandEntry& entry) {
+  const Command& row = *entry.row;
+  if ((row.flags & (kAdmin | kPubSub)) != 0 || (entry.categories & kCatScripting) != 0) {
+    return false;
+  }
+  return (row.flags & kWrite) == 0 || has_keys(row);
+}
+
+bool writes(const KeySpec& spec) {
+  return (spec.flags & kKeyRO) == 0 || (spec.flags & kKeyVariableFlags) != 0;
+}
+
+// The indexes of the arguments whose keys a command may write: those that its specifications say,
+// or all keys of a writing command where they do not say.
+void find_written_keys(const Command& row, std::span<const std::string_view> args,
+                       std::vector<int>& out) {
+  const auto specs = std::span(row.keys).first(static_cast<size_t>(
+      std::find_if(row.keys.begin(), row.keys.end(),
+                   [](const KeySpec& spec) { return spec.begin == KeySpec::Begin::none; }) -
+      row.keys.begin()));
+  const bool told = std::any_of(specs.begin(), specs.end(), writes);
+  if ((row.flags & kWrite) == 0 && !told) return;
+  if (row.find_keys != nullptr || !told) {
+    find_keys(row, args, out);
+    return;
+  }
+  for (const KeySpec& spec : specs) {
+    if (writes(spec)) keys_of_spec(spec, args, out);
+  }
+}
+
+// "-ERR no such key\r\n" without what belongs to the protocol.
+std::string_view error_line(std::string_view reply) {
+  if (!reply.starts_with('-')) return "ERR the command failed";
+  return reply.substr(1, reply.find('\r') - 1);
+}
+
+}  // namespace
+
+void Node::begin_transaction(Session& session) {
+  session.transaction = std::make_unique<Transaction>();
+  session.transaction->rollback =
+      session.rollback == RollbackChoice::inherit
+          ? settings().transaction_on_error == TransactionOnError::rollback
+          : session.rollback == RollbackChoice::on;
+  session.flags |= kSessionMulti;
+}
+
+// MULTI's commands are forgotten, and what is watched too.
+void Node::discard_transaction(Session& session) {
+  session.transaction.reset();
+  session.flags &= ~static_cast<uint32_t>(kSessionMulti);
+  unwatch(session);
+}
+
+void Node::queue_command(Session& session, CommandEntry& entry,
+                         std::span<const std::string_view> args) {
+  Transaction& transaction = *session.transaction;
+  if (transaction.rollback && !can_be_undone(entry)) {
+    reject(session, &entry,
+           fmt::format("ERR '{}' cannot be undone, so it is not allowed in a transaction with "
+                       "rollback",
+                       entry.name));
+    return;
+  }
+  session.last_command = entry.name.c_str();
+  ReplyWriter(session.output, session.protocol).simple("QUEUED");
+  // What will not be executed takes no memory.
+  if (transaction.aborted || session.has(kSessionWatchFailed)) return;
+  transaction.queue.push_back({&entry, OwnedRequest(args)});
+  transaction.bytes += transaction.queue.back().request.memory_bytes();
+  transaction.command_flags |= entry.row->flags;
+}
+
+void Node::execute_transaction(Context& c) {
+  Session& session = c.session;
+  const bool failed = session.has(kSessionWatchFailed) || watched_key_expired(session);
+  if (session.transaction->aborted) {
+    c.error("EXECABORT Transaction discarded because of previous errors.");
+  } else if (failed) {
+    c.reply.null_array();
+  } else {
+    unwatch(session);  // its own changes are no reason to fail
+    ++atomic_depth_;
+    effects_.begin();
+    if (session.transaction->rollback) {
+      run_or_undo(c);
+    } else {
+      run_queued(c);
+      effects_.commit();
+    }
+    --atomic_depth_;
+  }
+  discard_transaction(session);
+}
+
+// Runs the queued commands and writes their replies. With a rollback it ends with the first that
+// fails: then `failure` is its index, and where its reply begins.
+std::optional<Node::FailedCommand> Node::run_queued(Context& c) {
+  Session& session = c.session;
+  const Transaction& transaction = *session.transaction;
+  std::vector<std::string_view> args;
+  c.reply.array(transaction.queue.size());
+  for (size_t i = 0; i < transaction.queue.size(); ++i) {
+    const Transaction::Queued& queued = transaction.queue[i];
+    queued.request.views(args);
+    if (rollback_ != nullptr) keep_written(*queued.command->row, session.db, args);
+    const size_t before = session.output.bytes();
+    const bool failed = call_alone(session, *queued.command, args);
+    if (failed && rollback_ != nullptr) return FailedCommand{i, before};
+  }
+  return std::nullopt;
+}
+
+void Node::keep_written(const Command& row, int db, std::span<const std::string_view> args) {
+  std::vector<int> keys;
+  find_written_keys(row, args, keys);
+  for (const int index : keys) {
+    const std::string_view key = args[static_cast<size_t>(index)];
+    if ((row.flags & kOtherDatabases) == 0) {
+      rollback_->keep(db, key);
+      continue;
+    }
+    for (int other = 0; other < database_count(); ++other) rollback_->keep(other, key);
+  }
+}
+
+// All or nothing.
+void Node::run_or_undo(Context& c) {
+  Session& session = c.session;
+  const size_t before = session.output.bytes();
+  const int db_before = session.db;
+  rollback_ = std::make_unique<Rollback>(*this);
+  const std::optional<FailedCommand> failed = run_queued(c);
+  const std::unique_ptr<Rollback> rollback = std::move(rollback_);
+  if (!failed) {
+    effects_.commit();
+    for (Rollback::Event& event : rollback->take_events()) tell(event);
+  } else {
+    const std::string reply = session.output.copy_from(failed->reply_at);
+    session.output.drop_back(session.output.bytes() - before);
+    rollback->undo();
+    effects_.abandon();
+    key_log_.notes.clear();
+    session.db = db_before;
+    ++stats_.transactions_rolled_back;
+    const CommandEntry& command = *session.transaction->queue[failed->index].command;
+    c.reply.set_protocol(session.protocol);
+    c.error(fmt::format("EXECABORT Transaction rolled back because of command {} ('{}'): {}",
+                        failed->index + 1, command.name, error_line(reply)));
+  }
+  for (std::unique_ptr<Database>& copies : rollback->take_copies()) {
+    if (copies->used_bytes() > kLargeCopies) free_in_background(std::move(copies), {});
+  }
+}
+
+void Node::tell(const Rollback::Event& event) {
+  switch (event.kind) {
+    case Rollback::Event::Kind::modified:
+      key_modified(event.db, event.key, event.event_class, event.event);
+      break;
+    case Rollback::Event::Kind::announced:
+      announce(event.db, event.key, event.event_class, event.event);
+      break;
+    case Rollback::Event::Kind::expired: tell_expired(event.db, event.key); break;
+  }
+}
+
+void Node::forget_transaction(Session& session) {
+  session.transaction.reset();
+  watching_.remove(session);
+}
+
+}  // namespace redoubt
