@@ -43,14 +43,25 @@ std::optional<Sources> find_sources(Context& c, size_t first, size_t end) {
 template <typename Visit>
 void filter_first(Context& c, const std::vector<SetView>& sets, bool wanted, Visit&& visit) {
   size_t looked_at = 0;
-  sets[0].for_each_while([&](const SetElement& element) {
+  const auto check = [&](const SetElement& element, size_t from) {
     ++looked_at;
     const SetMember member(element);
-    for (size_t i = 1; i < sets.size(); ++i) {
+    for (size_t i = from; i < sets.size(); ++i) {
       if (sets[i].contains(member) != wanted) return true;
     }
     return visit(element, member);
-  });
+  };
+  const bool tables = sets.size() > 1 && sets[0].encoding() == Encoding::hashtable &&
+                      sets[1].encoding() == Encoding::hashtable;
+  if (tables) {
+    sets[0].table().for_each_paired(sets[1].table(), [&](const SetItem& item, const SetItem* like) {
+      if ((like != nullptr) == wanted) return check({SetItemTrait::key(item)}, 2);
+      ++looked_at;
+      return true;
+    });
+  } else {
+    sets[0].for_each_while([&](const SetElement& element) { return check(element, 1); });
+  }
   c.node.env().count_work(looked_at * sets.size());
 }
 

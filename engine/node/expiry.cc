@@ -43,22 +43,27 @@ void Node::run_active_expiry() {
 // Removes expired fields of hashes, those that have waited longest first. True when the budget
 // ended before they did.
 bool Node::expire_parts(int db, size_t& budget) {
+  // Of one step of the budget; the last hash may have as many fields again.
   constexpr size_t kFieldsEach = 64;
+  constexpr size_t kHashesEach = 32;
   const int64_t now_ms = env_.wall().unix_ms();
   std::string key;
-  while (const auto next = database(db).first_with_expired_parts(now_ms)) {
-    if (budget == 0) return true;
-    --budget;
-    key.assign(*next);
-    Entry* entry = database(db).find(key, database(db).hash(key));
-    ASSERT(entry != nullptr);
-    if (expired(*entry)) {
-      expire_key(db, key, database(db).hash(key));
-    } else {
-      expire_fields(db, *entry, kFieldsEach);
+  for (; budget > 0; --budget) {
+    const uint64_t end = stats_.expired_fields + kFieldsEach;
+    for (size_t i = 0; i < kHashesEach && stats_.expired_fields < end; ++i) {
+      const auto next = database(db).first_with_expired_parts(now_ms);
+      if (!next) return false;
+      key.assign(*next);
+      Entry* entry = database(db).find(key, database(db).hash(key));
+      ASSERT(entry != nullptr);
+      if (expired(*entry)) {
+        expire_key(db, key, database(db).hash(key));
+      } else {
+        expire_fields(db, *entry, kFieldsEach);
+      }
     }
   }
-  return false;
+  return database(db).first_with_expired_parts(now_ms).has_value();
 }
 
 bool Node::expire_fields(int db, Entry& entry, size_t most) {

@@ -86,15 +86,6 @@ size_t HashItem::bytes_in_all() const {
 
 // --- looking
 
-HashField HashView::field_at(const uint8_t* at) const {
-  const uint8_t* value = Listpack::next(block(), at);
-  HashField field{Listpack::get(at), Listpack::get(value)};
-  if (encoding_ == Encoding::listpackex) {
-    field.deadline_ms = deadline_from(Listpack::get(Listpack::next(block(), value)).number);
-  }
-  return field;
-}
-
 size_t HashView::size() const {
   return encoding_ == Encoding::hashtable ? table().fields.size()
                                           : Listpack::count(block()) / width();

@@ -154,7 +154,9 @@ class HashView {
   size_t width() const { return encoding_ == Encoding::listpackex ? 3 : 2; }
 
  private:
-  HashField field_at(const uint8_t* at) const;
+  HashField field_at(const uint8_t* at) const { return take_field(block(), at); }
+  // The field at a place, which moves behind it.
+  HashField take_field(const uint8_t* bytes, const uint8_t*& at) const;
   static HashField field_of(const HashItem& item) {
     return {Listpack::Element{item.field()}, Listpack::Element{item.value()}, item.deadline_ms()};
   }
@@ -243,6 +245,21 @@ inline constexpr TypeOps kHashOps = {
     .next_expiry = hash_next_expiry,
 };
 
+inline HashField HashView::take_field(const uint8_t* bytes, const uint8_t*& at) const {
+  HashField field;
+  field.name = Listpack::get(at);
+  at = Listpack::next(bytes, at);
+  field.value = Listpack::get(at);
+  at = Listpack::next(bytes, at);
+  if (encoding_ == Encoding::listpackex) {
+    // 0 stands for none.
+    const int64_t deadline = Listpack::get(at).number;
+    if (deadline != 0) field.deadline_ms = deadline;
+    at = Listpack::next(bytes, at);
+  }
+  return field;
+}
+
 template <typename Visit>
 void HashView::for_each_due(int64_t now_ms, size_t most, Visit&& visit) const {
   if (encoding_ == Encoding::hashtable) {
@@ -270,8 +287,7 @@ void HashView::for_each_while(Visit&& visit) const {
   }
   const uint8_t* bytes = block();
   for (const uint8_t* at = Listpack::first(bytes); at != nullptr;) {
-    if (!visit(field_at(at))) return;
-    for (size_t i = 0; i < width(); ++i) at = Listpack::next(bytes, at);
+    if (!visit(take_field(bytes, at))) return;
   }
 }
 

@@ -108,6 +108,7 @@ class MemberBlocks {
 #endif
   }
 
+  int directory_depth() const { return depth_; }
   size_t directory_size() const { return size_t{1} << depth_; }
   uint64_t* directory() const { return reinterpret_cast<uint64_t*>(root_); }
   // The table is not empty.
@@ -254,10 +255,27 @@ class MemberTable : public MemberBlocks {
     for (size_t i = 0; i < directory_size();) {
       const Reference ref = reference_at(i);
       Block* block = ref.block();
+      i += directory_size() >> ref.depth();
+      if (i < directory_size()) prefetch_items(reference_at(i).block());
       for (size_t k = 0; k < block->count; ++k) {
         if (!visit(*static_cast<Item*>(block->items()[k]))) return;
       }
+    }
+  }
+  // Calls visit(Item&, Item* other) for all items with their like in another table that has the
+  // same hash key, null for none, until it returns false. Both tables are in the order of hashes:
+  // members of one block stand in one block, or few, of the other, and mostly need not be hashed.
+  template <typename Visit>
+  void for_each_paired(const MemberTable& other, Visit&& visit) const {
+    if (size() == 0) return;
+    ASSERT(&hash_key() == &other.hash_key());
+    const int shift = 64 - directory_depth();
+    for (size_t i = 0; i < directory_size();) {
+      const Reference ref = reference_at(i);
+      const uint64_t first = shift == 64 ? 0 : uint64_t{i} << shift;
       i += directory_size() >> ref.depth();
+      if (i < directory_size()) prefetch_items(reference_at(i).block());
+      if (!visit_paired(ref, first, other, visit)) return;
     }
   }
 
@@ -316,6 +334,31 @@ class MemberTable : public MemberBlocks {
   }
   static void prefetch_items(Block* block) {
     for (size_t k = 0; k < block->count; ++k) __builtin_prefetch(block->items()[k]);
+  }
+  // False: visit did not want more.
+  template <typename Visit>
+  static bool visit_paired(Reference ref, uint64_t first, const MemberTable& other, Visit&& visit) {
+    Block* block = ref.block();
+    Block* like = nullptr;  // the one block of the other table where all of these would stand
+    if (other.size() > 0 && other.reference(first).depth() <= ref.depth()) {
+      like = other.reference(first).block();
+      prefetch_items(like);
+    }
+    for (size_t k = 0; k < block->count; ++k) {
+      Item& item = *static_cast<Item*>(block->items()[k]);
+      const std::string_view key = Trait::key(item);
+      Item* found = nullptr;
+      if (like == nullptr) {
+        found = other.find(key);
+      } else {
+        const int at = find_in(like, block->tags()[k], [&](const void* candidate) {
+          return Trait::key(*static_cast<const Item*>(candidate)) == key;
+        });
+        if (at >= 0) found = static_cast<Item*>(like->items()[at]);
+      }
+      if (!visit(item, found)) return false;
+    }
+    return true;
   }
   template <typename Visit>
   static void visit_block(Block* block, Visit&& visit) {

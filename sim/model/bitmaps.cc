@@ -161,6 +161,9 @@ bool redis_7_0_answers_zero(const ModelCall& call, const ModelEntry* entry) {
 ModelReply bitcount_command(ModelCall& call) {
   RangeArguments range;
   const ModelEntry* entry = call.find(call.argument(1));
+  if (call.config().as_redis_7_0 && entry != nullptr && entry->type != ModelType::string) {
+    return reply_error(wrong_type_text);
+  }
   if (call.config().as_redis_7_0 && redis_7_0_answers_zero(call, entry)) {
     return reply_integer(0);
   }
@@ -196,6 +199,9 @@ ModelReply bitpos_command(ModelCall& call) {
   const ModelEntry* entry = call.find(call.argument(1));
   if (call.config().as_redis_7_0 && entry == nullptr) {
     return reply_integer(*wanted == 1 ? -1 : 0);
+  }
+  if (call.config().as_redis_7_0 && entry->type != ModelType::string) {
+    return reply_error(wrong_type_text);
   }
   RangeArguments range;
   if (std::optional<ModelReply> error = take_range(call, 3, true, range)) {

@@ -8,7 +8,7 @@ using G = CommandGenerator;
 using enum GeneratorNeed;
 
 void add_hash_key(G& g) {
-  if (g.random().one_in(2)) {
+  if (g.random().one_in(6)) {
     g.add_key();
   } else {
     g.add("hash:" + std::to_string(g.random().below(5)));

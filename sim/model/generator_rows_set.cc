@@ -25,7 +25,7 @@ void add_member(G& g) {
 
 // Half of the keys of sets are few, so that sets live on.
 void add_set_key(G& g) {
-  if (g.random().one_in(2)) {
+  if (g.random().one_in(6)) {
     g.add_key();
   } else {
     g.add("set:" + std::to_string(g.random().below(6)));

@@ -29,7 +29,7 @@ bool matches_unordered(const RespValue& value, std::vector<std::string> expected
   return seen == expected;
 }
 
-// Bulk strings, and arrays of them, as RESP.
+// Bulk strings, numbers, and arrays of them, as RESP.
 std::string encoded(const RespValue& value) {
   if (value.kind == RespValue::Kind::bulk) {
     return resp_bulk(value.text);
@@ -39,6 +39,9 @@ std::string encoded(const RespValue& value) {
   }
   if (value.kind == RespValue::Kind::real) {
     return "," + value.text + "\r\n";
+  }
+  if (value.kind == RespValue::Kind::integer) {
+    return resp_integer(value.integer);
   }
   std::string out =
       resp_header(value.kind == RespValue::Kind::array ? '*' : '?', value.items.size());

@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "engine/store/set_type.h"
+
 namespace redoubt::sim {
 
 namespace {
@@ -174,7 +176,10 @@ void SingleChecker::on_command(const Session& session, int /*db_before*/,
   if (check_messages(*peer, args, reply)) return;
   if (number < link.silent.size() && link.silent[number] != 0) {
     if (!reply.empty()) violate("model", command_text(args) + " -> no reply", shown(reply));
-    if (!expect_connection_command(*peer, args)) expect(peer->model, args, wall.unix_ms());
+    if (!expect_connection_command(*peer, args)) {
+      expect(peer->model, args, wall.unix_ms());
+      learn_unseen(*peer, args, wall);
+    }
     return;
   }
   if (args.size() == 4 && same(args[0], "CLIENT") && same(args[1], "KILL")) {
@@ -288,6 +293,25 @@ ModelReply SingleChecker::expect(ModelSession& session, std::span<const std::str
                                  int64_t now_ms) {
   if (args.size() == 1 && same(args[0], "DBSIZE")) return expect_dbsize(session.database, now_ms);
   return model_.apply(session, args, now_ms);
+}
+
+// What a SPOP chose that replied to nobody: the members that the set has no longer.
+void SingleChecker::learn_unseen(Peer& peer, std::span<const std::string_view> args,
+                                 WallTime wall) {
+  if (args.size() < 2 || !same(args[0], "SPOP")) return;
+  const auto& keys = model_.database(peer.model.database);
+  const auto known = keys.find(args[1]);
+  if (known == keys.end()) return;
+  const Database& database = node_->database(peer.model.database);
+  const Entry* entry = database.find(args[1], database.hash(args[1]));
+  if (entry != nullptr && entry->type() != Type::set) return;
+  std::vector<std::string> gone;
+  for (const std::string& member : known->second.set) {
+    if (entry == nullptr || !SetView(*entry).contains(SetMember(member))) gone.push_back(member);
+  }
+  std::string reply = resp_header('*', gone.size());
+  for (const std::string& member : gone) reply += resp_bulk(member);
+  model_.learn(peer.model, args, reply, wall.unix_ms());
 }
 
 void SingleChecker::check_reply(Peer& peer, std::span<const std::string_view> args, WallTime wall,

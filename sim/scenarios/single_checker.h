@@ -96,6 +96,7 @@ class SingleChecker final : public NodeObserver {
   Peer* find(const Session& session);
   // Returns the command's number in its pipeline.
   size_t check_order(Link& link, std::span<const std::string_view> args);
+  void learn_unseen(Peer& peer, std::span<const std::string_view> args, WallTime wall);
   void check_reply(Peer& peer, std::span<const std::string_view> args, WallTime wall,
                    std::string_view reply);
   void check_kill(std::span<const std::string_view> args, std::span<const Peer> closed,

@@ -18,7 +18,11 @@ std::string first_difference() {
   constexpr uint64_t kStreams = 6;
   constexpr int kSteps = 8000;
   for (uint64_t seed = 1; seed <= kStreams; ++seed) {
-    sim::CommandGenerator generator(sim::GeneratorConfig(), seed);
+    sim::GeneratorConfig config;
+    std::fill(std::begin(config.weights), std::end(config.weights), 0U);
+    config.weights[static_cast<size_t>(sim::CommandFamily::string)] = 60;
+    config.weights[static_cast<size_t>(sim::CommandFamily::generic)] = 40;
+    sim::CommandGenerator generator(config, seed);
     sim::Xoshiro random(seed + 1);
     PlantedNode node;
     int64_t now_ms = kStartMs;

@@ -274,9 +274,10 @@ bool same_reply(const OwnedCommand& command, std::string_view reference, std::st
     }
     // A string that was changed in place may be packed again by one of the two.
     if (subcommand == "ENCODING") {
-      // Encodings of sets and hashes tell of their past, and 7.0 has no listpack sets.
+      // Encodings of sets and hashes tell of their past; 7.0 has no listpack sets and lists.
       const auto open = [](const RespValue& value) {
-        return value.text == "raw" || value.text == "hashtable";
+        return value.text == "raw" || value.text == "hashtable" || value.text == "quicklist" ||
+               value.text == "ziplist";
       };
       return same_kind(a, b) && (open(a) || open(b));
     }

@@ -274,6 +274,7 @@ class ModelPlayer : public Player {
     const bool passed = reply.rule == sim::ModelReply::Rule::exact
                             ? step_passes(step, reply.bytes)
                             : open || reply.matches(wanted_text(step));
+    model_.learn(session_, views, wanted_text(step), wall_ms());
     return passed ? Outcome::passed : Outcome::failed;
   }
 

@@ -223,6 +223,27 @@ RC_GTEST_PROP(MemberTable, CopiesAreEqualAndIndependent, (uint64_t seed)) {
   copy.clear_some(f.allocator_, budget, [&](TestItem* item) { f.release(item); });
 }
 
+RC_GTEST_PROP(MemberTable, PairsAreFound, (uint64_t seed)) {
+  TableFixture f(seed);
+  MemberTable<TestTrait> other(f.hash_key_);
+  Random random(seed);
+  const uint64_t keys = 1 + random.below(5000);
+  const uint64_t share = 1 + random.below(20);
+  for (uint64_t i = 0; i < keys; ++i) {
+    if (!random.one_in(share + 1)) f.set(name(i));
+    if (random.one_in(share)) other.insert(f.allocator_, f.make(name(i), 1), other.hash(name(i)));
+  }
+  size_t seen = 0;
+  f.table_.for_each_paired(other, [&](const TestItem& item, const TestItem* like) {
+    ++seen;
+    RC_ASSERT(like == other.find(TestTrait::key(item)));
+    return true;
+  });
+  RC_ASSERT(seen == f.table_.size());
+  size_t budget = SIZE_MAX;
+  other.clear_some(f.allocator_, budget, [&](TestItem* item) { f.release(item); });
+}
+
 TEST(MemberTable, IsFreedInSlices) {
   TableFixture f;
   for (uint64_t i = 0; i < 5000; ++i) f.set(name(i));
