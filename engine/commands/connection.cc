@@ -154,6 +154,7 @@ void quit_command(Context& c) {
 // what it said about its library.
 void reset_command(Context& c) {
   Session& session = c.session;
+  c.node.stop_monitoring(session);
   c.node.pubsub().unsubscribe_all(session);
   c.node.tracking().disable(session);
   session.flags &=

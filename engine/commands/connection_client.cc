@@ -21,6 +21,7 @@ namespace {
 
 std::string flags_text(const Session& session) {
   std::string text;
+  if (session.has(kSessionMonitor)) text += 'O';
   if (session.has(kSessionSubscribed)) text += 'P';
   if (session.has(kSessionPaused | kSessionBlocked)) text += 'b';
   if (const TrackingState* tracking = session.tracking.get()) {

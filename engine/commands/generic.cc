@@ -183,7 +183,7 @@ void move_command(Context& c) {
   const Entry* source = c.db().find(key, hash);
   Database& target = c.node.database(*db);
   target.insert_copy(*source, key, hash, expiry_of(*source));
-  target.find(key, hash)->set_access(source->access());
+  target.find(key, hash)->set_fine_access(source->fine_access());
   c.node.erase(c.session.db, key, hash, c.node.settings().lazyfree_lazy_server_del);
   c.modified(key, 'g', "move_from");
   c.modified_in(*db, key, 'g', "move_to", 0);

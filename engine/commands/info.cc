@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <vector>
 
 #include "engine/commands/families.h"
@@ -256,7 +258,7 @@ void write_stats(InfoWriter& out) {
   const Stats& stats = out.stats;
   uint64_t command_us = 0;
   for_each_command(out.node.commands(),
-                   [&](const CommandEntry& entry) { command_us += entry.usec; });
+                   [&](const CommandEntry& entry) { command_us += entry.nsec / 1000; });
   out.section("Stats");
   write_traffic(out);
   out.field("expired_keys", stats.expired_keys);
@@ -331,11 +333,11 @@ void write_commandstats(InfoWriter& out) {
   out.section("Commandstats");
   for_each_command(out.node.commands(), [&](const CommandEntry& entry) {
     if (entry.calls == 0 && entry.rejected_calls == 0 && entry.failed_calls == 0) return;
-    out.field(
-        fmt::format("cmdstat_{}", entry.name),
-        fmt::format("calls={},usec={},usec_per_call={},rejected_calls={},failed_calls={}",
-                    entry.calls, entry.usec, FixedText(ratio(entry.usec, entry.calls), 2).view(),
-                    entry.rejected_calls, entry.failed_calls));
+    out.field(fmt::format("cmdstat_{}", entry.name),
+              fmt::format("calls={},usec={},usec_per_call={},rejected_calls={},failed_calls={}",
+                          entry.calls, entry.nsec / 1000,
+                          FixedText(ratio(entry.nsec / 1000, entry.calls), 2).view(),
+                          entry.rejected_calls, entry.failed_calls));
   });
 }
 
@@ -348,6 +350,17 @@ void write_errorstats(InfoWriter& out) {
 
 void write_latencystats(InfoWriter& out) {
   out.section("Latencystats");
+  if (!out.node.settings().latency_tracking) return;
+  for_each_command(out.node.commands(), [&](const CommandEntry& entry) {
+    if (entry.latency == nullptr) return;
+    std::string line;
+    for (const double percent : out.node.settings().latency_tracking_percentiles) {
+      const double usec = static_cast<double>(entry.latency->percentile(percent).ns) / 1000;
+      line += fmt::format("{}p{}={}", line.empty() ? "" : ",", DoubleText(percent).view(),
+                          FixedText(usec, 3).view());
+    }
+    out.field(fmt::format("latency_percentiles_usec_{}", entry.name), line);
+  });
 }
 
 void write_cluster(InfoWriter& out) {
@@ -379,8 +392,59 @@ void write_keyspace(InfoWriter& out) {
     const Database& database = out.node.database(i);
     if (database.size() == 0) continue;
     out.field(fmt::format("db{}", i),
-              fmt::format("keys={},expires={},avg_ttl={}", database.size(), database.expiring(),
-                          average_ttl_ms(out.node, database)));
+              fmt::format("keys={},expires={},avg_ttl={},subexpiry=0", database.size(),
+                          database.expiring(), average_ttl_ms(out.node, database)));
+  }
+}
+
+// How many keys have how many elements (bytes, for strings), by power of two. Looked at when asked
+// for: all keys of a small database, a sample of a large one, whose counts are then scaled.
+void write_key_sizes(InfoWriter& out, int index) {
+  constexpr size_t kLookedAt = 20'000;
+  constexpr std::string_view kNames[] = {"strings_sizes", "lists_items", "sets_items",
+                                         "zsets_items", "hashes_items"};
+  constexpr std::string_view kUnits[] = {"", "K", "M", "G", "T", "P", "E"};
+  const Database& database = out.node.database(index);
+  std::array<std::array<uint64_t, 64>, std::size(kNames)> counts{};
+  uint64_t seen = 0;
+  const auto look = [&](const Entry& entry) {
+    ++seen;
+    const size_t type = static_cast<size_t>(entry.type());
+    if (type >= counts.size()) return;
+    const uint64_t length = ops_of(entry).length(entry);
+    ++counts[type][static_cast<size_t>(std::bit_width(length))];
+  };
+  if (database.size() <= kLookedAt) {
+    database.dict().for_each(look);
+  } else {
+    // Its random numbers are its own, so that looking at a node does not change what it does.
+    Random random(database.size());
+    Entry* sampled[64];
+    for (size_t round = 0; round < kLookedAt && seen < kLookedAt; ++round) {
+      const size_t count = database.dict().sample(random, false, sampled, std::size(sampled));
+      for (size_t i = 0; i < count; ++i) look(*sampled[i]);
+    }
+  }
+  out.node.env().count_work(seen);
+  for (size_t type = 0; type < counts.size(); ++type) {
+    std::string line;
+    for (size_t bits = 0; bits < counts[type].size(); ++bits) {
+      if (counts[type][bits] == 0) continue;
+      const uint64_t count = static_cast<uint64_t>(static_cast<double>(counts[type][bits]) *
+                                                   ratio(database.size(), seen));
+      const uint64_t low = bits == 0 ? 0 : uint64_t{1} << (bits - 1);
+      const size_t unit = bits == 0 ? 0 : (bits - 1) / 10;
+      line += fmt::format("{}{}{}={}", line.empty() ? "" : ",", low >> (unit * 10), kUnits[unit],
+                          std::max<uint64_t>(count, 1));
+    }
+    if (!line.empty()) out.field(fmt::format("db{}_distrib_{}", index, kNames[type]), line);
+  }
+}
+
+void write_keysizes(InfoWriter& out) {
+  out.section("Keysizes");
+  for (int i = 0; i < out.node.database_count(); ++i) {
+    if (out.node.database(i).size() > 0) write_key_sizes(out, i);
   }
 }
 
@@ -404,6 +468,7 @@ constexpr Section kSections[] = {
     {"latencystats", false, write_latencystats},
     {"cluster", true, write_cluster},
     {"keyspace", true, write_keyspace},
+    {"keysizes", false, write_keysizes},
 };
 
 bool asked_for(const Section& section, std::span<const std::string_view> names) {

@@ -91,7 +91,7 @@ Added add_member(Zset& zset, const AddOptions& options, double given, std::strin
       }
       if ((options.lt && score >= *old) || (options.gt && score <= *old)) return std::nullopt;
     }
-    added.score = score;
+    added.score = score + 0.0;  // -0 is 0
     return score;
   });
   return added;

@@ -117,7 +117,8 @@ bool CommandTable::rename(std::span<const RenamedCommand> lines, std::string* er
 
 void CommandTable::reset_statistics() {
   for (CommandEntry* entry : owned_) {
-    entry->calls = entry->usec = entry->rejected_calls = entry->failed_calls = 0;
+    entry->calls = entry->nsec = entry->rejected_calls = entry->failed_calls = 0;
+    entry->latency.reset();
   }
 }
 

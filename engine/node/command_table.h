@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/node/command.h"
+#include "engine/node/latency.h"
 
 namespace redoubt {
 
@@ -24,9 +26,10 @@ struct CommandEntry {
 
   // INFO commandstats.
   uint64_t calls = 0;
-  uint64_t usec = 0;
+  uint64_t nsec = 0;  // of all calls
   uint64_t rejected_calls = 0;
   uint64_t failed_calls = 0;
+  std::unique_ptr<LatencyHistogram> latency;  // null: no call was timed since the last reset
 };
 
 class CommandTable {

@@ -20,7 +20,6 @@ constexpr std::string_view kEncoding =
     "not there yet";
 constexpr std::string_view kTuning = "a tuning knob for a mechanism that this engine does not use";
 constexpr std::string_view kProcess = "the process stays in the foreground, as it was started";
-constexpr std::string_view kNotWatched = "there is no command yet that shows what would be kept";
 constexpr std::string_view kNoFiles = "data is not written to files yet";
 constexpr std::string_view kNoScripts = "there are no scripts and functions yet";
 constexpr std::string_view kNoModules = "there are no modules";
@@ -77,8 +76,6 @@ constexpr std::array kProcessRows = {
     integer("active-defrag-cycle-min", "1", 1, 99).harmless(kTuning),
     integer("active-defrag-cycle-max", "25", 1, 99).harmless(kTuning),
     integer("active-defrag-max-scan-fields", "1000", 1, kMax).harmless(kTuning),
-    memory_or_percent("maxmemory-clients", "0")
-        .only("0|0%", "clients are not disconnected to free memory"),
     choice("enable-module-command", "no", "no|yes|local").immutable().only("no", kNoModules),
     text("locale-collate", "").only("", "no command sorts by locale yet"),
     integer("shutdown-timeout", "10", 0, kMaxInt).harmless(kNoReplication),
@@ -89,12 +86,6 @@ constexpr std::array kProcessRows = {
         .only("default|nosave|now|force|nosave now|nosave force|now force|nosave now force",
               kNoFiles),
     // What is watched, and clients that are told.
-    integer("slowlog-log-slower-than", "10000", -1, kMax).harmless(kNotWatched),
-    integer("slowlog-max-len", "128", 0, kMax).harmless(kNotWatched),
-    integer("latency-monitor-threshold", "0", 0, kMax).only("0", kNotWatched),
-    boolean("latency-tracking", "yes").harmless(kNotWatched),
-    list("latency-tracking-info-percentiles", "50 99 99.9", parse_percentiles)
-        .harmless(kNotWatched),
     // Types and scripts.
     integer("list-compress-depth", "0", 0, kMaxInt).harmless("lists are not compressed"),
     integer("busy-reply-threshold", "5000", 0, kMax).also("lua-time-limit").harmless(kNoScripts),

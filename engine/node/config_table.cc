@@ -28,6 +28,13 @@ void apply_output_limits(Settings& settings, const DirectiveValue& value) {
   settings.output_limit_pubsub = limit(8);
 }
 
+void apply_percentiles(Settings& settings, const DirectiveValue& value) {
+  settings.latency_tracking_percentiles.clear();
+  for (const std::string& word : value.words) {
+    settings.latency_tracking_percentiles.push_back(parse_double(word).value_or(0));
+  }
+}
+
 void apply_events(Settings& settings, const DirectiveValue& value) {
   settings.notify_events = event_classes(value.text).value_or(0);
 }
@@ -71,6 +78,31 @@ constexpr Directive kRows[] = {
         .immutable()
         .sets(store<&Settings::protected_configs>),
 
+    // Looking in.
+    integer("slowlog-log-slower-than", "10000", -1, kMax)
+        .also("commandlog-execution-slower-than")
+        .sets(store<&Settings::slowlog_slower_than_us>),
+    integer("slowlog-max-len", "128", 0, kMax)
+        .also("commandlog-slow-execution-max-len")
+        .sets(store<&Settings::slowlog_max_len>),
+    integer("slowlog-entry-max-argc", "32", 2, kMaxInt)
+        .sets(store<&Settings::slowlog_entry_max_argc>),
+    integer("slowlog-entry-max-string-len", "128", 1, kMaxInt)
+        .sets(store<&Settings::slowlog_entry_max_string_len>),
+    integer("commandlog-request-larger-than", "1048576", -1, kMax)
+        .sets(store<&Settings::commandlog_request_larger_than>),
+    integer("commandlog-large-request-max-len", "128", 0, kMax)
+        .sets(store<&Settings::commandlog_request_max_len>),
+    integer("commandlog-reply-larger-than", "1048576", -1, kMax)
+        .sets(store<&Settings::commandlog_reply_larger_than>),
+    integer("commandlog-large-reply-max-len", "128", 0, kMax)
+        .sets(store<&Settings::commandlog_reply_max_len>),
+    integer("latency-monitor-threshold", "0", 0, kMax)
+        .sets(store<&Settings::latency_monitor_threshold_ms>),
+    boolean("latency-tracking", "yes").sets(store<&Settings::latency_tracking>),
+    list("latency-tracking-info-percentiles", "50 99 99.9", parse_percentiles)
+        .sets(apply_percentiles),
+
     // Events.
     list("notify-keyspace-events", "", parse_events).sets(apply_events),
     integer("tracking-table-max-keys", "1000000", 0, kMax)
@@ -80,11 +112,12 @@ constexpr Directive kRows[] = {
     memory("maxmemory", "0").sets(store<&Settings::maxmemory>),
     choice("maxmemory-policy", "noeviction",
            "volatile-lru|volatile-lfu|volatile-random|volatile-ttl|allkeys-lru|allkeys-lfu|"
-           "allkeys-random|noeviction")
+           "allkeys-random|noeviction|volatile-lrm|allkeys-lrm")
         .sets(store<&Settings::maxmemory_policy>),
     integer("maxmemory-samples", "5", 1, kMaxInt).sets(store<&Settings::maxmemory_samples>),
     integer("maxmemory-eviction-tenacity", "10", 0, 100)
         .sets(store<&Settings::maxmemory_eviction_tenacity>),
+    memory_or_percent("maxmemory-clients", "0").sets(store<&Settings::maxmemory_clients>),
     integer("lfu-log-factor", "10", 0, kMaxInt).sets(store<&Settings::lfu_log_factor>),
     integer("lfu-decay-time", "1", 0, kMaxInt).sets(store<&Settings::lfu_decay_time_min>),
     integer("active-expire-effort", "1", 1, 10).sets(store<&Settings::active_expire_effort>),

@@ -20,9 +20,6 @@ namespace {
 
 constexpr size_t kWindow = 64;
 
-// From here on the output limit is checked after each command instead of ten times a second.
-constexpr size_t kLargeOutput = 256 * 1024;
-
 // How much of an unknown command's words its error reply shows.
 constexpr size_t kShownName = 128;
 
@@ -61,13 +58,15 @@ void Node::run_batch() {
   ++stats_.turns;
   in_batch_ = true;
   Instant since;
-  CommandEntry* timed = nullptr;
-  // Consecutive calls of one command share a reading of the clock.
-  const auto end_timing = [&] {
-    if (timed == nullptr) return;
+  CallGroup group;
+  // Consecutive calls of one command share a reading of the clock (watch.h).
+  const auto end_group = [&] {
+    if (group.count == 0) return;
     const Instant now = env_.precise_now();
-    timed->usec += static_cast<uint64_t>((now - since).ns + 500) / 1000;
+    note_group(group, now - since);
     since = now;
+    group.count = 0;
+    group.total_weight = 0;
   };
   const size_t count = planned_.size();
   if (count > 0) since = env_.precise_now();
@@ -81,14 +80,20 @@ void Node::run_batch() {
       }
     }
     for (size_t i = first; i < end; ++i) {
-      if (planned_[i].entry != timed) {
-        end_timing();
-        timed = planned_[i].entry;
+      Planned& planned = planned_[i];
+      if (planned.entry != group.entry) {
+        end_group();
+        group.entry = planned.entry;
       }
-      execute_planned(planned_[i]);
+      const uint64_t weight = execute_weighed(planned);
+      if (!planned.called) continue;
+      group.add(planned, weight);
+      if (group.count == Watch::kSharedReading || weight >= Watch::kHeavy || watch_.closely) {
+        end_group();
+      }
     }
   }
-  end_timing();
+  end_group();
   planned_.clear();
   run_woken();
   end_messages();
@@ -100,7 +105,10 @@ void Node::run_batch() {
     release_chunk(session);
     hold_or_flush(session);
     if (!session.has(kSessionClosing)) receive_next(session);
+    if (clients_limit_ > 0) count_session(session);
   }
+  flush_monitors();
+  evict_clients();
   if (!pushed_.empty()) flush_pushed();
   batch_.clear();
   ready_.clear();
@@ -120,6 +128,18 @@ void Node::plan(Planned& planned) {
   if (at >= args.size()) return;
   planned.hash = hash_key_(args[at]);
   database(planned.session->db).dict().prefetch_bucket(planned.hash);
+}
+
+// Executes a request and says how much work it was, as far as is counted.
+uint64_t Node::execute_weighed(Planned& planned) {
+  const uint64_t work = env_.work();
+  const size_t output = planned.session->output.bytes();
+  execute_planned(planned);
+  if (!planned.called) return 0;
+  const size_t output_now = planned.session->output.bytes();
+  planned.reply_bytes = output_now > output ? output_now - output : 0;
+  const uint64_t bytes = planned.reply_bytes + batch_.requests[planned.request].bytes;
+  return env_.work() - work + (bytes >> Watch::kBytesShift);
 }
 
 void Node::execute_planned(Planned& planned) {
@@ -154,7 +174,15 @@ void Node::call(Session& session, CommandEntry& entry, std::span<const std::stri
   ++entry.calls;
   ++stats_.commands_processed;
   env_.count_work(1);
+  const bool in_batch = planned != nullptr && planned->request != Planned::kProtocolError;
+  if (in_batch) planned->called = true;
+  const Instant since = in_batch ? Instant{} : env_.precise_now();
+  const size_t output_before = session.output.bytes();
   invoke(session, entry, args, planned);
+  if (!in_batch) note_single(session, entry, args, since, output_before);
+  if (!watch_.monitors.empty() && (entry.row->flags & (kSkipMonitor | kAdmin)) == 0) [[unlikely]] {
+    feed_monitors(session, entry, args);
+  }
 }
 
 // Runs the handler; what it changed reaches the stream of effects.
@@ -203,6 +231,11 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
   }
   if (!session.authenticated() && (entry->row->flags & kNoAuth) == 0) {
     reject(session, entry, "NOAUTH Authentication required.");
+    return false;
+  }
+  if (session.has(kSessionMonitor) &&
+      (entry->row->flags & (kWrite | kReadOnly | kMayReplicate)) != 0) {
+    reject(session, entry, "ERR Replica can't interact with the keyspace");
     return false;
   }
   if (settings().maxmemory > 0 && !evict_to_limit() && (entry->row->flags & kDenyOom) != 0) {

@@ -21,6 +21,8 @@ constexpr Duration kPause = Duration::milliseconds(2);
 
 void Node::run_active_expiry() {
   if (!active_expiry_ || pause_mode_ != PauseMode::none) return;
+  const bool timed = settings().latency_monitor_threshold_ms > 0;
+  const Instant since = timed ? env_.precise_now() : Instant{};
   size_t budget = kSegmentsPerEffort * static_cast<size_t>(settings().active_expire_effort);
   bool more = false;
   for (int i = 0; i < database_count() && budget > 0; ++i) {
@@ -31,6 +33,7 @@ void Node::run_active_expiry() {
       more = true;
     }
   }
+  if (timed) note_latency("expire-cycle", env_.precise_now() - since);
   if (more && budget == 0) {
     ++stats_.expire_cycle_time_cap;
     env_.arm_in(expire_timer_, kPause);

@@ -47,6 +47,11 @@ bool Node::erase(int db, std::string_view key, uint64_t hash, bool lazy) {
 }
 
 void Node::key_modified(int db, std::string_view key, char event_class, std::string_view event) {
+  if (lrm_) {
+    if (Entry* entry = database(db).find(key, hash_key_(key))) {
+      entry->set_fine_access(access_clock_);
+    }
+  }
   if (!blocking_.idle() && blocking_.key_changed(db, key)) env_.request(batch_hook_);
   if (watched_) [[unlikely]]
     emit_event(db, key, event_class, event, true);

@@ -2,7 +2,12 @@
 //
 // The access clock of an entry has 24 bits. Under an LFU policy they are 16 bits of minutes and a
 // counter of 8 bits that grows with the logarithm of the accesses and decays with time (Morris,
-// "Counting large numbers of events in small registers", 1978); otherwise they are seconds.
+// "Counting large numbers of events in small registers", 1978); otherwise they are seconds. Three
+// bits of the entry's flags make eighths of both: with seconds alone, a cache whose content changes
+// within seconds cannot tell old from new, and a counter that grows by eighths, eight times as
+// often, ranks keys with less noise. Under an LRM policy the clock is set by changes only.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "engine/node/node_state.h"
@@ -12,26 +17,32 @@ namespace redoubt {
 namespace {
 
 constexpr uint32_t kClockMask = 0xffffff;
-constexpr int kLfuInitial = 5;
+constexpr uint32_t kLfuInitial = 5;
+constexpr uint32_t kFractions = 1u << Entry::kFractionBits;
+constexpr uint32_t kFineMask = (kClockMask + 1) * kFractions - 1;
+constexpr uint32_t kLfuMax = 255 * kFractions;
+constexpr int kMinutesShift = 8 + Entry::kFractionBits;
 
 // Keys evicted for one command at most. What is then still above the limit goes with the next ones.
 constexpr size_t kEvictionsPerCall = 256;
 
 bool only_volatile(EvictionPolicy policy) {
   return policy == EvictionPolicy::volatile_lru || policy == EvictionPolicy::volatile_lfu ||
-         policy == EvictionPolicy::volatile_random || policy == EvictionPolicy::volatile_ttl;
+         policy == EvictionPolicy::volatile_random || policy == EvictionPolicy::volatile_ttl ||
+         policy == EvictionPolicy::volatile_lrm;
 }
 
 uint32_t minutes_of(WallTime wall) {
   return static_cast<uint32_t>(wall.unix_s() / 60) & 0xffff;
 }
 
-// The counter after the minutes that passed since it was last touched.
-int decayed(uint32_t access, uint32_t minutes, int decay_time_min) {
-  const int counter = static_cast<int>(access & 255);
+// The counter, in eighths, after the minutes that passed since it was last touched.
+uint32_t decayed(uint32_t fine_access, uint32_t minutes, int decay_time_min) {
+  const uint32_t counter = fine_access & ((1u << kMinutesShift) - 1);
   if (decay_time_min == 0) return counter;
-  const uint32_t passed = (minutes - (access >> 8)) & 0xffff;
-  return std::max(0, counter - static_cast<int>(passed) / decay_time_min);
+  const uint32_t passed = (minutes - (fine_access >> kMinutesShift)) & 0xffff;
+  const uint32_t lost = passed / static_cast<uint32_t>(decay_time_min) * kFractions;
+  return counter - std::min(counter, lost);
 }
 
 }  // namespace
@@ -50,8 +61,8 @@ size_t Node::not_counted_for_eviction() const {
 }
 
 uint32_t Node::access_clock_now() const {
-  if (lfu_) return minutes_of(env_.wall()) << 8 | kLfuInitial;
-  return static_cast<uint32_t>(env_.wall().unix_s()) & kClockMask;
+  if (lfu_) return (minutes_of(env_.wall()) << 8 | kLfuInitial) << Entry::kFractionBits;
+  return static_cast<uint32_t>(env_.wall().unix_ms() / (1000 / kFractions)) & kFineMask;
 }
 
 void Node::update_access_clock() {
@@ -60,19 +71,22 @@ void Node::update_access_clock() {
 }
 
 void Node::touch(Entry& entry) {
+  if (lrm_) return;  // only changes count
   if (!lfu_) {
-    entry.set_access(access_clock_);
+    entry.set_fine_access(access_clock_);
     return;
   }
-  const uint32_t minutes = access_clock_ >> 8;
-  int counter = decayed(entry.access(), minutes, settings().lfu_decay_time_min);
-  if (counter < 255) {
-    const int base = std::max(0, counter - kLfuInitial);
-    const uint64_t odds =
-        static_cast<uint64_t>(base) * static_cast<uint64_t>(settings().lfu_log_factor) + 1;
-    if (random_.one_in(odds)) ++counter;
+  const uint32_t minutes = access_clock_ >> kMinutesShift;
+  uint32_t counter = decayed(entry.fine_access(), minutes, settings().lfu_decay_time_min);
+  if (counter < kLfuMax) {
+    // One access in (counter - 5) * lfu-log-factor + 1 adds one, so each adds its share in eighths.
+    constexpr uint32_t kStart = kLfuInitial * kFractions;
+    const uint64_t base = counter > kStart ? counter - kStart : 0;
+    const uint64_t odds = base * static_cast<uint64_t>(settings().lfu_log_factor) + kFractions;
+    constexpr uint64_t kWhole = uint64_t{kFractions} * kFractions;
+    counter += static_cast<uint32_t>(kWhole / odds) + (random_.below(odds) < kWhole % odds ? 1 : 0);
   }
-  entry.set_access(minutes << 8 | static_cast<uint32_t>(counter));
+  entry.set_fine_access(minutes << kMinutesShift | std::min(counter, kLfuMax));
 }
 
 int64_t Node::idle_ms(const Entry& entry) const {
@@ -83,7 +97,19 @@ int64_t Node::idle_ms(const Entry& entry) const {
 }
 
 int Node::frequency(const Entry& entry) const {
-  return decayed(entry.access(), minutes_of(env_.wall()), settings().lfu_decay_time_min);
+  return static_cast<int>(fine_frequency(entry) / kFractions);
+}
+
+uint32_t Node::fine_frequency(const Entry& entry) const {
+  return decayed(entry.fine_access(), minutes_of(env_.wall()), settings().lfu_decay_time_min);
+}
+
+// Eighths of seconds since the entry was used, by the clock of this moment.
+uint32_t Node::fine_idle(const Entry& entry) const {
+  const uint32_t now =
+      static_cast<uint32_t>(env_.wall().unix_ms() / (1000 / kFractions)) & kFineMask;
+  const uint32_t passed = (now - entry.fine_access()) & kFineMask;
+  return passed > kFineMask / 2 ? 0 : passed;
 }
 
 // Larger goes first.
@@ -91,8 +117,8 @@ uint64_t Node::eviction_score(const Entry& entry) const {
   if (settings().maxmemory_policy == EvictionPolicy::volatile_ttl) {
     return ~static_cast<uint64_t>(entry.expiry_ms());
   }
-  if (lfu_) return static_cast<uint64_t>(255 - frequency(entry));
-  return static_cast<uint64_t>(idle_ms(entry));
+  if (lfu_) return kLfuMax - fine_frequency(entry);
+  return fine_idle(entry);
 }
 
 bool Node::evict_to_limit() {
@@ -100,12 +126,16 @@ bool Node::evict_to_limit() {
   if (limit == 0 || counted_memory() <= limit) return true;
   if (pause_mode_ != PauseMode::none) return true;
   if (settings().maxmemory_policy == EvictionPolicy::noeviction) return false;
-  for (size_t i = 0; i < kEvictionsPerCall; ++i) {
-    if (!evict_one()) return false;
+  const bool timed = settings().latency_monitor_threshold_ms > 0;
+  const Instant since = timed ? env_.precise_now() : Instant{};
+  bool possible = true;
+  for (size_t i = 0; i < kEvictionsPerCall && possible; ++i) {
+    possible = evict_one();
     env_.count_work(1);
-    if (counted_memory() <= limit) return true;
+    if (counted_memory() <= limit) break;
   }
-  return true;  // on the way; the next command goes on
+  if (timed) note_latency("eviction-cycle", env_.precise_now() - since);
+  return possible;  // perhaps still on the way; the next command goes on
 }
 
 bool Node::evict_one() {
@@ -125,6 +155,8 @@ bool Node::evict_one() {
       const Database& from = database(candidate.db);
       const Entry* entry = from.find(candidate.key, from.hash(candidate.key));
       if (entry == nullptr || (only_expiring && !entry->has_expiry())) continue;
+      // Used since it was sampled: it has earned another look.
+      if (eviction_score(*entry) < candidate.score) continue;
       evict(candidate.db, candidate.key);
       return true;
     }
@@ -187,12 +219,63 @@ void Node::sample_into_pool(int db, bool only_expiring) {
 
 void Node::evict(int db, std::string_view key) {
   const bool lazy = settings().lazyfree_lazy_eviction;
+  const bool timed = settings().latency_monitor_threshold_ms > 0;
+  const Instant since = timed ? env_.precise_now() : Instant{};
   erase(db, key, database(db).hash(key), lazy);
+  if (timed) note_latency(lazy ? "eviction-lazyfree" : "eviction-del", env_.precise_now() - since);
   ++stats_.evicted_keys;
   const std::string_view effect[] = {lazy ? "UNLINK" : "DEL", key};
   effects_.append(db, effect);
   key_modified(db, key, 'e', "evicted");
   if (observer_ != nullptr) observer_->on_evicted(db, key);
+}
+
+// --- clients
+
+// What a connection takes is counted when it changed in a turn (while there is a limit), and ten
+// times a second.
+void Node::count_session(Session& session) {
+  const bool gone = session.has(kSessionClosing);
+  const size_t memory = gone ? 0 : session.memory_bytes();
+  const size_t output = gone ? 0 : std::min(session.output_bytes(), memory);
+  sessions_memory_ += memory - session.counted_memory;
+  sessions_output_bytes_ += output - session.counted_output;
+  session.counted_memory = memory;
+  session.counted_output = output;
+}
+
+// Above maxmemory-clients, connections are closed, those that take most first.
+void Node::evict_clients() {
+  if (clients_limit_ == 0 || sessions_memory_ <= clients_limit_) return;
+  std::vector<Session*> sessions;
+  for (Session* session = first_session_; session != nullptr; session = session->next) {
+    if (!session->has(kSessionClosing | kSessionLocal | kSessionNoEvict)) {
+      sessions.push_back(session);
+    }
+  }
+  env_.count_work(session_count_);
+  std::sort(sessions.begin(), sessions.end(), [](const Session* a, const Session* b) {
+    return a->counted_memory != b->counted_memory ? a->counted_memory > b->counted_memory
+                                                  : a->id < b->id;
+  });
+  for (Session* session : sessions) {
+    if (sessions_memory_ <= clients_limit_) return;
+    log(LogLevel::notice,
+        fmt::format("closing client id={} addr={}: clients take more than maxmemory-clients, and "
+                    "it takes {} bytes",
+                    session->id, session->peer.to_string(), session->counted_memory));
+    ++stats_.evicted_clients;
+    close_session(*session, false);
+  }
+}
+
+// A limit too small to let anybody talk is not meant.
+uint64_t Node::clients_limit() const {
+  constexpr uint64_t kSmallest = 128 * 1024;
+  const int64_t limit = settings().maxmemory_clients;
+  const uint64_t bytes = limit >= 0 ? static_cast<uint64_t>(limit)
+                                    : settings().maxmemory / 100 * static_cast<uint64_t>(-limit);
+  return bytes == 0 ? 0 : std::max(bytes, kSmallest);
 }
 
 }  // namespace redoubt

@@ -89,11 +89,14 @@ Node::~Node() {
 void Node::settings_changed() {
   const EvictionPolicy policy = settings().maxmemory_policy;
   lfu_ = policy == EvictionPolicy::allkeys_lfu || policy == EvictionPolicy::volatile_lfu;
+  lrm_ = policy == EvictionPolicy::allkeys_lrm || policy == EvictionPolicy::volatile_lrm;
+  clients_limit_ = clients_limit();
   update_access_clock();
   for (const auto& database : databases_) {
     database->set_lazy_replace(settings().lazyfree_lazy_server_del);
   }
   update_special();
+  update_watch();
   update_watchers();
 }
 
@@ -106,6 +109,7 @@ void Node::cron() {
   stats_.output_rate.sample(stats_.net_output_bytes, elapsed);
   update_access_clock();
   check_idle_sessions();
+  evict_clients();
   stats_.peak_memory = std::max<uint64_t>(stats_.peak_memory, used_memory());
   if (settings().maxmemory > 0) evict_to_limit();
   run_active_expiry();
@@ -159,6 +163,9 @@ void Node::count_error(std::string_view text) {
     ++found->second;
   } else if (stats_.errors.size() < kCodesMax) {
     stats_.errors.emplace(code, 1);
+  } else {
+    // Scripts can make up codes without end.
+    ++stats_.errors["ERRORSTATS_OVERFLOW"];
   }
 }
 

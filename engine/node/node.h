@@ -21,6 +21,7 @@
 #include "engine/node/session.h"
 #include "engine/node/stats.h"
 #include "engine/node/tracking.h"
+#include "engine/node/watch.h"
 #include "engine/store/database.h"
 #include "engine/store/random.h"
 #include "net/env.h"
@@ -148,6 +149,24 @@ class Node {
   // Counts and announces expired fields that were removed, with their effect.
   void fields_expired(int db, std::string_view key, std::span<const std::string_view> fields);
 
+  // --- looking in (watch.cc)
+
+  CommandLog& command_log() { return watch_.log; }
+  LatencyMonitor& latency() { return watch_.latency; }
+  // An event of LATENCY that took this long, if it reaches the threshold.
+  void note_latency(std::string_view event, Duration time);
+  // HOTKEYS START, GET, STOP and RESET. False: it has been started. Null: there is nothing to show.
+  bool start_hotkeys(const HotKeysOptions& options);
+  const HotKeysSession* hotkeys();
+  void stop_hotkeys();
+  void reset_hotkeys();
+  // The session is shown the commands of all others from now on.
+  void start_monitoring(Session& session);
+  void stop_monitoring(Session& session);
+  // Shows a command to those who monitor. `source` stands in place of the session's address.
+  void feed_monitors(const Session& session, const CommandEntry& entry,
+                     std::span<const std::string_view> args, std::string_view source = {});
+
   // --- sessions (sessions.cc)
 
   Session* first_session() const { return first_session_; }
@@ -243,6 +262,7 @@ class Node {
   void run_batch();
   void plan(Planned& planned);
   void execute_planned(Planned& planned);
+  uint64_t execute_weighed(Planned& planned);
   void execute_special(Session& session, Planned& planned, std::span<const std::string_view> args);
   bool admit(Session& session, const Planned& planned, std::span<const std::string_view> args);
   void call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
@@ -257,6 +277,24 @@ class Node {
   bool paused_for(const CommandEntry* entry) const;
   void hold_or_flush(Session& session);
   void update_special();
+
+  // watch.cc
+  struct CallGroup;
+  void update_watch();
+  void note_group(CallGroup& group, Duration time);
+  void note_call(Session& session, const CommandEntry& entry,
+                 std::span<const std::string_view> args, Duration time, size_t request_bytes,
+                 size_t reply_bytes);
+  void note_single(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
+                   Instant since, size_t output_before);
+  void flush_monitors();
+
+  // memory.cc
+  void count_session(Session& session);
+  void evict_clients();
+  uint64_t clients_limit() const;
+  uint32_t fine_frequency(const Entry& entry) const;
+  uint32_t fine_idle(const Entry& entry) const;
 
   // blocking.cc
   void end_wait(Session& session, std::string_view error);
@@ -304,6 +342,7 @@ class Node {
   std::unique_ptr<Config> config_;
   CommandTable commands_;
   Stats stats_;
+  Watch watch_;
   EffectStream effects_;
   Random random_;
   HashKey hash_key_;
@@ -320,7 +359,8 @@ class Node {
   size_t garbage_in_flight_count_ = 0;
   uint32_t access_clock_ = 0;
   bool lfu_ = false;
-  bool touch_on_read_ = true;
+  bool lrm_ = false;
+  uint64_t clients_limit_ = 0;  // bytes that connections may take; 0: no limit
 
   bool active_expiry_ = true;
   int expire_db_ = 0;

@@ -15,9 +15,36 @@ struct Node::Planned {
   CommandEntry* entry = nullptr;      // null: unknown
   CommandEntry* container = nullptr;  // of an unknown subcommand
   uint64_t hash = 0;                  // of the first key
+  size_t reply_bytes = 0;             // that the call wrote
   uint32_t request = 0;  // index into batch_.requests; kProtocolError for an error of the parser
 
+  bool called = false;  // its handler ran
+
   static constexpr uint32_t kProtocolError = UINT32_MAX;
+};
+
+// From here on the output limit is checked after each command instead of ten times a second.
+inline constexpr size_t kLargeOutput = 256 * 1024;
+
+// Consecutive calls of one command that share a reading of the clock (watch.h).
+struct Node::CallGroup {
+  struct Call {
+    const Planned* planned;
+    uint64_t weight;
+  };
+
+  CommandEntry* entry = nullptr;
+  size_t count = 0;
+  uint64_t total_weight = 0;
+  std::array<Call, Watch::kSharedReading> calls;
+
+  void add(const Planned& planned, uint64_t weight);
+  // What a call took of the group's time, as far as is known.
+  Duration share(size_t index, Duration time) const {
+    const double part =
+        static_cast<double>(calls[index].weight) / static_cast<double>(total_weight);
+    return {static_cast<int64_t>(static_cast<double>(time.ns) * part)};
+  }
 };
 
 struct Node::Listener {

@@ -34,9 +34,6 @@ constexpr uint32_t kByKey = bit_of('K');
 constexpr uint32_t kByEvent = bit_of('E');
 constexpr uint32_t kLogged = bit_of('n') | bit_of('o') | bit_of('c');
 
-// From here on the output limit is checked with each message instead of ten times a second.
-constexpr size_t kLargeOutput = 256 * 1024;
-
 // A stream of messages to a session is sent in pieces of this time.
 constexpr Duration kPushInterval = Duration::microseconds(200);
 

@@ -34,6 +34,7 @@ enum SessionFlag : uint32_t {
   kSessionNoTouch = 1u << 7,
   kSessionNoEvict = 1u << 8,
   kSessionLocal = 1u << 9,     // made by the process itself, without a connection
+  kSessionMonitor = 1u << 24,  // is shown the commands of all others
   kSessionWaiting = 1u << 10,  // a command of it waits for the world; requests behind it are stored
   kSessionBlocked = 1u << 11,  // with kSessionWaiting: that command waits for keys
   kSessionSubscribed = 1u << 12,  // has subscriptions
@@ -88,6 +89,8 @@ class Session {
   std::unique_ptr<Subscriptions> subscriptions;  // null: none
   std::unique_ptr<TrackingState> tracking;       // null: off
   std::unique_ptr<Output> pushes;                // messages for behind the reply of this command
+  size_t counted_memory = 0;                     // what it takes, as part of the node's sum
+  size_t counted_output = 0;                     // of which replies
   bool executing = false;                        // a command of it is being executed
   bool queued = false;                           // on the list of those with messages to send
   Instant last_push;                             // when messages were sent last

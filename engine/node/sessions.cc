@@ -204,6 +204,10 @@ void Node::on_received(Session& session) {
     stats_.net_input_bytes += op.result.bytes;
     session.parser.direct_filled(op.result.bytes);
     receive_next(session);
+    if (clients_limit_ > 0) {
+      count_session(session);
+      env_.request(batch_hook_);
+    }
     return;
   }
   session.chunk = op.result.chunk;
@@ -351,6 +355,7 @@ void Node::close_session(Session& session, bool after_output) {
     env_.request(batch_hook_);
     return;
   }
+  stop_monitoring(session);
   session.flags |= kSessionClosing;
   session.output.clear();
   session.sendable.clear();
@@ -360,6 +365,7 @@ void Node::close_session(Session& session, bool after_output) {
   session.stored.reset();
   session.stored_bytes = 0;
   env_.close(session.handle);
+  count_session(session);
   if (observer_ != nullptr) observer_->on_session_closed(session);
   retire(session);
 }
@@ -395,6 +401,8 @@ void Node::free_retired() {
 }
 
 void Node::unlink(Session& session) {
+  sessions_memory_ -= session.counted_memory;
+  sessions_output_bytes_ -= session.counted_output;
   (session.previous == nullptr ? first_session_ : session.previous->next) = session.next;
   (session.next == nullptr ? last_session_ : session.next->previous) = session.previous;
   --session_count_;
@@ -410,13 +418,10 @@ Session* Node::find_session(uint64_t id) const {
 // Every tenth of a second: clients that idle, soft limits, and what connections take in memory.
 void Node::check_idle_sessions() {
   const int timeout = settings().timeout_s;
-  size_t memory = 0;
-  size_t output_bytes = 0;
   for (Session* session = first_session_; session != nullptr;) {
     Session* next = session->next;
     if (!session->has(kSessionClosing)) {
-      memory += session->memory_bytes();
-      output_bytes += session->output_bytes();
+      count_session(*session);
       check_output_limit(*session);
       if (timeout > 0 &&
           !session->has(kSessionLocal | kSessionPaused | kSessionWaiting | kSessionSubscribed) &&
@@ -426,8 +431,6 @@ void Node::check_idle_sessions() {
     }
     session = next;
   }
-  sessions_memory_ = memory;
-  sessions_output_bytes_ = std::min(output_bytes, memory);
 }
 
 // --- sessions of the process itself

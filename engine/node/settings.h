@@ -19,6 +19,8 @@ enum class EvictionPolicy : uint8_t {
   allkeys_lfu,
   allkeys_random,
   noeviction,
+  volatile_lrm,
+  allkeys_lrm,
 };
 
 enum class LogLevel : uint8_t { debug, verbose, notice, warning, nothing };
@@ -65,6 +67,19 @@ struct Settings {
   Permission debug_command = Permission::no;
   Permission protected_configs = Permission::no;
 
+  // looking in
+  int64_t slowlog_slower_than_us = 10000;  // negative: off
+  uint64_t slowlog_max_len = 128;
+  uint64_t slowlog_entry_max_argc = 32;
+  uint64_t slowlog_entry_max_string_len = 128;
+  int64_t commandlog_request_larger_than = 1024 * 1024;  // bytes; negative: off
+  uint64_t commandlog_request_max_len = 128;
+  int64_t commandlog_reply_larger_than = 1024 * 1024;
+  uint64_t commandlog_reply_max_len = 128;
+  int64_t latency_monitor_threshold_ms = 0;  // 0: off
+  bool latency_tracking = true;
+  std::vector<double> latency_tracking_percentiles = {50, 99, 99.9};
+
   // events
   uint32_t notify_events = 0;  // bits of classes: engine/node/notify.h
   uint64_t tracking_table_max_keys = 1000000;
@@ -74,7 +89,7 @@ struct Settings {
   EvictionPolicy maxmemory_policy = EvictionPolicy::noeviction;
   int maxmemory_samples = 5;
   int maxmemory_eviction_tenacity = 10;
-  uint64_t maxmemory_clients = 0;
+  int64_t maxmemory_clients = 0;  // bytes; negative: percent of maxmemory; 0: no limit
   int lfu_log_factor = 10;
   int lfu_decay_time_min = 1;
   int active_expire_effort = 1;

@@ -126,13 +126,13 @@ Entry* Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
   Entry* made = Entry::make(allocator_, parts);
   made->set_version(version_);
   if (!at) {
-    made->set_access(access_for_new_);
+    made->set_fine_access(access_for_new_);
     dict_.insert(made, hash);
     follow_parts(*made, true);
     return made;
   }
   Entry* old = at.entry();
-  made->set_access(old->access());
+  made->set_fine_access(old->fine_access());
   dict_.replace(at, made);
   free_value(*old, lazy_replace_);
   Entry::release(allocator_, old);
@@ -329,7 +329,7 @@ void Database::rename(std::string_view key, uint64_t hash, std::string_view new_
                    .integer = layout == Layout::integer ? old->integer() : 0,
                    .pointer = layout == Layout::outside ? old->outside() : nullptr,
                    .expiry_ms = resolve(NewExpiry::keep(), old)});
-  made->set_access(old->access());
+  made->set_fine_access(old->fine_access());
   made->set_version(version_);
   dict_.insert(made, new_hash);
   follow_parts(*made, true);

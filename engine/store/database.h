@@ -179,7 +179,7 @@ class Database {
   // Bytes of one entry, as counted, with its value and its share of the table.
   static size_t memory_usage(const Entry& entry);
 
-  // What new entries get as access clock and as version.
+  // What new entries get as access clock (in eighths) and as version.
   void set_access_for_new(uint32_t clock) { access_for_new_ = clock; }
   void set_version(uint8_t version) { version_ = version; }
   // Where new keys and replaced values are noted; null: nowhere. Outlives this.

@@ -431,14 +431,13 @@ size_t Dict::sample(Random& random, bool only_expiring, Entry** out, size_t coun
   for (int tries = 0; tries < 16 && found < count; ++tries) {
     const Reference ref = reference(random.next());
     if (ref.segment()->count == 0 || (only_expiring && ref.segment()->expiring == 0)) continue;
-    const size_t buckets = ref.bucket_count();
-    size_t bucket = random.below(buckets);
-    for (size_t i = 0; i < buckets && found < count; ++i, bucket = (bucket + 1) % buckets) {
-      for (Entry* entry : ref.buckets()[bucket].entries) {
-        if (entry == nullptr || (only_expiring && !entry->has_expiry())) continue;
-        out[found++] = entry;
-        if (found == count) break;
-      }
+    // From any slot on: slots fill from the first, and all entries are to be seen as often.
+    const size_t places = ref.bucket_count() * kSlots;
+    size_t place = random.below(places);
+    for (size_t i = 0; i < places && found < count; ++i, place = (place + 1) % places) {
+      Entry* entry = ref.buckets()[place / kSlots].entries[place % kSlots];
+      if (entry == nullptr || (only_expiring && !entry->has_expiry())) continue;
+      out[found++] = entry;
     }
   }
   return found;

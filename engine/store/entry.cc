@@ -73,7 +73,7 @@ Entry* Entry::with_expiry(Allocator& allocator, Entry* entry, std::optional<int6
     case Layout::outside: parts.pointer = entry->outside(); break;
   }
   Entry* made = make(allocator, parts);
-  made->set_access(entry->access());
+  made->set_fine_access(entry->fine_access());
   made->set_version(entry->version());
   return made;
 }

@@ -1,7 +1,7 @@
 // Entry: a key, its value and its expiry in one allocation.
 //
 //   byte  0      type (low 4 bits), encoding (high 4 bits)
-//   byte  1      flags
+//   byte  1      flags; three bits of the access clock below its lowest (eighths)
 //   bytes 2..4   access clock: seconds (LRU), or minutes and a counter (LFU), as eviction.h says
 //   byte  5      version: which snapshot has seen this entry (design D4)
 //   byte  6      key length, or 255: a 4-byte length follows
@@ -124,6 +124,17 @@ class Entry {
     access_[1] = static_cast<uint8_t>(clock >> 8);
     access_[2] = static_cast<uint8_t>(clock >> 16);
   }
+  // The access clock with three more bits below its lowest: eighths.
+  uint32_t fine_access() const {
+    return access() << kFractionBits | (flags_ & kFractionMask) >> kFractionShift;
+  }
+  void set_fine_access(uint32_t clock) {
+    set_access(clock >> kFractionBits);
+    flags_ =
+        static_cast<uint8_t>((flags_ & ~kFractionMask) | (clock << kFractionShift & kFractionMask));
+  }
+  static constexpr int kFractionBits = 3;
+
   uint8_t version() const { return version_; }
   void set_version(uint8_t version) { version_ = version; }
 
@@ -133,6 +144,8 @@ class Entry {
  private:
   static constexpr uint8_t kLayoutMask = 3;
   static constexpr uint8_t kHasExpiry = 4;
+  static constexpr int kFractionShift = 3;
+  static constexpr uint8_t kFractionMask = 7 << kFractionShift;
   static constexpr uint8_t kLongKey = 255;
 
   size_t expiry_bytes() const { return has_expiry() ? sizeof(int64_t) : 0; }

@@ -194,10 +194,11 @@ class RankTree : public RankTreeNodes {
     return rank(path);
   }
 
-  // The number of items in front of this one, which is in the tree or would be there.
+  // The number of items in front of this one, which is in the tree.
   size_t rank_of(const Item& item) const {
-    return count_before(Order::prefix(item),
-                        [&](const Item& other) { return Order::less(other, item); });
+    Path path;
+    find_item(item, path);
+    return rank(path);
   }
 
   void insert(Item* item) {
@@ -275,10 +276,16 @@ class RankTree : public RankTreeNodes {
     return Order::prefix(*static_cast<const Item*>(item));
   }
 
+  // In the leaf an item is known by its address: no other item needs to be looked at.
   void find_item(const Item& item, Path& path) const {
     ASSERT(root_ != nullptr);
-    find(Order::prefix(item), [&](const Item& other) { return Order::less(other, item); }, path);
-    if (path.at == path.leaf->count) descend(rank(path), path);
+    find_leaf(
+        Order::prefix(item), [&](const Item& other) { return Order::less(other, item); }, path);
+    void** items = path.leaf->items();
+    const uint32_t count = path.leaf->count;
+    while (path.at < count && items[path.at] != &item) ++path.at;
+    // The first item of a leaf is looked for behind the end of the leaf before.
+    if (path.at == count) descend(rank(path), path);
   }
 
   template <typename Before>
@@ -334,9 +341,10 @@ class RankTree : public RankTreeNodes {
     return low;
   }
 
+  // The way to the leaf that a bound is in, or at the end of.
   template <typename Before>
-  void find(uint64_t prefix, Before before, Path& path) const {
-    path.depth = 0;
+  void find_leaf(uint64_t prefix, Before before, Path& path) const {
+    path.depth = depth_;
     path.leaf = nullptr;
     path.at = 0;
     void* node = root_;
@@ -347,10 +355,13 @@ class RankTree : public RankTreeNodes {
       path.index[depth] = static_cast<uint16_t>(index);
       node = inner->children()[index];
     }
-    path.depth = depth_;
-    if (node == nullptr) return;
     path.leaf = static_cast<Leaf*>(node);
-    path.at = find_in_leaf(path.leaf, prefix, before);
+  }
+
+  template <typename Before>
+  void find(uint64_t prefix, Before before, Path& path) const {
+    find_leaf(prefix, before, path);
+    if (path.leaf != nullptr) path.at = find_in_leaf(path.leaf, prefix, before);
   }
 };
 

@@ -81,9 +81,8 @@ class ZsetItem {
 
   static Form form_of(double score) {
     if (score >= -2147483648.0 && score <= 2147483647.0 &&
-        score == static_cast<double>(static_cast<int32_t>(score)) &&
-        !(score == 0 && std::signbit(score))) {
-      return kInt32;
+        score == static_cast<double>(static_cast<int32_t>(score))) {
+      return kInt32;  // -0 too, which becomes 0
     }
     const double magnitude = std::fabs(score);
     const bool in_range = magnitude <= 3.0e38 || std::isinf(score);

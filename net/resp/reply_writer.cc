@@ -89,8 +89,11 @@ void ReplyWriter::boolean(bool value) {
 }
 
 void ReplyWriter::real(double value) {
-  const DoubleText text(value);
-  resp3() ? line(',', text.view()) : bulk(text.view());
+  real_text(DoubleText(value).view());
+}
+
+void ReplyWriter::real_text(std::string_view text) {
+  resp3() ? line(',', text) : bulk(text);
 }
 
 void ReplyWriter::big_number(std::string_view digits) {

@@ -43,6 +43,8 @@ class ReplyWriter {
   void attribute(size_t pairs) { aggregate('|', pairs); }
   void boolean(bool value);
   void real(double value);
+  // The same for a number that is text already.
+  void real_text(std::string_view text);
   // An integer of any size as decimal text; a bulk string in RESP2.
   void big_number(std::string_view digits);
   // `format` has 3 characters, such as "txt"; a plain bulk string in RESP2.

@@ -115,6 +115,9 @@ std::span<const ModelCommand> generic_commands();
 std::span<const ModelCommand> list_commands();
 std::span<const ModelCommand> server_commands();
 std::span<const ModelCommand> set_commands();
+std::span<const ModelCommand> zset_commands();
+std::span<const ModelCommand> zset_combination_commands();
+std::span<const ModelCommand> geo_commands();
 std::span<const ModelCommand> hash_commands();
 
 // What a server chose, once it has replied.

@@ -45,7 +45,7 @@ constexpr size_t command_family_count = 11;
 
 struct GeneratorConfig {
   // How often each family is chosen, relative to the others; in the order of CommandFamily.
-  unsigned weights[command_family_count] = {60, 25, 12, 3, 30, 0, 0, 0, 0, 40, 8};
+  unsigned weights[command_family_count] = {60, 25, 12, 3, 30, 25, 25, 25, 8, 20, 6};
   size_t keys = 24;   // how many names there are; some are empty, binary or like a pattern
   int databases = 3;  // SELECT, MOVE, COPY and SWAPDB use so many
   unsigned wrong_per_mille = 20;      // commands that are broken on purpose

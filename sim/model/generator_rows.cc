@@ -527,6 +527,8 @@ std::span<const GeneratorRow> generator_rows(CommandFamily family) {
     case CommandFamily::list: return list_generator_rows();
     case CommandFamily::set: return set_generator_rows();
     case CommandFamily::hash: return hash_generator_rows();
+    case CommandFamily::zset: return zset_generator_rows();
+    case CommandFamily::geo: return geo_generator_rows();
     case CommandFamily::stream: return stream_generator_rows();
     case CommandFamily::hyperloglog: return hyperloglog_generator_rows();
     default: break;

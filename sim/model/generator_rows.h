@@ -31,6 +31,8 @@ struct GeneratorRow {
 // The families that have files of their own.
 std::span<const GeneratorRow> set_generator_rows();
 std::span<const GeneratorRow> hash_generator_rows();
+std::span<const GeneratorRow> zset_generator_rows();
+std::span<const GeneratorRow> geo_generator_rows();
 
 // Each family has at least one row that needs nothing.
 std::span<const GeneratorRow> generator_rows(CommandFamily family);

@@ -338,6 +338,10 @@ ModelReply encoding_of(const ModelEntry& entry) {
   if (entry.type == ModelType::set) {
     return reply_one_of(set_encodings(entry));
   }
+  if (entry.type == ModelType::zset) {
+    // It may have been larger before.
+    return reply_one_of({resp_bulk("listpack"), resp_bulk("skiplist")});
+  }
   if (entry.type == ModelType::hash) {
     return reply_one_of(hash_encodings());
   }

@@ -34,6 +34,9 @@ std::string encoded(const RespValue& value) {
   if (value.kind == RespValue::Kind::bulk) {
     return resp_bulk(value.text);
   }
+  if (value.kind == RespValue::Kind::real) {
+    return "," + value.text + "\r\n";
+  }
   std::string out =
       resp_header(value.kind == RespValue::Kind::array ? '*' : '?', value.items.size());
   for (const RespValue& item : value.items) {

@@ -447,7 +447,11 @@ void SingleChecker::compare_state() {
     std::vector<std::string> keys;
     for (const auto& [key, entry] : model_.database(db)) keys.push_back(key);
     for (const std::string& key : keys) {
+      // Of all of these at most one is not a wrong type.
       compare({"GET", key});
+      compare({"LRANGE", key, "0", "-1"});
+      compare({"SMEMBERS", key});
+      compare({"HGETALL", key});
       compare({"PEXPIRETIME", key});
     }
     compare({"DBSIZE"});

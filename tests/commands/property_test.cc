@@ -123,6 +123,19 @@ void expect_family_agrees(sim::CommandFamily family,
   }
 }
 
+TEST(Commands, SortedSetsAgreeWithTheModel) {
+  expect_family_agrees(sim::CommandFamily::zset,
+                       {{},
+                        {"zset-max-listpack-entries", "5"},
+                        {"zset-max-listpack-entries", "1000", "zset-max-listpack-value", "1000"},
+                        {"zset-max-listpack-entries", "0"},
+                        {"zset-max-listpack-value", "2"}});
+}
+
+TEST(Commands, PlacesAgreeWithTheModel) {
+  expect_family_agrees(sim::CommandFamily::geo, {{}, {"zset-max-listpack-entries", "5"}});
+}
+
 TEST(Commands, SetsAgreeWithTheModel) {
   expect_family_agrees(sim::CommandFamily::set,
                        {{},

@@ -130,7 +130,7 @@ TEST(Info, Sections) {
   EXPECT_EQ(titles({}), titles({"default"}));
   EXPECT_EQ(titles({"all"}),
             "Server Clients Memory Persistence Stats Replication CPU Modules Commandstats "
-            "Errorstats Latencystats Cluster Keyspace ");
+            "Errorstats Latencystats Cluster Keyspace Keysizes ");
   EXPECT_EQ(titles({"everything"}), titles({"ALL"}));
   EXPECT_EQ(titles({"keyspace", "SERVER", "keyspace", "nosuch"}), "Server Keyspace ");
   EXPECT_EQ(n.call({"INFO", "nosuch"}), "$0\r\n\r\n");
@@ -150,7 +150,7 @@ TEST(Info, Numbers) {
   n.call({"EXPIRE"});
   EXPECT_EQ(field(n, "redis_version"), "7.2.4");
   EXPECT_EQ(field(n, "role"), "master");
-  EXPECT_EQ(field(n, "db0"), "keys=10,expires=2,avg_ttl=6000");
+  EXPECT_EQ(field(n, "db0"), "keys=10,expires=2,avg_ttl=6000,subexpiry=0");
   EXPECT_EQ(field(n, "db1"), "(none)");
   EXPECT_EQ(field(n, "keyspace_hits"), "1");
   EXPECT_EQ(field(n, "keyspace_misses"), "1");

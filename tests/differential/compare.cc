@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 
 #include "sim/model/resp_value.h"
 
@@ -54,6 +55,11 @@ const KnownDifference known_differences[] = {
        return name == "OBJECT" && command.size() == 3 && upper(command[1]) == "REFCOUNT";
      },
      "small integers are shared by Redis and not by us", false},
+    {[](const OwnedCommand& command, const std::string& name) {
+       return (name == "SRANDMEMBER" || name == "HRANDFIELD") && command.size() > 2 &&
+              command[2].size() > 8 && command[2][0] == '-';
+     },
+     "the number of draws is limited", false},
 };
 
 const KnownDifference* find_difference(const OwnedCommand& command) {
@@ -86,13 +92,42 @@ bool same_sorted(RespValue a, RespValue b) {
   return a == b;
 }
 
+// Fields with their values, flat or as a map.
+bool same_pairs(const RespValue& a, const RespValue& b) {
+  if (a.kind != b.kind || a.items.size() != b.items.size() || a.items.size() % 2 != 0) {
+    return a == b;
+  }
+  const auto pairs = [](const RespValue& value) {
+    std::vector<std::pair<std::string, std::string>> out;
+    for (size_t i = 0; i < value.items.size(); i += 2) {
+      out.emplace_back(value.items[i].text, value.items[i + 1].text);
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  };
+  return pairs(a) == pairs(b);
+}
+
+// What the servers chose is different; how much of it, and of what kind, is the same.
+bool same_choices(const RespValue& a, const RespValue& b) {
+  return a.kind == b.kind && !a.is_error() && a.items.size() == b.items.size();
+}
+
 // Cursors are the server's own, so a page is comparable only when it is the first one, and when
 // both servers gave everything at once.
-bool same_scan_page(const OwnedCommand& command, const RespValue& a, const RespValue& b) {
+bool same_scan_page(const OwnedCommand& command, const std::string& cursor, const RespValue& a,
+                    const RespValue& b) {
   if (a.items.size() != 2 || b.items.size() != 2) {
     return a == b;
   }
-  if (command[1] != "0" || a.items[0].text != "0" || b.items[0].text != "0") {
+  if (upper(command[0]) == "HSCAN") {
+    // Both gave a small hash at once, or only some of a large one.
+    return a.items[1].items.size() != b.items[1].items.size() || same_pairs(a.items[1], b.items[1]);
+  }
+  if (upper(command[0]) == "SSCAN" && a.items[1].items.size() != b.items[1].items.size()) {
+    return true;
+  }
+  if (cursor != "0" || a.items[0].text != "0" || b.items[0].text != "0") {
     return true;
   }
   return same_sorted(a.items[1], b.items[1]);
@@ -125,6 +160,29 @@ bool same_groups(RespValue a, RespValue b) {
 // For replies where only the kind is the same.
 bool same_kind(const RespValue& a, const RespValue& b) {
   return a.is_error() || b.is_error() ? a == b : a.kind == b.kind;
+}
+
+// 7.0 writes doubles with 17 digits, 7.2 with as many as they need.
+bool same_double(const RespValue& a, const RespValue& b) {
+  const bool texts = (a.kind == RespValue::Kind::bulk && b.kind == RespValue::Kind::bulk) ||
+                     (a.kind == RespValue::Kind::real && b.kind == RespValue::Kind::real);
+  if (!texts || a.text.empty() || b.text.empty()) {
+    return false;
+  }
+  char* a_end = nullptr;
+  char* b_end = nullptr;
+  const double a_number = std::strtod(a.text.c_str(), &a_end);
+  const double b_number = std::strtod(b.text.c_str(), &b_end);
+  return *a_end == '\0' && *b_end == '\0' && a_number == b_number;
+}
+
+// Replies with scores, at any depth.
+bool same_with_doubles(const RespValue& a, const RespValue& b) {
+  if (a == b || same_double(a, b)) {
+    return true;
+  }
+  return a.kind == b.kind && !a.items.empty() && a.items.size() == b.items.size() &&
+         std::equal(a.items.begin(), a.items.end(), b.items.begin(), same_with_doubles);
 }
 
 }  // namespace
@@ -177,11 +235,30 @@ bool same_reply(const OwnedCommand& command, std::string_view reference, std::st
   if (name == "XINFO" && command.size() == 3 && upper(command[1]) == "GROUPS") {
     return same_groups(a, b);
   }
-  if (name == "KEYS") {
+  if (name == "KEYS" || name == "SMEMBERS" || name == "SINTER" || name == "SUNION" ||
+      name == "SDIFF" || name == "HKEYS" || name == "HVALS") {
     return same_sorted(a, b);
   }
+  if (name == "HGETALL") {
+    return same_pairs(a, b);
+  }
   if (name == "SCAN") {
-    return same_scan_page(command, a, b);
+    return same_scan_page(command, command[1], a, b);
+  }
+  if ((name == "SSCAN" || name == "HSCAN") && command.size() > 2) {
+    return same_scan_page(command, command[2], a, b);
+  }
+  if (name == "SRANDMEMBER" || name == "HRANDFIELD" || name == "SPOP") {
+    return same_choices(a, b);
+  }
+  if (name == "ZSCAN") {  // in order of their own, with scores of different digits
+    return same_kind(a, b);
+  }
+  if (name == "ZRANDMEMBER") {
+    return same_kind(a, b) && a.items.size() == b.items.size();
+  }
+  if (name.starts_with("Z") && same_with_doubles(a, b)) {
+    return true;
   }
   if (name == "RANDOMKEY" || name == "TIME" || name == "HELLO") {
     return same_kind(a, b);
@@ -193,7 +270,11 @@ bool same_reply(const OwnedCommand& command, std::string_view reference, std::st
     }
     // A string that was changed in place may be packed again by one of the two.
     if (subcommand == "ENCODING") {
-      return same_kind(a, b) && (a.text == "raw" || b.text == "raw");
+      // Encodings of sets and hashes tell of their past, and 7.0 has no listpack sets.
+      const auto open = [](const RespValue& value) {
+        return value.text == "raw" || value.text == "hashtable";
+      };
+      return same_kind(a, b) && (open(a) || open(b));
     }
   }
   return false;

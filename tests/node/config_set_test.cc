@@ -141,7 +141,7 @@ TEST(ConfigSet, ErrorsAreRedisTexts) {
             failed("maxmemory-policy",
                    "argument(s) must be one of the following: volatile-lru, volatile-lfu, "
                    "volatile-random, volatile-ttl, allkeys-lru, allkeys-lfu, allkeys-random, "
-                   "noeviction"));
+                   "noeviction, volatile-lrm, allkeys-lrm"));
   EXPECT_EQ(set(config, {"client-output-buffer-limit", "master 1 2 3"}),
             failed("client-output-buffer-limit",
                    "Invalid client class specified in buffer limit configuration."));

@@ -19,6 +19,8 @@ REDIS = next((path for path in (os.path.join(TOP, "build/reference/redis-server"
 DIFFERENT = {
     "set": {"arguments", "history"},  # IFEQ and its kin
     "shutdown": {"arguments"},  # SAFE
+    "zrank": {"arity", "arguments", "history"},  # WITHSCORE
+    "zrevrank": {"arity", "arguments", "history"},
 }
 
 INFO_FIELDS = ("name", "arity", "flags", "first key", "last key", "step", "categories", "tips",
@@ -36,6 +38,10 @@ setbit a 0 1|lcs a b|lcs a b len|getex a|getdel a|append a b|setrange a 0 b|getr
 incrby a 1|incrbyfloat a 1|psetex a 1 b|strlen a|ping a|ping|get|get a b|nosuch a|config get a|scan 0 match a
 info a|select 1|touch a b|pexpireat a 1 nx|persist a|pttl a|randomkey|keys *|dbsize|flushall|command info a
 client setname a|client kill id 1|hello 3|auth a|echo a|debug object a
+zadd a 1 b|zunionstore d 2 a b|zunionstore d 2 a|zunion 2 a b withscores|zunion x a|zdiffstore d 1 a|zinter 1 a
+zintercard 2 a b limit 1|zrangestore d a 0 1|bzpopmin a b 1|bzmpop 1 2 a b min|zmpop 2 a b max|zrange a 0 1
+geoadd a 1 1 b|georadius a 1 1 1 m|georadius a 1 1 1 m store d|georadius a 1 1 1 m store d storedist e
+georadiusbymember a b 1 m storedist d|geosearchstore d a frommember b byradius 1 m|geosearch a frommember b byradius 1 m
 """
 
 
