@@ -438,7 +438,8 @@ ModelReply pfdebug_command(ModelCall& call) {
     return dense ? reply_error("ERR HLL encoding is not sparse")
                  : reply_bulk(describe(entry->text));
   }
-  if (same_word(call.argument(1), "TODENSE")) {
+  const bool get = same_word(call.argument(1), "GETREG");
+  if (get || same_word(call.argument(1), "TODENSE")) {
     std::optional<Registers> registers = registers_of(entry->text);
     if (!registers) {
       return reply_error(corrupt_text);
@@ -447,6 +448,13 @@ ModelReply pfdebug_command(ModelCall& call) {
       entry->text = write_dense(entry->text, *registers);
     }
     entry->rewritten = true;
+    if (get) {
+      std::string out = resp_header('*', registers->size());
+      for (int value : *registers) {
+        out += resp_integer(value);
+      }
+      return reply_exact(out);
+    }
     return reply_integer(dense ? 0 : 1);
   }
   return reply_error("ERR Unknown PFDEBUG subcommand '" + std::string(call.argument(1)) + "'");

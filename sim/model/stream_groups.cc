@@ -103,6 +103,15 @@ std::optional<ModelReply> take_option(const ModelCall& call, size_t& i, Reading&
     reading.count = std::max<int64_t>(*count, 0);
     return std::nullopt;
   }
+  if (same_word(word, "BLOCK") && more > 0) {
+    // Nobody else writes while the model is asked, so what waits waits in vain.
+    std::optional<int64_t> ms = parse_integer(call.argument(++i));
+    if (!ms) {
+      return reply_error("ERR timeout is not an integer or out of range");
+    }
+    return *ms < 0 ? std::optional<ModelReply>(reply_error("ERR timeout is negative"))
+                   : std::nullopt;
+  }
   if (same_word(word, "GROUP") && more >= 2) {
     reading.group = call.argument(i + 1);
     reading.consumer = call.argument(i + 2);
