@@ -3,7 +3,6 @@
 #include <limits>
 #include <vector>
 
-#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/stream_support.h"
 
@@ -186,8 +185,7 @@ bool read_claim_option(Context& c, size_t& index, ClaimOptions& options) {
     if (!id) return false;
     options.last_id = *id;
   } else {
-    c.error("ERR Unrecognized XCLAIM option '" +
-            std::string(c.args[index].substr(0, kShownArgument)) + "'");
+    c.error("ERR Unrecognized XCLAIM option '" + std::string(shown_name(c.args[index])) + "'");
     return false;
   }
   return true;

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/stream_support.h"
 #include "engine/node/text.h"
@@ -113,9 +112,8 @@ bool find_group(Context& c, const ReadOptions& options, Source& source) {
   const std::string_view name = c.args[options.group_index];
   if (source.stream != nullptr) source.group = source.stream->find_group(name);
   if (source.group != nullptr) return true;
-  c.error("NOGROUP No such key '" + std::string(source.key.substr(0, kShownArgument)) +
-          "' or consumer group '" + std::string(name.substr(0, kShownArgument)) +
-          "' in XREADGROUP with GROUP option");
+  c.error("NOGROUP No such key '" + std::string(shown_name(source.key)) + "' or consumer group '" +
+          std::string(shown_name(name)) + "' in XREADGROUP with GROUP option");
   return false;
 }
 

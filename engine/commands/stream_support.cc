@@ -119,20 +119,24 @@ std::optional<StreamId> range_end(Context& c, size_t index) {
   return std::nullopt;
 }
 
+std::string_view shown_name(std::string_view name) {
+  return name.substr(0, name.find('\0')).substr(0, kShownArgument);
+}
+
 void error_no_group(Context& c, std::string_view key, std::string_view group) {
-  c.error("NOGROUP No such key '" + std::string(key.substr(0, kShownArgument)) +
-          "' or consumer group '" + std::string(group.substr(0, kShownArgument)) + "'");
+  c.error("NOGROUP No such key '" + std::string(shown_name(key)) + "' or consumer group '" +
+          std::string(shown_name(group)) + "'");
 }
 
 void error_no_group_for_key(Context& c, std::string_view key, std::string_view group) {
-  c.error("NOGROUP No such consumer group '" + std::string(group.substr(0, kShownArgument)) +
-          "' for key name '" + std::string(key.substr(0, kShownArgument)) + "'");
+  c.error("NOGROUP No such consumer group '" + std::string(shown_name(group)) + "' for key name '" +
+          std::string(shown_name(key)) + "'");
 }
 
 void error_subcommand_syntax(Context& c) {
   c.error("ERR unknown subcommand or wrong number of arguments for '" +
-          std::string(c.args[1].substr(0, kShownArgument)) + "'. Try " +
-          to_upper(c.args[0].substr(0, kShownArgument)) + " HELP.");
+          std::string(shown_name(c.args[1])) + "'. Try " + to_upper(shown_name(c.args[0])) +
+          " HELP.");
 }
 
 // --- replies

@@ -34,6 +34,8 @@ bool stream_ids(Context& c, size_t first, size_t count, std::vector<StreamId>& i
 std::optional<StreamId> range_start(Context& c, size_t index);
 std::optional<StreamId> range_end(Context& c, size_t index);
 
+// What an error repeats of a name: what is in front of a zero byte, and not too much.
+std::string_view shown_name(std::string_view name);
 void error_no_group(Context& c, std::string_view key, std::string_view group);
 void error_no_group_for_key(Context& c, std::string_view key, std::string_view group);
 // "unknown subcommand or wrong number of arguments", about argument 1.

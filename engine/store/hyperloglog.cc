@@ -362,10 +362,12 @@ uint64_t estimate(const Histogram& histogram) {
   double sum = kCount * tau((kCount - histogram[kRankBits + 1]) / kCount);
   for (size_t value = kRankBits; value >= 1; --value) sum = (sum + histogram[value]) * 0.5;
   sum += kCount * sigma(histogram[0] / kCount);
-  const double result = std::round(kAlpha * kCount * kCount / sum);
+  const double result = kAlpha * kCount * kCount / sum;
   // Registers that no element can have set make it infinite: a number that is none, as in Redis.
   constexpr double kLimit = 9223372036854775808.0;
-  return result < kLimit ? static_cast<uint64_t>(result) : uint64_t{1} << 63;
+  if (!(result < kLimit)) return uint64_t{1} << 63;
+  const auto whole = static_cast<uint64_t>(result);
+  return result - static_cast<double>(whole) >= 0.5 ? whole + 1 : whole;
 }
 
 // Four tables, because the same count is often raised twice in a row.

@@ -111,6 +111,13 @@ void make_xadd(G& g) {
   add_fields(g);
 }
 
+void make_careful_xtrim(G& g) {
+  g.begin("XTRIM");
+  g.add_key();
+  add_one_of(g, {"KEEPREF", "DELREF", "ACKED"});
+  add_trim(g);
+}
+
 void make_xtrim(G& g) {
   g.begin("XTRIM");
   g.add_key();
@@ -318,12 +325,15 @@ void make_xackdel(G& g) {
 }
 
 constexpr GeneratorRow stream_rows[] = {
-    {50, nothing, make_xadd},       {3, nothing, make_xtrim},          {6, nothing, make_xdel},
-    {3, nothing, make_xlen},        {8, nothing, make_xrange},         {6, nothing, make_xread},
-    {24, nothing, make_xreadgroup}, {10, nothing, make_xgroup_create}, {3, nothing, make_xgroup},
-    {8, nothing, make_xack},        {8, nothing, make_xpending},       {8, nothing, make_xclaim},
-    {6, nothing, make_xautoclaim},  {4, nothing, make_xinfo_groups},   {2, nothing, make_xsetid},
-    {3, newer, make_xdelex},        {3, newer, make_xackdel},
+    {50, nothing, make_xadd},       {3, nothing, make_xtrim},
+    {6, nothing, make_xdel},        {3, nothing, make_xlen},
+    {8, nothing, make_xrange},      {6, nothing, make_xread},
+    {24, nothing, make_xreadgroup}, {10, nothing, make_xgroup_create},
+    {3, nothing, make_xgroup},      {8, nothing, make_xack},
+    {8, nothing, make_xpending},    {8, nothing, make_xclaim},
+    {6, nothing, make_xautoclaim},  {4, nothing, make_xinfo_groups},
+    {2, nothing, make_xsetid},      {3, newer, make_xdelex},
+    {3, newer, make_xackdel},       {3, newer, make_careful_xtrim},
 };
 
 // --- HyperLogLog ---------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ struct Run {
   size_t count = 0;
   int value = 0;
   bool wide = false;
+  bool cut = false;  // a wide one at the end of the value, without its second byte
 };
 
 std::vector<Run> read_runs(const std::string& text) {
@@ -83,12 +84,13 @@ std::vector<Run> read_runs(const std::string& text) {
   for (size_t i = header_bytes; i < text.size(); i += runs.back().bytes) {
     const unsigned byte = byte_of(text, i);
     if (byte >= 128) {
-      runs.push_back({1, byte % 4 + 1, static_cast<int>(byte / 4 % 32) + 1, false});
+      runs.push_back({1, byte % 4 + 1, static_cast<int>(byte / 4 % 32) + 1});
     } else if (byte < 64) {
-      runs.push_back({1, byte + 1, 0, false});
+      runs.push_back({1, byte + 1});
     } else {
-      const unsigned next = i + 1 < text.size() ? byte_of(text, i + 1) : 0;
-      runs.push_back({2, (byte - 64) * 256 + next + 1, 0, true});
+      const bool cut = i + 1 == text.size();
+      const unsigned next = cut ? 0 : byte_of(text, i + 1);
+      runs.push_back({2, (byte - 64) * 256 + next + 1, 0, true, cut});
     }
   }
   return runs;
@@ -102,7 +104,9 @@ std::string write_runs(const std::string& header, const std::vector<Run>& runs) 
       text += static_cast<char>(128 + (run.value - 1) * 4 + static_cast<int>(n));
     } else if (run.wide) {
       text += static_cast<char>(64 + n / 256);
-      text += static_cast<char>(n % 256);
+      if (!run.cut) {
+        text += static_cast<char>(n % 256);
+      }
     } else {
       text += static_cast<char>(n);
     }
@@ -129,7 +133,7 @@ Registers expand(const std::vector<Run>& runs) {
 // A run of this value: zeros of more than 64 take two bytes.
 Run make_run(size_t count, int value) {
   const bool wide = value == 0 && count > 64;
-  return {wide ? 2U : 1U, count, value, wide};
+  return {wide ? 2U : 1U, count, value, wide, false};
 }
 
 // Joins neighbours of one value while they fit one opcode; looks at five opcodes.
@@ -157,7 +161,7 @@ Raised raise_sparse(std::string& text, size_t index, int value) {
   while (at < runs.size() && first + runs[at].count <= index) {
     first += runs[at++].count;
   }
-  if (at == runs.size()) {
+  if (at == runs.size() || runs[at].cut) {
     return Raised::corrupt;
   }
   const Run old = runs[at];
@@ -434,7 +438,8 @@ ModelReply pfdebug_command(ModelCall& call) {
     return dense ? reply_error("ERR HLL encoding is not sparse")
                  : reply_bulk(describe(entry->text));
   }
-  if (same_word(call.argument(1), "TODENSE")) {
+  const bool get = same_word(call.argument(1), "GETREG");
+  if (get || same_word(call.argument(1), "TODENSE")) {
     std::optional<Registers> registers = registers_of(entry->text);
     if (!registers) {
       return reply_error(corrupt_text);
@@ -443,6 +448,13 @@ ModelReply pfdebug_command(ModelCall& call) {
       entry->text = write_dense(entry->text, *registers);
     }
     entry->rewritten = true;
+    if (get) {
+      std::string out = resp_header('*', registers->size());
+      for (int value : *registers) {
+        out += resp_integer(value);
+      }
+      return reply_exact(out);
+    }
     return reply_integer(dense ? 0 : 1);
   }
   return reply_error("ERR Unknown PFDEBUG subcommand '" + std::string(call.argument(1)) + "'");

@@ -9,9 +9,18 @@ namespace {
 
 using Group = ModelStreamGroup;
 
+// As an error shows a name: up to a zero byte, in one line.
+std::string shown(std::string_view name) {
+  std::string out(name.substr(0, name.find('\0')));
+  for (char& c : out) {
+    c = c == '\r' || c == '\n' ? ' ' : c;
+  }
+  return out;
+}
+
 ModelReply no_group(std::string_view key, std::string_view group) {
-  return reply_error("NOGROUP No such key '" + std::string(key) + "' or consumer group '" +
-                     std::string(group) + "'");
+  return reply_error("NOGROUP No such key '" + shown(key) + "' or consumer group '" + shown(group) +
+                     "'");
 }
 
 Group* find_group(ModelStream* stream, std::string_view name) {
@@ -93,6 +102,15 @@ std::optional<ModelReply> take_option(const ModelCall& call, size_t& i, Reading&
     }
     reading.count = std::max<int64_t>(*count, 0);
     return std::nullopt;
+  }
+  if (same_word(word, "BLOCK") && more > 0) {
+    // Nobody else writes while the model is asked, so what waits waits in vain.
+    std::optional<int64_t> ms = parse_integer(call.argument(++i));
+    if (!ms) {
+      return reply_error("ERR timeout is not an integer or out of range");
+    }
+    return *ms < 0 ? std::optional<ModelReply>(reply_error("ERR timeout is negative"))
+                   : std::nullopt;
   }
   if (same_word(word, "GROUP") && more >= 2) {
     reading.group = call.argument(i + 1);
@@ -180,9 +198,8 @@ std::optional<ModelReply> take_sources(ModelCall& call, const Reading& reading,
     if (reading.by_group) {
       source.group = find_group(source.stream, reading.group);
       if (source.group == nullptr) {
-        return reply_error("NOGROUP No such key '" + std::string(source.key) +
-                           "' or consumer group '" + std::string(reading.group) +
-                           "' in XREADGROUP with GROUP option");
+        return reply_error("NOGROUP No such key '" + shown(source.key) + "' or consumer group '" +
+                           shown(reading.group) + "' in XREADGROUP with GROUP option");
       }
     }
     const std::string_view position = call.argument(reading.first + reading.streams + i);
@@ -406,8 +423,8 @@ ModelReply xgroup_command(ModelCall& call) {
     return reply_integer(static_cast<int64_t>(stream->groups.erase(std::string(call.argument(3)))));
   }
   if (group == nullptr) {
-    return reply_error("NOGROUP No such consumer group '" + std::string(call.argument(3)) +
-                       "' for key name '" + std::string(call.argument(2)) + "'");
+    return reply_error("NOGROUP No such consumer group '" + shown(call.argument(3)) +
+                       "' for key name '" + shown(call.argument(2)) + "'");
   }
   return set_id ? set_group_id(call, *stream, *group, options) : delete_consumer(call, *group);
 }
@@ -686,10 +703,7 @@ std::optional<ModelReply> take_auto_claim(const ModelCall& call, AutoClaim& clai
   for (size_t i = 6; i < call.count(); i++) {
     if (same_word(call.argument(i), "COUNT") && i + 1 < call.count()) {
       std::optional<int64_t> count = parse_integer(call.argument(++i));
-      if (!count) {
-        return reply_error(not_integer_text);
-      }
-      if (*count < 1 || *count > std::numeric_limits<int64_t>::max() / 16) {
+      if (!count || *count < 1 || *count > std::numeric_limits<int64_t>::max() / 16) {
         return reply_error("ERR COUNT must be > 0");
       }
       claim.count = *count;

@@ -228,6 +228,7 @@ struct Trim {
   Id id;
   int64_t limit = 0;
   bool limit_given = false;
+  std::string references;  // KEEPREF, DELREF or ACKED
 };
 
 std::optional<ModelReply> take_threshold(const ModelCall& call, size_t& i, Trim& trim) {
@@ -280,6 +281,15 @@ bool take_trim_option(const ModelCall& call, size_t& i, Trim& trim,
     }
     return true;
   }
+  for (const std::string_view word : {"KEEPREF", "DELREF", "ACKED"}) {
+    if (same_word(call.argument(i), word)) {
+      if (!trim.references.empty()) {
+        error = reply_error(syntax_text);
+      }
+      trim.references = std::string(word);
+      return true;
+    }
+  }
   return false;
 }
 
@@ -300,8 +310,48 @@ std::optional<ModelReply> check_trim(Trim& trim, bool required) {
   return std::nullopt;
 }
 
+bool is_needed(const ModelStream& stream, Id id) {
+  return std::any_of(stream.groups.begin(), stream.groups.end(), [&](const auto& group) {
+    return id > group.second.last || group.second.pending.contains(id);
+  });
+}
+
+// The same as below, but what a group needs stays. Nodes are looked at as far as they would go.
+int64_t trim_acknowledged(ModelStream& stream, const Trim& trim) {
+  const auto length = [&] { return static_cast<int64_t>(stream.entries.size()); };
+  const int64_t before = length();
+  int64_t seen = 0;
+  const std::map<size_t, ModelStreamNode> nodes = stream.nodes;
+  for (const auto& [number, node] : nodes) {
+    std::vector<Id> ids;
+    for (const auto& [id, entry] : stream.entries) {
+      if (entry.node == number) {
+        ids.push_back(id);
+      }
+    }
+    const auto in_node = static_cast<int64_t>(ids.size());
+    const bool whole =
+        trim.kind == Trim::Kind::length ? length() - in_node >= trim.length : node.last < trim.id;
+    seen += in_node;
+    if ((trim.kind == Trim::Kind::length && length() <= trim.length) ||
+        (trim.limit != 0 && seen > trim.limit) || (!whole && trim.about)) {
+      break;
+    }
+    for (Id id : ids) {
+      const bool enough = trim.kind == Trim::Kind::length ? length() <= trim.length : id >= trim.id;
+      if (!enough && !is_needed(stream, id)) {
+        erase_entry(stream, stream.entries.find(id));
+      }
+    }
+  }
+  return before - length();
+}
+
 // Whole nodes first, then single entries where that is asked for.
 int64_t trim_stream(ModelStream& stream, const Trim& trim) {
+  if (trim.references == "ACKED" && trim.kind != Trim::Kind::none) {
+    return trim_acknowledged(stream, trim);
+  }
   const auto length = [&] { return static_cast<int64_t>(stream.entries.size()); };
   const int64_t before = length();
   while (trim.kind != Trim::Kind::none && !stream.entries.empty()) {
@@ -325,6 +375,11 @@ int64_t trim_stream(ModelStream& stream, const Trim& trim) {
                               : stream.entries.begin()->first >= trim.id;
       if (!whole && enough) {
         return before - length();
+      }
+      for (auto& [name, group] : stream.groups) {
+        if (trim.references == "DELREF") {
+          group.pending.erase(stream.entries.begin()->first);
+        }
       }
       erase_entry(stream, stream.entries.begin());
     }

@@ -79,7 +79,8 @@ TEST(Stream, AgreesWithAMap) {
       const uint64_t what = random.below(20);
       if (what < 14) {
         next.increment();
-        if (random.below(4) == 0) next = {next.ms + random.below(uint64_t{1} << (step % 50)), 7};
+        const StreamId far{next.ms + random.below(uint64_t{1} << (step % 50)), 7};
+        if (random.below(4) == 0) next = std::max(next, far);
         Fields fields;
         for (size_t i = 0; i <= random.below(3); ++i) {
           fields.push_back(random.below(3) == 0 ? "g" : "f");
@@ -94,7 +95,9 @@ TEST(Stream, AgreesWithAMap) {
         EXPECT_FALSE(stream->erase(at->first));
         expected.erase(at);
       } else if (what == 18 && random.below(10) == 0) {
-        StreamTrim trim{.kind = StreamTrim::Kind::length, .length = expected.size() / 2, .id = {}};
+        StreamTrim trim;
+        trim.kind = StreamTrim::Kind::length;
+        trim.length = expected.size() / 2;
         StreamId reached;
         const uint64_t removed = stream->trim(trim, &reached);
         EXPECT_EQ(removed, expected.size() - expected.size() / 2);
@@ -184,10 +187,9 @@ TEST(Stream, EntriesThatAGroupNeedsStay) {
   StreamGroup* group = stream->add_group("g", {5, 0}, 5);
   StreamConsumer* consumer = stream->add_consumer(*group, "c", 0);
   stream->add_pending(*group, *consumer, {3, 0});
-  StreamTrim trim{.kind = StreamTrim::Kind::length,
-                  .length = 0,
-                  .id = {},
-                  .references = StreamReferences::acknowledged};
+  StreamTrim trim;
+  trim.kind = StreamTrim::Kind::length;
+  trim.references = StreamReferences::acknowledged;
   StreamId reached;
   EXPECT_EQ(stream->trim(trim, &reached), 4u);  // 1, 2, 4 and 5
   EXPECT_EQ(stream->first_id(), (StreamId{3, 0}));
