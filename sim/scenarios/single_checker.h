@@ -16,6 +16,7 @@
 #include "engine/node/node.h"
 #include "sim/model/model.h"
 #include "sim/model/resp_value.h"
+#include "sim/replay_checker.h"
 #include "sim/scenario.h"
 #include "sim/world.h"
 
@@ -69,6 +70,10 @@ class SingleChecker final : public NodeObserver {
   void on_expired(int db, std::string_view key) override;
   void on_session_closed(const Session& session) override;
 
+  // Compares what the effects of the node give with its data, within a turn of the node.
+  void compare_replay();
+  void lose_effects() { replay_->lose_one_in(50); }
+
   // Compares the whole of the node's data with the model's, within a turn of the node.
   void compare_state();
 
@@ -102,6 +107,7 @@ class SingleChecker final : public NodeObserver {
   const std::string password_;
   Model model_;
   Node* node_ = nullptr;
+  std::unique_ptr<ReplayChecker> replay_;
   HostId host_ = kNoHost;
   bool evicts_ = false;
   bool farewell_ = false;
