@@ -59,7 +59,8 @@ ReplayChecker::~ReplayChecker() {
 }
 
 void ReplayChecker::on_effect(std::string_view bytes, uint64_t) {
-  if (++effects_ == lost_) return;
+  ++effects_;
+  if (lost_ != 0 && effects_ % lost_ == 0) return;
   while (!bytes.empty()) {
     const std::vector<std::string_view> words = take_command(bytes);
     const std::string reply = copy_->execute(*session_, words);

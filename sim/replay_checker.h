@@ -26,9 +26,8 @@ class ReplayChecker final : public EffectConsumer {
   // differs first.
   std::optional<std::string> compare();
 
-  // A planted bug: the effect of this number, from 1, is lost on its way.
-  void lose_effect(uint64_t number) { lost_ = number; }
-  uint64_t effects() const { return effects_; }
+  // A planted bug: of so many effects, one is lost on its way.
+  void lose_one_in(uint64_t effects) { lost_ = effects; }
 
  private:
   void on_effect(std::string_view bytes, uint64_t end_offset) override;

@@ -32,6 +32,7 @@ constexpr Named kCheckers[] = {
     {"connection", "no connection fails without a fault that explains it"},
     {"process", "the node ends only when something ends it"},
     {"progress", "after the faults, every client is served in time"},
+    {"replay", "the effects of the node, applied to an empty one, give the same data"},
     {"state", "in the end the node's data is the model's"},
     {"leaks", "in the end nothing is left: connections, buffers, operations, memory"},
 };
@@ -229,6 +230,7 @@ void SingleRun::host_booted(HostId id) {
     started.settings_changed();
   }
   checker_.node_started(started, id, spare_bytes_ > 0);
+  if (plants_.is("lost_effect")) checker_.lose_effects();
 }
 
 void SingleRun::host_stopping(HostId id, StopKind kind, int status) {
@@ -246,8 +248,11 @@ void SingleRun::load_phase() {
   while (ok() && !plan_.load_is_over() && world_.now().ns < kLongest.ns) {
     // Short steps only where somebody looks between them.
     world_.run_for(plants_.any() ? Duration::milliseconds(1) : Duration::seconds(1));
-    if (!plants_.any() || !ok() || !world_.host(node_).running()) continue;
-    visit_node([this](Node& visited) { plants_.strike(visited, checker_); });
+    if (!ok() || !world_.host(node_).running()) continue;
+    visit_node([this](Node& visited) {
+      if (plants_.any()) plants_.strike(visited, checker_);
+      if (!plants_.any() || plants_.is("lost_effect")) checker_.compare_replay();
+    });
   }
 }
 
@@ -285,6 +290,7 @@ void SingleRun::check_end() {
   visit_node([this](Node& visited) {
     plants_.strike_late(visited, checker_);
     checker_.compare_state();
+    checker_.compare_replay();
     Session& session = visited.make_local_session();
     visited.execute(session, std::vector<std::string_view>{"FLUSHALL", "SYNC"});
     visited.drop_local_session(session);

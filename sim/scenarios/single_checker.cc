@@ -143,10 +143,12 @@ void SingleChecker::node_started(Node& node, HostId host, bool evicts) {
   node_ = &node;
   host_ = host;
   evicts_ = evicts;
+  replay_ = std::make_unique<ReplayChecker>(node);
 }
 
 void SingleChecker::node_ended() {
   // Nothing is persistent yet: it comes back empty, and what was on its way is lost with it.
+  replay_.reset();
   node_ = nullptr;
   last_ = nullptr;
   peers_.clear();
@@ -452,6 +454,11 @@ void SingleChecker::connection_failed(uint32_t client, const Link* link, Error e
   if (link != nullptr && link->quits && link->complete() && error == Error::closed) return;
   violate("connection", "no connection fails without a fault that explains it",
           "client " + std::to_string(client) + ": " + std::string(describe(error)));
+}
+
+void SingleChecker::compare_replay() {
+  const std::optional<std::string> difference = replay_->compare();
+  if (difference) violate("replay", "the effects give the node's data", *difference);
 }
 
 void SingleChecker::compare_state() {

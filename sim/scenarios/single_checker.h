@@ -16,6 +16,7 @@
 #include "engine/node/node.h"
 #include "sim/model/model.h"
 #include "sim/model/resp_value.h"
+#include "sim/replay_checker.h"
 #include "sim/scenario.h"
 #include "sim/scenarios/single_messages.h"
 #include "sim/world.h"
@@ -77,6 +78,10 @@ class SingleChecker final : public NodeObserver {
   void on_session_closed(const Session& session) override;
   void on_push(const Session& session, std::string_view message) override;
 
+  // Compares what the effects of the node give with its data, within a turn of the node.
+  void compare_replay();
+  void lose_effects() { replay_->lose_one_in(50); }
+
   // Compares the whole of the node's data with the model's, within a turn of the node.
   void compare_state();
 
@@ -115,6 +120,7 @@ class SingleChecker final : public NodeObserver {
   Model model_;
   SingleMessages messages_;
   Node* node_ = nullptr;
+  std::unique_ptr<ReplayChecker> replay_;
   HostId host_ = kNoHost;
   bool evicts_ = false;
   bool farewell_ = false;

@@ -21,7 +21,8 @@ constexpr Plant kRows[] = {
     {"exit", "process", "the node ends for no reason"},
     {"deaf_node", "progress", "after the faults the node stands still"},
     {"no_handles", "progress", "after the faults the node accepts no connection"},
-    {"late_loss", "state", "the node forgets a key that nobody asks for again"},
+    {"lost_effect", "replay", "now and then an effect is lost on its way"},
+    {"late_loss", "state", "the node forgets, or makes up, a key that nobody asks for again"},
     {"kept_connection", "leaks", "a connection is never closed"},
 };
 
@@ -61,13 +62,18 @@ void SinglePlants::strike(Node& node, SingleChecker& checker) {
 }
 
 void SinglePlants::strike_late(Node& node, SingleChecker& checker) {
-  if (is("late_loss")) change_data(node, checker);
+  if (!is("late_loss") || change_data(node, checker)) return;
+  // No key lives any more: then one is there that nobody wrote.
+  Session& session = node.make_local_session();
+  node.execute(session, Words{"SET", "stray", "1"});
+  node.drop_local_session(session);
 }
 
 // In each database, the first key that can be changed.
-void SinglePlants::change_data(Node& node, SingleChecker& checker) {
+bool SinglePlants::change_data(Node& node, SingleChecker& checker) {
   const int64_t now_ms = node.env().wall().unix_ms();
   Session& session = node.make_local_session();
+  bool changed = false;
   for (int db = 0; db < checker.model().config().databases; ++db) {
     const std::string number = std::to_string(db);
     node.execute(session, Words{"SELECT", number});
@@ -83,10 +89,12 @@ void SinglePlants::change_data(Node& node, SingleChecker& checker) {
       } else {
         node.execute(session, Words{"DEL", key});
       }
+      changed = true;
       break;
     }
   }
   node.drop_local_session(session);
+  return changed;
 }
 
 }  // namespace redoubt::sim

@@ -27,7 +27,8 @@ class SinglePlants {
   void strike_late(Node& node, SingleChecker& checker);
 
  private:
-  void change_data(Node& node, SingleChecker& checker);
+  // False: there was nothing that could be changed.
+  bool change_data(Node& node, SingleChecker& checker);
 
   const std::string name_;
   uint64_t last_ = 0;

@@ -157,7 +157,7 @@ TEST(Commands, ALostEffectIsFound) {
   int found = 0;  // not where it set a key to what it was
   for (uint64_t seed = 1; seed <= 10; seed++) {
     CheckedNode checked({}, seed);
-    checked.replay().lose_effect(10);
+    checked.replay().lose_one_in(10);
     bool differs = false;
     for (const TestStep& step : make_steps(seed, 100, {}, false)) {
       ASSERT_EQ(checked.run(step), std::nullopt);
