@@ -13,6 +13,10 @@ namespace redoubt {
 // How much of a client's own text an error reply repeats.
 inline constexpr size_t kShownArgument = 128;
 
+// Elements that one command draws at random, each of which may come again (SRANDMEMBER key -count):
+// more would fill the memory with one reply.
+inline constexpr int64_t kDrawsMax = int64_t{1} << 24;
+
 // The entry of a key for reading, counted as hit or miss, without touching its access clock:
 // EXISTS, TYPE, TTL and OBJECT look, but do not use.
 inline Entry* lookup_untouched(Context& c, std::string_view key) {

@@ -1,5 +1,5 @@
 // Walks over the keyspace: KEYS and SCAN.
-#include "engine/commands/arguments.h"
+#include "engine/commands/element_scan.h"
 #include "engine/commands/families.h"
 #include "engine/node/context.h"
 #include "engine/node/text.h"
@@ -12,39 +12,15 @@ namespace redoubt {
 
 namespace {
 
-// An empty key is matched only by the pattern "*" and by the empty one, as Redis has it.
-bool key_matches(std::string_view pattern, std::string_view key) {
-  if (pattern == "*") return true;
-  return key.empty() ? pattern.empty() : glob_matches(pattern, key);
-}
-
 void keys_command(Context& c) {
   std::vector<const Entry*> found;
   const std::string_view pattern = c.args[1];
   c.db().dict().for_each([&](const Entry& entry) {
-    if (key_matches(pattern, entry.key()) && !c.node.expired(entry)) found.push_back(&entry);
+    if (scan_matches(pattern, entry.key()) && !c.node.expired(entry)) found.push_back(&entry);
   });
   c.node.env().count_work(c.db().size());
   c.reply.array(found.size());
   for (const Entry* entry : found) c.reply.bulk(entry->key());
-}
-
-// A cursor is a number of 64 bits; what strtoul() takes for one is one, a sign and an empty text
-// included, because Redis reads it that way.
-std::optional<uint64_t> parse_cursor(std::string_view text) {
-  const bool negative = text.starts_with('-');
-  const bool sign = negative || text.starts_with('+');
-  if (sign) text.remove_prefix(1);
-  if (text.empty()) return sign ? std::nullopt : std::optional<uint64_t>(0);
-  uint64_t value = 0;
-  for (const char digit : text) {
-    if (digit < '0' || digit > '9') return std::nullopt;
-    if (__builtin_mul_overflow(value, uint64_t{10}, &value) ||
-        __builtin_add_overflow(value, static_cast<uint64_t>(digit - '0'), &value)) {
-      return std::nullopt;
-    }
-  }
-  return negative ? 0 - value : value;
 }
 
 struct ScanOptions {
@@ -101,7 +77,7 @@ void scan_command(Context& c) {
       ++seen;
       if (c.node.expired(entry)) {
         expired.emplace_back(entry.key());
-      } else if (key_matches(options->pattern, entry.key()) &&
+      } else if (scan_matches(options->pattern, entry.key()) &&
                  (!options->type || equal_ignoring_case(*options->type, ops_of(entry).name))) {
         found.push_back(&entry);
       }

@@ -96,14 +96,7 @@ constexpr std::array kProcessRows = {
     list("latency-tracking-info-percentiles", "50 99 99.9", parse_percentiles)
         .harmless(kNotWatched),
     // Types and scripts.
-    integer("hash-max-listpack-entries", "512", 0, kMax)
-        .also("hash-max-ziplist-entries")
-        .harmless(kEncoding),
-    memory("hash-max-listpack-value", "64").also("hash-max-ziplist-value").harmless(kEncoding),
     integer("list-compress-depth", "0", 0, kMaxInt).harmless("lists are not compressed"),
-    integer("set-max-intset-entries", "512", 0, kMax).harmless(kEncoding),
-    integer("set-max-listpack-entries", "128", 0, kMax).harmless(kEncoding),
-    memory("set-max-listpack-value", "64").harmless(kEncoding),
     integer("zset-max-listpack-entries", "128", 0, kMax)
         .also("zset-max-ziplist-entries")
         .harmless(kEncoding),

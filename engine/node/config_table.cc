@@ -101,6 +101,17 @@ constexpr Directive kRows[] = {
     integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
         .also("list-max-ziplist-size")
         .sets(store<&Settings::list_max_listpack_size>),
+    integer("set-max-intset-entries", "512", 0, kMax)
+        .sets(store<&Settings::set_max_intset_entries>),
+    integer("set-max-listpack-entries", "128", 0, kMax)
+        .sets(store<&Settings::set_max_listpack_entries>),
+    memory("set-max-listpack-value", "64").sets(store<&Settings::set_max_listpack_value>),
+    integer("hash-max-listpack-entries", "512", 0, kMax)
+        .also("hash-max-ziplist-entries")
+        .sets(store<&Settings::hash_max_listpack_entries>),
+    memory("hash-max-listpack-value", "64")
+        .also("hash-max-ziplist-value")
+        .sets(store<&Settings::hash_max_listpack_value>),
 
     // Actions of the configuration file.
     line("include"),

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "engine/node/node_state.h"
+#include "engine/store/hash_type.h"
 
 namespace redoubt {
 
@@ -24,8 +25,8 @@ void Node::run_active_expiry() {
   bool more = false;
   for (int i = 0; i < database_count() && budget > 0; ++i) {
     const int db = (expire_db_ + i) % database_count();
-    if (database(db).expiring() == 0) continue;
-    if (expire_segments(db, budget)) {
+    const bool keys_left = database(db).expiring() > 0 && expire_segments(db, budget);
+    if (expire_parts(db, budget) || keys_left) {
       expire_db_ = db;
       more = true;
     }
@@ -34,6 +35,61 @@ void Node::run_active_expiry() {
     ++stats_.expire_cycle_time_cap;
     env_.arm_in(expire_timer_, kPause);
   }
+}
+
+// Removes expired fields of hashes, those that have waited longest first. True when the budget
+// ended before they did.
+bool Node::expire_parts(int db, size_t& budget) {
+  constexpr size_t kFieldsEach = 64;
+  const int64_t now_ms = env_.wall().unix_ms();
+  std::string key;
+  while (const auto next = database(db).first_with_expired_parts(now_ms)) {
+    if (budget == 0) return true;
+    --budget;
+    key.assign(*next);
+    Entry* entry = database(db).find(key, database(db).hash(key));
+    ASSERT(entry != nullptr);
+    if (expired(*entry)) {
+      expire_key(db, key, database(db).hash(key));
+    } else {
+      expire_fields(db, *entry, kFieldsEach);
+    }
+  }
+  return false;
+}
+
+bool Node::expire_fields(int db, Entry& entry, size_t most) {
+  const int64_t now_ms = env_.wall().unix_ms();
+  const HashView hash(entry);
+  const int64_t before_ms = hash.earliest_ms();
+  // While clients are paused, data stands still: an expired field is invisible, but stays.
+  if (before_ms >= now_ms || pause_mode_ != PauseMode::none) return true;
+  const std::string key(entry.key());
+  std::vector<std::string> names;
+  hash.for_each_due(now_ms, most, [&](const HashField& field) {
+    names.emplace_back(field.name.is_number ? IntegerText(field.name.number).view()
+                                            : field.name.text);
+  });
+  const HashLimits limits;
+  HashEditor editor(database(db).allocator(), hash_key_, limits, entry);
+  for (const std::string& name : names) editor.remove(name);
+  editor.store(entry);
+  database(db).parts_expiry_changed(key, before_ms, editor.view().earliest_ms());
+  env_.count_work(names.size());
+  fields_expired(db, key, std::vector<std::string_view>(names.begin(), names.end()));
+  if (editor.size() > 0) return true;
+  erase(db, key, hash_key_(key), settings().lazyfree_lazy_expire);
+  announce(db, key, 'g', "del");
+  return false;
+}
+
+void Node::fields_expired(int db, std::string_view key, std::span<const std::string_view> fields) {
+  stats_.expired_fields += fields.size();
+  std::vector<std::string_view> effect = {"HDEL", key};
+  effect.insert(effect.end(), fields.begin(), fields.end());
+  effects_.append(db, effect);
+  key_modified(db, key, 'h', "hexpired");
+  if (observer_ != nullptr) observer_->on_fields_expired(db, key, fields);
 }
 
 // Goes on with the round of one database. True when the budget ended before the round.

@@ -44,6 +44,9 @@ class NodeObserver {
   }
   virtual void on_evicted(int db, std::string_view key) = 0;
   virtual void on_expired(int db, std::string_view key) = 0;
+  // Fields of a hash.
+  virtual void on_fields_expired(int /*db*/, std::string_view /*key*/,
+                                 std::span<const std::string_view> /*fields*/) {}
   // The connection is gone; its number is never used again.
   virtual void on_session_closed(const Session& session) = 0;
 };
@@ -137,6 +140,12 @@ class Node {
   // --- expiry (expiry.cc)
 
   void set_active_expiry(bool on) { active_expiry_ = on; }
+
+  // Removes fields of a hash that have expired, at most `most`: counted, with their effect. False:
+  // none are left, and the key is gone.
+  bool expire_fields(int db, Entry& entry, size_t most);
+  // Counts and announces expired fields that were removed, with their effect.
+  void fields_expired(int db, std::string_view key, std::span<const std::string_view> fields);
 
   // --- sessions (sessions.cc)
 
@@ -276,6 +285,7 @@ class Node {
   void free_remains();
   void run_active_expiry();
   bool expire_segments(int db, size_t& budget);
+  bool expire_parts(int db, size_t& budget);
   struct EvictionPool;
   bool evict_one();
   bool evict_random(bool only_expiring);

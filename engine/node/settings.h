@@ -80,6 +80,11 @@ struct Settings {
 
   // encodings
   int list_max_listpack_size = -2;
+  uint64_t set_max_intset_entries = 512;
+  uint64_t set_max_listpack_entries = 128;
+  uint64_t set_max_listpack_value = 64;
+  uint64_t hash_max_listpack_entries = 512;
+  uint64_t hash_max_listpack_value = 64;
 };
 
 }  // namespace redoubt

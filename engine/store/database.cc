@@ -45,8 +45,29 @@ Database::~Database() {
   });
 }
 
+void Database::parts_expiry_changed(std::string_view key, int64_t before_ms, int64_t after_ms) {
+  constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+  if (before_ms == after_ms) return;
+  // A node of the tree, as counted.
+  const size_t bytes = counted_size(sizeof(std::pair<int64_t, std::string>) + 32 + key.size());
+  if (before_ms != kNever && parts_expiry_.erase({before_ms, std::string(key)}) > 0) {
+    allocator_.discount(bytes);
+  }
+  if (after_ms != kNever && parts_expiry_.emplace(after_ms, key).second) allocator_.count(bytes);
+}
+
+// A value came to its key, or goes.
+void Database::follow_parts(const Entry& entry, bool there) {
+  constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+  const TypeOps& ops = ops_of(entry);
+  if (ops.next_expiry == nullptr) return;
+  const int64_t next = ops.next_expiry(entry);
+  parts_expiry_changed(entry.key(), there ? kNever : next, there ? next : kNever);
+}
+
 void Database::free_value(Entry& entry, bool lazy) {
   if (entry.layout() != Layout::outside) return;
+  follow_parts(entry, false);
   const TypeOps& ops = ops_of(entry);
   void* value = entry.outside();
   if (entry.type() == Type::string && lazy && garbage_ != nullptr &&
@@ -103,6 +124,7 @@ Entry* Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
   if (!at) {
     made->set_access(access_for_new_);
     dict_.insert(made, hash);
+    follow_parts(*made, true);
     return made;
   }
   Entry* old = at.entry();
@@ -110,6 +132,7 @@ Entry* Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
   dict_.replace(at, made);
   free_value(*old, lazy_replace_);
   Entry::release(allocator_, old);
+  follow_parts(*made, true);
   return made;
 }
 
@@ -291,6 +314,7 @@ void Database::rename(std::string_view key, uint64_t hash, std::string_view new_
   Entry* old = dict_.erase(at, hash);
   if (key_log_ != nullptr) [[unlikely]]
     note(new_key, nullptr, old->type());
+  follow_parts(*old, false);
   const Layout layout = old->layout();
   Entry* made = Entry::make(
       allocator_, {.key = new_key,
@@ -304,6 +328,7 @@ void Database::rename(std::string_view key, uint64_t hash, std::string_view new_
   made->set_access(old->access());
   made->set_version(version_);
   dict_.insert(made, new_hash);
+  follow_parts(*made, true);
   Entry::release(allocator_, old);
 }
 

@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -155,6 +157,15 @@ class Database {
   size_t remains() const { return remains_.size(); }
   size_t remains_bytes() const { return remains_bytes_; }
 
+  // The first deadline of the parts of a value (fields of a hash) was another one before it was
+  // changed in place. Values that come, go or change their key are followed by themselves.
+  void parts_expiry_changed(std::string_view key, int64_t before_ms, int64_t after_ms);
+  // The key whose value has the part that expires first, if that is before `now_ms`.
+  std::optional<std::string_view> first_with_expired_parts(int64_t now_ms) const {
+    if (parts_expiry_.empty() || parts_expiry_.begin()->first >= now_ms) return std::nullopt;
+    return parts_expiry_.begin()->second;
+  }
+
   // Gives an entry another key, which does not exist. Value, expiry and access clock stay.
   void rename(std::string_view key, uint64_t hash, std::string_view new_key, uint64_t new_hash);
 
@@ -179,6 +190,8 @@ class Database {
   void note(std::string_view key, const Entry* old, Type type);
   void free_value(Entry& entry, bool lazy);
 
+  void follow_parts(const Entry& entry, bool there);
+
   Allocator allocator_;
   Dict dict_;
   uint32_t access_for_new_ = 0;
@@ -194,6 +207,9 @@ class Database {
   };
   std::deque<Remains> remains_;
   size_t remains_bytes_ = 0;
+
+  // Values with parts that expire, by the first deadline.
+  std::set<std::pair<int64_t, std::string>> parts_expiry_;
   Garbage* garbage_;
 };
 

@@ -2,7 +2,9 @@
 
 #include <array>
 
+#include "engine/store/hash_type.h"
 #include "engine/store/list_type.h"
+#include "engine/store/set_type.h"
 #include "engine/store/string_type.h"
 
 namespace redoubt {
@@ -11,16 +13,22 @@ namespace {
 
 // A type that no command makes yet.
 constexpr TypeOps only_named(std::string_view name) {
-  return {name, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+  return {.name = name,
+          .free_some = nullptr,
+          .outside_bytes = nullptr,
+          .free_effort = nullptr,
+          .copy = nullptr,
+          .digest = nullptr,
+          .length = nullptr};
 }
 
 // Indexed by Type.
 constexpr std::array<TypeOps, kTypeCount> kRows = {
     kStringOps,            //
     kListOps,              //
-    only_named("set"),     //
+    kSetOps,               //
     only_named("zset"),    //
-    only_named("hash"),    //
+    kHashOps,              //
     only_named("stream"),  //
 };
 

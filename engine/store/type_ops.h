@@ -27,6 +27,9 @@ struct TypeOps {
   void (*digest)(const Entry& entry, Digest& digest);
   // How many elements there are; bytes of a string.
   size_t (*length)(const Entry& entry);
+  // When the first part of the value expires on its own, Unix time in ms, or the largest number;
+  // null for types without such parts.
+  int64_t (*next_expiry)(const Entry& entry) = nullptr;
 };
 
 const TypeOps& ops_of(Type type);

@@ -85,6 +85,18 @@ std::optional<ExpireOption> expire_word(std::string_view word);
 // glob-style patterns of KEYS and SCAN.
 bool glob_matches(std::string_view pattern, std::string_view text);
 
+// What SCAN and its relatives take for a cursor.
+bool is_cursor(std::string_view text);
+// The options of SSCAN, HSCAN and ZSCAN, from argument 3 on.
+struct ElementScan {
+  std::string_view pattern = "*";
+  bool no_values = false;
+};
+std::optional<ModelReply> take_scan_options(const ModelCall& call, ElementScan& scan, bool values);
+
+// Elements that one command draws at random, with repetition.
+inline constexpr int64_t draws_max = int64_t{1} << 24;
+
 // XXH3 of a string as 16 hexadecimal digits.
 std::string digest_of(std::string_view text);
 
@@ -102,5 +114,14 @@ std::span<const ModelCommand> bitmap_commands();
 std::span<const ModelCommand> generic_commands();
 std::span<const ModelCommand> list_commands();
 std::span<const ModelCommand> server_commands();
+std::span<const ModelCommand> set_commands();
+std::span<const ModelCommand> hash_commands();
+
+// What a server chose, once it has replied.
+void learn_popped(ModelCall& call, std::string_view reply);
+
+// What OBJECT ENCODING may say of a set, or of a hash.
+std::vector<std::string> set_encodings(const ModelEntry& entry);
+std::vector<std::string> hash_encodings();
 
 }  // namespace redoubt::sim

@@ -60,6 +60,7 @@ struct GeneratorConfig {
   bool flush = true;             // FLUSHDB, FLUSHALL and SWAPDB
   bool scan = true;              // SCAN and KEYS and RANDOMKEY
   bool waiting = false;          // commands that wait, at most some milliseconds
+  bool chance = true;            // SPOP, whose choice is the server's
   bool select = true;            // SELECT, and MOVE and COPY between databases
 };
 

@@ -525,6 +525,8 @@ std::span<const GeneratorRow> generator_rows(CommandFamily family) {
     case CommandFamily::bitmap: return bitmap_rows;
     case CommandFamily::server: return server_rows;
     case CommandFamily::list: return list_generator_rows();
+    case CommandFamily::set: return set_generator_rows();
+    case CommandFamily::hash: return hash_generator_rows();
     default: break;
   }
   ASSERT(false);

@@ -7,7 +7,7 @@
 
 namespace redoubt::sim {
 
-enum class GeneratorNeed : uint8_t { nothing, newer, flush, scan, select, waiting };
+enum class GeneratorNeed : uint8_t { nothing, newer, flush, scan, select, chance, waiting };
 
 struct GeneratorRow {
   unsigned weight;
@@ -22,10 +22,15 @@ struct GeneratorRow {
       case GeneratorNeed::scan: return config.scan;
       case GeneratorNeed::select: return config.select;
       case GeneratorNeed::waiting: return config.waiting;
+      case GeneratorNeed::chance: return config.chance;
     }
     return false;
   }
 };
+
+// The families that have files of their own.
+std::span<const GeneratorRow> set_generator_rows();
+std::span<const GeneratorRow> hash_generator_rows();
 
 // Each family has at least one row that needs nothing.
 std::span<const GeneratorRow> generator_rows(CommandFamily family);

@@ -285,15 +285,6 @@ ModelReply randomkey_command(ModelCall& call) {
   return choices.empty() ? call.null() : reply_one_of(std::move(choices));
 }
 
-bool is_cursor(std::string_view text) {
-  if (!text.empty() && (text[0] == '-' || text[0] == '+')) {
-    text.remove_prefix(1);
-  }
-  constexpr std::string_view largest = "18446744073709551615";
-  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
-         (text.size() < largest.size() || (text.size() == largest.size() && text <= largest));
-}
-
 ModelReply scan_command(ModelCall& call) {
   if (!is_cursor(call.argument(1))) {
     return reply_error("ERR invalid cursor");
@@ -336,6 +327,12 @@ ModelReply encoding_of(const ModelEntry& entry) {
   if (entry.type == ModelType::list) {
     // Where the limit is, is the server's; 7.0 knows only one of them.
     return reply_one_of({resp_bulk("listpack"), resp_bulk("quicklist")});
+  }
+  if (entry.type == ModelType::set) {
+    return reply_one_of(set_encodings(entry));
+  }
+  if (entry.type == ModelType::hash) {
+    return reply_one_of(hash_encodings());
   }
   const std::string raw = resp_bulk("raw");
   const std::string embedded = resp_bulk("embstr");

@@ -12,7 +12,7 @@ struct CommandTable {
   CommandTable() {
     for (std::span<const ModelCommand> family :
          {string_commands(), numeric_string_commands(), bitmap_commands(), generic_commands(),
-          server_commands(), list_commands()}) {
+          server_commands(), set_commands(), hash_commands(), list_commands()}) {
       rows.insert(rows.end(), family.begin(), family.end());
     }
     std::sort(rows.begin(), rows.end(),
@@ -60,12 +60,46 @@ ModelReply Model::apply(ModelSession& session, ModelArguments arguments, int64_t
   return command->handler(call);
 }
 
+void Model::learn(ModelSession& session, ModelArguments arguments, std::string_view reply,
+                  int64_t now_ms) {
+  const ModelCommand* command = find_command(arguments[0]);
+  if (command != nullptr && command->name == "spop" && !reply.starts_with('-')) {
+    ModelCall call{*this, session, arguments, now_ms};
+    learn_popped(call, reply);
+  }
+}
+
 void Model::forget(int database_index, std::string_view key) {
   Database& keys = databases_[static_cast<size_t>(database_index)];
   auto found = keys.find(key);
   if (found != keys.end()) {
     keys.erase(found);
   }
+}
+
+void Model::forget_field(int database_index, std::string_view key, std::string_view field) {
+  Database& keys = databases_[static_cast<size_t>(database_index)];
+  auto found = keys.find(key);
+  if (found == keys.end()) {
+    return;
+  }
+  found->second.hash.erase(std::string(field));
+  if (found->second.type == ModelType::hash && found->second.hash.empty()) {
+    keys.erase(found);
+  }
+}
+
+bool Model::field_exists(int database_index, std::string_view key, std::string_view field,
+                         int64_t now_ms) const {
+  const Database& keys = database(database_index);
+  auto found = keys.find(key);
+  if (found == keys.end()) {
+    return false;
+  }
+  auto there = found->second.hash.find(field);
+  return there != found->second.hash.end() &&
+         (there->second.deadline_ms == ModelEntry::no_deadline ||
+          there->second.deadline_ms >= now_ms);
 }
 
 void Model::clear() {

@@ -95,8 +95,19 @@ class Model {
   // `arguments` has the command's name first and is not empty.
   ModelReply apply(ModelSession& session, ModelArguments arguments, int64_t now_ms);
 
+  // Tells what was replied, after apply() with the same arguments, for commands that choose
+  // themselves what they remove (SPOP). `reply` is one that was expected.
+  void learn(ModelSession& session, ModelArguments arguments, std::string_view reply,
+             int64_t now_ms);
+
   // The node removed the key on its own (eviction, or active expiry before a clock jumped back).
   void forget(int database, std::string_view key);
+
+  // The node removed a field of a hash because it expired; without fields, the key is gone too.
+  void forget_field(int database, std::string_view key, std::string_view field);
+  // Whether the field exists for a client, at that time.
+  bool field_exists(int database, std::string_view key, std::string_view field,
+                    int64_t now_ms) const;
 
   // The node lost everything: a crash without persistence.
   void clear();

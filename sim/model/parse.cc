@@ -9,6 +9,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
+
 #include "sim/model/call.h"
 
 namespace redoubt::sim {
@@ -220,6 +222,43 @@ std::string digest_of(std::string_view text) {
   std::snprintf(digits, sizeof digits, "%016llx",
                 static_cast<unsigned long long>(XXH3_64bits(text.data(), text.size())));
   return digits;
+}
+
+bool is_cursor(std::string_view text) {
+  if (!text.empty() && (text[0] == '-' || text[0] == '+')) {
+    text.remove_prefix(1);
+  }
+  constexpr std::string_view largest = "18446744073709551615";
+  return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
+         (text.size() < largest.size() || (text.size() == largest.size() && text <= largest));
+}
+
+std::optional<ModelReply> take_scan_options(const ModelCall& call, ElementScan& scan, bool values) {
+  for (size_t i = 3; i < call.count(); i++) {
+    const std::string_view word = call.argument(i);
+    if (values && same_word(word, "NOVALUES")) {
+      scan.no_values = true;
+      continue;
+    }
+    if (i + 1 >= call.count()) {
+      return reply_error(syntax_text);
+    }
+    const std::string_view value = call.argument(++i);
+    if (same_word(word, "COUNT")) {
+      std::optional<int64_t> count = parse_integer(value);
+      if (!count) {
+        return reply_error(not_integer_text);
+      }
+      if (*count < 1) {
+        return reply_error(syntax_text);
+      }
+    } else if (same_word(word, "MATCH")) {
+      scan.pattern = value;
+    } else {
+      return reply_error(syntax_text);
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace redoubt::sim

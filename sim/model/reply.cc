@@ -29,6 +29,62 @@ bool matches_unordered(const RespValue& value, std::vector<std::string> expected
   return seen == expected;
 }
 
+// Bulk strings, and arrays of them, as RESP.
+std::string encoded(const RespValue& value) {
+  if (value.kind == RespValue::Kind::bulk) {
+    return resp_bulk(value.text);
+  }
+  std::string out =
+      resp_header(value.kind == RespValue::Kind::array ? '*' : '?', value.items.size());
+  for (const RespValue& item : value.items) {
+    out += encoded(item);
+  }
+  return out;
+}
+
+// The elements, `width` of them joined. False: they do not come out even.
+bool joined(const std::vector<RespValue>& items, size_t width, std::vector<std::string>& out) {
+  if (items.size() % width != 0) {
+    return false;
+  }
+  for (size_t i = 0; i < items.size(); i += width) {
+    std::string element;
+    for (size_t k = 0; k < width; k++) {
+      element += encoded(items[i + k]);
+    }
+    out.push_back(std::move(element));
+  }
+  return true;
+}
+
+bool matches_some(const RespValue& value, const ModelReply& expected) {
+  const char type = expected.bytes[0];
+  const RespValue::Kind kind = type == '%'   ? RespValue::Kind::map
+                               : type == '~' ? RespValue::Kind::set
+                                             : RespValue::Kind::array;
+  std::vector<std::string> seen;
+  if (value.kind != kind || !joined(value.items, expected.width, seen) ||
+      seen.size() != static_cast<size_t>(expected.low)) {
+    return false;
+  }
+  const std::set<std::string> allowed(expected.choices.begin(), expected.choices.end());
+  const std::set<std::string> different(seen.begin(), seen.end());
+  return std::includes(allowed.begin(), allowed.end(), different.begin(), different.end()) &&
+         (expected.rule == ModelReply::Rule::draws || different.size() == seen.size());
+}
+
+bool matches_scan_pairs(const RespValue& value, const ModelReply& expected) {
+  std::vector<std::string> seen;
+  return value.kind == RespValue::Kind::array && value.items.size() == 2 &&
+         value.items[0].kind == RespValue::Kind::bulk && all_digits(value.items[0].text) &&
+         value.items[1].kind == RespValue::Kind::array &&
+         joined(value.items[1].items, expected.width, seen) &&
+         std::all_of(seen.begin(), seen.end(), [&](const std::string& element) {
+           return std::find(expected.choices.begin(), expected.choices.end(), element) !=
+                  expected.choices.end();
+         });
+}
+
 bool matches_scan_page(const RespValue& value, const std::vector<std::string>& allowed) {
   if (value.kind != RespValue::Kind::array || value.items.size() != 2 ||
       value.items[0].kind != RespValue::Kind::bulk || !all_digits(value.items[0].text) ||
@@ -80,8 +136,12 @@ bool ModelReply::matches(std::string_view reply) const {
     case Rule::integer_between:
       return value.kind == RespValue::Kind::integer && value.integer >= low &&
              value.integer <= high;
-    case Rule::unordered: return matches_unordered(value, choices);
-    case Rule::scan_page: return matches_scan_page(value, choices);
+    case Rule::unordered:
+      return (bytes.empty() || reply[0] == bytes[0]) && matches_unordered(value, choices);
+    case Rule::scan_page:
+      return width == 1 ? matches_scan_page(value, choices) : matches_scan_pairs(value, *this);
+    case Rule::some:
+    case Rule::draws: return matches_some(value, *this);
     case Rule::two_bulks: return matches_two_bulks(value);
     case Rule::not_error: return !value.is_error();
     default: return true;
@@ -96,6 +156,9 @@ std::string ModelReply::expected_text() const {
       return "an integer from " + std::to_string(low) + " to " + std::to_string(high);
     case Rule::unordered: return "in any order: " + describe_choices(choices, false);
     case Rule::scan_page: return "a cursor and some of: " + describe_choices(choices, false);
+    case Rule::some:
+      return std::to_string(low) + " different ones of " + describe_choices(choices, false);
+    case Rule::draws: return std::to_string(low) + " of " + describe_choices(choices, false);
     case Rule::two_bulks: return "an array of two numbers";
     case Rule::not_error: return "anything but an error";
     case Rule::anything: return "any reply";
@@ -117,6 +180,14 @@ std::string resp_bulk(std::string_view text) {
   out.reserve(out.size() + text.size() + 2);
   out += text;
   out += "\r\n";
+  return out;
+}
+
+std::vector<std::string> resp_bulks(const std::set<std::string, std::less<>>& texts) {
+  std::vector<std::string> out;
+  for (const std::string& text : texts) {
+    out.push_back(resp_bulk(text));
+  }
   return out;
 }
 
@@ -177,6 +248,21 @@ ModelReply reply_unordered(std::vector<std::string> elements) {
   ModelReply reply;
   reply.rule = ModelReply::Rule::unordered;
   reply.choices = std::move(elements);
+  return reply;
+}
+
+ModelReply reply_some(std::vector<std::string> choices, size_t count, char type, size_t width) {
+  ModelReply reply = reply_rule(ModelReply::Rule::some);
+  reply.bytes.assign(1, type);
+  reply.choices = std::move(choices);
+  reply.low = static_cast<int64_t>(count);
+  reply.width = width;
+  return reply;
+}
+
+ModelReply reply_draws(std::vector<std::string> choices, size_t count, size_t width) {
+  ModelReply reply = reply_some(std::move(choices), count, '*', width);
+  reply.rule = ModelReply::Rule::draws;
   return reply;
 }
 

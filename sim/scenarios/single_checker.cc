@@ -259,8 +259,10 @@ void SingleChecker::check_reply(Peer& peer, std::span<const std::string_view> ar
   }
   const std::optional<ModelReply> special = expect_connection_command(peer, args);
   const ModelReply expected = special ? *special : expect(peer.model, args, wall.unix_ms());
-  if (expected.matches(reply)) [[likely]]
+  if (expected.matches(reply)) [[likely]] {
+    if (!special) model_.learn(peer.model, args, reply, wall.unix_ms());
     return;
+  }
   violate("model", command_text(args) + " -> " + expected.expected_text(), shown(reply));
 }
 
@@ -268,6 +270,17 @@ void SingleChecker::on_evicted(int db, std::string_view key) {
   if (!evicts_) violate("eviction", "no eviction without maxmemory", "evicted " + shown(key));
   if (world_.traced()) world_.remark(host_, "evicted " + shown(key));
   model_.forget(db, key);
+}
+
+void SingleChecker::on_fields_expired(int db, std::string_view key,
+                                      std::span<const std::string_view> fields) {
+  const int64_t now_ms = node_->env().wall().unix_ms();
+  for (std::string_view field : fields) {
+    if (model_.field_exists(db, key, field, now_ms)) {
+      violate("expiry", "the field " + shown(field) + " lives on", "expired");
+    }
+    model_.forget_field(db, key, field);
+  }
 }
 
 void SingleChecker::on_expired(int db, std::string_view key) {

@@ -67,6 +67,8 @@ class SingleChecker final : public NodeObserver {
                   WallTime wall, std::string_view reply) override;
   void on_evicted(int db, std::string_view key) override;
   void on_expired(int db, std::string_view key) override;
+  void on_fields_expired(int db, std::string_view key,
+                         std::span<const std::string_view> fields) override;
   void on_session_closed(const Session& session) override;
 
   // Compares the whole of the node's data with the model's, within a turn of the node.

@@ -74,6 +74,16 @@ void CheckedNode::on_expired(int db, std::string_view key) {
   model_.forget(db, key);
 }
 
+void CheckedNode::on_fields_expired(int db, std::string_view key,
+                                    std::span<const std::string_view> fields) {
+  for (std::string_view field : fields) {
+    if (model_.field_exists(db, key, field, wall_ms())) {
+      wrong_removal_ = "expired a field whose time has not come: " + sim::quote_bytes(field);
+    }
+    model_.forget_field(db, key, field);
+  }
+}
+
 std::optional<std::string> CheckedNode::run(const TestStep& step) {
   world_.backend.advance(Duration::milliseconds(step.advance_ms));
   world_.backend.jump_wall(Duration::milliseconds(step.jump_ms));
@@ -89,6 +99,7 @@ std::optional<std::string> CheckedNode::run(const TestStep& step) {
   }
   const sim::ModelReply expected = model_.apply(model_session_, views, wall_ms());
   if (expected.matches(reply)) {
+    model_.learn(model_session_, views, reply, wall_ms());
     return std::nullopt;
   }
   return describe_step(step) + "\n  expected " + expected.expected_text() + "\n  got      " +
@@ -99,8 +110,35 @@ std::string CheckedNode::call(std::initializer_list<std::string_view> arguments)
   return node_->execute(*session_, std::span(arguments.begin(), arguments.size()));
 }
 
+// The whole value of another type, as one command shows it.
+std::optional<std::string> CheckedNode::compare_other(int db, const std::string& key,
+                                                      sim::ModelType type) {
+  std::vector<std::string_view> show;
+  switch (type) {
+    case sim::ModelType::set: show = {"SMEMBERS", key}; break;
+    case sim::ModelType::hash: show = {"HGETALL", key}; break;
+    case sim::ModelType::list: show = {"LRANGE", key, "0", "-1"}; break;
+    case sim::ModelType::zset: show = {"ZRANGE", key, "0", "-1", "WITHSCORES"}; break;
+    default: show = {"TYPE", key};
+  }
+  for (const std::vector<std::string_view>& command :
+       {show, std::vector<std::string_view>{"PEXPIRETIME", key}}) {
+    sim::ModelSession session{db, 2};
+    const sim::ModelReply expected = model_.apply(session, command, wall_ms());
+    const std::string reply = node_->execute(*session_, command);
+    if (!expected.matches(reply)) {
+      return "database " + std::to_string(db) + ", key " + sim::quote_bytes(key) + ": expected " +
+             expected.expected_text() + ", got " + sim::describe_reply(reply);
+    }
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string> CheckedNode::compare_key(int db, const std::string& key,
                                                     const sim::ModelEntry& entry) {
+  if (entry.type != sim::ModelType::string) {
+    return compare_other(db, key, entry.type);
+  }
   const std::string value = call({"GET", key});
   const std::string deadline = call({"PEXPIRETIME", key});
   if (value == sim::resp_bulk(entry.text) && deadline == sim::resp_integer(entry.deadline_ms)) {

@@ -54,9 +54,12 @@ class CheckedNode : private NodeObserver {
                   std::string_view) override {}
   void on_evicted(int db, std::string_view key) override;
   void on_expired(int db, std::string_view key) override;
+  void on_fields_expired(int db, std::string_view key,
+                         std::span<const std::string_view> fields) override;
   void on_session_closed(const Session&) override {}
 
   int64_t wall_ms() const { return world_.env.wall().unix_ms(); }
+  std::optional<std::string> compare_other(int db, const std::string& key, sim::ModelType type);
   std::optional<std::string> compare_key(int db, const std::string& key,
                                          const sim::ModelEntry& entry);
 

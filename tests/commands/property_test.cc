@@ -106,6 +106,40 @@ TEST(Commands, EvictionAgreesWithTheModel) {
   }
 }
 
+// One family, with limits of encodings that are met often.
+void expect_family_agrees(sim::CommandFamily family,
+                          const std::vector<std::vector<std::string_view>>& limits) {
+  sim::GeneratorConfig config;
+  config.weights[static_cast<size_t>(sim::CommandFamily::string)] = 10;
+  config.weights[static_cast<size_t>(sim::CommandFamily::generic)] = 20;
+  config.weights[static_cast<size_t>(family)] = 100;
+  config.keys = 10;
+  uint64_t seed = 300;
+  for (const std::vector<std::string_view>& settings : limits) {
+    for (int i = 0; i < 3; i++) {
+      expect_agreement(make_steps(++seed, 6000, config, i == 2), settings);
+      ASSERT_FALSE(::testing::Test::HasFailure()) << "seed " << seed;
+    }
+  }
+}
+
+TEST(Commands, SetsAgreeWithTheModel) {
+  expect_family_agrees(sim::CommandFamily::set,
+                       {{},
+                        {"set-max-intset-entries", "10", "set-max-listpack-entries", "20"},
+                        {"set-max-intset-entries", "300", "set-max-listpack-entries", "3"},
+                        {"set-max-intset-entries", "0", "set-max-listpack-entries", "400"},
+                        {"set-max-listpack-entries", "0", "set-max-listpack-value", "3"}});
+}
+
+TEST(Commands, HashesAgreeWithTheModel) {
+  expect_family_agrees(sim::CommandFamily::hash,
+                       {{},
+                        {"hash-max-listpack-entries", "10"},
+                        {"hash-max-listpack-entries", "300", "hash-max-listpack-value", "20"},
+                        {"hash-max-listpack-entries", "0"}});
+}
+
 // Small streams that RapidCheck shrinks by itself: each step is drawn on its own.
 rc::Gen<TestStep> any_step() {
   return rc::gen::map(rc::gen::arbitrary<uint64_t>(), [](uint64_t seed) {

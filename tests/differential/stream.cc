@@ -62,7 +62,11 @@ class ModelSubject : public Subject {
     if (expected.rule == sim::ModelReply::Rule::anything) {
       return "the model does not know this command";
     }
-    return expected.matches(reference) ? "" : expected.expected_text();
+    if (!expected.matches(reference)) {
+      return expected.expected_text();
+    }
+    model_.learn(session_, views, reference, wall_ms());
+    return "";
   }
 
  private:
@@ -143,6 +147,7 @@ std::vector<OwnedCommand> make_stream(uint64_t seed, size_t commands, bool for_m
   sim::GeneratorConfig config;
   config.newer = false;
   config.databases = 3;
+  config.chance = for_model;
   // Deadlines are either long over or so far away that the run does not reach them.
   config.ttl_ms_min = 100'000;
   config.ttl_ms_max = 900'000;

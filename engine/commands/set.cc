@@ -1,0 +1,271 @@
+// Sets, member by member: SADD, SREM, SISMEMBER and their kin.
+#include "engine/commands/element_scan.h"
+#include "engine/commands/families.h"
+#include "engine/commands/set_value.h"
+
+#include <string>
+#include <vector>
+
+namespace redoubt {
+
+namespace {
+
+// Adds the arguments from `first` on; how many were new.
+size_t add_members(Context& c, SetEditor& set, size_t first) {
+  size_t added = 0;
+  for (size_t i = first; i < c.args.size(); ++i) added += set.add(SetMember(c.args[i])) ? 1 : 0;
+  c.node.env().count_work(c.args.size() - first);
+  return added;
+}
+
+void sadd_command(Context& c) {
+  const std::string_view key = c.args[1];
+  Entry* entry = c.lookup_write(key);
+  if (c.wrong_type(entry, Type::set)) return;
+  const SetLimits limits = set_limits(c.node);
+  const size_t given = c.args.size() - 2;
+  size_t added = 0;
+  if (entry == nullptr) {
+    SetEditor set(c.db().allocator(), c.node.hash_key(), limits, SetMember(c.args[2]), given);
+    added = add_members(c, set, 2);
+    c.db().insert_value(key, c.hash(key), Type::set, set.encoding(), set.value());
+  } else {
+    SetEditor set(c.db().allocator(), c.node.hash_key(), limits, *entry, given);
+    added = add_members(c, set, 2);
+    set.store(*entry);
+  }
+  if (added > 0) c.modified(key, 's', "sadd");
+  c.reply.integer(static_cast<int64_t>(added));
+}
+
+void srem_command(Context& c) {
+  const std::string_view key = c.args[1];
+  Entry* entry = c.lookup_write(key);
+  if (c.wrong_type(entry, Type::set)) return;
+  size_t removed = 0;
+  if (entry != nullptr) {
+    const SetLimits limits = set_limits(c.node);
+    SetEditor set(c.db().allocator(), c.node.hash_key(), limits, *entry, 0);
+    for (size_t i = 2; i < c.args.size() && set.size() > 0; ++i) {
+      removed += set.remove(SetMember(c.args[i])) ? 1 : 0;
+    }
+    set.store(*entry);
+    c.node.env().count_work(c.args.size() - 2);
+    if (removed > 0) c.modified(key, 's', "srem");
+    if (set.size() == 0) c.remove_empty(key);
+  }
+  c.reply.integer(static_cast<int64_t>(removed));
+}
+
+void sismember_command(Context& c) {
+  const Entry* entry = c.lookup(c.args[1]);
+  if (c.wrong_type(entry, Type::set)) return;
+  const bool found = entry != nullptr && SetView(*entry).contains(SetMember(c.args[2]));
+  c.reply.integer(found ? 1 : 0);
+}
+
+void smismember_command(Context& c) {
+  const Entry* entry = c.lookup(c.args[1]);
+  if (c.wrong_type(entry, Type::set)) return;
+  c.reply.array(c.args.size() - 2);
+  for (size_t i = 2; i < c.args.size(); ++i) {
+    const bool found = entry != nullptr && SetView(*entry).contains(SetMember(c.args[i]));
+    c.reply.integer(found ? 1 : 0);
+  }
+  c.node.env().count_work(c.args.size() - 2);
+}
+
+void scard_command(Context& c) {
+  const Entry* entry = c.lookup(c.args[1]);
+  if (c.wrong_type(entry, Type::set)) return;
+  c.reply.integer(entry == nullptr ? 0 : static_cast<int64_t>(SetView(*entry).size()));
+}
+
+void smembers_command(Context& c) {
+  const Entry* entry = c.lookup(c.args[1]);
+  if (c.wrong_type(entry, Type::set)) return;
+  if (entry == nullptr) {
+    c.reply.set(0);
+    return;
+  }
+  const SetView set(*entry);
+  c.reply.set(set.size());
+  reply_members(c, set);
+}
+
+// Adds a member to the set of a key, which may not exist.
+bool add_to_key(Context& c, std::string_view key, Entry* entry, const SetMember& member) {
+  const SetLimits limits = set_limits(c.node);
+  if (entry == nullptr) {
+    SetEditor set(c.db().allocator(), c.node.hash_key(), limits, member, 1);
+    set.add(member);
+    c.db().insert_value(key, c.hash(key), Type::set, set.encoding(), set.value());
+    return true;
+  }
+  SetEditor set(c.db().allocator(), c.node.hash_key(), limits, *entry, 1);
+  const bool added = set.add(member);
+  set.store(*entry);
+  return added;
+}
+
+void smove_command(Context& c) {
+  const std::string_view from = c.args[1];
+  const std::string_view to = c.args[2];
+  const SetMember member(c.args[3]);
+  Entry* source = c.lookup_write(from);
+  Entry* target = c.lookup_write(to);
+  if (source == nullptr) {
+    c.reply.integer(0);
+    return;
+  }
+  if (c.wrong_type(source, Type::set) || c.wrong_type(target, Type::set)) return;
+  if (source == target) {
+    c.reply.integer(SetView(*source).contains(member) ? 1 : 0);
+    return;
+  }
+  const SetLimits limits = set_limits(c.node);
+  SetEditor set(c.db().allocator(), c.node.hash_key(), limits, *source, 0);
+  const bool removed = set.remove(member);
+  set.store(*source);
+  if (removed) {
+    const bool empty = set.size() == 0;
+    c.modified(from, 's', "srem");
+    if (empty) c.remove_empty(from);
+    if (add_to_key(c, to, target, member)) c.modified(to, 's', "sadd");
+  }
+  c.reply.integer(removed ? 1 : 0);
+}
+
+void sscan_command(Context& c) {
+  ElementScan scan;
+  if (!read_scan_cursor(c, scan)) return;
+  const Entry* entry = c.lookup(c.args[1]);
+  if (c.wrong_type(entry, Type::set)) return;
+  if (entry == nullptr) {
+    reply_empty_scan(c);
+    return;
+  }
+  if (!read_scan_options(c, scan, false)) return;
+  const SetView set(*entry);
+  std::vector<SetElement> found;
+  uint64_t seen = 0;
+  walk_elements(scan, seen, [&](uint64_t cursor) {
+    return set.scan(cursor, [&](const SetElement& element) {
+      ++seen;
+      if (scan.pattern == "*" || scan_matches(scan.pattern, SetMember(element).text())) {
+        found.push_back(element);
+      }
+    });
+  });
+  c.node.env().count_work(seen);
+  c.reply.array(2);
+  c.reply.bulk(std::to_string(scan.cursor));
+  c.reply.array(found.size());
+  for (const SetElement& element : found) reply_member(c.reply, element);
+}
+
+constexpr Command rows[] = {
+    {.name = "sadd",
+     .arity = -3,
+     .flags = kWrite | kDenyOom | kFast,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyRW | kKeyInsert, 1)},
+     .since = "1.0.0",
+     .group = "set",
+     .complexity = "O(1) for each element added, so O(N) to add N elements when the command is "
+                   "called with multiple arguments.",
+     .summary = "Add one or more members to a set",
+     .arguments = "key:key member:string...",
+     .history = "2.4.0: Accepts multiple `member` arguments.",
+     .handler = sadd_command},
+    {.name = "scard",
+     .arity = 2,
+     .flags = kReadOnly | kFast,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyRO, 1)},
+     .since = "1.0.0",
+     .group = "set",
+     .complexity = "O(1)",
+     .summary = "Get the number of members in a set",
+     .arguments = "key:key",
+     .handler = scard_command},
+    {.name = "sismember",
+     .arity = 3,
+     .flags = kReadOnly | kFast,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyRO, 1)},
+     .since = "1.0.0",
+     .group = "set",
+     .complexity = "O(1)",
+     .summary = "Determine if a given value is a member of a set",
+     .arguments = "key:key member:string",
+     .handler = sismember_command},
+    {.name = "smembers",
+     .arity = 2,
+     .flags = kReadOnly,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
+     .since = "1.0.0",
+     .group = "set",
+     .complexity = "O(N) where N is the set cardinality.",
+     .summary = "Get all the members in a set",
+     .tips = "nondeterministic_output_order",
+     .arguments = "key:key",
+     .handler = smembers_command},
+    {.name = "smismember",
+     .arity = -3,
+     .flags = kReadOnly | kFast,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
+     .since = "6.2.0",
+     .group = "set",
+     .complexity = "O(N) where N is the number of elements being checked for membership",
+     .summary = "Returns the membership associated with the given elements for a set",
+     .arguments = "key:key member:string...",
+     .handler = smismember_command},
+    {.name = "smove",
+     .arity = 4,
+     .flags = kWrite | kFast,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1), keys_at(kKeyRW | kKeyInsert, 2)},
+     .since = "1.0.0",
+     .group = "set",
+     .complexity = "O(1)",
+     .summary = "Move a member from one set to another",
+     .arguments = "source:key destination:key#1 member:string",
+     .handler = smove_command},
+    {.name = "srem",
+     .arity = -3,
+     .flags = kWrite | kFast,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyRW | kKeyDelete, 1)},
+     .since = "1.0.0",
+     .group = "set",
+     .complexity = "O(N) where N is the number of members to be removed.",
+     .summary = "Remove one or more members from a set",
+     .arguments = "key:key member:string...",
+     .history = "2.4.0: Accepts multiple `member` arguments.",
+     .handler = srem_command},
+    {.name = "sscan",
+     .arity = -3,
+     .flags = kReadOnly,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
+     .since = "2.8.0",
+     .group = "set",
+     .complexity =
+         "O(1) for every call. O(N) for a complete iteration, including enough command calls for "
+         "the cursor to return back to 0. N is the number of elements inside the collection..",
+     .summary = "Incrementally iterate Set elements",
+     .tips = "nondeterministic_output",
+     .arguments = "key:key cursor:integer [pattern:pattern(MATCH)] [count:integer(COUNT)]",
+     .handler = sscan_command},
+};
+
+}  // namespace
+
+std::span<const Command> set_commands() {
+  return rows;
+}
+
+}  // namespace redoubt

@@ -1,0 +1,285 @@
+// Sets made from sets: intersection, union and difference.
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "engine/commands/arguments.h"
+#include "engine/commands/families.h"
+#include "engine/commands/set_value.h"
+
+namespace redoubt {
+
+namespace {
+
+enum class Operation : uint8_t { intersection, set_union, difference };
+
+// The sets of keys [first, end). A missing key is an empty set: `missing` counts them, and
+// `first_missing` says whether the first one is.
+struct Sources {
+  std::vector<SetView> sets;
+  size_t missing = 0;
+  bool first_missing = false;
+};
+
+// Nothing, after an error, when a key holds something else.
+std::optional<Sources> find_sources(Context& c, size_t first, size_t end) {
+  Sources sources;
+  for (size_t i = first; i < end; ++i) {
+    const Entry* entry = c.lookup(c.args[i]);
+    if (c.wrong_type(entry, Type::set)) return std::nullopt;
+    if (entry != nullptr) {
+      sources.sets.emplace_back(*entry);
+    } else {
+      ++sources.missing;
+      sources.first_missing = sources.first_missing || i == first;
+    }
+  }
+  return sources;
+}
+
+// Calls visit(element, member) for the members of sets[0] that are in all others, or in none of
+// them, until it returns false.
+template <typename Visit>
+void filter_first(Context& c, const std::vector<SetView>& sets, bool wanted, Visit&& visit) {
+  size_t looked_at = 0;
+  sets[0].for_each_while([&](const SetElement& element) {
+    ++looked_at;
+    const SetMember member(element);
+    for (size_t i = 1; i < sets.size(); ++i) {
+      if (sets[i].contains(member) != wanted) return true;
+    }
+    return visit(element, member);
+  });
+  c.node.env().count_work(looked_at * sets.size());
+}
+
+void smallest_first(std::vector<SetView>& sets) {
+  std::stable_sort(sets.begin(), sets.end(),
+                   [](const SetView& a, const SetView& b) { return a.size() < b.size(); });
+}
+
+// Calls visit(element, member) for the members of an intersection or a difference.
+template <typename Visit>
+void for_each_of(Context& c, Operation operation, Sources& sources, Visit&& visit) {
+  const bool intersection = operation == Operation::intersection;
+  if (intersection ? sources.missing > 0 : sources.first_missing) return;
+  if (intersection) smallest_first(sources.sets);
+  filter_first(c, sources.sets, intersection, visit);
+}
+
+// The union as a new set. It begins as a copy of the largest source when that is too large for any
+// other encoding than the hashtable.
+void unite(Context& c, const SetLimits& limits, std::vector<SetView>& sets, SetEditor& result) {
+  size_t members = 0;
+  for (const SetView& set : sets) members += set.size();
+  c.node.env().count_work(members);
+  const auto largest =
+      std::max_element(sets.begin(), sets.end(),
+                       [](const SetView& a, const SetView& b) { return a.size() < b.size(); });
+  if (largest != sets.end() && largest->encoding() == Encoding::hashtable &&
+      largest->size() > std::max(limits.intset_entries, limits.listpack_entries)) {
+    result.copy_table(largest->whole_table());
+    sets.erase(largest);
+  }
+  for (const SetView& set : sets) {
+    set.for_each([&](const SetElement& element) { result.add(SetMember(element)); });
+  }
+}
+
+void reply_result(Context& c, Operation operation) {
+  std::optional<Sources> sources = find_sources(c, 1, c.args.size());
+  if (!sources) return;
+  if (operation == Operation::set_union) {
+    const SetLimits limits = set_limits(c.node);
+    SetEditor result(c.db().allocator(), c.node.hash_key(), limits);
+    unite(c, limits, sources->sets, result);
+    c.reply.set(result.size());
+    reply_members(c, result.view());
+    result.discard();
+    return;
+  }
+  std::vector<SetElement> found;
+  for_each_of(c, operation, *sources, [&](const SetElement& element, const SetMember&) {
+    found.push_back(element);
+    return true;
+  });
+  c.reply.set(found.size());
+  for (const SetElement& element : found) reply_member(c.reply, element);
+}
+
+// Puts the result under the key of argument 1, or removes that key when it is empty.
+void store_result(Context& c, Operation operation, std::string_view event) {
+  std::optional<Sources> sources = find_sources(c, 2, c.args.size());
+  if (!sources) return;
+  const std::string_view key = c.args[1];
+  const SetLimits limits = set_limits(c.node);
+  SetEditor result(c.db().allocator(), c.node.hash_key(), limits);
+  if (operation == Operation::set_union) {
+    unite(c, limits, sources->sets, result);
+  } else {
+    for_each_of(c, operation, *sources, [&](const SetElement&, const SetMember& member) {
+      result.add(member);
+      return true;
+    });
+  }
+  const bool existed = c.lookup_write(key) != nullptr;
+  const size_t size = result.size();
+  if (size > 0) {
+    c.db().replace_value(key, c.hash(key), Type::set, result.encoding(), result.value(),
+                         NewExpiry::none());
+    c.modified(key, 's', event);
+  } else {
+    result.discard();
+    if (existed) {
+      c.node.erase(c.session.db, key, c.hash(key), c.node.settings().lazyfree_lazy_server_del);
+      c.modified(key, 'g', "del");
+    }
+  }
+  c.reply.integer(static_cast<int64_t>(size));
+}
+
+void sinter_command(Context& c) {
+  reply_result(c, Operation::intersection);
+}
+void sunion_command(Context& c) {
+  reply_result(c, Operation::set_union);
+}
+void sdiff_command(Context& c) {
+  reply_result(c, Operation::difference);
+}
+void sinterstore_command(Context& c) {
+  store_result(c, Operation::intersection, "sinterstore");
+}
+void sunionstore_command(Context& c) {
+  store_result(c, Operation::set_union, "sunionstore");
+}
+void sdiffstore_command(Context& c) {
+  store_result(c, Operation::difference, "sdiffstore");
+}
+
+void sintercard_command(Context& c) {
+  constexpr std::string_view kKeysError = "ERR numkeys should be greater than 0";
+  constexpr std::string_view kLimitError = "ERR LIMIT can't be negative";
+  const std::optional<int64_t> keys =
+      c.integer_between(1, 1, std::numeric_limits<int64_t>::max(), kKeysError);
+  if (!keys) return;
+  if (static_cast<uint64_t>(*keys) > c.args.size() - 2) {
+    c.error("ERR Number of keys can't be greater than number of args");
+    return;
+  }
+  const size_t end = 2 + static_cast<size_t>(*keys);
+  uint64_t limit = 0;
+  for (size_t i = end; i < c.args.size(); i += 2) {
+    if (!c.is(i, "LIMIT") || i + 1 >= c.args.size()) {
+      c.syntax_error();
+      return;
+    }
+    const std::optional<int64_t> given =
+        c.integer_between(i + 1, 0, std::numeric_limits<int64_t>::max(), kLimitError);
+    if (!given) return;
+    limit = static_cast<uint64_t>(*given);
+  }
+  std::optional<Sources> sources = find_sources(c, 2, end);
+  if (!sources) return;
+  uint64_t count = 0;
+  for_each_of(c, Operation::intersection, *sources, [&](const SetElement&, const SetMember&) {
+    ++count;
+    return count != limit;
+  });
+  c.reply.integer(static_cast<int64_t>(count));
+}
+
+constexpr Command rows[] = {
+    {.name = "sdiff",
+     .arity = -2,
+     .flags = kReadOnly,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyRO | kKeyAccess, 1, -1)},
+     .since = "1.0.0",
+     .group = "set",
+     .complexity = "O(N) where N is the total number of elements in all given sets.",
+     .summary = "Subtract multiple sets",
+     .tips = "nondeterministic_output_order",
+     .arguments = "key:key...",
+     .handler = sdiff_command},
+    {.name = "sdiffstore",
+     .arity = -3,
+     .flags = kWrite | kDenyOom,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyOW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2, -1)},
+     .since = "1.0.0",
+     .group = "set",
+     .complexity = "O(N) where N is the total number of elements in all given sets.",
+     .summary = "Subtract multiple sets and store the resulting set in a key",
+     .arguments = "destination:key key:key#1...",
+     .handler = sdiffstore_command},
+    {.name = "sinter",
+     .arity = -2,
+     .flags = kReadOnly,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyRO | kKeyAccess, 1, -1)},
+     .since = "1.0.0",
+     .group = "set",
+     .complexity = "O(N*M) worst case where N is the cardinality of the smallest set and M is the "
+                   "number of sets.",
+     .summary = "Intersect multiple sets",
+     .tips = "nondeterministic_output_order",
+     .arguments = "key:key...",
+     .handler = sinter_command},
+    {.name = "sintercard",
+     .arity = -3,
+     .flags = kReadOnly | kMovableKeys,
+     .categories = kCatSet,
+     .keys = {counted_keys(kKeyRO | kKeyAccess, 1)},
+     .since = "7.0.0",
+     .group = "set",
+     .complexity = "O(N*M) worst case where N is the cardinality of the smallest set and M is the "
+                   "number of sets.",
+     .summary = "Intersect multiple sets and return the cardinality of the result",
+     .arguments = "numkeys:integer key:key... [limit:integer(LIMIT)]",
+     .handler = sintercard_command},
+    {.name = "sinterstore",
+     .arity = -3,
+     .flags = kWrite | kDenyOom,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyRW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2, -1)},
+     .since = "1.0.0",
+     .group = "set",
+     .complexity = "O(N*M) worst case where N is the cardinality of the smallest set and M is the "
+                   "number of sets.",
+     .summary = "Intersect multiple sets and store the resulting set in a key",
+     .arguments = "destination:key key:key#1...",
+     .handler = sinterstore_command},
+    {.name = "sunion",
+     .arity = -2,
+     .flags = kReadOnly,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyRO | kKeyAccess, 1, -1)},
+     .since = "1.0.0",
+     .group = "set",
+     .complexity = "O(N) where N is the total number of elements in all given sets.",
+     .summary = "Add multiple sets",
+     .tips = "nondeterministic_output_order",
+     .arguments = "key:key...",
+     .handler = sunion_command},
+    {.name = "sunionstore",
+     .arity = -3,
+     .flags = kWrite | kDenyOom,
+     .categories = kCatSet,
+     .keys = {keys_at(kKeyOW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2, -1)},
+     .since = "1.0.0",
+     .group = "set",
+     .complexity = "O(N) where N is the total number of elements in all given sets.",
+     .summary = "Add multiple sets and store the resulting set in a key",
+     .arguments = "destination:key key:key#1...",
+     .handler = sunionstore_command},
+};
+
+}  // namespace
+
+std::span<const Command> set_algebra_commands() {
+  return rows;
+}
+
+}  // namespace redoubt

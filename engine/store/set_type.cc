@@ -1,0 +1,293 @@
+#include "engine/store/set_type.h"
+
+#include <algorithm>
+#include <new>
+
+namespace redoubt {
+
+namespace {
+
+// Nobody's settings make a larger block: it would be copied with each new member.
+constexpr size_t kLargestBlock = size_t{1} << 30;
+constexpr size_t kLargestIntset = size_t{1} << 27;
+
+SetItem* make_item(Allocator& allocator, SetTable& table, std::string_view member) {
+  const size_t bytes = short_bytes_size(member.size());
+  SetItem* item = static_cast<SetItem*>(allocator.allocate(bytes));
+  short_bytes_put(item->bytes, member);
+  table.item_bytes += counted_size(bytes);
+  return item;
+}
+
+void release_item(Allocator& allocator, SetTable& table, SetItem* item) {
+  const size_t bytes = short_bytes_size(SetItemTrait::key(*item).size());
+  table.item_bytes -= counted_size(bytes);
+  allocator.release(item, bytes);
+}
+
+SetTable* make_table(Allocator& allocator, const HashKey& hash_key) {
+  return new (allocator.allocate(sizeof(SetTable))) SetTable(hash_key);
+}
+
+void copy_items(Allocator& allocator, SetTable& to, const SetTable& from) {
+  to.members.copy_from(allocator, from.members, [&](const SetItem& item) {
+    return make_item(allocator, to, SetItemTrait::key(item));
+  });
+}
+
+}  // namespace
+
+// --- looking
+
+size_t SetView::size() const {
+  switch (encoding_) {
+    case Encoding::intset: return Intset::count(block());
+    case Encoding::listpack: return Listpack::count(block());
+    default: return table().size();
+  }
+}
+
+bool SetView::contains(const SetMember& member) const {
+  switch (encoding_) {
+    case Encoding::intset: return member.number() && Intset::contains(block(), *member.number());
+    case Encoding::listpack:
+      return Listpack::find(block(), Listpack::first(block()), member.text()) != nullptr;
+    default: return table().find(member.text(), member.hash(table().hash_key())) != nullptr;
+  }
+}
+
+SetElement SetView::random(Random& random) const {
+  const size_t count = size();
+  ASSERT(count > 0);
+  switch (encoding_) {
+    case Encoding::intset: return {{}, Intset::at(block(), random.below(count)), true};
+    case Encoding::listpack:
+      return Listpack::get(Listpack::seek(block(), static_cast<int64_t>(random.below(count))));
+    default: return {SetItemTrait::key(*table().random(random))};
+  }
+}
+
+// --- changing
+
+SetEditor::SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits)
+    : allocator_(allocator), hash_key_(hash_key), limits_(limits) {
+  make(Encoding::intset);
+}
+
+SetEditor::SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits,
+                     const SetMember& first, size_t expected)
+    : allocator_(allocator), hash_key_(hash_key), limits_(limits) {
+  if (expected <= limits_.intset_entries && first.number()) {
+    make(Encoding::intset);
+  } else {
+    make(expected <= limits_.listpack_entries ? Encoding::listpack : Encoding::hashtable);
+  }
+}
+
+SetEditor::SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits,
+                     const Entry& entry, size_t expected)
+    : allocator_(allocator),
+      hash_key_(hash_key),
+      limits_(limits),
+      encoding_(entry.encoding()),
+      value_(entry.outside()) {
+  const bool too_many = (encoding_ == Encoding::intset && expected > limits_.intset_entries) ||
+                        (encoding_ == Encoding::listpack && expected > limits_.listpack_entries);
+  if (too_many) to_table();
+}
+
+void SetEditor::make(Encoding encoding) {
+  encoding_ = encoding;
+  switch (encoding) {
+    case Encoding::intset: value_ = Intset::make(allocator_); return;
+    case Encoding::listpack: value_ = Listpack::make(allocator_); return;
+    default: value_ = make_table(allocator_, hash_key_);
+  }
+}
+
+bool SetEditor::fits_listpack(size_t members, size_t bytes, size_t member_size) const {
+  return members <= limits_.listpack_entries && member_size <= limits_.listpack_value &&
+         member_size < kLargestBlock - std::min(kLargestBlock, bytes);
+}
+
+bool SetEditor::add(const SetMember& member) {
+  switch (encoding_) {
+    case Encoding::intset: return add_to_intset(member);
+    case Encoding::listpack: return add_to_listpack(member);
+    default: return add_to_table(member);
+  }
+}
+
+bool SetEditor::add_to_intset(const SetMember& member) {
+  uint8_t* integers = block();
+  const size_t count = Intset::count(integers);
+  if (member.number()) {
+    if (!Intset::insert(allocator_, integers, *member.number())) return false;
+    value_ = integers;
+    if (count + 1 > std::min(limits_.intset_entries, kLargestIntset)) to_table();
+    return true;
+  }
+  size_t longest = member.text().size();
+  if (count > 0) {
+    for (const size_t end : {size_t{0}, count - 1}) {
+      longest = std::max(longest, IntegerText(Intset::at(integers, end)).view().size());
+    }
+  }
+  // An integer takes no more than 11 bytes there.
+  if (fits_listpack(count + 1, count * 11 + member.text().size(), longest)) {
+    to_listpack();
+  } else {
+    to_table();
+  }
+  insert_new(member);
+  return true;
+}
+
+bool SetEditor::add_to_listpack(const SetMember& member) {
+  if (view().contains(member)) return false;
+  const size_t size = member.text().size();
+  if (!fits_listpack(Listpack::count(block()) + 1, Listpack::bytes(block()), size)) to_table();
+  insert_new(member);
+  return true;
+}
+
+bool SetEditor::add_to_table(const SetMember& member) {
+  SetTable& all = table();
+  const uint64_t hash = member.hash(hash_key_);
+  if (all.members.find(member.text(), hash) != nullptr) return false;
+  all.members.insert(allocator_, make_item(allocator_, all, member.text()), hash);
+  return true;
+}
+
+// The encoding has been chosen, and the member is not there.
+void SetEditor::insert_new(const SetMember& member) {
+  if (encoding_ == Encoding::listpack) {
+    value_ = Listpack::append(allocator_, block(), member.text());
+    return;
+  }
+  SetTable& all = table();
+  all.members.insert(allocator_, make_item(allocator_, all, member.text()), member.hash(hash_key_));
+}
+
+void SetEditor::to_listpack() {
+  uint8_t* integers = block();
+  uint8_t* packed = Listpack::make(allocator_);
+  for (size_t i = 0, count = Intset::count(integers); i < count; ++i) {
+    packed = Listpack::append(allocator_, packed, Intset::at(integers, i));
+  }
+  Intset::free(allocator_, integers);
+  encoding_ = Encoding::listpack;
+  value_ = packed;
+}
+
+void SetEditor::to_table() {
+  SetTable* all = make_table(allocator_, hash_key_);
+  view().for_each([&](const SetElement& element) {
+    const SetMember member(element);
+    all->members.insert(allocator_, make_item(allocator_, *all, member.text()),
+                        member.hash(hash_key_));
+  });
+  discard();
+  encoding_ = Encoding::hashtable;
+  value_ = all;
+}
+
+void SetEditor::copy_table(const SetTable& from) {
+  ASSERT(size() == 0);
+  discard();
+  make(Encoding::hashtable);
+  copy_items(allocator_, table(), from);
+}
+
+bool SetEditor::remove(const SetMember& member) {
+  switch (encoding_) {
+    case Encoding::intset: {
+      if (!member.number()) return false;
+      uint8_t* integers = block();
+      const bool removed = Intset::erase(allocator_, integers, *member.number());
+      value_ = integers;
+      return removed;
+    }
+    case Encoding::listpack: {
+      const uint8_t* at = Listpack::find(block(), Listpack::first(block()), member.text());
+      if (at == nullptr) return false;
+      value_ = Listpack::erase(allocator_, block(), at, 1);
+      return true;
+    }
+    default: break;
+  }
+  SetTable& all = table();
+  SetItem* item = all.members.erase(allocator_, member.text(), member.hash(hash_key_));
+  if (item == nullptr) return false;
+  release_item(allocator_, all, item);
+  return true;
+}
+
+void SetEditor::discard() {
+  size_t budget = SIZE_MAX;
+  free_some_set(allocator_, encoding_, value_, budget);
+}
+
+// --- the row of operations
+
+bool free_some_set(Allocator& allocator, Encoding encoding, void*& value, size_t& budget) {
+  if (encoding != Encoding::hashtable) {
+    uint8_t* block = static_cast<uint8_t*>(value);
+    encoding == Encoding::intset ? Intset::free(allocator, block)
+                                 : Listpack::free(allocator, block);
+    budget -= budget > 0 ? 1 : 0;
+    return true;
+  }
+  SetTable* table = static_cast<SetTable*>(value);
+  const bool done = table->members.clear_some(
+      allocator, budget, [&](SetItem* item) { release_item(allocator, *table, item); });
+  if (!done) return false;
+  table->~SetTable();
+  allocator.release(table, sizeof(SetTable));
+  return true;
+}
+
+size_t set_outside_bytes(const Entry& entry) {
+  switch (entry.encoding()) {
+    case Encoding::intset:
+      return Intset::counted_bytes(static_cast<const uint8_t*>(entry.outside()));
+    case Encoding::listpack:
+      return Listpack::counted_bytes(static_cast<const uint8_t*>(entry.outside()));
+    default: break;
+  }
+  const SetTable& table = *static_cast<const SetTable*>(entry.outside());
+  return counted_size(sizeof(SetTable)) + table.members.table_bytes() + table.item_bytes;
+}
+
+size_t set_free_effort(const Entry& entry) {
+  return entry.encoding() == Encoding::hashtable ? SetView(entry).size() : 1;
+}
+
+void* copy_set(Allocator& to, const Entry& entry) {
+  switch (entry.encoding()) {
+    case Encoding::intset:
+      return Intset::make(to, Intset::span(static_cast<const uint8_t*>(entry.outside())));
+    case Encoding::listpack:
+      return Listpack::copy(to, static_cast<const uint8_t*>(entry.outside()));
+    default: break;
+  }
+  const SetTable& from = *static_cast<const SetTable*>(entry.outside());
+  SetTable* table = make_table(to, from.members.hash_key());
+  copy_items(to, *table, from);
+  return table;
+}
+
+void digest_set(const Entry& entry, Digest& digest) {
+  Digest members;
+  SetView(entry).for_each([&](const SetElement& element) {
+    members.add(SetMember(element).text());
+    members.end_element();
+  });
+  digest.add(members.hex());
+}
+
+size_t set_length(const Entry& entry) {
+  return SetView(entry).size();
+}
+
+}  // namespace redoubt

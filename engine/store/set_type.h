@@ -1,0 +1,241 @@
+// Sets in memory, in one of three encodings:
+//
+//   intset     all members are integers (intset.h)
+//   listpack   few and short members (listpack.h)
+//   hashtable  a MemberTable whose items are a member's length and bytes
+//
+// A set begins in the smallest encoding that its first member allows, and goes to a larger one when
+// a member or the number of members asks for it, never back.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "engine/store/intset.h"
+#include "engine/store/listpack.h"
+#include "engine/store/member_table.h"
+#include "engine/store/short_bytes.h"
+#include "engine/store/type_ops.h"
+
+namespace redoubt {
+
+// Up to which size which encoding is used.
+struct SetLimits {
+  size_t intset_entries = 512;
+  size_t listpack_entries = 128;
+  size_t listpack_value = 64;
+};
+
+// A member as it stands in a set: a string, which points into the set, or an integer.
+using SetElement = Listpack::Element;
+
+// A member to look for, to add or to remove. What is found out about it is kept.
+class SetMember {
+ public:
+  explicit SetMember(std::string_view text) : text_(text) {}
+  explicit SetMember(const SetElement& element) {
+    if (element.is_number) {
+      number_ = element.number;
+      number_known_ = true;
+      text_ = digits_.emplace(element.number).view();
+    } else {
+      text_ = element.text;
+    }
+  }
+  SetMember(const SetMember&) = delete;
+  SetMember& operator=(const SetMember&) = delete;
+
+  std::string_view text() const { return text_; }
+  // The member as an integer, when it is one in canonical form.
+  const std::optional<int64_t>& number() const {
+    if (!number_known_) {
+      number_known_ = true;
+      if (text_.size() <= 20) number_ = parse_integer(text_);
+    }
+    return number_;
+  }
+  uint64_t hash(const HashKey& hash_key) const {
+    if (!hash_) hash_ = hash_key(text_);
+    return *hash_;
+  }
+
+ private:
+  std::string_view text_;
+  std::optional<IntegerText> digits_;
+  mutable std::optional<int64_t> number_;
+  mutable bool number_known_ = false;
+  mutable std::optional<uint64_t> hash_;
+};
+
+// The hashtable encoding.
+struct SetItem {
+  char bytes[1];
+};
+struct SetItemTrait {
+  using Item = SetItem;
+  static std::string_view key(const SetItem& item) { return short_bytes_get(item.bytes); }
+};
+struct SetTable {
+  explicit SetTable(const HashKey& hash_key) : members(hash_key) {}
+
+  MemberTable<SetItemTrait> members;
+  size_t item_bytes = 0;  // as counted
+};
+
+// A set that is looked at. Valid until the set changes.
+class SetView {
+ public:
+  SetView(Encoding encoding, const void* value) : encoding_(encoding), value_(value) {}
+  explicit SetView(const Entry& entry) : SetView(entry.encoding(), entry.outside()) {}
+
+  Encoding encoding() const { return encoding_; }
+  size_t size() const;
+  bool contains(const SetMember& member) const;
+  // With Encoding::hashtable.
+  const SetTable& whole_table() const { return *static_cast<const SetTable*>(value_); }
+  const MemberTable<SetItemTrait>& table() const { return whole_table().members; }
+
+  // Calls visit(SetElement) for all members until it returns false; integers ascend.
+  template <typename Visit>
+  void for_each_while(Visit&& visit) const;
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    if (encoding_ == Encoding::hashtable) {
+      table().for_each([&](const SetItem& item) { visit(SetElement{SetItemTrait::key(item)}); });
+      return;
+    }
+    for_each_while([&](const SetElement& element) {
+      visit(element);
+      return true;
+    });
+  }
+  // As MemberTable::scan; the other encodings are visited whole.
+  template <typename Visit>
+  uint64_t scan(uint64_t cursor, Visit&& visit) const;
+  // A member, each with the same probability. The set is not empty.
+  SetElement random(Random& random) const;
+  // Visits `count` different members, fewer than there are, each choice being as likely as any
+  // other. Takes one walk over the set.
+  template <typename Visit>
+  void sample(Random& random, size_t count, Visit&& visit) const;
+
+ private:
+  const uint8_t* block() const { return static_cast<const uint8_t*>(value_); }
+
+  Encoding encoding_;
+  const void* value_;
+};
+
+// A set that is changed. It owns nothing: the value is that of an entry, which is told of changes
+// with store(), or a new one on its way into an entry.
+class SetEditor {
+ public:
+  // A new set for `first` and so many members in all.
+  SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits,
+            const SetMember& first, size_t expected);
+  // A new set that is an intset to begin with.
+  SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits);
+  // The set of an entry, to which so many members may be added.
+  SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits,
+            const Entry& entry, size_t expected);
+
+  Encoding encoding() const { return encoding_; }
+  void* value() const { return value_; }
+  SetView view() const { return {encoding_, value_}; }
+  size_t size() const { return view().size(); }
+
+  // False: it is there already.
+  bool add(const SetMember& member);
+  // False: it is not there.
+  bool remove(const SetMember& member);
+  // Makes this set, which is new and empty, equal to another one of the hashtable encoding.
+  void copy_table(const SetTable& from);
+  // Puts the value into its entry again.
+  void store(Entry& entry) const {
+    entry.set_outside(value_);
+    entry.set_encoding(encoding_);
+  }
+  // Frees a set that has no entry.
+  void discard();
+
+ private:
+  uint8_t* block() const { return static_cast<uint8_t*>(value_); }
+  SetTable& table() const { return *static_cast<SetTable*>(value_); }
+  bool fits_listpack(size_t members, size_t bytes, size_t member_size) const;
+  bool add_to_intset(const SetMember& member);
+  bool add_to_listpack(const SetMember& member);
+  bool add_to_table(const SetMember& member);
+  void insert_new(const SetMember& member);
+  void to_listpack();
+  void to_table();
+  void make(Encoding encoding);
+
+  Allocator& allocator_;
+  const HashKey& hash_key_;
+  const SetLimits& limits_;
+  Encoding encoding_;
+  void* value_;
+};
+
+bool free_some_set(Allocator& allocator, Encoding encoding, void*& value, size_t& budget);
+size_t set_outside_bytes(const Entry& entry);
+size_t set_free_effort(const Entry& entry);
+void* copy_set(Allocator& to, const Entry& entry);
+void digest_set(const Entry& entry, Digest& digest);
+size_t set_length(const Entry& entry);
+
+inline constexpr TypeOps kSetOps = {
+    .name = "set",
+    .free_some = free_some_set,
+    .outside_bytes = set_outside_bytes,
+    .free_effort = set_free_effort,
+    .copy = copy_set,
+    .digest = digest_set,
+    .length = set_length,
+};
+
+template <typename Visit>
+void SetView::for_each_while(Visit&& visit) const {
+  switch (encoding_) {
+    case Encoding::intset:
+      for (size_t i = 0, count = Intset::count(block()); i < count; ++i) {
+        if (!visit(SetElement{{}, Intset::at(block(), i), true})) return;
+      }
+      return;
+    case Encoding::listpack:
+      for (const uint8_t* at = Listpack::first(block()); at != nullptr;
+           at = Listpack::next(block(), at)) {
+        if (!visit(Listpack::get(at))) return;
+      }
+      return;
+    default: break;
+  }
+  table().for_each_while(
+      [&](const SetItem& item) { return visit(SetElement{SetItemTrait::key(item)}); });
+}
+
+template <typename Visit>
+uint64_t SetView::scan(uint64_t cursor, Visit&& visit) const {
+  if (encoding_ == Encoding::hashtable) {
+    return table().scan(cursor,
+                        [&](const SetItem& item) { visit(SetElement{SetItemTrait::key(item)}); });
+  }
+  for_each(visit);
+  return MemberBlocks::kCursorEnd;
+}
+
+template <typename Visit>
+void SetView::sample(Random& random, size_t count, Visit&& visit) const {
+  size_t left = size();
+  for_each_while([&](const SetElement& element) {
+    if (count > 0 && random.below(left) < count) {
+      visit(element);
+      --count;
+    }
+    --left;
+    return count > 0;
+  });
+}
+
+}  // namespace redoubt

@@ -1,0 +1,195 @@
+// The rows of the set family.
+#include "sim/model/generator_rows.h"
+
+namespace redoubt::sim {
+namespace {
+
+using G = CommandGenerator;
+using enum GeneratorNeed;
+
+// Members that meet each other: small integers, short words; now and then a wide integer, a text
+// that is longer than a small encoding takes, or anything.
+void add_member(G& g) {
+  switch (g.random().below(16)) {
+    case 0: g.add_value(); break;
+    case 1: g.add_integer(-70'000, 70'000); break;
+    case 2: g.add_increment(); break;
+    case 3: g.add(std::string(60 + g.random().below(10), 'm')); break;
+    case 4:
+    case 5:
+    case 6:
+    case 7: g.add("m" + std::to_string(g.random().below(g.random().one_in(4) ? 400 : 20))); break;
+    default: g.add_number(static_cast<int64_t>(g.random().below(g.random().one_in(4) ? 900 : 20)));
+  }
+}
+
+// Half of the keys of sets are few, so that sets live on.
+void add_set_key(G& g) {
+  if (g.random().one_in(2)) {
+    g.add_key();
+  } else {
+    g.add("set:" + std::to_string(g.random().below(6)));
+  }
+}
+
+void add_members(G& g, size_t most) {
+  const size_t members = 1 + g.random().below(most);
+  for (size_t i = 0; i < members; i++) {
+    add_member(g);
+  }
+}
+
+void add_count(G& g) {
+  if (g.random().one_in(4)) {
+    g.add_integer(0, 400);
+  } else {
+    g.add_integer(0, 12);
+  }
+}
+
+void make_sadd(G& g) {
+  g.begin("SADD");
+  add_set_key(g);
+  if (!g.random().one_in(12)) {
+    add_members(g, 8);
+    return;
+  }
+  // Many at once, of one kind.
+  const bool words = g.random().one_in(2);
+  const uint64_t first = g.random().below(1000);
+  for (uint64_t i = 0, count = g.random().below(200); i <= count; i++) {
+    words ? g.add("w" + std::to_string(first + i)) : g.add_number(static_cast<int64_t>(first + i));
+  }
+}
+
+void make_srem(G& g) {
+  g.begin("SREM");
+  add_set_key(g);
+  add_members(g, g.random().one_in(4) ? 60 : 4);
+}
+
+template <const char* name>
+void with_set(G& g) {
+  g.begin(name);
+  add_set_key(g);
+}
+
+template <const char* name>
+void with_sets(G& g) {
+  g.begin(name);
+  for (size_t i = 0, count = 1 + g.random().below(4); i < count; i++) {
+    add_set_key(g);
+  }
+}
+
+template <const char* name>
+void into_set(G& g) {
+  g.begin(name);
+  for (size_t i = 0, count = 2 + g.random().below(3); i < count; i++) {
+    add_set_key(g);
+  }
+}
+
+constexpr char scard[] = "SCARD", smembers[] = "SMEMBERS", sinter[] = "SINTER", sunion[] = "SUNION",
+               sdiff[] = "SDIFF", sinterstore[] = "SINTERSTORE", sunionstore[] = "SUNIONSTORE",
+               sdiffstore[] = "SDIFFSTORE";
+
+void make_sismember(G& g) {
+  g.begin("SISMEMBER");
+  add_set_key(g);
+  add_member(g);
+}
+
+void make_smismember(G& g) {
+  g.begin("SMISMEMBER");
+  add_set_key(g);
+  add_members(g, 5);
+}
+
+void make_smove(G& g) {
+  g.begin("SMOVE");
+  add_set_key(g);
+  add_set_key(g);
+  add_member(g);
+}
+
+void make_spop(G& g) {
+  g.begin("SPOP");
+  add_set_key(g);
+  if (g.random().one_in(2)) {
+    add_count(g);
+  }
+}
+
+void make_srandmember(G& g) {
+  g.begin("SRANDMEMBER");
+  add_set_key(g);
+  if (g.random().one_in(2)) {
+    add_count(g);
+  } else if (g.random().one_in(2)) {
+    g.add_number(-static_cast<int64_t>(g.random().below(20)));
+  }
+}
+
+void make_sintercard(G& g) {
+  g.begin("SINTERCARD");
+  const size_t keys = 1 + g.random().below(3);
+  g.random().per_mille(g.config().extreme_per_mille) ? g.add_integer(-5, 10)
+                                                     : g.add_number(static_cast<int64_t>(keys));
+  for (size_t i = 0; i < keys; i++) {
+    add_set_key(g);
+  }
+  if (g.random().one_in(2)) {
+    g.add_word("LIMIT");
+    g.add_integer(-1, 10);
+  }
+}
+
+void make_sscan(G& g) {
+  g.begin("SSCAN");
+  add_set_key(g);
+  g.random().one_in(16) ? g.add_increment() : g.add("0");
+  if (g.random().one_in(2)) {
+    g.add_word("COUNT");
+    g.add_integer(1, 2000);
+  }
+  if (g.random().one_in(4)) {
+    g.add_word("MATCH");
+    g.random().one_in(2) ? g.add_pattern() : g.add("*1*");
+  }
+}
+
+void make_set_encoding(G& g) {
+  g.begin("OBJECT");
+  g.add_word("ENCODING");
+  add_set_key(g);
+}
+
+constexpr GeneratorRow rows[] = {
+    {24, nothing, make_sadd},
+    {10, nothing, make_srem},
+    {4, nothing, make_sismember},
+    {3, nothing, make_smismember},
+    {3, nothing, with_set<scard>},
+    {4, nothing, with_set<smembers>},
+    {5, nothing, make_smove},
+    {5, chance, make_spop},
+    {4, nothing, make_srandmember},
+    {3, nothing, with_sets<sinter>},
+    {3, nothing, with_sets<sunion>},
+    {3, nothing, with_sets<sdiff>},
+    {3, nothing, into_set<sinterstore>},
+    {3, nothing, into_set<sunionstore>},
+    {3, nothing, into_set<sdiffstore>},
+    {3, nothing, make_sintercard},
+    {3, scan, make_sscan},
+    {2, nothing, make_set_encoding},
+};
+
+}  // namespace
+
+std::span<const GeneratorRow> set_generator_rows() {
+  return rows;
+}
+
+}  // namespace redoubt::sim
