@@ -75,4 +75,8 @@ class Backend {
   virtual void request_exit(int status) = 0;
 };
 
+// For worlds, when a handle is closed after an operation on it was done and before its result is
+// told: what the result holds goes back, and the operation was cancelled.
+void discard_result(Backend& backend, Op& op);
+
 }  // namespace redoubt

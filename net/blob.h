@@ -68,7 +68,7 @@ class Blob {
 };
 
 // The size that an allocation of `size` bytes is counted as: fixed classes (multiples of 8 up to
-// 128, then eight steps a doubling), the same in both worlds and with any allocator (design D9).
+// 128, then eight steps a doubling), the same in both worlds and with any allocator.
 size_t counted_size(size_t size);
 
 }  // namespace redoubt

@@ -2,10 +2,13 @@
 
 namespace redoubt {
 
-std::string Address::to_string() const {
-  const std::string suffix = ":" + std::to_string(port);
-  if (!unix_socket && host.find(':') != std::string::npos) return "[" + host + "]" + suffix;
-  return host + suffix;
+void discard_result(Backend& backend, Op& op) {
+  if (op.result.chunk) backend.give_back(op.result.chunk);
+  if (op.result.handle) backend.close(op.result.handle);
+  op.result.chunk = {};
+  op.result.handle = {};
+  op.result.bytes = 0;
+  op.result.error = Error::cancelled;
 }
 
 Env::Env(Backend& backend) : backend_(backend), now_(backend.now()), wall_(backend.wall()) {}

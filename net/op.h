@@ -46,6 +46,8 @@ struct Address {
 
   // "127.0.0.1:6379", "[::1]:6379", "/run/x.sock:0": the form that CLIENT LIST shows.
   std::string to_string() const;
+  // True of an address on this machine: loopback, or a unix socket.
+  bool is_loopback() const;
   bool operator==(const Address&) const = default;
 };
 
@@ -83,6 +85,9 @@ enum class OpKind : uint8_t {
   // elsewhere
   background,  // work(op) runs beside the node and touches only memory that the job owns
 };
+
+// Whether operations of this kind are on a handle.
+bool uses_handle(OpKind kind);
 
 // How a file is opened. New files get mode 0600.
 struct OpenFlags {

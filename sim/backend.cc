@@ -29,21 +29,6 @@ constexpr int64_t kLateCancelNs = 1'000'000;
 constexpr int64_t kResolveNs = 300'000;
 constexpr int64_t kBackgroundNs = 200'000;
 
-bool uses_handle(OpKind kind) {
-  switch (kind) {
-    case OpKind::accept:
-    case OpKind::receive:
-    case OpKind::send:
-    case OpKind::read:
-    case OpKind::write:
-    case OpKind::sync:
-    case OpKind::sync_data:
-    case OpKind::truncate:
-    case OpKind::file_size: return true;
-    default: return false;
-  }
-}
-
 RowType row_type(OpKind kind) {
   if (kind == OpKind::accept) return RowType::listener;
   if (kind == OpKind::receive || kind == OpKind::send) return RowType::stream;
@@ -288,20 +273,11 @@ void SimBackend::hand_over(uint32_t slot) {
   Op& op = *slots_[slot].op;
   ASSERT(slots_[slot].state == SlotState::finished);
   free_slot(slot);
-  if (uses_handle(op.kind) && find(op.handle) == nullptr) discard_result(op);
+  if (uses_handle(op.kind) && find(op.handle) == nullptr) discard_result(*this, op);
   core_.record(What::done, host_.id(),
                static_cast<uint64_t>(op.kind) | (static_cast<uint64_t>(op.result.error) << 8),
                op.result.bytes);
   complete(op);
-}
-
-void SimBackend::discard_result(Op& op) {
-  if (op.result.chunk) give_back(op.result.chunk);
-  if (op.result.handle) close(op.result.handle);
-  op.result.chunk = {};
-  op.result.handle = {};
-  op.result.bytes = 0;
-  op.result.error = Error::cancelled;
 }
 
 void SimBackend::free_slot(uint32_t slot) {
@@ -335,6 +311,14 @@ Row* SimBackend::find(Handle handle) {
   if (!handle || handle.index >= rows_.size()) return nullptr;
   Row& row = rows_[handle.index];
   return row.generation == handle.generation && row.type != RowType::none ? &row : nullptr;
+}
+
+bool SimBackend::has_room() {
+  if (live_rows_ >= core_.options.handles_max) return false;
+  const int64_t few = core_.faults.io_few_handles;
+  if (few == 0 || live_rows_ < static_cast<size_t>(few)) return true;
+  core_.count(Fault::io_few_handles, host_.id());
+  return false;
 }
 
 Chunk SimBackend::lend(uint32_t size) {

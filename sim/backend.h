@@ -64,7 +64,8 @@ class SimBackend final : public Backend {
   size_t in_flight_count() const { return in_flight_; }
 
   // Handles.
-  bool has_room() const { return live_rows_ < core_.options.handles_max; }
+  // Whether one more can be opened.
+  bool has_room();
   Handle open_row(RowType type, uint32_t index, uint8_t side);
   Row* find(Handle handle);
   size_t open_count() const { return live_rows_; }
@@ -93,7 +94,6 @@ class SimBackend final : public Backend {
   void resolve(uint32_t slot);
   void hand_over(uint32_t slot);
   // What a result carried, whose owner learns only that its handle is dead.
-  void discard_result(Op& op);
   void free_slot(uint32_t slot);
   void close_row(uint32_t index, bool forgotten, bool power_loss);
   void clear_chunks();

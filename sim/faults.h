@@ -57,6 +57,7 @@ namespace redoubt::sim {
   X(io_cancel_late, 0, 10'000, 1'000'000, "ppm",                                                   \
     "a cancelled operation waits before it ends, or completes")                                    \
   X(io_few_chunks, 0, 1, 16, "chunks", "only so many received chunks are lent at a time")          \
+  X(io_few_handles, 0, 2, 32, "handles", "a process has only so many streams and files open")      \
   X(io_short_receive, 0, 1'000, 500'000, "ppm", "a receive gives less than there is")
 
 #define REDOUBT_SIM_STRENGTHS(X)                                                                   \

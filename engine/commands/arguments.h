@@ -31,9 +31,7 @@ inline Entry* lookup_untouched(Context& c, std::string_view key) {
 
 // Whether a client runs on this machine, for what is allowed to such.
 inline bool is_local(const Session& session) {
-  const std::string& host = session.peer.host;
-  return session.has(kSessionLocal) || session.peer.unix_socket || host == "127.0.0.1" ||
-         host == "::1";
+  return session.has(kSessionLocal) || session.peer.is_loopback();
 }
 
 // An argument as an integer of 32 bits; replies with an error when it is none (`message`, or

@@ -212,16 +212,18 @@ void update_fields(Context& c, std::span<const FieldOperation> operations, size_
   if (c.wrong_type(entry, Type::string)) return;
   const size_t old_size = entry == nullptr ? 0 : Database::string_size(*entry);
   const std::span<char> bytes = c.db().string_for_update(key, c.hash(key), size);
-  bool changed = bytes.size() != old_size;
+  uint64_t changes = 0;
   c.reply.array(operations.size());
   for (const FieldOperation& operation : operations) {
     if (operation.kind == FieldOperation::Kind::get) {
       reply_field(c, operation, {bytes.data(), bytes.size()});
     } else if (write_operation(c, operation, bytes)) {
-      changed = true;
+      ++changes;
     }
   }
-  if (changed) c.modified(key, '$', "setbit");
+  // One that only made it longer is a change too.
+  if (changes == 0 && bytes.size() != old_size) changes = 1;
+  if (changes > 0) c.modified(key, '$', "setbit", changes);
 }
 
 void bitfield(Context& c, bool only_get) {

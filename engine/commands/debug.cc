@@ -16,9 +16,7 @@ namespace redoubt {
 namespace {
 
 bool allowed(const Context& c) {
-  const Settings& settings = c.node.settings();
-  return settings.enable_debug_command ||
-         (settings.enable_debug_command_local && is_local(c.session));
+  return permits(c.node.settings().debug_command, is_local(c.session));
 }
 
 // Bytes of the value in an RDB file without compression, as "serializedlength" tells.

@@ -79,7 +79,7 @@ void rename_to(Context& c, bool only_new) {
     make_room(c, c.session.db, to);
     c.db().rename(from, c.hash(from), to, c.hash(to));
     c.modified(from, 'g', "rename_from");
-    c.modified(to, 'g', "rename_to");
+    c.modified(to, 'g', "rename_to", 0);
   }
   if (only_new) {
     c.reply.integer(from != to ? 1 : 0);
@@ -169,7 +169,7 @@ void move_command(Context& c) {
   target.find(key, hash)->set_access(source->access());
   c.node.erase(c.session.db, key, hash, c.node.settings().lazyfree_lazy_server_del);
   c.modified(key, 'g', "move_from");
-  c.modified_in(*db, key, 'g', "move_to");
+  c.modified_in(*db, key, 'g', "move_to", 0);
   c.reply.integer(1);
 }
 
@@ -257,31 +257,28 @@ void object_help_command(Context& c) {
   reply_help(c, lines);
 }
 
+// What the subcommands that look at a key have in common.
+constexpr Command object_look(Command row) {
+  row.arity = 3;
+  row.flags = kReadOnly;
+  row.categories = kCatKeyspace;
+  row.keys = {keys_at(kKeyRO, 2)};
+  row.group = "generic";
+  row.complexity = "O(1)";
+  row.tips = "nondeterministic_output";
+  row.arguments = "key:key";
+  return row;
+}
+
 constexpr Command object_subcommands[] = {
-    {.name = "encoding",
-     .arity = 3,
-     .flags = kReadOnly,
-     .categories = kCatKeyspace,
-     .keys = {keys_at(kKeyRO, 2)},
-     .since = "2.2.3",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Inspect the internal encoding of a Redis object",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key",
-     .handler = object_encoding_command},
-    {.name = "freq",
-     .arity = 3,
-     .flags = kReadOnly,
-     .categories = kCatKeyspace,
-     .keys = {keys_at(kKeyRO, 2)},
-     .since = "4.0.0",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Get the logarithmic access frequency counter of a Redis object",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key",
-     .handler = object_freq_command},
+    object_look({.name = "encoding",
+                 .since = "2.2.3",
+                 .summary = "Inspect the internal encoding of a Redis object",
+                 .handler = object_encoding_command}),
+    object_look({.name = "freq",
+                 .since = "4.0.0",
+                 .summary = "Get the logarithmic access frequency counter of a Redis object",
+                 .handler = object_freq_command}),
     {.name = "help",
      .arity = 2,
      .flags = kLoading | kStale,
@@ -291,30 +288,14 @@ constexpr Command object_subcommands[] = {
      .complexity = "O(1)",
      .summary = "Show helpful text about the different subcommands",
      .handler = object_help_command},
-    {.name = "idletime",
-     .arity = 3,
-     .flags = kReadOnly,
-     .categories = kCatKeyspace,
-     .keys = {keys_at(kKeyRO, 2)},
-     .since = "2.2.3",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Get the time since a Redis object was last accessed",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key",
-     .handler = object_idletime_command},
-    {.name = "refcount",
-     .arity = 3,
-     .flags = kReadOnly,
-     .categories = kCatKeyspace,
-     .keys = {keys_at(kKeyRO, 2)},
-     .since = "2.2.3",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Get the number of references to the value of the key",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key",
-     .handler = object_refcount_command},
+    object_look({.name = "idletime",
+                 .since = "2.2.3",
+                 .summary = "Get the time since a Redis object was last accessed",
+                 .handler = object_idletime_command}),
+    object_look({.name = "refcount",
+                 .since = "2.2.3",
+                 .summary = "Get the number of references to the value of the key",
+                 .handler = object_refcount_command}),
 };
 
 constexpr Command rows[] = {

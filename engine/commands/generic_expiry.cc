@@ -155,79 +155,62 @@ void pexpiretime_command(Context& c) {
   reply_deadline(c, 0, Unit::milliseconds);
 }
 
+// What the commands have in common that set a deadline, and those that tell it.
+constexpr Command setter(Command row) {
+  row.arity = -3;
+  row.flags = kWrite | kFast;
+  row.categories = kCatKeyspace;
+  row.keys = {keys_at(kKeyRW | kKeyUpdate, 1)};
+  row.group = "generic";
+  row.complexity = "O(1)";
+  row.history = "7.0.0: Added options: `NX`, `XX`, `GT` and `LT`.";
+  return row;
+}
+
+constexpr Command teller(Command row) {
+  row.arity = 2;
+  row.flags = kReadOnly | kFast;
+  row.categories = kCatKeyspace;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 1)};
+  row.group = "generic";
+  row.complexity = "O(1)";
+  row.arguments = "key:key";
+  return row;
+}
+
 constexpr Command rows[] = {
-    {.name = "expire",
-     .arity = -3,
-     .flags = kWrite | kFast,
-     .categories = kCatKeyspace,
-     .keys = {keys_at(kKeyRW | kKeyUpdate, 1)},
-     .since = "1.0.0",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Set a key's time to live in seconds",
-     .arguments = "key:key seconds:integer [condition:<nx(NX)|xx(XX)|gt(GT)|lt(LT)>@7.0.0]",
-     .history = "7.0.0: Added options: `NX`, `XX`, `GT` and `LT`.",
-     .handler = expire_command},
-    {.name = "expireat",
-     .arity = -3,
-     .flags = kWrite | kFast,
-     .categories = kCatKeyspace,
-     .keys = {keys_at(kKeyRW | kKeyUpdate, 1)},
-     .since = "1.2.0",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Set the expiration for a key as a UNIX timestamp",
-     .arguments =
-         "key:key unix-time-seconds:unix-time [condition:<nx(NX)|xx(XX)|gt(GT)|lt(LT)>@7.0.0]",
-     .history = "7.0.0: Added options: `NX`, `XX`, `GT` and `LT`.",
-     .handler = expireat_command},
-    {.name = "expiretime",
-     .arity = 2,
-     .flags = kReadOnly | kFast,
-     .categories = kCatKeyspace,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "7.0.0",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Get the expiration Unix timestamp for a key",
-     .arguments = "key:key",
-     .handler = expiretime_command},
-    {.name = "pexpire",
-     .arity = -3,
-     .flags = kWrite | kFast,
-     .categories = kCatKeyspace,
-     .keys = {keys_at(kKeyRW | kKeyUpdate, 1)},
-     .since = "2.6.0",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Set a key's time to live in milliseconds",
-     .arguments = "key:key milliseconds:integer [condition:<nx(NX)|xx(XX)|gt(GT)|lt(LT)>@7.0.0]",
-     .history = "7.0.0: Added options: `NX`, `XX`, `GT` and `LT`.",
-     .handler = pexpire_command},
-    {.name = "pexpireat",
-     .arity = -3,
-     .flags = kWrite | kFast,
-     .categories = kCatKeyspace,
-     .keys = {keys_at(kKeyRW | kKeyUpdate, 1)},
-     .since = "2.6.0",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Set the expiration for a key as a UNIX timestamp specified in milliseconds",
-     .arguments =
-         "key:key unix-time-milliseconds:unix-time [condition:<nx(NX)|xx(XX)|gt(GT)|lt(LT)>@7.0.0]",
-     .history = "7.0.0: Added options: `NX`, `XX`, `GT` and `LT`.",
-     .handler = pexpireat_command},
-    {.name = "pexpiretime",
-     .arity = 2,
-     .flags = kReadOnly | kFast,
-     .categories = kCatKeyspace,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "7.0.0",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Get the expiration Unix timestamp for a key in milliseconds",
-     .arguments = "key:key",
-     .handler = pexpiretime_command},
+    setter({.name = "expire",
+            .since = "1.0.0",
+            .summary = "Set a key's time to live in seconds",
+            .arguments = "key:key seconds:integer "
+                         "[condition:<nx(NX)|xx(XX)|gt(GT)|lt(LT)>@7.0.0]",
+            .handler = expire_command}),
+    setter({.name = "expireat",
+            .since = "1.2.0",
+            .summary = "Set the expiration for a key as a UNIX timestamp",
+            .arguments = "key:key unix-time-seconds:unix-time "
+                         "[condition:<nx(NX)|xx(XX)|gt(GT)|lt(LT)>@7.0.0]",
+            .handler = expireat_command}),
+    teller({.name = "expiretime",
+            .since = "7.0.0",
+            .summary = "Get the expiration Unix timestamp for a key",
+            .handler = expiretime_command}),
+    setter({.name = "pexpire",
+            .since = "2.6.0",
+            .summary = "Set a key's time to live in milliseconds",
+            .arguments = "key:key milliseconds:integer "
+                         "[condition:<nx(NX)|xx(XX)|gt(GT)|lt(LT)>@7.0.0]",
+            .handler = pexpire_command}),
+    setter({.name = "pexpireat",
+            .since = "2.6.0",
+            .summary = "Set the expiration for a key as a UNIX timestamp specified in milliseconds",
+            .arguments = "key:key unix-time-milliseconds:unix-time "
+                         "[condition:<nx(NX)|xx(XX)|gt(GT)|lt(LT)>@7.0.0]",
+            .handler = pexpireat_command}),
+    teller({.name = "pexpiretime",
+            .since = "7.0.0",
+            .summary = "Get the expiration Unix timestamp for a key in milliseconds",
+            .handler = pexpiretime_command}),
     {.name = "persist",
      .arity = 2,
      .flags = kWrite | kFast,
@@ -239,32 +222,18 @@ constexpr Command rows[] = {
      .summary = "Remove the expiration from a key",
      .arguments = "key:key",
      .handler = persist_command},
-    {.name = "pttl",
-     .arity = 2,
-     .flags = kReadOnly | kFast,
-     .categories = kCatKeyspace,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.6.0",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Get the time to live for a key in milliseconds",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key",
-     .history = "2.8.0: Added the -2 reply.",
-     .handler = pttl_command},
-    {.name = "ttl",
-     .arity = 2,
-     .flags = kReadOnly | kFast,
-     .categories = kCatKeyspace,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "1.0.0",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Get the time to live for a key in seconds",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key",
-     .history = "2.8.0: Added the -2 reply.",
-     .handler = ttl_command},
+    teller({.name = "pttl",
+            .since = "2.6.0",
+            .summary = "Get the time to live for a key in milliseconds",
+            .tips = "nondeterministic_output",
+            .history = "2.8.0: Added the -2 reply.",
+            .handler = pttl_command}),
+    teller({.name = "ttl",
+            .since = "1.0.0",
+            .summary = "Get the time to live for a key in seconds",
+            .tips = "nondeterministic_output",
+            .history = "2.8.0: Added the -2 reply.",
+            .handler = ttl_command}),
 };
 
 }  // namespace

@@ -28,8 +28,7 @@ std::optional<bool> flush_mode(Context& c) {
 void flush(Context& c, int db) {
   const std::optional<bool> lazy = flush_mode(c);
   if (!lazy) return;
-  c.node.flush(db, *lazy);
-  c.modified_all();
+  c.modified_all(c.node.flush(db, *lazy));
   c.reply.ok();
 }
 
@@ -52,7 +51,7 @@ void swapdb_command(Context& c) {
     return;
   }
   c.node.swap_databases(*first, *second);
-  c.modified_all();
+  c.modified_all(1);
   c.reply.ok();
 }
 

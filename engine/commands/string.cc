@@ -52,7 +52,7 @@ void put_until(Context& c, size_t value_index, int64_t deadline) {
     return;
   }
   put_string(c, key, value_index, NewExpiry::at(deadline));
-  c.modified(key, 'g', "expire");
+  c.announce(key, 'g', "expire");
   c.effect({"SET", key, c.args[value_index], "PXAT", IntegerText(deadline).view()});
 }
 

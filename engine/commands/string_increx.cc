@@ -192,8 +192,8 @@ void write_value(Context& c, const Entry* entry, typename Form::Number value,
   if (options.expiry.kind == ExpiryKind::persist) expiry = NewExpiry::none();
   put_number(c, key, value, expiry);
   c.modified(key, '$', Form::kEvent);
-  if (sets_deadline) c.modified(key, 'g', "expire");
-  if (had_expiry && expiry.kind == NewExpiry::Kind::none) c.modified(key, 'g', "persist");
+  if (sets_deadline) c.announce(key, 'g', "expire");
+  if (had_expiry && expiry.kind == NewExpiry::Kind::none) c.announce(key, 'g', "persist");
   if constexpr (std::is_same_v<Form, IntegerForm>) {
     emit_set(c, key, IntegerText(value).view(), expiry);
   } else {

@@ -124,7 +124,7 @@ void put_all(Context& c, size_t end, NewExpiry expiry) {
   effect[0] = "MSETEX";
   std::optional<IntegerText> deadline;
   if (expiry.kind == NewExpiry::Kind::at) {
-    for (size_t i = 2; i < end; i += 2) c.modified(c.args[i], 'g', "expire");
+    for (size_t i = 2; i < end; i += 2) c.announce(c.args[i], 'g', "expire");
     deadline.emplace(expiry.at_ms);
     effect.push_back("PXAT");
     effect.push_back(deadline->view());

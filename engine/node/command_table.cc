@@ -1,7 +1,11 @@
 #include "engine/node/command_table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "engine/node/config.h"
+#include "engine/node/config_text.h"
 #include "engine/node/text.h"
 #include "engine/store/number.h"
 #include "net/assert.h"
@@ -88,15 +92,26 @@ CommandEntry* CommandTable::resolve(std::span<const std::string_view> args,
   return nullptr;
 }
 
-bool CommandTable::rename(std::string_view from, std::string_view to) {
-  CommandEntry* entry = find(from);
-  if (entry == nullptr || (!to.empty() && find(to) != nullptr)) return false;
-  if (to.empty()) {
-    std::erase(all_, entry);
-  } else {
-    entry->name = to_lower(to);
+bool CommandTable::rename(std::span<const RenamedCommand> lines, std::string* error) {
+  for (const RenamedCommand& line : lines) {
+    CommandEntry* entry = find(line.from);
+    if (entry == nullptr) {
+      *error = fmt::format("{}: rename-command: expected the name of a command, got {}", line.place,
+                           quote_for_message(line.from));
+      return false;
+    }
+    if (!line.to.empty() && find(line.to) != nullptr) {
+      *error = fmt::format("{}: rename-command: expected a name that is free, got {}", line.place,
+                           quote_for_message(line.to));
+      return false;
+    }
+    if (line.to.empty()) {
+      std::erase(all_, entry);
+    } else {
+      entry->name = to_lower(line.to);
+    }
+    rebuild();
   }
-  rebuild();
   return true;
 }
 

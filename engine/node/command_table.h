@@ -11,6 +11,8 @@
 
 namespace redoubt {
 
+struct RenamedCommand;
+
 // A row in use: what is counted for it, and what was derived from it.
 struct CommandEntry {
   const Command* row = nullptr;
@@ -41,9 +43,9 @@ class CommandTable {
   // is set when the first word is a container and the second is unknown.
   CommandEntry* resolve(std::span<const std::string_view> args, CommandEntry** container) const;
 
-  // rename-command: a new name, or empty to remove the command. False: there is no such command, or
-  // the new name is taken.
-  bool rename(std::string_view from, std::string_view to);
+  // Carries out rename-command lines. False: a command does not exist, or its new name is taken;
+  // *error is one line "file:line: what was expected".
+  bool rename(std::span<const RenamedCommand> lines, std::string* error);
 
   // Commands, without subcommands, in alphabetical order of their names.
   const std::vector<CommandEntry*>& all() const { return all_; }

@@ -18,15 +18,6 @@ constexpr size_t kFilesMax = 256;
 constexpr size_t kFileBytesMax = 16 * 1024 * 1024;
 constexpr size_t kLineBytesMax = 64 * 1024;
 
-std::string joined(std::span<const std::string> words) {
-  std::string text;
-  for (const std::string& word : words) {
-    if (&word != words.data()) text += ' ';
-    text += word;
-  }
-  return text;
-}
-
 // A problem as one line of a start that failed.
 std::string explain(const Directive& row, std::string_view name, std::span<const std::string> words,
                     const DirectiveProblem& problem) {
@@ -36,7 +27,7 @@ std::string explain(const Directive& row, std::string_view name, std::span<const
     return fmt::format("{}: expected {}", name, problem.expected);
   }
   return fmt::format("{}: expected {}, got {}", name, problem.expected,
-                     quote_for_message(joined(words)));
+                     quote_for_message(join_words(words)));
 }
 
 }  // namespace
@@ -86,18 +77,17 @@ bool Config::parse_file(const std::string& path, std::string_view text, const Re
   return true;
 }
 
-bool Config::read_text(const Place& place, std::string_view text) {
+bool Config::read_text(Place place, std::string_view text) {
   if (text.size() > kFileBytesMax) {
     *place.error = fmt::format("{}: expected at most {} bytes, got {}", place.file, kFileBytesMax,
                                text.size());
     return false;
   }
-  size_t line_number = 0;
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = trim(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
-    ++line_number;
+    ++place.line;
     if (line.empty() || line.front() == '#') continue;
     std::vector<std::string> words;
     std::string problem;
@@ -113,9 +103,7 @@ bool Config::read_text(const Place& place, std::string_view text) {
       continue;
     }
     // The error of an included file stands as it is.
-    if (place.error->empty()) {
-      *place.error = fmt::format("{}:{}: {}", place.file, line_number, problem);
-    }
+    if (place.error->empty()) *place.error = fmt::format("{}: {}", place.text(), problem);
     return false;
   }
   return true;
@@ -131,7 +119,7 @@ bool Config::read_line(const Place& place, std::span<const std::string> words,
   const Directive& row = *impl_->rows[index];
   const std::span<const std::string> rest = words.subspan(1);
   if (row.kind == Directive::Kind::line) {
-    if (row.name == "rename-command") return rename(rest, problem);
+    if (row.name == "rename-command") return read_renaming(place, rest, problem);
     if (row.name == "include") {
       if (rest.size() == 1 && !rest[0].empty()) return read_include(place, rest[0], problem);
       *problem = "include: expected one path";
@@ -179,12 +167,13 @@ bool Config::read_include(const Place& place, const std::string& path, std::stri
   return read_text({path, place.depth + 1, place.read_file, place.error}, text);
 }
 
-bool Config::rename(std::span<const std::string> words, std::string* problem) {
+bool Config::read_renaming(const Place& place, std::span<const std::string> words,
+                           std::string* problem) {
   if (words.size() != 2 || words[0].empty()) {
     *problem = "rename-command: expected the name of a command and a new one, or \"\" to remove it";
     return false;
   }
-  renamed_.emplace_back(words[0], words[1]);
+  renamed_.push_back({words[0], words[1], place.text()});
   return true;
 }
 
@@ -224,9 +213,8 @@ bool Config::parse_arguments(std::span<const std::string> arguments, std::string
 
 std::string Config::shown_value(size_t row) const {
   const std::string& value = impl_->values[row];
-  if (impl_->rows[row]->name != "dir" || working_directory_.empty()) return value;
-  if (value.starts_with('/')) return value;
-  return value == "." ? working_directory_ : working_directory_ + "/" + value;
+  const bool relative = impl_->rows[row]->name == "dir" && !value.starts_with('/');
+  return relative && !working_directory_.empty() ? working_directory_ : value;
 }
 
 std::vector<std::pair<std::string, std::string>> Config::get(
@@ -269,8 +257,7 @@ bool Config::set(std::span<const std::string_view> names_and_values, std::string
   };
   std::vector<Change> changes;
   std::vector<bool> named(impl_->rows.size());
-  const bool guards_open = settings_.protected_configs == Permission::yes ||
-                           (settings_.protected_configs == Permission::local && local_client);
+  const bool guards_open = permits(settings_.protected_configs, local_client);
   const auto fail = [error](std::string_view name, std::string_view why) {
     *error =
         fmt::format("ERR CONFIG SET failed (possibly related to argument '{}') - {}", name, why);

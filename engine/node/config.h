@@ -23,6 +23,15 @@ namespace redoubt {
 // reason.
 using ReadFile = std::function<bool(const std::string& path, std::string* text, std::string* why)>;
 
+// A rename-command line.
+struct RenamedCommand {
+  std::string from;
+  std::string to;     // empty: the command is removed
+  std::string place;  // "file:line", or "command line"
+
+  bool operator==(const RenamedCommand&) const = default;
+};
+
 class Config {
  public:
   Config();
@@ -59,28 +68,26 @@ class Config {
   const std::string& file() const { return file_; }
   void set_file(std::string path) { file_ = std::move(path); }
 
-  // The absolute path of the working directory: CONFIG GET dir shows it in place of a relative one.
+  // The absolute path of `dir`: CONFIG GET dir shows it in place of a relative one.
   void set_working_directory(std::string path) { working_directory_ = std::move(path); }
 
-  // rename-command lines, in order.
-  const std::vector<std::pair<std::string, std::string>>& renamed_commands() const {
-    return renamed_;
-  }
+  // In order. Which commands there are is not known here: CommandTable::rename() looks.
+  const std::vector<RenamedCommand>& renamed_commands() const { return renamed_; }
 
  private:
   struct Impl;
   struct Place;
 
-  bool read_text(const Place& place, std::string_view text);
+  bool read_text(Place place, std::string_view text);
   bool read_line(const Place& place, std::span<const std::string> words, std::string* problem);
   bool read_include(const Place& place, const std::string& path, std::string* problem);
-  bool rename(std::span<const std::string> words, std::string* problem);
+  bool read_renaming(const Place& place, std::span<const std::string> words, std::string* problem);
   std::string shown_value(size_t row) const;
 
   Settings settings_;
   std::string file_;
   std::string working_directory_;
-  std::vector<std::pair<std::string, std::string>> renamed_;
+  std::vector<RenamedCommand> renamed_;
   std::unique_ptr<Impl> impl_;
 };
 

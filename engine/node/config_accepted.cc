@@ -97,13 +97,6 @@ constexpr std::array kProcessRows = {
         .harmless(kNotWatched),
     // Types and scripts.
     integer("list-compress-depth", "0", 0, kMaxInt).harmless("lists are not compressed"),
-    integer("zset-max-listpack-entries", "128", 0, kMax)
-        .also("zset-max-ziplist-entries")
-        .harmless(kEncoding),
-    memory("zset-max-listpack-value", "64").also("zset-max-ziplist-value").harmless(kEncoding),
-    memory("hll-sparse-max-bytes", "3000").harmless(kEncoding),
-    memory("stream-node-max-bytes", "4096").harmless(kEncoding),
-    integer("stream-node-max-entries", "100", 0, kMax).harmless(kEncoding),
     integer("busy-reply-threshold", "5000", 0, kMax).also("lua-time-limit").harmless(kNoScripts),
     boolean("lua-enable-deprecated-api", "no").immutable().hidden().harmless(kNoScripts),
 };

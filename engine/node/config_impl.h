@@ -39,6 +39,9 @@ struct Config::Place {
   int depth = 0;  // 0: the configuration file itself
   const ReadFile& read_file;
   std::string* error;
+  size_t line = 0;  // 0: not in a file
+
+  std::string text() const { return line == 0 ? file : file + ":" + std::to_string(line); }
 };
 
 }  // namespace redoubt

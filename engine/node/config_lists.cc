@@ -14,15 +14,6 @@ namespace redoubt {
 
 namespace {
 
-std::string joined(std::span<const std::string> words) {
-  std::string text;
-  for (const std::string& word : words) {
-    if (&word != words.data()) text += ' ';
-    text += word;
-  }
-  return text;
-}
-
 // One empty word stands for an empty list.
 bool is_empty_list(std::span<const std::string> words) {
   return words.size() == 1 && words[0].empty();
@@ -44,7 +35,7 @@ bool parse_bind(const Directive&, std::string_view, std::span<const std::string>
     }
   }
   value->words.assign(words.begin(), words.end());
-  value->text = joined(words);
+  value->text = join_words(words);
   return true;
 }
 
@@ -78,7 +69,7 @@ bool parse_output_limits(const Directive& row, std::string_view current,
     limits[at + 2] = fmt::format("{}", *soft);
     limits[at + 3] = fmt::format("{}", *seconds);
   }
-  value->text = joined(limits);
+  value->text = join_words(limits);
   value->words = std::move(limits);
   return true;
 }
@@ -93,7 +84,7 @@ bool parse_save(const Directive&, std::string_view, std::span<const std::string>
     const std::optional<int64_t> changes = parse_integer(words[i + 1]);
     if (!seconds || !changes || *seconds < 1 || *changes < 0) return false;
   }
-  value->text = joined(words);
+  value->text = join_words(words);
   return true;
 }
 
@@ -125,7 +116,7 @@ bool parse_percentiles(const Directive&, std::string_view, std::span<const std::
     }
     value->words.emplace_back(DoubleText(*percentile).view());
   }
-  value->text = joined(value->words);
+  value->text = join_words(value->words);
   return true;
 }
 
@@ -139,7 +130,7 @@ bool parse_oom_scores(const Directive&, std::string_view, std::span<const std::s
     problem->reply = "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
     return false;
   }
-  value->text = joined(words);
+  value->text = join_words(words);
   return true;
 }
 
@@ -167,7 +158,7 @@ bool parse_shutdown_options(const Directive& row, std::string_view,
   for (size_t i = 1; i < kOptions.size(); ++i) {
     if (given[i]) value->words.emplace_back(kOptions[i]);
   }
-  value->text = value->words.empty() ? std::string(row.initial) : joined(value->words);
+  value->text = value->words.empty() ? std::string(row.initial) : join_words(value->words);
   return true;
 }
 
@@ -182,7 +173,7 @@ bool parse_replicaof(const Directive&, std::string_view, std::span<const std::st
     *problem = {"Invalid master port", "a port between 0 and 65535 behind the host"};
     return false;
   }
-  value->text = joined(words);
+  value->text = join_words(words);
   return true;
 }
 

@@ -28,11 +28,6 @@ void apply_output_limits(Settings& settings, const DirectiveValue& value) {
   settings.output_limit_pubsub = limit(8);
 }
 
-void apply_debug_command(Settings& settings, const DirectiveValue& value) {
-  settings.enable_debug_command = value.text == "yes";
-  settings.enable_debug_command_local = value.text == "local";
-}
-
 void apply_events(Settings& settings, const DirectiveValue& value) {
   settings.notify_events = event_classes(value.text).value_or(0);
 }
@@ -69,7 +64,9 @@ constexpr Directive kRows[] = {
         .sets(store<&Settings::loglevel>),
     choice("log-format", "text", "text|json").sets(store<&Settings::log_format>),
     integer("hz", "10", 0, kMaxInt).clamped(1, 500).sets(store<&Settings::hz>),
-    choice("enable-debug-command", "no", "no|yes|local").immutable().sets(apply_debug_command),
+    choice("enable-debug-command", "no", "no|yes|local")
+        .immutable()
+        .sets(store<&Settings::debug_command>),
     choice("enable-protected-configs", "no", "no|yes|local")
         .immutable()
         .sets(store<&Settings::protected_configs>),
@@ -98,9 +95,20 @@ constexpr Directive kRows[] = {
     boolean("lazyfree-lazy-user-flush", "no").sets(store<&Settings::lazyfree_lazy_user_flush>),
 
     // Encodings.
+    integer("zset-max-listpack-entries", "128", 0, kMax)
+        .also("zset-max-ziplist-entries")
+        .sets(store<&Settings::zset_max_listpack_entries>),
+    memory("zset-max-listpack-value", "64")
+        .also("zset-max-ziplist-value")
+        .sets(store<&Settings::zset_max_listpack_value>),
+    memory("hll-sparse-max-bytes", "3000").sets(store<&Settings::hll_sparse_max_bytes>),
+    memory("stream-node-max-bytes", "4096").sets(store<&Settings::stream_node_max_bytes>),
+    integer("stream-node-max-entries", "100", 0, kMax)
+        .sets(store<&Settings::stream_node_max_entries>),
     integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
         .also("list-max-ziplist-size")
         .sets(store<&Settings::list_max_listpack_size>),
+
     integer("set-max-intset-entries", "512", 0, kMax)
         .sets(store<&Settings::set_max_intset_entries>),
     integer("set-max-listpack-entries", "128", 0, kMax)

@@ -7,6 +7,7 @@
 
 #include "engine/node/text.h"
 #include "engine/store/number.h"
+#include "net/resp/quoted_word.h"
 
 namespace redoubt {
 
@@ -14,49 +15,6 @@ namespace {
 
 bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\v' || c == '\f' || c == '\0';
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = to_lower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-char unescape(char c) {
-  switch (c) {
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'b': return '\b';
-    case 'a': return '\a';
-    default: return c;
-  }
-}
-
-// The rest of a quoted word; `at` is behind the opening quote, and behind the closing one
-// afterwards.
-bool read_quoted(std::string_view line, size_t& at, char quote, std::string& word) {
-  for (; at < line.size(); ++at) {
-    const char c = line[at];
-    if (c == quote) {
-      ++at;
-      return at == line.size() || is_blank(line[at]);
-    }
-    const bool more = at + 1 < line.size();
-    if (c != '\\' || !more || (quote == '\'' && line[at + 1] != '\'')) {
-      word += c;
-      continue;
-    }
-    if (line[at + 1] == 'x' && at + 3 < line.size() && hex_digit(line[at + 2]) >= 0 &&
-        hex_digit(line[at + 3]) >= 0) {
-      word += static_cast<char>(hex_digit(line[at + 2]) * 16 + hex_digit(line[at + 3]));
-      at += 3;
-    } else {
-      word += unescape(line[at + 1]);
-      ++at;
-    }
-  }
-  return false;
 }
 
 void append_escaped(std::string& text, char c) {
@@ -112,13 +70,23 @@ bool split_words(std::string_view line, std::vector<std::string>* words) {
     while (at < line.size() && !is_blank(line[at])) {
       const char c = line[at++];
       if (c == '"' || c == '\'') {
-        if (!read_quoted(line, at, c, word)) return false;
+        if (!read_quoted_word(line, at, c, word)) return false;
+        if (at < line.size() && !is_blank(line[at])) return false;
         break;
       }
       word += c;
     }
     words->push_back(std::move(word));
   }
+}
+
+std::string join_words(std::span<const std::string> words) {
+  std::string text;
+  for (const std::string& word : words) {
+    if (&word != words.data()) text += ' ';
+    text += word;
+  }
+  return text;
 }
 
 std::string_view trim(std::string_view line) {

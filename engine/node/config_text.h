@@ -3,16 +3,18 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace redoubt {
 
-// Splits a line at blanks. "double quotes" know \n \r \t \b \a \xHH and \c for any other c, 'single
-// quotes' only \'. False: a quote is not closed, or something other than a blank follows the
-// closing one.
+// Splits a line at blanks outside of quotes (net/resp/quoted_word.h). False: a quote is not closed,
+// or something other than a blank follows the closing one.
 bool split_words(std::string_view line, std::vector<std::string>* words);
+// The words with a blank between each two.
+std::string join_words(std::span<const std::string> words);
 
 // The line without blanks, tabs and carriage returns at its ends.
 std::string_view trim(std::string_view line);

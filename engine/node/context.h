@@ -66,12 +66,16 @@ class Context {
   }
 
   // Data of this key changed. `event` is the keyspace event's name ("set"), of class `event_class`
-  // ('$' string, 'g' generic, ...).
-  void modified(std::string_view key, char event_class, std::string_view event) {
-    modified_in(session.db, key, event_class, event);
+  // ('$' string, 'g' generic, ...); `changes` is what INFO counts this as, 0 for a further key of a
+  // change that is counted already.
+  void modified(std::string_view key, char event_class, std::string_view event,
+                uint64_t changes = 1) {
+    modified_in(session.db, key, event_class, event, changes);
   }
-  void modified_in(int db_index, std::string_view key, char event_class, std::string_view event) {
+  void modified_in(int db_index, std::string_view key, char event_class, std::string_view event,
+                   uint64_t changes = 1) {
     changed_ = true;
+    node.count_changes(changes);
     node.key_modified(db_index, key, event_class, event);
   }
   // A further keyspace event of a change that is already announced: counts nothing.
@@ -81,9 +85,9 @@ class Context {
   // The value of a key has become empty: the key is removed.
   void remove_empty(std::string_view key);
   // Data changed, but not that of one key (FLUSHALL, SWAPDB).
-  void modified_all() {
+  void modified_all(uint64_t changes) {
     changed_ = true;
-    node.data_modified();
+    node.count_changes(changes);
   }
   bool changed() const { return changed_; }
 

@@ -1,6 +1,5 @@
-// The stream of effects: what changed data, in the deterministic form of the command, as RESP
-// (design D5). AOF, replicas, migration and the checkers are its consumers; nothing else
-// propagates.
+// The stream of effects: what changed data, in the deterministic form of the command, as
+// RESP. AOF, replicas, migration and the checkers are its consumers; nothing else propagates.
 //
 // While nobody consumes it, nothing is encoded and the offset stands still.
 #pragma once

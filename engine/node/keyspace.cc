@@ -47,7 +47,6 @@ bool Node::erase(int db, std::string_view key, uint64_t hash, bool lazy) {
 }
 
 void Node::key_modified(int db, std::string_view key, char event_class, std::string_view event) {
-  ++changes_;
   if (!blocking_.idle() && blocking_.key_changed(db, key)) env_.request(batch_hook_);
   if (watched_) [[unlikely]]
     emit_event(db, key, event_class, event, true);

@@ -35,7 +35,9 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
       started_wall_(env.wall()),
       pid_(env.backend().process_facts().pid),
       last_cron_(env.now()) {
-  for (const auto& [from, to] : config_->renamed_commands()) commands_.rename(from, to);
+  std::string error;
+  const bool renamed = commands_.rename(config_->renamed_commands(), &error);
+  ASSERT(renamed);  // who starts a node from a configuration file has looked
   for (int i = 0; i < settings().databases; ++i) {
     databases_.push_back(make_database());
   }

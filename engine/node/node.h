@@ -112,8 +112,9 @@ class Node {
   void announce(int db, std::string_view key, char event_class, std::string_view event);
   // A read found no such key.
   void key_missed(int db, std::string_view key);
-  void data_modified() { ++changes_; }
-  // Changes of data since the start, as rdb_changes_since_last_save counts them.
+  // Changes of data that clients have made since the start, as rdb_changes_since_last_save counts
+  // them: not what expires or is evicted.
+  void count_changes(uint64_t count) { changes_ += count; }
   uint64_t changes() const { return changes_; }
   bool expired(const Entry& entry) const {
     return entry.has_expiry() && entry.expiry_ms() < env_.wall().unix_ms();

@@ -23,7 +23,6 @@ struct Node::Planned {
 struct Node::Listener {
   Node* node = nullptr;
   Handle handle;
-  Address address;
   Op accept;
   Timer retry;  // after running out of file descriptors
 };

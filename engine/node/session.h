@@ -41,7 +41,7 @@ enum SessionFlag : uint32_t {
   kSessionDoomed = 1u << 14,      // closed at the end of the turn: it reads too slowly
 };
 
-// Replies that may leave when the stream of effects is durable up to an offset (design D6).
+// Replies that may leave when the stream of effects is durable up to an offset.
 struct HeldReplies {
   HeldReplies(uint64_t needed, OutputPool& pool) : offset(needed), bytes(pool) {}
   uint64_t offset;
@@ -64,7 +64,7 @@ class Session {
   std::string lib_name;  // CLIENT SETINFO
   std::string lib_version;
   std::string user = "default";
-  const char* last_command = "NULL";  // full name of the last command's row; static storage
+  const char* last_command = "NULL";  // full name, which the command table keeps
 
   uint32_t flags = 0;
   int db = 0;

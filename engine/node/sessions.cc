@@ -14,15 +14,9 @@ constexpr Duration kAcceptRetry = Duration::milliseconds(100);
 
 constexpr std::string_view kProtectedMode =
     "-DENIED Redoubt is running in protected mode because protected mode is enabled and no "
-    "password "
-    "is set for the default user. In this mode connections are only accepted from the loopback "
-    "interface. To accept connections from other hosts, set a password with 'requirepass', or set "
-    "'protected-mode no' if this node is not reachable by others.\r\n";
-
-bool is_loopback(const Address& peer) {
-  return peer.unix_socket || peer.host.starts_with("127.") || peer.host == "::1" ||
-         peer.host.starts_with("::ffff:127.");
-}
+    "password is set for the default user. In this mode connections are only accepted from the "
+    "loopback interface. To accept connections from other hosts, set a password with "
+    "'requirepass', or set 'protected-mode no' if this node is not reachable by others.\r\n";
 
 }  // namespace
 
@@ -75,8 +69,9 @@ bool Node::listen(std::string* why) {
     auto listener = std::make_unique<Listener>();
     listener->node = this;
     listener->handle = *handle;
-    listener->address = env_.backend().local_address(*handle);
-    if (!address.unix_socket && tcp_port_ == 0) tcp_port_ = listener->address.port;
+    if (!address.unix_socket && tcp_port_ == 0) {
+      tcp_port_ = env_.backend().local_address(*handle).port;
+    }
     accept_next(*listener);
     listeners_.push_back(std::move(listener));
     return true;
@@ -133,7 +128,7 @@ void Node::on_accepted(Listener& listener) {
   Session& session = add_session();
   session.handle = op.result.handle;
   session.peer = std::move(op.address);
-  session.local = listener.address;
+  session.local = env_.backend().local_address(session.handle);
   ++stats_.connections_received;
   if (!session.peer.unix_socket && settings().tcp_keepalive_s > 0) {
     env_.backend().set_keepalive(session.handle, settings().tcp_keepalive_s);
@@ -159,7 +154,7 @@ bool Node::refuse(Session& session) {
   if (session_count_ > settings().maxclients) {
     reason = "-ERR max number of clients reached\r\n";
   } else if (settings().protected_mode && settings().requirepass.empty() &&
-             !is_loopback(session.peer)) {
+             !session.peer.is_loopback()) {
     reason = kProtectedMode;
   } else {
     return false;

@@ -1,5 +1,6 @@
 // The values of a node's directives. What they are called, their ranges and defaults as text, and
-// how they are parsed is the table in config.cc; this struct is what the code reads.
+// how they are parsed is in the tables of config_table.cc and config_accepted.cc; this struct is
+// what the code reads.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,13 @@ enum class EvictionPolicy : uint8_t {
 
 enum class LogLevel : uint8_t { debug, verbose, notice, warning, nothing };
 enum class LogFormat : uint8_t { text, json };
-enum class Permission : uint8_t { no, yes, local };  // local: for connections from this machine
+
+// Who may do something; local: connections from this machine.
+enum class Permission : uint8_t { no, yes, local };
+
+inline bool permits(Permission permission, bool local_client) {
+  return permission == Permission::yes || (permission == Permission::local && local_client);
+}
 
 struct OutputLimit {
   uint64_t hard_bytes = 0;  // 0: none
@@ -55,8 +62,7 @@ struct Settings {
   LogLevel loglevel = LogLevel::notice;
   LogFormat log_format = LogFormat::text;
   int hz = 10;
-  bool enable_debug_command = false;
-  bool enable_debug_command_local = false;
+  Permission debug_command = Permission::no;
   Permission protected_configs = Permission::no;
 
   // events
@@ -78,8 +84,14 @@ struct Settings {
   bool lazyfree_lazy_user_del = false;
   bool lazyfree_lazy_user_flush = false;
 
-  // encodings
+  // encodings: up to which size a value is one packed block
+  uint64_t zset_max_listpack_entries = 128;
+  uint64_t zset_max_listpack_value = 64;
+  uint64_t hll_sparse_max_bytes = 3000;
+  uint64_t stream_node_max_bytes = 4096;
+  int64_t stream_node_max_entries = 100;
   int list_max_listpack_size = -2;
+  // of lists, sets and hashes
   uint64_t set_max_intset_entries = 512;
   uint64_t set_max_listpack_entries = 128;
   uint64_t set_max_listpack_value = 64;

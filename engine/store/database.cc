@@ -77,13 +77,17 @@ void Database::free_value(Entry& entry, bool lazy) {
     garbage_->add(std::move(blob));
     return;
   }
+  discard(entry.type(), entry.encoding(), value, ops.free_effort(entry), ops.outside_bytes(entry));
+}
+
+void Database::discard(Type type, Encoding encoding, void* value, size_t effort, size_t bytes) {
   size_t budget = kFreedAtOnce;
-  if (ops.free_effort(entry) > kFreedAtOnce) {
-    remains_bytes_ += ops.outside_bytes(entry);
-  } else if (ops.free_some(allocator_, entry.encoding(), value, budget)) {
+  if (effort > kFreedAtOnce) {
+    remains_bytes_ += bytes;
+  } else if (ops_of(type).free_some(allocator_, encoding, value, budget)) {
     return;
   }
-  remains_.push_back({entry.type(), entry.encoding(), value});
+  remains_.push_back({type, encoding, value});
   if (garbage_ != nullptr) garbage_->note_remains();
 }
 

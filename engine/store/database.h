@@ -144,6 +144,9 @@ class Database {
   // is freed in the background when `lazy`.
   bool erase(std::string_view key, uint64_t hash, bool lazy = false);
 
+  // Frees a value that no entry holds; one of many parts is kept for free_some().
+  void discard(Type type, Encoding encoding, void* value, size_t effort, size_t bytes);
+
   // Values that are replaced are freed like those that are erased with `lazy`.
   void set_lazy_replace(bool lazy) { lazy_replace_ = lazy; }
 

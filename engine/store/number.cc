@@ -59,6 +59,15 @@ std::optional<Float> parse_float(std::string_view text) {
   return negative ? -value : value;
 }
 
+// A decimal number whose digits are all 0.
+bool is_zero(std::string_view text) {
+  for (const char c : text) {
+    if (c == 'e' || c == 'E') break;
+    if (c >= '1' && c <= '9') return false;
+  }
+  return true;
+}
+
 size_t copy_text(char* to, std::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) to[i] = text[i];
   return text.size();
@@ -91,7 +100,28 @@ std::optional<double> parse_double(std::string_view text) {
   double value;
   const char* end = text.data() + text.size();
   const auto [stop, error] = fast_float::from_chars(text.data(), end, value);
-  if (error == std::errc() && stop == end && std::isfinite(value)) return value;
+  if (error == std::errc() && stop == end && std::isfinite(value)) {
+    if (value == 0 && !is_zero(text)) return std::nullopt;  // too small
+    return value;
+  }
+  return parse_float<double>(text);
+}
+
+std::optional<double> parse_double_leniently(std::string_view text) {
+  text = text.substr(0, text.find('\0'));
+  if (text.empty()) return 0.0;
+  while (!text.empty() && (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r'))) {
+    text.remove_prefix(1);
+  }
+  std::string_view digits = text;
+  if (digits.starts_with('+')) digits.remove_prefix(1);
+  if (digits.empty() || digits[0] == '+' || (digits[0] == '-' && digits.size() != text.size())) {
+    return std::nullopt;
+  }
+  double value;
+  const char* end = digits.data() + digits.size();
+  const auto [stop, error] = fast_float::from_chars(digits.data(), end, value);
+  if (stop == end && !std::isnan(value)) return value;
   return parse_float<double>(text);
 }
 
@@ -106,21 +136,6 @@ IntegerText::IntegerText(int64_t value) : start_(sizeof text_) {
     rest /= 10;
   } while (rest != 0);
   if (value < 0) text_[--start_] = '-';
-}
-
-DoubleText::DoubleText(double value) {
-  if (std::isnan(value)) {
-    size_ = copy_text(text_.data(), "nan");
-  } else if (std::isinf(value)) {
-    size_ = copy_text(text_.data(), value > 0 ? "inf" : "-inf");
-  } else if (value == std::trunc(value) && std::fabs(value) < 1e17) {
-    const IntegerText integer(static_cast<int64_t>(value));
-    const bool negative_zero = value == 0 && std::signbit(value);
-    size_ = copy_text(text_.data(), negative_zero ? "-0" : integer.view());
-  } else {
-    const auto result = std::to_chars(text_.data(), text_.data() + text_.size(), value);
-    size_ = static_cast<size_t>(result.ptr - text_.data());
-  }
 }
 
 LongDoubleText::LongDoubleText(long double value) {

@@ -6,6 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#include "net/double_text.h"
+
 namespace redoubt {
 
 // An integer in its one canonical form: "0", "-12"; no spaces, plus sign or leading zeros.
@@ -15,7 +17,10 @@ std::optional<uint64_t> parse_unsigned(std::string_view text);
 // A decimal or exponent number, "inf", "+inf", "-inf", "infinity" in any case, hexadecimal too; the
 // whole text. Not a number ("nan"), empty text and spaces are refused.
 std::optional<double> parse_double(std::string_view text);
-// The same with the precision of long double, for INCRBYFLOAT.
+// The same as C's strtod() takes it, for the bounds of ranges: white space in front, what ends at a
+// zero byte, no text at all (0), numbers beyond the range (infinite, or 0).
+std::optional<double> parse_double_leniently(std::string_view text);
+// The same as parse_double with the precision of long double, for INCRBYFLOAT.
 std::optional<long double> parse_long_double(std::string_view text);
 
 // The digits of an integer in a buffer of its own.
@@ -27,18 +32,6 @@ class IntegerText {
  private:
   std::array<char, 20> text_;
   size_t start_;
-};
-
-// The shortest text that reads back as the same double, as RESP3 and sorted sets show it: "3.5",
-// "10", "1e+21", "inf", "-inf", "nan".
-class DoubleText {
- public:
-  explicit DoubleText(double value);
-  std::string_view view() const { return {text_.data(), size_}; }
-
- private:
-  std::array<char, 40> text_;
-  size_t size_;
 };
 
 // A long double with up to 17 digits behind the point, trailing zeros removed ("human friendly"),

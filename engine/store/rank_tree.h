@@ -207,6 +207,13 @@ class RankTree : public RankTreeNodes {
     insert_at(path, item, prefix, prefix_of);
   }
 
+  // The same for an item that belongs behind all others.
+  void append(Item* item) {
+    Path path;
+    if (root_ != nullptr) descend(size_, path);
+    insert_at(path, item, Order::prefix(*item), prefix_of);
+  }
+
   // Takes out an item that is in the tree.
   void erase(const Item* item) {
     Path path;

@@ -5,7 +5,9 @@
 #include "engine/store/hash_type.h"
 #include "engine/store/list_type.h"
 #include "engine/store/set_type.h"
+#include "engine/store/stream_type.h"
 #include "engine/store/string_type.h"
+#include "engine/store/zset_type.h"
 
 namespace redoubt {
 
@@ -24,12 +26,12 @@ constexpr TypeOps only_named(std::string_view name) {
 
 // Indexed by Type.
 constexpr std::array<TypeOps, kTypeCount> kRows = {
-    kStringOps,            //
-    kListOps,              //
-    kSetOps,               //
-    only_named("zset"),    //
-    kHashOps,              //
-    only_named("stream"),  //
+    kStringOps,  //
+    kListOps,    //
+    kSetOps,     //
+    kZsetOps,    //
+    kHashOps,    //
+    kStreamOps,  //
 };
 
 // Indexed by Encoding.

@@ -1,8 +1,8 @@
 #include "net/resp/reply_writer.h"
 
-#include <algorithm>
 #include <charconv>
-#include <cmath>
+
+#include "net/double_text.h"
 
 namespace redoubt {
 
@@ -89,19 +89,8 @@ void ReplyWriter::boolean(bool value) {
 }
 
 void ReplyWriter::real(double value) {
-  char digits[40];
-  char* end = digits;
-  if (std::isnan(value)) {
-    end = std::copy_n("nan", 3, digits);
-  } else if (std::isinf(value)) {
-    end = value > 0 ? std::copy_n("inf", 3, digits) : std::copy_n("-inf", 4, digits);
-  } else if (value == std::trunc(value) && std::fabs(value) < 1e17) {
-    end = std::to_chars(digits, digits + sizeof digits, static_cast<int64_t>(value)).ptr;
-  } else {
-    end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  }
-  const std::string_view text(digits, static_cast<size_t>(end - digits));
-  resp3() ? line(',', text) : bulk(text);
+  const DoubleText text(value);
+  resp3() ? line(',', text.view()) : bulk(text.view());
 }
 
 void ReplyWriter::big_number(std::string_view digits) {

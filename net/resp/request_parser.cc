@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "net/resp/quoted_word.h"
+
 namespace redoubt {
 
 namespace {
@@ -18,53 +20,6 @@ constexpr size_t kArgumentsKept = 16384;
 
 bool is_space(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\v' || c == '\f';
-}
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-char unescaped(char c) {
-  switch (c) {
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'b': return '\b';
-    case 'a': return '\a';
-    default: return c;
-  }
-}
-
-// A quoted word, from behind the opening quote; moves `at` behind the closing one. False without
-// end, or when something other than a space follows.
-bool read_quoted(std::string_view line, size_t& at, char quote, std::string& word) {
-  while (at < line.size()) {
-    const char c = line[at++];
-    if (c == quote) return at == line.size() || is_space(line[at]);
-    if (c != '\\' || at == line.size()) {
-      word += c;
-      continue;
-    }
-    if (quote == '\'') {
-      if (line[at] == '\'')
-        ++at, word += '\'';
-      else
-        word += c;
-      continue;
-    }
-    const bool hex = line[at] == 'x' && at + 2 < line.size() && hex_digit(line[at + 1]) >= 0 &&
-                     hex_digit(line[at + 2]) >= 0;
-    if (hex) {
-      word += static_cast<char>(hex_digit(line[at + 1]) * 16 + hex_digit(line[at + 2]));
-      at += 3;
-    } else {
-      word += unescaped(line[at++]);
-    }
-  }
-  return false;
 }
 
 }  // namespace
@@ -233,7 +188,8 @@ bool RequestParser::split_inline(std::string_view line, RequestBatch& out) {
       const char c = line[at++];
       if (c != '"' && c != '\'') {
         word += c;
-      } else if (!read_quoted(line, at, c, word)) {
+      } else if (!read_quoted_word(line, at, c, word) ||
+                 (at < line.size() && !is_space(line[at]))) {
         return false;
       }
     }

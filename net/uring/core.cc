@@ -57,21 +57,6 @@ Op* ReadyList::pop() {
   return op;
 }
 
-bool uses_handle(OpKind kind) {
-  switch (kind) {
-    case OpKind::accept:
-    case OpKind::receive:
-    case OpKind::send:
-    case OpKind::read:
-    case OpKind::write:
-    case OpKind::sync:
-    case OpKind::sync_data:
-    case OpKind::truncate:
-    case OpKind::file_size: return true;
-    default: return false;
-  }
-}
-
 std::string absolute_path(const Core& core, std::string_view path) {
   if (!path.empty() && path.front() == '/') return std::string(path);
   return core.directory + "/" + std::string(path);

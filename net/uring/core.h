@@ -90,9 +90,6 @@ class ReadyList {
   Op* last_ = nullptr;
 };
 
-// Whether operations of this kind are on a handle.
-bool uses_handle(OpKind kind);
-
 struct Core {
   Ring ring;
   Rows rows;

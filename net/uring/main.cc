@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/commands/families.h"
+#include "engine/node/command_table.h"
 #include "engine/node/config.h"
 #include "engine/node/node.h"
 #include "engine/node/version.h"
@@ -57,30 +58,23 @@ std::string absolute(const std::string& path) {
   return realpath(path.c_str(), resolved) == nullptr ? path : std::string(resolved);
 }
 
-// Reads file and arguments. False after an error message.
-bool configure(const std::vector<std::string>& arguments, Config& config) {
-  std::vector<std::string> directives = arguments;
-  std::string error;
-  if (!directives.empty() && !directives[0].starts_with("--")) {
-    const std::string path = directives[0];
-    directives.erase(directives.begin());
+// Reads file and arguments. False: *error is the reason in one line.
+bool configure(std::vector<std::string> arguments, Config& config, std::string* error) {
+  if (!arguments.empty() && !arguments[0].starts_with("--")) {
+    const std::string path = arguments[0];
+    arguments.erase(arguments.begin());
     std::string text;
     std::string why;
     if (!read_file(path, &text, &why)) {
-      fmt::print(stderr, "redoubt-server: {}: {}\n", path, why);
+      *error = fmt::format("{}: {}", path, why);
       return false;
     }
-    if (!config.parse_file(path, text, read_file, &error)) {
-      fmt::print(stderr, "redoubt-server: {}\n", error);
-      return false;
-    }
+    if (!config.parse_file(path, text, read_file, error)) return false;
     if (path != "-") config.set_file(absolute(path));
   }
-  if (!config.parse_arguments(directives, &error)) {
-    fmt::print(stderr, "redoubt-server: {}\n", error);
-    return false;
-  }
-  return true;
+  if (!config.parse_arguments(arguments, error)) return false;
+  config.set_working_directory(absolute(config.settings().dir));
+  return CommandTable(all_families()).rename(config.renamed_commands(), error);
 }
 
 // As many clients as file descriptors allow.
@@ -94,9 +88,8 @@ void fit_maxclients(Config& config, std::string* note) {
   std::string error;
   if (config.set(pair, &error)) {
     *note = fmt::format(
-        "maxclients is {} instead of {}: the process may open {} files. Raise the limit (ulimit "
-        "-n) "
-        "to serve more.",
+        "maxclients is {} instead of {}: the process may open {} files. Raise the limit "
+        "(ulimit -n) to serve more.",
         possible, wanted, files);
   }
 }
@@ -158,6 +151,10 @@ int main(int argc, char** argv) {
     }
   }
   auto config = std::make_unique<redoubt::Config>();
-  if (!redoubt::configure(arguments, *config)) return 1;
+  std::string error;
+  if (!redoubt::configure(arguments, *config, &error)) {
+    fmt::print(stderr, "redoubt-server: {}\n", error);
+    return 1;
+  }
   return redoubt::serve(std::move(config));
 }

@@ -157,19 +157,9 @@ void UringBackend::deliver_ready() {
   for (int count = 0; count < kReadyMax; ++count) {
     Op* op = core_.ready.pop();
     if (op == nullptr) return;
-    if (uses_handle(op->kind) && core_.rows.find(op->handle) == nullptr) void_result(*op);
+    if (uses_handle(op->kind) && core_.rows.find(op->handle) == nullptr) discard_result(*this, *op);
     complete(*op);
   }
-}
-
-// The handle was closed after the operation was done and before its result was told.
-void UringBackend::void_result(Op& op) {
-  if (op.result.chunk) give_back(op.result.chunk);
-  if (op.result.handle) close(op.result.handle);
-  op.result.chunk = {};
-  op.result.handle = {};
-  op.result.bytes = 0;
-  op.result.error = Error::cancelled;
 }
 
 void UringBackend::dispatch(uint64_t data, int result, uint32_t flags) {

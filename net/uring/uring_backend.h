@@ -74,7 +74,6 @@ class UringBackend final : public Backend {
   void deliver();
   void deliver_ready();
   void dispatch(uint64_t data, int result, uint32_t flags);
-  void void_result(Op& op);
   void end();
   void cancel_requests(Handle handle, const Row& row);
   void watch_wake();

@@ -7,7 +7,7 @@
 
 namespace redoubt::sim {
 
-enum class GeneratorNeed : uint8_t { nothing, newer, flush, scan, select, chance, waiting };
+enum class GeneratorNeed : uint8_t { nothing, newer, flush, scan, select, waiting, chance };
 
 struct GeneratorRow {
   unsigned weight;

@@ -12,7 +12,7 @@ struct CommandTable {
   CommandTable() {
     for (std::span<const ModelCommand> family :
          {string_commands(), numeric_string_commands(), bitmap_commands(), generic_commands(),
-          server_commands(), set_commands(), hash_commands(), list_commands()}) {
+          server_commands(), list_commands(), sort_commands(), set_commands(), hash_commands()}) {
       rows.insert(rows.end(), family.begin(), family.end());
     }
     std::sort(rows.begin(), rows.end(),

@@ -13,13 +13,13 @@ namespace redoubt::sim {
 namespace {
 
 constexpr Fault kFaults[] = {
-    Fault::net_delay,       Fault::net_cut,       Fault::net_reset,      Fault::net_small_buffers,
-    Fault::net_slow,        Fault::net_partition, Fault::net_one_way,    Fault::net_clog,
-    Fault::net_half_open,   Fault::net_refuse,    Fault::net_hang,       Fault::kill,
-    Fault::power_loss,      Fault::restart,       Fault::pause,          Fault::slow_cpu,
-    Fault::clock_skew,      Fault::clock_drift,   Fault::clock_jump,     Fault::timer_jitter,
-    Fault::io_reorder,      Fault::io_late,       Fault::io_cancel_late, Fault::io_few_chunks,
-    Fault::io_short_receive};
+    Fault::net_delay,      Fault::net_cut,         Fault::net_reset,      Fault::net_small_buffers,
+    Fault::net_slow,       Fault::net_partition,   Fault::net_one_way,    Fault::net_clog,
+    Fault::net_half_open,  Fault::net_refuse,      Fault::net_hang,       Fault::kill,
+    Fault::power_loss,     Fault::restart,         Fault::pause,          Fault::slow_cpu,
+    Fault::clock_skew,     Fault::clock_drift,     Fault::clock_jump,     Fault::timer_jitter,
+    Fault::io_reorder,     Fault::io_late,         Fault::io_cancel_late, Fault::io_few_chunks,
+    Fault::io_few_handles, Fault::io_short_receive};
 
 constexpr Named kCheckers[] = {
     {"model", "each reply is what a naive model of the commands answers"},
@@ -241,6 +241,7 @@ void SingleRun::quiet_phase() {
   plan_.farewell = true;
   checker_.farewell();
   if (plants_.is("deaf_node")) world_.host(node_).set_paused(true);
+  if (plants_.is("no_handles")) world_.faults().io_few_handles = 1;
   const Instant end = world_.now() + kProgress;
   while (ok() && plan_.active > 0 && world_.now() < end) world_.run_for(Duration::seconds(1));
   if (ok() && plan_.active > 0) {

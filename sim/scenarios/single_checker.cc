@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <iterator>
+#include <utility>
 
 namespace redoubt::sim {
 
@@ -146,6 +148,7 @@ void SingleChecker::node_ended() {
   node_ = nullptr;
   last_ = nullptr;
   peers_.clear();
+  closed_.clear();
   model_.clear();
 }
 
@@ -153,6 +156,7 @@ void SingleChecker::on_command(const Session& session, int /*db_before*/,
                                std::span<const std::string_view> args, WallTime wall,
                                std::string_view reply) {
   if (session.has(kSessionLocal)) return;
+  const std::vector<Peer> closed = std::exchange(closed_, {});
   Peer* peer = find(session);
   if (peer == nullptr) {
     return violate("order", "a command of a connection that a client has made",
@@ -171,7 +175,11 @@ void SingleChecker::on_command(const Session& session, int /*db_before*/,
     if (!expect_connection_command(*peer, args)) expect(peer->model, args, wall.unix_ms());
     return;
   }
-  check_reply(*peer, args, wall, reply);
+  if (args.size() == 4 && same(args[0], "CLIENT") && same(args[1], "KILL")) {
+    check_kill(args, closed, reply);
+  } else {
+    check_reply(*peer, args, wall, reply);
+  }
   link.replies += reply;
 }
 
@@ -266,6 +274,33 @@ void SingleChecker::check_reply(Peer& peer, std::span<const std::string_view> ar
   violate("model", command_text(args) + " -> " + expected.expected_text(), shown(reply));
 }
 
+// CLIENT KILL ID of another connection. `closed` are those that were closed since the command
+// before; one that ended by itself in this turn is not there to be killed.
+void SingleChecker::check_kill(std::span<const std::string_view> args, std::span<const Peer> closed,
+                               std::string_view reply) {
+  const auto is_target = [&](uint64_t session) { return std::to_string(session) == args[3]; };
+  for (const auto& [session, peer] : peers_) {
+    if (is_target(session)) {
+      return violate("connection", command_text(args) + " closes the connection", "it is open");
+    }
+  }
+  const auto target = std::find_if(closed.begin(), closed.end(),
+                                   [&](const Peer& peer) { return is_target(peer.session); });
+  if (reply == ":0\r\n") return;
+  if (target == closed.end() || reply != ":1\r\n") {
+    return violate("model", command_text(args) + " -> the number of connections that it closed",
+                   shown(reply));
+  }
+  target->link->killed = true;
+}
+
+std::optional<uint64_t> SingleChecker::session_of_another(const Link& link, Random& random) const {
+  if (peers_.empty()) return std::nullopt;
+  const auto peer = std::next(peers_.begin(), static_cast<ptrdiff_t>(random.below(peers_.size())));
+  if (peer->second.link.get() == &link) return std::nullopt;
+  return peer->first;
+}
+
 void SingleChecker::on_evicted(int db, std::string_view key) {
   if (!evicts_) violate("eviction", "no eviction without maxmemory", "evicted " + shown(key));
   if (world_.traced()) world_.remark(host_, "evicted " + shown(key));
@@ -295,7 +330,10 @@ void SingleChecker::on_expired(int db, std::string_view key) {
 
 void SingleChecker::on_session_closed(const Session& session) {
   if (last_ != nullptr && last_->session == session.id) last_ = nullptr;
-  peers_.erase(session.id);
+  const auto peer = peers_.find(session.id);
+  if (peer == peers_.end()) return;
+  closed_.push_back(std::move(peer->second));
+  peers_.erase(peer);
 }
 
 void SingleChecker::received(Link& link, std::string_view bytes) {
@@ -349,11 +387,12 @@ bool SingleChecker::may_break(Error error) const {
              any({Fault::net_delay, Fault::net_small_buffers, Fault::net_slow, Fault::net_partition,
                   Fault::net_one_way, Fault::net_clog, Fault::net_half_open, Fault::net_hang,
                   Fault::net_cut, Fault::pause, Fault::slow_cpu, Fault::io_late,
-                  Fault::timer_jitter, Fault::io_short_receive});
+                  Fault::timer_jitter, Fault::io_few_handles, Fault::io_short_receive});
   }
 }
 
 void SingleChecker::connection_failed(uint32_t client, const Link* link, Error error) {
+  if (link != nullptr && link->killed && error != Error::timed_out) return;
   if (may_break(error) || (farewell_ && error == Error::timed_out)) return;
   if (link != nullptr && link->quits && link->complete() && error == Error::closed) return;
   violate("connection", "no connection fails without a fault that explains it",

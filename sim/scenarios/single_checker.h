@@ -34,6 +34,7 @@ struct Link {
   size_t replies_due = 0;       // of the pipeline
   size_t executed = 0;          // commands of it
   bool quits = false;           // its last command is QUIT
+  bool killed = false;          // by CLIENT KILL
 
   // Replies that were written and not yet received and understood.
   std::string replies;
@@ -57,6 +58,8 @@ class SingleChecker final : public NodeObserver {
   void received(Link& link, std::string_view bytes);
   // The connection of a client failed, or could not be made (without a link).
   void connection_failed(uint32_t client, const Link* link, Error error);
+  // A connection that CLIENT KILL can name, other than this one; none now and then.
+  std::optional<uint64_t> session_of_another(const Link& link, Random& random) const;
   // From now on whoever waits in vain is a matter of progress.
   void farewell() { farewell_ = true; }
 
@@ -92,6 +95,8 @@ class SingleChecker final : public NodeObserver {
   size_t check_order(Link& link, std::span<const std::string_view> args);
   void check_reply(Peer& peer, std::span<const std::string_view> args, WallTime wall,
                    std::string_view reply);
+  void check_kill(std::span<const std::string_view> args, std::span<const Peer> closed,
+                  std::string_view reply);
   std::optional<ModelReply> expect_connection_command(Peer& peer,
                                                       std::span<const std::string_view> args);
   std::optional<ModelReply> expect_client_command(Peer& peer,
@@ -109,6 +114,7 @@ class SingleChecker final : public NodeObserver {
   bool farewell_ = false;
   std::vector<std::shared_ptr<Link>> unclaimed_;
   std::map<uint64_t, Peer> peers_;
+  std::vector<Peer> closed_;  // since the last command
   Peer* last_ = nullptr;
   uint64_t commands_ = 0;
   std::optional<Violation> violation_;

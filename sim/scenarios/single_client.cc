@@ -128,7 +128,7 @@ void SingleClient::add_rare_connection_command() {
   const std::string pause_ms = std::to_string(random_.between_log(1, 100));
   const bool answers = replies_ == Replies::on;
   const bool mutes = answers && plan_.mutes;
-  switch (random_.below(6)) {
+  switch (random_.below(7)) {
     case 0:
       // It would take the password back, and the replies.
       return plan_.password.empty() && answers ? add({"RESET"}) : add({"PING", "x"});
@@ -136,11 +136,18 @@ void SingleClient::add_rare_connection_command() {
     case 2: return add({"CLIENT", "UNPAUSE"});
     case 3: return mutes ? add({"CLIENT", "REPLY", "OFF"}) : add({"CLIENT", "REPLY", "ON"});
     case 4: return mutes ? add({"CLIENT", "REPLY", "SKIP"}) : add({"PING"});
+    case 5: return add_kill();
     default:
       if (!answers) return add({"PING"});
       add({"QUIT"});
       link_->quits = true;
   }
+}
+
+void SingleClient::add_kill() {
+  const std::optional<uint64_t> session = checker_.session_of_another(*link_, random_);
+  if (!session || replies_ != Replies::on) return add({"PING"});
+  add({"CLIENT", "KILL", "ID", std::to_string(*session)});
 }
 
 void SingleClient::on_sent() {

@@ -51,6 +51,7 @@ class SingleClient final : public Process {
   void add(std::span<const std::string_view> arguments);
   void add_connection_command();
   void add_rare_connection_command();
+  void add_kill();
   void on_sent();
   void receive();
   void on_received();

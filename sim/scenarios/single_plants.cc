@@ -17,6 +17,7 @@ constexpr Plant kRows[] = {
     {"hang_up", "connection", "the node closes a connection for no reason"},
     {"exit", "process", "the node ends for no reason"},
     {"deaf_node", "progress", "after the faults the node stands still"},
+    {"no_handles", "progress", "after the faults the node accepts no connection"},
     {"late_loss", "state", "the node forgets a key that nobody asks for again"},
     {"kept_connection", "leaks", "a connection is never closed"},
 };

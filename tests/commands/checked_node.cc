@@ -89,7 +89,7 @@ std::optional<std::string> CheckedNode::run(const TestStep& step) {
   world_.backend.jump_wall(Duration::milliseconds(step.jump_ms));
   world_.turn();
   const std::vector<std::string_view> views(step.command.begin(), step.command.end());
-  const std::string reply = node_->execute(*session_, views);
+  const std::string reply = execute(views);
   if (!wrong_removal_.empty()) {
     return describe_step(step) + "\n  " + wrong_removal_;
   }
@@ -104,6 +104,10 @@ std::optional<std::string> CheckedNode::run(const TestStep& step) {
   }
   return describe_step(step) + "\n  expected " + expected.expected_text() + "\n  got      " +
          sim::describe_reply(reply);
+}
+
+std::string CheckedNode::execute(std::span<const std::string_view> args) {
+  return node_->execute(*session_, args);
 }
 
 std::string CheckedNode::call(std::initializer_list<std::string_view> arguments) {

@@ -46,8 +46,13 @@ class CheckedNode : private NodeObserver {
 
   Node& node() { return *node_; }
   QuietWorld& world() { return world_; }
+  Session& session() { return *session_; }
   uint64_t evicted() const { return evicted_; }
   uint64_t refused() const { return refused_; }
+
+ protected:
+  // What a step does to the node; the reply's bytes.
+  virtual std::string execute(std::span<const std::string_view> args);
 
  private:
   void on_command(const Session&, int, std::span<const std::string_view>, WallTime,

@@ -22,7 +22,8 @@ constexpr Command kTestRows[] = {
 class NodeProcess : public sim::Process {
  public:
   NodeProcess(Env& env, const std::vector<std::string>& arguments)
-      : families_{connection_commands(), kTestRows}, node(env, make_config(arguments), families_) {
+      : families_{connection_commands(), config_commands(), kTestRows},
+        node(env, make_config(arguments), families_) {
     std::string why;
     EXPECT_TRUE(node.listen(&why)) << why;
   }
@@ -35,7 +36,7 @@ class NodeProcess : public sim::Process {
     return config;
   }
 
-  std::array<std::span<const Command>, 2> families_;
+  std::array<std::span<const Command>, 3> families_;
 
  public:
   Node node;
@@ -63,12 +64,16 @@ Node& ConnectionWorld::node() {
   return static_cast<NodeProcess*>(world_.host(server_).process())->node;
 }
 
+Address ConnectionWorld::server_address() {
+  return Address::tcp(world_.host(server_).address(), kPort);
+}
+
 TestConnection& ConnectionWorld::connect() {
   connections_.push_back(std::make_unique<TestConnection>(*world_.host(client_).env()));
   TestConnection& connection = *connections_.back();
   Op& op = connection.connect;
   op.kind = OpKind::connect;
-  op.address = Address::tcp(world_.host(server_).address(), kPort);
+  op.address = server_address();
   op.on_done = [](Op&) {};
   connection.env.submit(op);
   wait(Duration::milliseconds(10));

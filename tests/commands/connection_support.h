@@ -1,5 +1,5 @@
-// A node with the connection family and a few commands of the test's own, on a simulated host, and
-// connections to it from another host. Commands are written as inline requests.
+// A node with the families connection and config and a few commands of the test's own, on a
+// simulated host, and connections to it from another host. Commands are written as inline requests.
 #pragma once
 
 #include <memory>
@@ -33,6 +33,8 @@ class ConnectionWorld {
   explicit ConnectionWorld(std::vector<std::string> arguments = {});
 
   Node& node();
+  // What clients connect to.
+  Address server_address();
   TestConnection& connect();
   // Sends a line; what comes back within `wait` in answer to it.
   std::string ask(TestConnection& connection, std::string_view line,

@@ -141,5 +141,20 @@ TEST(Connection, ResetPutsEverythingBack) {
   EXPECT_EQ(client_field(after, "lib-name"), "lib");
 }
 
+// A client on another machine is not a local one; the process's own sessions are.
+TEST(ConfigSet, PermissionForLocalClients) {
+  const std::vector<std::string> arguments = {"--enable-protected-configs", "local"};
+  ConnectionWorld world(arguments);
+  TestConnection& far = world.connect();
+  EXPECT_EQ(world.ask(far, "CONFIG SET dbfilename x.rdb"),
+            "-ERR CONFIG SET failed (possibly related to argument 'dbfilename') - can't set "
+            "protected config\r\n");
+  Session& near = world.node().make_local_session();
+  EXPECT_EQ(world.node().execute(
+                near, std::vector<std::string_view>{"CONFIG", "SET", "dbfilename", "x.rdb"}),
+            "+OK\r\n");
+  world.node().drop_local_session(near);
+}
+
 }  // namespace
 }  // namespace redoubt

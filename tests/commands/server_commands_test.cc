@@ -164,6 +164,75 @@ TEST(Info, Numbers) {
   EXPECT_EQ(field(n, "expired_keys"), "2");
 }
 
+// As redis-server counts them, one by one; what expires is no change that a client made.
+TEST(Info, ChangesAreCountedOnce) {
+  struct Step {
+    std::vector<std::string_view> command;
+    uint64_t changes;
+  };
+  const std::vector<Step> steps = {
+      {{"SET", "a", "1"}, 1},
+      {{"SET", "a", "1", "EX", "10"}, 1},
+      {{"SET", "a", "1", "PXAT", "9999999999999", "GET"}, 1},
+      {{"SET", "a", "1", "NX"}, 0},
+      {{"SETEX", "a", "10", "x"}, 1},
+      {{"PSETEX", "a", "10000", "x"}, 1},
+      {{"GETEX", "a", "EX", "100"}, 1},
+      {{"GETEX", "a", "PERSIST"}, 1},
+      {{"GETEX", "a", "PERSIST"}, 0},
+      {{"MSET", "a", "1", "b", "2", "c", "3"}, 3},
+      {{"MSETEX", "2", "a", "1", "b", "2", "EX", "100"}, 2},
+      {{"INCREX", "a", "BYINT", "1", "EX", "50"}, 1},
+      {{"INCREX", "a", "BYINT", "1", "PERSIST"}, 1},
+      {{"BITFIELD", "f", "SET", "u8", "0", "255", "SET", "u8", "8", "1"}, 2},
+      {{"BITFIELD", "f", "SET", "u8", "0", "255"}, 0},
+      {{"BITFIELD", "f", "SET", "u8", "80", "0"}, 1},
+      {{"RENAME", "a", "d"}, 1},
+      {{"RENAMENX", "d", "a"}, 1},
+      {{"COPY", "a", "e", "DB", "1"}, 1},
+      {{"MOVE", "b", "1"}, 1},
+      {{"SWAPDB", "1", "2"}, 1},
+      {{"DEL", "a", "nosuch", "c"}, 2},
+      {{"FLUSHDB"}, 1},
+      {{"FLUSHALL"}, 2},
+      {{"FLUSHALL"}, 0},
+  };
+  LocalNode n;
+  for (const Step& step : steps) {
+    const uint64_t before = n.node->changes();
+    const std::string reply = n.call(step.command);
+    EXPECT_EQ(n.node->changes() - before, step.changes)
+        << step.command[0] << " " << step.command.back() << " " << reply;
+  }
+  n.call({"SET", "a", "1", "PX", "10"});
+  const uint64_t before = n.node->changes();
+  n.pass_ms(20);
+  EXPECT_EQ(n.call({"GET", "a"}), "$-1\r\n");
+  EXPECT_EQ(field(n, "rdb_changes_since_last_save"), std::to_string(before));
+}
+
+// A large string that is overwritten is freed as lazyfree-lazy-server-del says.
+TEST(Info, OverwrittenStringsAreFreedLazily) {
+  LocalNode n;
+  const std::string large(1 << 20, 'x');
+  const auto freed_after = [&](std::vector<std::string_view> overwrite) {
+    n.call({"SET", "k", large});
+    const uint64_t before = n.node->stats().lazyfreed_objects;
+    n.call(std::move(overwrite));
+    n.pass_ms(200);  // what waits is collected by the cron
+    n.turn();
+    return n.node->stats().lazyfreed_objects - before;
+  };
+  EXPECT_EQ(freed_after({"SET", "k", "small"}), 0u);
+  n.call({"CONFIG", "SET", "lazyfree-lazy-server-del", "yes"});
+  EXPECT_EQ(freed_after({"SET", "k", "small"}), 1u);
+  EXPECT_EQ(freed_after({"SET", "k", "1"}), 1u);
+  EXPECT_EQ(freed_after({"MSET", "k", "small", "l", "small"}), 1u);
+  EXPECT_EQ(freed_after({"RENAME", "l", "k"}), 1u);
+  n.call({"CONFIG", "SET", "lazyfree-lazy-server-del", "no"});
+  EXPECT_EQ(freed_after({"SET", "k", "1"}), 0u);
+}
+
 // Looking at a node does not change what it does.
 TEST(Info, TouchesNothing) {
   LocalNode a;

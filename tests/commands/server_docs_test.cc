@@ -179,5 +179,26 @@ TEST(CommandGetKeys, OfOurOwnRows) {
             "*1\r\n*2\r\n$1\r\na\r\n*3\r\n+RW\r\n+access\r\n+update\r\n");
 }
 
+// Only the options that make SET look at the old value make it a reader.
+TEST(CommandGetKeys, FlagsOfSetDependOnItsOptions) {
+  LocalNode n;
+  const std::string writes = "*1\r\n*2\r\n$1\r\nk\r\n*2\r\n+OW\r\n+update\r\n";
+  const std::string reads = "*1\r\n*2\r\n$1\r\nk\r\n*3\r\n+RW\r\n+access\r\n+update\r\n";
+  const auto flags = [&n](std::vector<std::string_view> options) {
+    std::vector<std::string_view> words = {"COMMAND", "GETKEYSANDFLAGS", "SET", "k", "get"};
+    words.insert(words.end(), options.begin(), options.end());
+    return n.call(words);
+  };
+  EXPECT_EQ(flags({}), writes);
+  EXPECT_EQ(flags({"NX"}), writes);
+  EXPECT_EQ(flags({"XX", "EX", "10"}), writes);
+  EXPECT_EQ(flags({"KEEPTTL"}), writes);
+  EXPECT_EQ(flags({"GET"}), reads);
+  EXPECT_EQ(flags({"EX", "10", "get"}), reads);
+  for (const char* condition : {"IFEQ", "ifne", "IFDEQ", "IfDne"}) {
+    EXPECT_EQ(flags({condition, "0123456789abcdef"}), reads) << condition;
+  }
+}
+
 }  // namespace
 }  // namespace redoubt

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "engine/node/command_table.h"
 #include "engine/node/config.h"
 
 namespace redoubt {
@@ -127,8 +128,7 @@ TEST(ConfigFile, EnumerationsStandInOrder) {
                              &error));
   EXPECT_EQ(config.settings().loglevel, LogLevel::warning);
   EXPECT_EQ(config.settings().log_format, LogFormat::json);
-  EXPECT_TRUE(config.settings().enable_debug_command_local);
-  EXPECT_FALSE(config.settings().enable_debug_command);
+  EXPECT_EQ(config.settings().debug_command, Permission::local);
   EXPECT_EQ(config.settings().protected_configs, Permission::yes);
 }
 
@@ -306,9 +306,34 @@ TEST(ConfigFile, RenamedCommandsKeepTheirOrder) {
   ASSERT_TRUE(config.parse_file("r.conf",
                                 "rename-command FLUSHALL \"\"\nrename-command CONFIG hidden-config",
                                 files.reader(), &error));
-  const std::vector<std::pair<std::string, std::string>> expected = {{"FLUSHALL", ""},
-                                                                     {"CONFIG", "hidden-config"}};
+  const std::vector<RenamedCommand> expected = {{"FLUSHALL", "", "r.conf:1"},
+                                                {"CONFIG", "hidden-config", "r.conf:2"}};
   EXPECT_EQ(config.renamed_commands(), expected);
+}
+
+// What CommandTable says to the rename-command lines of this text.
+std::string error_of_renaming(std::string_view text, CommandTable& table) {
+  Config config;
+  std::string error;
+  Files files;
+  EXPECT_TRUE(config.parse_file("r.conf", text, files.reader(), &error)) << error;
+  const bool good = table.rename(config.renamed_commands(), &error);
+  EXPECT_EQ(good, error.empty());
+  return error;
+}
+
+TEST(ConfigFile, RenamingTakesCommandsThatExistToNamesThatAreFree) {
+  static constexpr Command rows[] = {{.name = "get"}, {.name = "keys"}, {.name = "set"}};
+  const std::span<const Command> families[] = {rows};
+  CommandTable table(families);
+  EXPECT_EQ(error_of_renaming("rename-command GET fetch\nrename-command Keys \"\"", table), "");
+  EXPECT_EQ(table.find("get"), nullptr);
+  EXPECT_EQ(table.find("keys"), nullptr);
+  EXPECT_EQ(table.find("FETCH")->row, &rows[0]);
+  EXPECT_EQ(error_of_renaming("\nrename-command get take", table),
+            "r.conf:2: rename-command: expected the name of a command, got \"get\"");
+  EXPECT_EQ(error_of_renaming("rename-command SET Fetch", table),
+            "r.conf:1: rename-command: expected a name that is free, got \"Fetch\"");
 }
 
 // --- the command line
@@ -327,7 +352,7 @@ TEST(ConfigArguments, TakeValuesUpToTheNextName) {
   EXPECT_EQ(config.settings().maxmemory, 1u << 30);
   EXPECT_EQ(config.settings().hz, 20);
   EXPECT_EQ(value_of(config, "proc-title-template"), "--my--title");
-  EXPECT_EQ(config.renamed_commands().size(), 1u);
+  EXPECT_EQ(config.renamed_commands(), (std::vector<RenamedCommand>{{"get", "", "command line"}}));
 }
 
 TEST(ConfigArguments, ErrorsSayWhatWasExpected) {

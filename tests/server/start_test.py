@@ -73,6 +73,14 @@ class Configuration(ServerTest):
             with self.subTest(line):
                 self.assert_start_fails(pattern, config=line + "\n")
 
+    @ours_only
+    def test_renaming_an_unknown_command_is_refused(self):
+        for line, got in (("rename-command nosuch other", "nosuch"),
+                          ("rename-command get SET", "SET")):
+            with self.subTest(line):
+                self.assert_start_fails(r"test\.conf:2: rename-command: expected .*, got \"" + got,
+                                        config=f"# first\n{line}\n")
+
     def test_bad_arguments_are_refused(self):
         self.assert_start_fails("frobnicate", arguments=["--frobnicate", "yes"])
         self.assert_start_fails("maxclients", arguments=["--maxclients", "lots"])
@@ -104,6 +112,14 @@ class Configuration(ServerTest):
                      "repl-backlog-size", "tracking-table-max-keys", "activedefrag"):
             self.assertIsNotNone(config_get(client, name), name)
 
+    def test_the_directory_is_shown_absolute(self):
+        server = self.server("--dir", ".")
+        self.assertEqual(config_get(self.client(server), "dir"), os.path.realpath(server.directory))
+
+    @with_server("--enable-protected-configs", "local")
+    def test_local_clients_may_change_protected_settings(self, server, client):
+        self.assertEqual(client.call("CONFIG", "SET", "dbfilename", "x.rdb"), "OK")
+
     def test_version_and_help(self):
         for argument, pattern in (("--version", r"v=\d|\d+\.\d+\.\d+"), ("--help", "[Uu]sage")):
             run = subprocess.run([BINARY, argument], capture_output=True, text=True, timeout=20,
@@ -112,6 +128,11 @@ class Configuration(ServerTest):
 
 
 class Listening(ServerTest):
+    def test_a_connection_has_its_own_local_address(self):
+        server = self.server(bind="*")
+        self.assertIn(f" laddr=127.0.0.1:{server.port} ".encode(),
+                      self.client(server).call("CLIENT", "LIST"))
+
     @with_server()
     def test_a_port_in_use(self, server, _):
         self.assert_start_fails(str(server.port), "(?i)address already in use", port=server.port)

@@ -341,6 +341,25 @@ TEST(NaiveHoarder, BreaksWhenChunksRunOut) {
   });
 }
 
+// One who takes it that a connection can always be had.
+TEST(NaiveCollector, BreaksWhenHandlesRunOut) {
+  breaks({Fault::io_few_handles, 3, "open files"}, [](World& world) {
+    Seen seen;
+    world.boot(world.add_host({.faultable = true}, make_echo));
+    const auto collector = [](Env& env, Seen* result, std::string) -> Task<int> {
+      for (int i = 0; i < 4; ++i) {
+        const Got stream = co_await connect_to(env, Address::tcp("10.0.0.1", 7));
+        if (stream.error != Error::none) result->complain(said(stream.error));
+      }
+      result->finished = true;
+      co_return 0;
+    };
+    world.boot(world.add_host({}, story(collector, &seen)));
+    world.run_for(Duration::seconds(100));
+    return seen;
+  });
+}
+
 TEST(FaultTable, IsComplete) {
   EXPECT_EQ(fault_rows().size(), kFaultCount + 10);
   for (const FaultRow& row : fault_rows()) {

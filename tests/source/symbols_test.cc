@@ -1,5 +1,5 @@
-// The product's libraries as the linker sees them. design.md, D1 and D3: a node keeps nothing in
-// globals and asks the world for nothing except through its Env.
+// The product's libraries as the linker sees them: a node keeps nothing in globals and asks the
+// world for nothing except through its Env.
 #include "tests/source/symbols.h"
 
 #include <gtest/gtest.h>

@@ -374,6 +374,16 @@ TEST(Streams, SendWhatASlowReaderTakes) {
   EXPECT_EQ(sending.result.bytes, all.size());
 }
 
+// A story with one peer, which connects and then does its part with a plain socket.
+void meet(Task<Error> (*story)(Env&, Handle), void (*peer)(int fd)) {
+  World world;
+  const Handle listener = world.listen_tcp();
+  const Address where = world.address_of(listener);
+  world.tell(story(world.env(), listener));
+  world.beside([=] { peer(peer_connect(where)); });
+  world.run();
+}
+
 Task<Error> meet_a_reset(Env& env, Handle listener) {
   OpResult accepted = co_await accept(env, listener);
   EXPECT_EQ((co_await receive(env, accepted.handle)).bytes, "x");
@@ -386,17 +396,11 @@ Task<Error> meet_a_reset(Env& env, Handle listener) {
 }
 
 TEST(Streams, TellOfAReset) {
-  World world;
-  const Handle listener = world.listen_tcp();
-  const Address where = world.address_of(listener);
-  world.tell(meet_a_reset(world.env(), listener));
-  world.beside([=] {
-    const int fd = peer_connect(where);
-    peer_write(fd, "x");
+  meet(meet_a_reset, [](int peer) {
+    peer_write(peer, "x");
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    peer_reset(fd);
+    peer_reset(peer);
   });
-  world.run();
 }
 
 Task<Error> meet_half_close(Env& env, Handle listener) {
@@ -409,18 +413,12 @@ Task<Error> meet_half_close(Env& env, Handle listener) {
 }
 
 TEST(Streams, AnswerAPeerThatIsDoneSending) {
-  World world;
-  const Handle listener = world.listen_tcp();
-  const Address where = world.address_of(listener);
-  world.tell(meet_half_close(world.env(), listener));
-  world.beside([=] {
-    const int fd = peer_connect(where);
-    peer_write(fd, "question");
-    shutdown(fd, SHUT_WR);
-    EXPECT_EQ(peer_read_all(fd), "answer");
-    close(fd);
+  meet(meet_half_close, [](int peer) {
+    peer_write(peer, "question");
+    shutdown(peer, SHUT_WR);
+    EXPECT_EQ(peer_read_all(peer), "answer");
+    close(peer);
   });
-  world.run();
 }
 
 Task<Error> meet_a_vanishing_peer(Env& env, Handle listener) {
@@ -432,16 +430,10 @@ Task<Error> meet_a_vanishing_peer(Env& env, Handle listener) {
 }
 
 TEST(Streams, EndASendWhosePeerVanishes) {
-  World world;
-  const Handle listener = world.listen_tcp();
-  const Address where = world.address_of(listener);
-  world.tell(meet_a_vanishing_peer(world.env(), listener));
-  world.beside([=] {
-    const int fd = peer_connect(where);
-    EXPECT_EQ(peer_read(fd, 1000).size(), 1000u);
-    peer_reset(fd);
+  meet(meet_a_vanishing_peer, [](int peer) {
+    EXPECT_EQ(peer_read(peer, 1000).size(), 1000u);
+    peer_reset(peer);
   });
-  world.run();
 }
 
 // Unread bytes of the peer do not cost it the reply.
@@ -477,6 +469,12 @@ TEST_P(Farewell, LetsSentBytesArrive) {
 
 INSTANTIATE_TEST_SUITE_P(Both, Farewell, testing::Bool());
 
+// The timer calls `what`, which outlives it.
+void call_on_fire(Timer& timer, std::function<void()>& what) {
+  timer.owner = &what;
+  timer.on_fire = [](Timer& fired) { (*static_cast<std::function<void()>*>(fired.owner))(); };
+}
+
 // A pair of connected streams: ours, and a plain socket.
 struct Pair {
   Handle ours;
@@ -501,7 +499,6 @@ TEST(Streams, CompleteWhatIsPendingWhenClosed) {
   Pair pair = make_pair(world, accepting);
   const uint64_t descriptors = open_descriptors();
   Timer later;
-  later.owner = &accepting;
   accepting.then = [&] {
     receiving.handle = sending.handle = late.handle = accepting.result.handle;
     sending.gather = {&slice, 1};
@@ -516,8 +513,7 @@ TEST(Streams, CompleteWhatIsPendingWhenClosed) {
     env.submit(late);
     EXPECT_FALSE(late.done);
   };
-  later.owner = &close_it;
-  later.on_fire = [](Timer& timer) { (*static_cast<std::function<void()>*>(timer.owner))(); };
+  call_on_fire(later, close_it);
   world.run([&] { return receiving.done && sending.done && late.done; });
   for (const PlainOp* op : {&receiving, &sending, &late}) {
     EXPECT_EQ(op->result.error, Error::cancelled);
@@ -545,8 +541,7 @@ TEST(Streams, VoidAResultThatWaitsForDelivery) {
     env.submit(receiving);
     env.close(receiving.handle);
   };
-  later.owner = &story;
-  later.on_fire = [](Timer& timer) { (*static_cast<std::function<void()>*>(timer.owner))(); };
+  call_on_fire(later, story);
   std::vector<std::byte> memory(10);
   accepting.then = [&] {
     receiving.handle = accepting.result.handle;
@@ -592,8 +587,7 @@ TEST(Streams, CanBeAskedToStop) {
     env.cancel(into);
     env.cancel(sending);
   };
-  later.owner = &stop;
-  later.on_fire = [](Timer& timer) { (*static_cast<std::function<void()>*>(timer.owner))(); };
+  call_on_fire(later, stop);
   into.then = [&] {
     env.submit(final);
     peer_write(pair.peer, "still here");
@@ -623,20 +617,14 @@ Task<Error> into_after_chunk(Env& env, Handle listener) {
 }
 
 TEST(Streams, ReceiveIntoTheCallersMemory) {
-  World world;
-  const Handle listener = world.listen_tcp();
-  const Address where = world.address_of(listener);
-  world.tell(into_after_chunk(world.env(), listener));
-  world.beside([=] {
-    const int fd = peer_connect(where);
-    peer_write(fd, "head");
+  meet(into_after_chunk, [](int peer) {
+    peer_write(peer, "head");
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-    peer_write(fd, pattern(8, 3'000'000));
+    peer_write(peer, pattern(8, 3'000'000));
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    peer_write(fd, "tail");
-    close(fd);
+    peer_write(peer, "tail");
+    close(peer);
   });
-  world.run();
 }
 
 Task<Error> connect_everywhere(Env& env, Address tcp, Address local, uint16_t free_port) {
@@ -695,8 +683,7 @@ TEST(Streams, GiveUpAConnect) {
   std::function<void()> stop = [&] {
     for (const auto& op : ops) world.env().cancel(*op);
   };
-  later.owner = &stop;
-  later.on_fire = [](Timer& timer) { (*static_cast<std::function<void()>*>(timer.owner))(); };
+  call_on_fire(later, stop);
   world.env().arm_in(later, Duration::milliseconds(100));
   const auto done = [&] {
     return std::all_of(ops.begin(), ops.end(), [](const auto& op) { return op->done; });

@@ -1,0 +1,519 @@
+#include "engine/store/stream.h"
+
+#include <array>
+#include <bit>
+#include <new>
+
+namespace redoubt {
+
+namespace {
+
+StreamConsumer* make_consumer(ValueMemory& memory, std::string_view name) {
+  char* piece = static_cast<char*>(memory.allocate(sizeof(StreamConsumer) + name.size()));
+  StreamConsumer* made = new (piece) StreamConsumer();
+  made->name_size = name.size();
+  if (!name.empty()) std::memcpy(piece + sizeof(StreamConsumer), name.data(), name.size());
+  return made;
+}
+
+void free_consumer(ValueMemory& memory, StreamConsumer* consumer) {
+  memory.release(consumer, sizeof(StreamConsumer) + consumer->name_size);
+}
+
+void free_pending(ValueMemory& memory, StreamPending* pending) {
+  memory.release(pending, sizeof(StreamPending));
+}
+
+}  // namespace
+
+Stream* Stream::make(Allocator& allocator) {
+  return new (allocator.allocate(sizeof(Stream))) Stream(allocator);
+}
+
+// --- entries
+
+// The block that has the id if any has; behind the last one when all are behind the id.
+OrderedPages<StreamBlock>::Place Stream::block_of(StreamId id) const {
+  const OrderedPages<StreamBlock>::Place place = blocks_.lower_bound(id);
+  const StreamBlock* block = blocks_.at(place);
+  if (block != nullptr && block->first == id) return place;
+  return blocks_.previous(place);
+}
+
+void Stream::append(StreamId id, std::span<const std::string_view> fields,
+                    const StreamLimits& limits) {
+  ASSERT(id > last_id_ && !fields.empty() && fields.size() % 2 == 0);
+  StreamBlock* last = blocks_.back();
+  if (last == nullptr || last->is_full(fields, limits)) {
+    blocks_.insert(memory_, StreamBlock::make(memory_, id, fields));
+  } else {
+    StreamBlock* moved = StreamBlock::append(memory_, last, id, fields);
+    if (moved != last) blocks_.replace_back(moved);
+  }
+  if (length_ == 0) first_id_ = id;
+  last_id_ = id;
+  ++length_;
+  ++entries_added_;
+}
+
+bool Stream::find(StreamId id, StreamEntry& entry) const {
+  const StreamBlock* block = blocks_.at(block_of(id));
+  return block != nullptr && block->find(id, entry);
+}
+
+bool Stream::erase(StreamId id) {
+  const OrderedPages<StreamBlock>::Place place = block_of(id);
+  StreamBlock* block = blocks_.at(place);
+  StreamEntry entry;
+  if (block == nullptr || !block->find(id, entry)) return false;
+  block->erase(entry);
+  --length_;
+  if (block->live == 0) drop_block(place);
+  if (id > max_deleted_id_) max_deleted_id_ = id;
+  if (id == first_id_) find_first_id();
+  return true;
+}
+
+void Stream::drop_block(OrderedPages<StreamBlock>::Place place) {
+  StreamBlock* block = blocks_.at(place);
+  blocks_.remove_at(memory_, place);
+  StreamBlock::free(memory_, block);
+}
+
+void Stream::find_first_id() {
+  StreamEntry entry;
+  const StreamBlock* block = blocks_.front();
+  if (block == nullptr) {
+    first_id_ = {};
+    return;
+  }
+  uint32_t offset = block->begin;
+  const bool found = block->read_next(offset, entry);
+  ASSERT(found);
+  first_id_ = entry.id;
+}
+
+uint64_t Stream::count_between(StreamId start, StreamId end, uint64_t most) const {
+  const uint64_t limit = most == 0 ? StreamId::kMax : most;
+  if (start <= first_id_ && end >= last_id_) return std::min(length_, limit);
+  uint64_t count = 0;
+  OrderedPages<StreamBlock>::Place place = block_of(start);
+  if (blocks_.at(place) == nullptr) place = blocks_.first();
+  for (; count < limit; place = blocks_.next(place)) {
+    const StreamBlock* block = blocks_.at(place);
+    if (block == nullptr || block->first > end) break;
+    if (start <= block->first && block->last <= end) {
+      count += block->live;
+    } else {
+      count += block->count_between(start, end);
+    }
+  }
+  return std::min(count, limit);
+}
+
+StreamId Stream::last_entry_id() const {
+  const StreamBlock* block = blocks_.back();
+  if (block == nullptr) return {};
+  StreamEntry entry;
+  uint32_t offset = block->size;
+  const bool found = block->read_previous(offset, entry);
+  ASSERT(found);
+  return entry.id;
+}
+
+// --- trimming
+
+bool Stream::goes_whole(const StreamBlock& block, const StreamTrim& how) const {
+  return how.kind == StreamTrim::Kind::length ? length_ - block.live >= how.length
+                                              : block.last < how.id;
+}
+
+uint64_t Stream::trim(const StreamTrim& how, StreamId* reached) {
+  if (how.kind == StreamTrim::Kind::none) return 0;
+  const bool by_entry = how.references == StreamReferences::acknowledged && !groups_.empty();
+  const uint64_t removed = by_entry ? trim_acknowledged(how, reached) : trim_blocks(how);
+  if (removed > 0) find_first_id();
+  if (!by_entry) *reached = length_ == 0 ? StreamId::largest() : first_id_;
+  return removed;
+}
+
+uint64_t Stream::trim_blocks(const StreamTrim& how) {
+  uint64_t removed = 0;
+  while (const StreamBlock* block = blocks_.front()) {
+    if (how.kind == StreamTrim::Kind::length && length_ <= how.length) break;
+    if (how.limit != 0 && removed + block->live > how.limit) break;
+    if (!goes_whole(*block, how)) {
+      if (!how.whole_blocks) removed += trim_block(blocks_.first(), how);
+      // Its last entry, which is behind the limit, was deleted before.
+      if (block->live == 0) drop_block(blocks_.first());
+      break;
+    }
+    if (how.references == StreamReferences::remove) remove_references(*block);
+    length_ -= block->live;
+    removed += block->live;
+    drop_block(blocks_.first());
+  }
+  return removed;
+}
+
+// Entries of a block that does not go as a whole, except those that a group needs still.
+uint64_t Stream::trim_block(OrderedPages<StreamBlock>::Place place, const StreamTrim& how) {
+  StreamBlock* block = blocks_.at(place);
+  StreamEntry entry;
+  uint64_t removed = 0;
+  uint32_t offset = block->begin;
+  while (block->read_next(offset, entry)) {
+    const bool enough =
+        how.kind == StreamTrim::Kind::length ? length_ <= how.length : entry.id >= how.id;
+    if (enough) break;
+    if (how.references == StreamReferences::acknowledged && !is_acknowledged(entry.id)) continue;
+    if (how.references == StreamReferences::remove) remove_references(entry.id);
+    block->erase(entry);
+    --length_;
+    ++removed;
+  }
+  return removed;
+}
+
+// Block by block, as far as a trim of everything would go.
+uint64_t Stream::trim_acknowledged(const StreamTrim& how, StreamId* reached) {
+  uint64_t removed = 0;
+  uint64_t seen = 0;
+  OrderedPages<StreamBlock>::Place place = blocks_.first();
+  while (const StreamBlock* block = blocks_.at(place)) {
+    if (how.kind == StreamTrim::Kind::length && length_ <= how.length) break;
+    if (how.kind == StreamTrim::Kind::id && block->first >= how.id) break;
+    seen += block->live;
+    if (how.limit != 0 && seen > how.limit) break;
+    if (how.whole_blocks && !goes_whole(*block, how)) break;
+    removed += trim_block(place, how);
+    if (block->live == 0) {
+      drop_block(place);
+    } else {
+      place = blocks_.next(place);
+    }
+  }
+  const StreamBlock* next = blocks_.at(place);
+  *reached = next == nullptr ? StreamId::largest() : next->first;
+  return removed;
+}
+
+void Stream::remove_references(const StreamBlock& block) {
+  if (groups_.empty()) return;
+  StreamEntry entry;
+  uint32_t offset = block.begin;
+  while (block.read_next(offset, entry)) remove_references(entry.id);
+}
+
+// --- what Redis would hold
+
+size_t Stream::radix_nodes() const {
+  // Keys of 16 bytes, big-endian. A node for each key's end; a node for each place where keys part;
+  // one for the bytes between two such places, when there are any behind the first byte, which
+  // stands in the node where keys part.
+  constexpr size_t kCounted = 4096;
+  constexpr size_t kKeyBytes = 16;
+  if (blocks_.empty()) return 1;
+  const auto common = [](StreamId a, StreamId b) -> size_t {
+    const uint64_t high = a.ms ^ b.ms;
+    const uint64_t low = a.seq ^ b.seq;
+    return high != 0 ? static_cast<size_t>(std::countl_zero(high)) / 8
+                     : 8 + static_cast<size_t>(std::countl_zero(low)) / 8;
+  };
+  std::array<size_t, kKeyBytes + 1> parting;  // where the keys so far part, and the latest does too
+  size_t depth = 0;
+  size_t nodes = 0;
+  size_t count = 0;
+  // The path from the last parting place above `to` down to `from` is complete.
+  const auto close_edge = [&](size_t above, size_t below) { nodes += below - above > 1 ? 1 : 0; };
+  StreamId previous;
+  OrderedPages<StreamBlock>::Place place = blocks_.first();
+  for (; count < kCounted; place = blocks_.next(place), ++count) {
+    const StreamBlock* block = blocks_.at(place);
+    if (block == nullptr) break;
+    ++nodes;
+    if (count > 0) {
+      const size_t at = common(previous, block->first);
+      size_t below = kKeyBytes;
+      while (depth > 0 && parting[depth - 1] > at) {
+        close_edge(parting[depth - 1], below);
+        below = parting[--depth];
+      }
+      close_edge(at, below);
+      if (depth == 0 || parting[depth - 1] != at) {
+        parting[depth++] = at;
+        ++nodes;
+      }
+    }
+    previous = block->first;
+  }
+  size_t below = kKeyBytes;
+  while (depth > 0) {
+    close_edge(parting[depth - 1], below);
+    below = parting[--depth];
+  }
+  nodes += below > 0 ? 1 : 0;
+  return nodes * blocks_.size() / count;
+}
+
+// --- groups
+
+StreamGroup* Stream::add_group(std::string_view name, StreamId last_id, int64_t entries_read) {
+  char* piece = static_cast<char*>(memory_.allocate(sizeof(StreamGroup) + name.size()));
+  StreamGroup* group = new (piece) StreamGroup(memory_);
+  group->name_size = name.size();
+  if (!name.empty()) std::memcpy(piece + sizeof(StreamGroup), name.data(), name.size());
+  group->last_id = last_id;
+  group->entries_read = entries_read;
+  groups_.insert(memory_, group);
+  return group;
+}
+
+Stream* Stream::remove_group(StreamGroup& group) {
+  Stream* remains = make(memory_.allocator());
+  groups_.remove(memory_, group.name());
+  group.memory.move_to(remains->memory_);
+  const size_t size = sizeof(StreamGroup) + group.name_size;
+  memory_.disown(size);
+  remains->memory_.adopt(size);
+  remains->groups_.insert(remains->memory_, &group);
+  return remains;
+}
+
+StreamConsumer* Stream::add_consumer(StreamGroup& group, std::string_view name, int64_t now_ms) {
+  StreamConsumer* consumer = make_consumer(group.memory, name);
+  consumer->seen_ms = now_ms;
+  group.consumers.insert(group.memory, consumer);
+  return consumer;
+}
+
+void Stream::remove_consumer(StreamGroup& group, StreamConsumer& consumer) {
+  while (StreamPending* pending = consumer.pending.pop_back(group.memory)) {
+    group.pending.remove(group.memory, pending->id);
+    free_pending(group.memory, pending);
+  }
+  group.consumers.remove(group.memory, consumer.name());
+  free_consumer(group.memory, &consumer);
+}
+
+StreamPending* Stream::add_pending(StreamGroup& group, StreamConsumer& consumer, StreamId id) {
+  StreamPending* pending = new (group.memory.allocate(sizeof(StreamPending))) StreamPending();
+  pending->id = id;
+  pending->consumer = &consumer;
+  group.pending.insert(group.memory, pending);
+  consumer.pending.insert(group.memory, pending);
+  return pending;
+}
+
+void Stream::remove_pending(StreamGroup& group, StreamPending* pending) {
+  group.pending.remove(group.memory, pending->id);
+  pending->consumer->pending.remove(group.memory, pending->id);
+  free_pending(group.memory, pending);
+}
+
+void Stream::assign(StreamGroup& group, StreamPending& pending, StreamConsumer& consumer) {
+  if (pending.consumer == &consumer) return;
+  pending.consumer->pending.remove(group.memory, pending.id);
+  consumer.pending.insert(group.memory, &pending);
+  pending.consumer = &consumer;
+}
+
+bool Stream::is_acknowledged(StreamId id) const {
+  for (auto place = groups_.first(); const StreamGroup* group = groups_.at(place);
+       place = groups_.next(place)) {
+    if (id > group->last_id || group->pending.find(id) != nullptr) return false;
+  }
+  return true;
+}
+
+void Stream::remove_references(StreamId id) {
+  for (auto place = groups_.first(); StreamGroup* group = groups_.at(place);
+       place = groups_.next(place)) {
+    if (StreamPending* pending = group->pending.find(id)) remove_pending(*group, pending);
+  }
+}
+
+// --- how far groups have read
+
+bool Stream::has_tombstone_after(StreamId id) const {
+  if (length_ == 0 || max_deleted_id_.is_zero()) return false;
+  if (first_id_ > max_deleted_id_) return false;
+  return id <= max_deleted_id_;
+}
+
+// How many entries were added up to this one, from the first ever; kUnknown when deletions hide it.
+int64_t Stream::entries_up_to(StreamId id) const {
+  const auto added = static_cast<int64_t>(entries_added_);
+  if (added == 0) return 0;
+  if (length_ == 0 && id <= last_id_) return added;
+  if (id == last_id_) return added;
+  if (id > last_id_) return StreamGroup::kUnknown;
+  if (max_deleted_id_.is_zero() || max_deleted_id_ < first_id_) {
+    const auto there = static_cast<int64_t>(length_);
+    if (id < first_id_) return added - there;
+    if (id == first_id_) return added - there + 1;
+  }
+  return StreamGroup::kUnknown;
+}
+
+void Stream::advance(StreamGroup& group, StreamId id) const {
+  if (group.entries_read != StreamGroup::kUnknown && !has_tombstone_after(id)) {
+    ++group.entries_read;
+  } else if (entries_added_ > 0) {
+    group.entries_read = entries_up_to(id);
+  }
+  group.last_id = id;
+}
+
+std::optional<int64_t> Stream::lag(const StreamGroup& group) const {
+  if (entries_added_ == 0) return 0;
+  const auto added = static_cast<int64_t>(entries_added_);
+  if (group.entries_read != StreamGroup::kUnknown && !has_tombstone_after(group.last_id)) {
+    return added - group.entries_read;
+  }
+  const int64_t read = entries_up_to(group.last_id);
+  if (read == StreamGroup::kUnknown) return std::nullopt;
+  return added - read;
+}
+
+// --- copying, freeing, digest
+
+void Stream::copy_group(const StreamGroup& from) {
+  StreamGroup* group = add_group(from.name(), from.last_id, from.entries_read);
+  for (auto place = from.consumers.first();
+       const StreamConsumer* consumer = from.consumers.at(place);
+       place = from.consumers.next(place)) {
+    StreamConsumer* made = add_consumer(*group, consumer->name(), consumer->seen_ms);
+    made->active_ms = consumer->active_ms;
+    for (auto at = consumer->pending.first();
+         const StreamPending* pending = consumer->pending.at(at); at = consumer->pending.next(at)) {
+      StreamPending* copied = add_pending(*group, *made, pending->id);
+      copied->delivered_ms = pending->delivered_ms;
+      copied->deliveries = pending->deliveries;
+    }
+  }
+}
+
+Stream* Stream::copy(Allocator& to, const Stream& from) {
+  Stream* made = make(to);
+  made->length_ = from.length_;
+  made->first_id_ = from.first_id_;
+  made->last_id_ = from.last_id_;
+  made->max_deleted_id_ = from.max_deleted_id_;
+  made->entries_added_ = from.entries_added_;
+  for (auto place = from.blocks_.first(); const StreamBlock* block = from.blocks_.at(place);
+       place = from.blocks_.next(place)) {
+    made->blocks_.insert(made->memory_, StreamBlock::copy(made->memory_, *block));
+  }
+  for (auto place = from.groups_.first(); const StreamGroup* group = from.groups_.at(place);
+       place = from.groups_.next(place)) {
+    made->copy_group(*group);
+  }
+  return made;
+}
+
+bool Stream::free_group(StreamGroup& group, size_t& budget) {
+  while (StreamConsumer* consumer = group.consumers.back()) {
+    while (consumer->pending.pop_back(group.memory) != nullptr) {
+      if (budget == 0) return false;
+      --budget;
+    }
+    group.consumers.pop_back(group.memory);
+    free_consumer(group.memory, consumer);
+  }
+  while (StreamPending* pending = group.pending.pop_back(group.memory)) {
+    free_pending(group.memory, pending);
+    if (budget == 0) return false;
+    --budget;
+  }
+  return true;
+}
+
+bool Stream::free_some(Stream* stream, size_t& budget) {
+  while (StreamBlock* block = stream->blocks_.pop_back(stream->memory_)) {
+    StreamBlock::free(stream->memory_, block);
+    if (budget == 0) return false;
+    --budget;
+  }
+  while (StreamGroup* group = stream->groups_.back()) {
+    if (!free_group(*group, budget)) return false;
+    stream->groups_.pop_back(stream->memory_);
+    stream->memory_.release(group, sizeof(StreamGroup) + group->name_size);
+  }
+  ASSERT(stream->memory_.pieces() == 0 && stream->memory_.bytes() == 0);
+  stream->memory_.allocator().release(stream, sizeof(Stream));
+  return true;
+}
+
+void Stream::digest(Digest& digest) const {
+  const auto add_id = [&](StreamId id) {
+    digest.add(static_cast<int64_t>(id.ms));
+    digest.add(static_cast<int64_t>(id.seq));
+  };
+  add_id(last_id_);
+  add_id(max_deleted_id_);
+  digest.add(static_cast<int64_t>(entries_added_));
+  digest.add(static_cast<int64_t>(length_));
+  StreamCursor cursor(*this, {}, StreamId::largest(), false);
+  for (StreamEntry entry; cursor.next(entry);) {
+    add_id(entry.id);
+    entry.for_each_field([&](std::string_view field, std::string_view value) {
+      digest.add(field);
+      digest.add(value);
+    });
+  }
+  for (auto place = groups_.first(); const StreamGroup* group = groups_.at(place);
+       place = groups_.next(place)) {
+    digest.add(group->name());
+    add_id(group->last_id);
+    digest.add(group->entries_read);
+    for (auto at = group->consumers.first(); const StreamConsumer* each = group->consumers.at(at);
+         at = group->consumers.next(at)) {
+      digest.add(each->name());
+    }
+    for (auto at = group->pending.first(); const StreamPending* pending = group->pending.at(at);
+         at = group->pending.next(at)) {
+      add_id(pending->id);
+      digest.add(pending->consumer->name());
+      digest.add(pending->delivered_ms);
+      digest.add(static_cast<int64_t>(pending->deliveries));
+    }
+  }
+}
+
+// --- cursor
+
+StreamCursor::StreamCursor(const Stream& stream, StreamId start, StreamId end, bool reverse)
+    : stream_(stream), start_(start), end_(end), reverse_(reverse) {
+  place_ = stream.block_of(reverse ? end : start);
+  // In front of all blocks: a walk forward begins with the first, one backward is at its end.
+  if (!reverse && stream.blocks_.at(place_) == nullptr) place_ = stream.blocks_.first();
+  block_ = stream.blocks_.at(place_);
+  if (!reverse && block_ != nullptr && block_->last < start) {
+    place_ = stream.blocks_.next(place_);
+    block_ = stream.blocks_.at(place_);
+  }
+  if (block_ != nullptr) offset_ = reverse ? block_->size : block_->begin;
+}
+
+bool StreamCursor::next_in_block(StreamEntry& entry) const {
+  return reverse_ ? block_->read_previous(offset_, entry) : block_->read_next(offset_, entry);
+}
+
+bool StreamCursor::next(StreamEntry& entry) {
+  while (block_ != nullptr) {
+    while (next_in_block(entry)) {
+      if (reverse_ ? entry.id < start_ : entry.id > end_) {
+        block_ = nullptr;
+        return false;
+      }
+      if (reverse_ ? entry.id <= end_ : entry.id >= start_) return true;
+    }
+    place_ = reverse_ ? stream_.blocks_.previous(place_) : stream_.blocks_.next(place_);
+    block_ = stream_.blocks_.at(place_);
+    if (block_ != nullptr) offset_ = reverse_ ? block_->size : block_->begin;
+  }
+  return false;
+}
+
+}  // namespace redoubt
