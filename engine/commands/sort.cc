@@ -122,15 +122,19 @@ Window window_of(const SortOptions& options, size_t size) {
   return {static_cast<size_t>(first), static_cast<size_t>(end)};
 }
 
-// The elements of a window, in the value's own order.
+// The elements of a window, in the value's own order, or backwards, which a set does not know.
 std::vector<Item> load(const Entry& entry, Window window, bool backwards) {
   std::vector<Item> items;
   const size_t count = window.end - window.first;
   if (count == 0) return items;
   items.reserve(count);
   if (entry.type() == Type::list) {
-    ListCursor cursor = ListCursor::at(entry, static_cast<int64_t>(window.first));
-    for (; items.size() < count; cursor.next()) items.push_back({text_of(cursor.element()), {}, 0});
+    const auto first = static_cast<int64_t>(window.first);
+    ListCursor cursor = ListCursor::at(entry, backwards ? -1 - first : first);
+    while (items.size() < count) {
+      items.push_back({text_of(cursor.element()), {}, 0});
+      backwards ? cursor.previous() : cursor.next();
+    }
   } else if (entry.type() == Type::zset) {
     const ZsetView zset(entry);
     auto cursor = zset.at_rank(backwards ? zset.size() - 1 - window.first : window.first);

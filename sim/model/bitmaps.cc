@@ -158,16 +158,15 @@ bool redis_7_0_answers_zero(const ModelCall& call, const ModelEntry* entry) {
   return start && end && *start < 0 && *end < 0 && *start > *end;
 }
 
-// 7.0 looks at the type before the unit.
+// 7.0 looks at the type before the range.
 bool redis_7_0_sees_wrong_type(const ModelCall& call, const ModelEntry* entry) {
-  return entry != nullptr && entry->type != ModelType::string && call.count() == 5 &&
-         parse_integer(call.argument(2)) && parse_integer(call.argument(3));
+  return call.config().as_redis_7_0 && entry != nullptr && entry->type != ModelType::string;
 }
 
 ModelReply bitcount_command(ModelCall& call) {
   RangeArguments range;
   const ModelEntry* entry = call.find(call.argument(1));
-  if (call.config().as_redis_7_0 && redis_7_0_sees_wrong_type(call, entry)) {
+  if (redis_7_0_sees_wrong_type(call, entry)) {
     return reply_error(wrong_type_text);
   }
   if (call.config().as_redis_7_0 && redis_7_0_answers_zero(call, entry)) {
@@ -205,6 +204,9 @@ ModelReply bitpos_command(ModelCall& call) {
   const ModelEntry* entry = call.find(call.argument(1));
   if (call.config().as_redis_7_0 && entry == nullptr) {
     return reply_integer(*wanted == 1 ? -1 : 0);
+  }
+  if (redis_7_0_sees_wrong_type(call, entry)) {
+    return reply_error(wrong_type_text);
   }
   RangeArguments range;
   if (std::optional<ModelReply> error = take_range(call, 3, true, range)) {

@@ -34,8 +34,8 @@ void add_elements(G& g) {
   }
 }
 
-// A count whose sign is a direction. The lowest integer, which 7.0 takes and 7.2 refuses, is not
-// among them.
+// A count or rank whose sign is a direction. The lowest integer, which 7.0 takes as a rank and 7.2
+// refuses, is not among them.
 void add_signed_count(G& g) {
   if (g.random().one_in(30)) {
     add_one_of(g, {"9223372036854775807", "-9223372036854775807", "9223372036854775808", "x", ""});

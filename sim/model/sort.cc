@@ -1,6 +1,6 @@
 // SORT and SORT_RO.
 #include <algorithm>
-#include <cstdlib>
+#include <cmath>
 
 #include "sim/model/call.h"
 
@@ -87,11 +87,20 @@ struct Weighed {
   double score = 0;
 };
 
+// As the C library reads a number: up to a zero byte, after spaces; nothing is 0.
 bool weigh(const std::string& text, double& score) {
-  char* end = nullptr;
-  errno = 0;
-  score = std::strtod(text.c_str(), &end);
-  return *end == '\0' && errno != ERANGE && score == score;
+  const std::string shown = text.substr(0, text.find('\0'));
+  const size_t begin = shown.find_first_not_of(" \t\n\v\f\r");
+  if (begin == std::string::npos) {
+    score = 0;
+    return shown.empty();
+  }
+  const std::optional<long double> number = parse_float(shown.substr(begin));
+  if (!number) {
+    return false;
+  }
+  score = static_cast<double>(*number);
+  return !std::isinf(score) || std::isinf(*number);
 }
 
 bool weigh_all(ModelCall& call, const SortOptions& options, std::vector<Weighed>& all) {
@@ -200,7 +209,7 @@ ModelReply sort_generic(ModelCall& call, bool may_store) {
     }
   }
   if (options.unsorted) {
-    if (entry != nullptr && entry->type == ModelType::zset && options.descending) {
+    if (options.descending) {
       std::reverse(all.begin(), all.end());
     }
     return show(call, options, window(options, all));

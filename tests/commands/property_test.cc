@@ -123,6 +123,15 @@ void expect_family_agrees(sim::CommandFamily family,
   }
 }
 
+TEST(Commands, ListsAgreeWithTheModel) {
+  expect_family_agrees(sim::CommandFamily::list, {{},
+                                                  {"list-max-listpack-size", "0"},
+                                                  {"list-max-listpack-size", "2"},
+                                                  {"list-max-listpack-size", "16"},
+                                                  {"list-max-listpack-size", "-1"},
+                                                  {"list-max-listpack-size", "-5"}});
+}
+
 TEST(Commands, SetsAgreeWithTheModel) {
   expect_family_agrees(sim::CommandFamily::set,
                        {{},
