@@ -101,7 +101,19 @@ void number(ReplyWriter& reply, std::string_view name, int value) {
   reply.integer(value);
 }
 
+void reply_unknown(ReplyWriter& reply) {
+  reply.map(2);
+  reply.bulk("type");
+  reply.bulk("unknown");
+  reply.bulk("spec");
+  reply.map(0);
+}
+
 void reply_begin_search(ReplyWriter& reply, const KeySpec& spec) {
+  if (spec.begin == KeySpec::Begin::unknown) {
+    reply_unknown(reply);
+    return;
+  }
   const bool keyword = spec.begin == KeySpec::Begin::keyword;
   reply.map(2);
   reply.bulk("type");
@@ -119,6 +131,10 @@ void reply_begin_search(ReplyWriter& reply, const KeySpec& spec) {
 }
 
 void reply_find_keys(ReplyWriter& reply, const KeySpec& spec) {
+  if (spec.begin == KeySpec::Begin::unknown) {
+    reply_unknown(reply);
+    return;
+  }
   const bool range = spec.find == KeySpec::Find::range;
   reply.map(2);
   reply.bulk("type");

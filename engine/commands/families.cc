@@ -33,6 +33,7 @@ std::vector<std::span<const Command>> all_families() {
       set_commands(),
       set_random_commands(),
       slowlog_commands(),
+      sort_commands(),
       stream_commands(),
       stream_group_commands(),
       stream_info_commands(),

@@ -36,6 +36,7 @@ std::span<const Command> set_algebra_commands();
 std::span<const Command> set_commands();
 std::span<const Command> set_random_commands();
 std::span<const Command> slowlog_commands();
+std::span<const Command> sort_commands();
 std::span<const Command> stream_commands();
 std::span<const Command> stream_group_commands();
 std::span<const Command> stream_info_commands();

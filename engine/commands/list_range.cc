@@ -1,5 +1,6 @@
 // Lists: ranges and searches.
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <vector>
 
@@ -80,19 +81,10 @@ void ltrim_command(Context& c) {
 
 // --- LREM
 
-// A count whose sign is a direction.
-std::optional<int64_t> signed_count(Context& c, size_t index) {
-  const std::optional<int64_t> count = c.integer(index);
-  if (!count || *count != std::numeric_limits<int64_t>::min()) return count;
-  c.error(
-      "ERR value is out of range, value must between -9223372036854775807 and "
-      "9223372036854775807");
-  return std::nullopt;
-}
-
 void lrem_command(Context& c) {
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
-  const std::optional<int64_t> count = signed_count(c, 2);
+  // The sign is a direction.
+  const std::optional<int64_t> count = c.integer(2);
   if (!count) return;
   const std::string_view key = c.args[1];
   Entry* entry = c.lookup_write(key);
@@ -103,7 +95,7 @@ void lrem_command(Context& c) {
   }
   List list = list_of(c, *entry);
   c.node.env().count_work(list.size());
-  const auto limit = static_cast<size_t>(*count == 0 ? kMax : *count < 0 ? -*count : *count);
+  const auto limit = static_cast<size_t>(*count == 0 ? kMax : std::abs(std::max(*count, -kMax)));
   const size_t removed = list.remove(c.args[3], limit, *count < 0);
   c.reply.integer(static_cast<int64_t>(removed));
   if (removed == 0) return;
@@ -124,8 +116,14 @@ struct LposOptions {
 };
 
 bool read_rank(Context& c, size_t index, LposOptions& options) {
-  const std::optional<int64_t> rank = signed_count(c, index);
+  const std::optional<int64_t> rank = c.integer(index);
   if (!rank) return false;
+  if (*rank == std::numeric_limits<int64_t>::min()) {
+    c.error(
+        "ERR value is out of range, value must between -9223372036854775807 and "
+        "9223372036854775807");
+    return false;
+  }
   options.rank = *rank;
   if (*rank != 0) return true;
   c.error(

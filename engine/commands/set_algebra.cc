@@ -66,8 +66,14 @@ void filter_first(Context& c, const std::vector<SetView>& sets, bool wanted, Vis
 }
 
 void smallest_first(std::vector<SetView>& sets) {
-  std::stable_sort(sets.begin(), sets.end(),
-                   [](const SetView& a, const SetView& b) { return a.size() < b.size(); });
+  // There are few sets as a rule, and the order of equal ones must not depend on memory: insertion.
+  for (size_t i = 1; i < sets.size(); ++i) {
+    const auto at =
+        std::upper_bound(sets.begin(), sets.begin() + static_cast<std::ptrdiff_t>(i), sets[i],
+                         [](const SetView& a, const SetView& b) { return a.size() < b.size(); });
+    std::rotate(at, sets.begin() + static_cast<std::ptrdiff_t>(i),
+                sets.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+  }
 }
 
 // Calls visit(element, member) for the members of an intersection or a difference.

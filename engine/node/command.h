@@ -88,7 +88,8 @@ enum KeyFlag : uint32_t {
 
 // Where keys stand among the arguments.
 struct KeySpec {
-  enum class Begin : uint8_t { none, index, keyword };
+  // unknown: the arguments alone do not tell.
+  enum class Begin : uint8_t { none, index, keyword, unknown };
   enum class Find : uint8_t { range, keynum };
 
   uint32_t flags = 0;

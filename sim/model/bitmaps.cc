@@ -158,10 +158,15 @@ bool redis_7_0_answers_zero(const ModelCall& call, const ModelEntry* entry) {
   return start && end && *start < 0 && *end < 0 && *start > *end;
 }
 
+// 7.0 looks at the type before the range.
+bool redis_7_0_sees_wrong_type(const ModelCall& call, const ModelEntry* entry) {
+  return call.config().as_redis_7_0 && entry != nullptr && entry->type != ModelType::string;
+}
+
 ModelReply bitcount_command(ModelCall& call) {
   RangeArguments range;
   const ModelEntry* entry = call.find(call.argument(1));
-  if (call.config().as_redis_7_0 && entry != nullptr && entry->type != ModelType::string) {
+  if (redis_7_0_sees_wrong_type(call, entry)) {
     return reply_error(wrong_type_text);
   }
   if (call.config().as_redis_7_0 && redis_7_0_answers_zero(call, entry)) {
@@ -200,7 +205,7 @@ ModelReply bitpos_command(ModelCall& call) {
   if (call.config().as_redis_7_0 && entry == nullptr) {
     return reply_integer(*wanted == 1 ? -1 : 0);
   }
-  if (call.config().as_redis_7_0 && entry->type != ModelType::string) {
+  if (redis_7_0_sees_wrong_type(call, entry)) {
     return reply_error(wrong_type_text);
   }
   RangeArguments range;

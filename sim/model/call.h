@@ -113,6 +113,7 @@ std::span<const ModelCommand> numeric_string_commands();
 std::span<const ModelCommand> bitmap_commands();
 std::span<const ModelCommand> generic_commands();
 std::span<const ModelCommand> list_commands();
+std::span<const ModelCommand> sort_commands();
 std::span<const ModelCommand> server_commands();
 std::span<const ModelCommand> set_commands();
 std::span<const ModelCommand> zset_commands();

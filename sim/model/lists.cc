@@ -264,8 +264,8 @@ ModelReply ltrim_command(ModelCall& call) {
   return reply;
 }
 
-// A count whose sign is a direction.
-std::optional<int64_t> signed_count(std::string_view text, ModelReply& error) {
+// A rank whose sign is a direction.
+std::optional<int64_t> signed_rank(std::string_view text, ModelReply& error) {
   const std::optional<int64_t> count = parse_integer(text);
   if (!count) {
     error = reply_error(not_integer_text);
@@ -279,11 +279,11 @@ std::optional<int64_t> signed_count(std::string_view text, ModelReply& error) {
 }
 
 ModelReply lrem_command(ModelCall& call) {
-  ModelReply bad;
-  const std::optional<int64_t> count = signed_count(call.argument(2), bad);
+  std::optional<int64_t> count = parse_integer(call.argument(2));
   if (!count) {
-    return bad;
+    return reply_error(not_integer_text);
   }
+  count = std::max(*count, -largest);
   std::optional<ModelReply> error;
   List* list = find_list(call, call.argument(1), error);
   if (list == nullptr) {
@@ -325,7 +325,7 @@ std::optional<ModelReply> take_position_options(const ModelCall& call, PositionO
     }
     if (same_word(word, "RANK")) {
       ModelReply bad;
-      const std::optional<int64_t> rank = signed_count(call.argument(i + 1), bad);
+      const std::optional<int64_t> rank = signed_rank(call.argument(i + 1), bad);
       if (!rank) {
         return bad;
       }

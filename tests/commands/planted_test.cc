@@ -15,7 +15,7 @@ constexpr int64_t kStartMs = 1'700'000'000'000;
 // Plays streams until one shows a difference. What that is, or nothing.
 template <typename PlantedNode>
 std::string first_difference() {
-  constexpr uint64_t kStreams = 6;
+  constexpr uint64_t kStreams = 20;
   constexpr int kSteps = 8000;
   // The families in which something is planted, so that others do not thin them out.
   sim::GeneratorConfig config;

@@ -136,6 +136,15 @@ TEST(Commands, PlacesAgreeWithTheModel) {
   expect_family_agrees(sim::CommandFamily::geo, {{}, {"zset-max-listpack-entries", "5"}});
 }
 
+TEST(Commands, ListsAgreeWithTheModel) {
+  expect_family_agrees(sim::CommandFamily::list, {{},
+                                                  {"list-max-listpack-size", "0"},
+                                                  {"list-max-listpack-size", "2"},
+                                                  {"list-max-listpack-size", "16"},
+                                                  {"list-max-listpack-size", "-1"},
+                                                  {"list-max-listpack-size", "-5"}});
+}
+
 TEST(Commands, SetsAgreeWithTheModel) {
   expect_family_agrees(sim::CommandFamily::set,
                        {{},

@@ -1,0 +1,382 @@
+// SORT and SORT_RO: the elements of a list, a set or a sorted set, in order of themselves or of
+// what other keys hold.
+//
+// A pattern names a key for each element: the element takes the place of its first `*`; behind
+// `->` stands a field of a hash. Everything is copied out before anything is looked up or written,
+// since a look-up may remove an expired key and the result may replace what is sorted.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "engine/commands/families.h"
+#include "engine/commands/list.h"
+#include "engine/store/hash_type.h"
+#include "engine/store/number.h"
+#include "engine/store/set_type.h"
+#include "engine/store/zset.h"
+
+namespace redoubt {
+
+namespace {
+
+struct SortOptions {
+  std::optional<std::string_view> by;
+  std::vector<std::string_view> get;
+  std::optional<std::string_view> store;
+  int64_t offset = 0;
+  int64_t count = -1;  // negative: all
+  bool descending = false;
+  bool alpha = false;
+  bool unsorted = false;  // BY a pattern that is the same for all elements
+};
+
+bool read_limit(Context& c, size_t index, SortOptions& options) {
+  const std::optional<int64_t> offset = c.integer(index);
+  if (!offset) return false;
+  const std::optional<int64_t> count = c.integer(index + 1);
+  if (!count) return false;
+  options.offset = *offset;
+  options.count = *count;
+  return true;
+}
+
+bool read_options(Context& c, bool may_store, SortOptions& options) {
+  for (size_t i = 2; i < c.args.size(); ++i) {
+    const size_t left = c.args.size() - i - 1;
+    if (c.is(i, "ASC")) {
+      options.descending = false;
+    } else if (c.is(i, "DESC")) {
+      options.descending = true;
+    } else if (c.is(i, "ALPHA")) {
+      options.alpha = true;
+    } else if (c.is(i, "LIMIT") && left >= 2) {
+      if (!read_limit(c, i + 1, options)) return false;
+      i += 2;
+    } else if (may_store && c.is(i, "STORE") && left >= 1) {
+      options.store = c.args[++i];
+    } else if (c.is(i, "BY") && left >= 1) {
+      options.by = c.args[++i];
+      options.unsorted = options.unsorted || options.by->find('*') == std::string_view::npos;
+    } else if (c.is(i, "GET") && left >= 1) {
+      options.get.push_back(c.args[++i]);
+    } else {
+      c.syntax_error();
+      return false;
+    }
+  }
+  return true;
+}
+
+// --- patterns
+
+std::string text_of(const Listpack::Element& element) {
+  return std::string(element.is_number ? IntegerText(element.number).view() : element.text);
+}
+
+// What a pattern stands for with this element; nothing when it is not there.
+std::optional<std::string> look_up(Context& c, std::string_view pattern, std::string_view element) {
+  if (pattern == "#") return std::string(element);
+  const size_t star = pattern.find('*');
+  if (star == std::string_view::npos) return std::nullopt;
+  std::string_view behind = pattern.substr(star + 1);
+  std::string_view field;
+  const size_t arrow = behind.find("->");
+  if (arrow != std::string_view::npos && arrow + 2 < behind.size()) {
+    field = behind.substr(arrow + 2);
+    behind = behind.substr(0, arrow);
+  }
+  std::string key(pattern.substr(0, star));
+  key.append(element).append(behind);
+  const Entry* entry = c.lookup(key);
+  if (entry == nullptr) return std::nullopt;
+  if (field.empty()) {
+    if (entry->type() != Type::string) return std::nullopt;
+    StringScratch scratch;
+    return std::string(Database::string_value(*entry, scratch));
+  }
+  if (entry->type() != Type::hash) return std::nullopt;
+  const std::optional<HashField> found = HashView(*entry).find(field);
+  if (!found || found->deadline_ms <= c.now_ms()) return std::nullopt;
+  return text_of(found->value);
+}
+
+// --- elements
+
+struct Item {
+  std::string text;
+  std::optional<std::string> by;  // with BY and ALPHA
+  double score = 0;
+};
+
+// The part of the result that is asked for.
+struct Window {
+  size_t first = 0;
+  size_t end = 0;
+};
+
+Window window_of(const SortOptions& options, size_t size) {
+  const auto whole = static_cast<int64_t>(size);
+  const int64_t first = std::clamp<int64_t>(options.offset, 0, whole);
+  const int64_t end = options.count < 0 ? whole : first + std::min(options.count, whole - first);
+  return {static_cast<size_t>(first), static_cast<size_t>(end)};
+}
+
+// The elements of a window, in the value's own order, or backwards, which a set does not know.
+std::vector<Item> load(const Entry& entry, Window window, bool backwards) {
+  std::vector<Item> items;
+  const size_t count = window.end - window.first;
+  if (count == 0) return items;
+  items.reserve(count);
+  if (entry.type() == Type::list) {
+    const auto first = static_cast<int64_t>(window.first);
+    ListCursor cursor = ListCursor::at(entry, backwards ? -1 - first : first);
+    while (items.size() < count) {
+      items.push_back({text_of(cursor.element()), {}, 0});
+      backwards ? cursor.previous() : cursor.next();
+    }
+  } else if (entry.type() == Type::zset) {
+    const ZsetView zset(entry);
+    auto cursor = zset.at_rank(backwards ? zset.size() - 1 - window.first : window.first);
+    while (items.size() < count) {
+      items.push_back({std::string(cursor.member()), {}, 0});
+      backwards ? cursor.previous() : cursor.next();
+    }
+  } else {
+    size_t index = 0;
+    SetView(entry).for_each_while([&](const SetElement& element) {
+      if (index++ >= window.first) items.push_back({text_of(element), {}, 0});
+      return items.size() < count;
+    });
+  }
+  return items;
+}
+
+// A number as the C library reads it: up to a zero byte, after spaces; nothing is 0.
+std::optional<double> score_of(std::string_view text) {
+  text = text.substr(0, text.find('\0'));
+  if (text.empty()) return 0;
+  const size_t begin = text.find_first_not_of(" \t\n\v\f\r");
+  if (begin == std::string_view::npos) return std::nullopt;
+  return parse_double(text.substr(begin));
+}
+
+// What the items are compared by. False: something is no number.
+bool weigh(Context& c, const SortOptions& options, std::vector<Item>& items) {
+  for (Item& item : items) {
+    std::optional<std::string> by;
+    if (options.by) {
+      by = look_up(c, *options.by, item.text);
+      if (!by) continue;
+    }
+    if (options.alpha) {
+      item.by = std::move(by);
+      continue;
+    }
+    const std::optional<double> score = score_of(by ? *by : item.text);
+    if (!score) return false;
+    item.score = *score;
+  }
+  return true;
+}
+
+// Below zero: a comes first.
+int compare(const SortOptions& options, const Item& a, const Item& b) {
+  if (!options.alpha) {
+    if (a.score != b.score) return a.score < b.score ? -1 : 1;
+    return a.text.compare(b.text);
+  }
+  if (!options.by) return a.text.compare(b.text);
+  if (!a.by || !b.by)
+    return static_cast<int>(a.by.has_value()) - static_cast<int>(b.by.has_value());
+  return a.by->compare(*b.by);
+}
+
+void sort_items(const SortOptions& options, std::vector<Item>& items) {
+  std::stable_sort(items.begin(), items.end(), [&](const Item& a, const Item& b) {
+    const int order = compare(options, a, b);
+    return options.descending ? order > 0 : order < 0;
+  });
+}
+
+// --- results
+
+void reply_items(Context& c, const SortOptions& options, std::span<const Item> items) {
+  c.reply.array(items.size() * std::max<size_t>(options.get.size(), 1));
+  for (const Item& item : items) {
+    if (options.get.empty()) c.reply.bulk(item.text);
+    for (const std::string_view pattern : options.get) {
+      const std::optional<std::string> value = look_up(c, pattern, item.text);
+      value ? c.reply.bulk(*value) : c.reply.null();
+    }
+  }
+}
+
+// A list of these texts under a key, whatever that was.
+void store_list(Context& c, std::string_view key, std::span<const std::string> texts) {
+  Allocator& allocator = c.db().allocator();
+  Entry* entry = c.db().replace_value(key, c.hash(key), Type::list, Encoding::listpack,
+                                      Listpack::make(allocator), NewExpiry::none());
+  List list = list_of(c, *entry);
+  for (const std::string& text : texts) {
+    list.before_growth(1, text.size());
+    list.push(ListEnd::back, text);
+  }
+}
+
+void store_items(Context& c, const SortOptions& options, std::span<const Item> items) {
+  std::vector<std::string> texts;
+  for (const Item& item : items) {
+    if (options.get.empty()) texts.push_back(item.text);
+    for (const std::string_view pattern : options.get) {
+      texts.push_back(look_up(c, pattern, item.text).value_or(""));
+    }
+  }
+  const std::string_view key = *options.store;
+  c.reply.integer(static_cast<int64_t>(texts.size()));
+  if (!texts.empty()) {
+    store_list(c, key, texts);
+    c.modified(key, 'l', "sortstore");
+  } else if (c.peek(key) != nullptr) {
+    c.node.erase(c.session.db, key, c.hash(key), false);
+    c.modified(key, 'g', "del");
+  }
+}
+
+// A set has no order of its own that replicas share.
+void settle_order(const Entry* entry, SortOptions& options) {
+  if (!options.unsorted || !options.store || entry == nullptr || entry->type() != Type::set) return;
+  options.unsorted = false;
+  options.alpha = true;
+  options.by.reset();
+}
+
+void sort_generic(Context& c, bool may_store) {
+  SortOptions options;
+  if (!read_options(c, may_store, options)) return;
+  const Entry* entry = c.lookup(c.args[1]);
+  if (entry != nullptr && entry->type() != Type::set && entry->type() != Type::zset &&
+      c.wrong_type(entry, Type::list)) {
+    return;
+  }
+  settle_order(entry, options);
+  const size_t size = entry == nullptr ? 0 : ops_of(*entry).length(*entry);
+  const Window window = window_of(options, size);
+  std::vector<Item> items;
+  if (entry != nullptr) {
+    const bool backwards = options.unsorted && options.descending;
+    items = load(*entry, options.unsorted ? window : Window{0, size}, backwards);
+  }
+  c.node.env().count_work(items.size());
+  std::span<const Item> shown(items);
+  if (!options.unsorted) {
+    if (!weigh(c, options, items)) {
+      c.error("ERR One or more scores can't be converted into double");
+      return;
+    }
+    sort_items(options, items);
+    shown = shown.subspan(window.first, window.end - window.first);
+  }
+  if (options.store) {
+    store_items(c, options, shown);
+  } else {
+    reply_items(c, options, shown);
+  }
+}
+
+void sort_command(Context& c) {
+  sort_generic(c, true);
+}
+void sort_ro_command(Context& c) {
+  sort_generic(c, false);
+}
+
+// --- keys
+
+bool same_word(std::string_view text, std::string_view lower) {
+  return std::equal(text.begin(), text.end(), lower.begin(), lower.end(),
+                    [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+}
+
+// The key that is sorted and, of several STOREs, the last one's.
+bool find_sort_keys(std::span<const std::string_view> args, std::vector<int>& indexes) {
+  indexes.push_back(1);
+  int stored = 0;
+  for (size_t i = 2; i < args.size(); ++i) {
+    if (same_word(args[i], "limit")) {
+      i += 2;
+    } else if (same_word(args[i], "get") || same_word(args[i], "by")) {
+      ++i;
+    } else if (same_word(args[i], "store") && i + 1 < args.size()) {
+      stored = static_cast<int>(++i);
+    }
+  }
+  if (stored != 0) indexes.push_back(stored);
+  return true;
+}
+
+bool find_sort_ro_keys(std::span<const std::string_view>, std::vector<int>& indexes) {
+  indexes.push_back(1);
+  return true;
+}
+
+constexpr KeySpec unknown_keys(uint32_t flags, std::string_view notes) {
+  KeySpec spec;
+  spec.flags = flags;
+  spec.begin = KeySpec::Begin::unknown;
+  spec.notes = notes;
+  return spec;
+}
+
+constexpr std::string_view kPatternKeys =
+    "For the optional BY/GET keyword. It is marked 'unknown' because the key names derive from the "
+    "content of the key we sort";
+
+constexpr std::string_view kStoreKey =
+    "For the optional STORE keyword. It is marked 'unknown' because the keyword can appear "
+    "anywhere "
+    "in the argument array";
+
+constexpr Command rows[] = {
+    {.name = "sort",
+     .arity = -2,
+     .flags = kWrite | kDenyOom | kMovableKeys,
+     .categories = kCatSet | kCatSortedSet | kCatList | kCatDangerous,
+     .keys = {{keys_at(kKeyRO | kKeyAccess, 1), unknown_keys(kKeyRO | kKeyAccess, kPatternKeys),
+               unknown_keys(kKeyOW | kKeyUpdate, kStoreKey)}},
+     .since = "1.0.0",
+     .group = "generic",
+     .complexity = "O(N+M*log(M)) where N is the number of elements in the list or set to sort, "
+                   "and M the number of returned elements. When the elements are not sorted, "
+                   "complexity is O(N).",
+     .summary = "Sort the elements in a list, set or sorted set",
+     .arguments = "key:key [pattern:pattern#1(BY)] [offset_count:{offset:integer "
+                  "count:integer}(LIMIT)] [pattern:pattern#1(GET)*...] "
+                  "[order:<asc(ASC)|desc(DESC)>] [sorting(ALPHA)] [destination:key#2(STORE)]",
+     .handler = sort_command,
+     .find_keys = find_sort_keys},
+    {.name = "sort_ro",
+     .arity = -2,
+     .flags = kReadOnly | kMovableKeys,
+     .categories = kCatSet | kCatSortedSet | kCatList | kCatDangerous,
+     .keys = {{keys_at(kKeyRO | kKeyAccess, 1), unknown_keys(kKeyRO | kKeyAccess, kPatternKeys)}},
+     .since = "7.0.0",
+     .group = "generic",
+     .complexity = "O(N+M*log(M)) where N is the number of elements in the list or set to sort, "
+                   "and M the number of returned elements. When the elements are not sorted, "
+                   "complexity is O(N).",
+     .summary = "Sort the elements in a list, set or sorted set. Read-only variant of SORT.",
+     .arguments = "key:key [pattern:pattern#1(BY)] [offset_count:{offset:integer "
+                  "count:integer}(LIMIT)] [pattern:pattern#1(GET)*...] "
+                  "[order:<asc(ASC)|desc(DESC)>] [sorting(ALPHA)]",
+     .handler = sort_ro_command,
+     .find_keys = find_sort_ro_keys},
+};
+
+}  // namespace
+
+std::span<const Command> sort_commands() {
+  return rows;
+}
+
+}  // namespace redoubt
