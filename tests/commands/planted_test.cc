@@ -15,11 +15,12 @@ constexpr int64_t kStartMs = 1'700'000'000'000;
 // Plays streams until one shows a difference. What that is, or nothing.
 template <typename PlantedNode>
 std::string first_difference() {
-  constexpr uint64_t kStreams = 20;
+  constexpr uint64_t kStreams = 80;
   constexpr int kSteps = 8000;
   // The families in which something is planted, so that others do not thin them out.
   sim::GeneratorConfig config;
   for (size_t i = 4; i < sim::command_family_count; ++i) config.weights[i] = 0;
+  config.keys = 8;
   for (uint64_t seed = 1; seed <= kStreams; ++seed) {
     sim::CommandGenerator generator(config, seed);
     sim::Xoshiro random(seed + 1);

@@ -272,8 +272,6 @@ bool same_reply(const OwnedCommand& command, std::string_view reference, std::st
     if (subcommand == "FREQ" || subcommand == "IDLETIME") {
       return same_kind(a, b);
     }
-    // A string that was changed in place may be packed again by one of the two.
-    // A list that is one listpack is a quicklist of one node in 7.0.
     if (subcommand == "ENCODING") {
       // Encodings of sets and hashes tell of their past; 7.0 has no listpack sets and lists.
       const auto open = [](const RespValue& value) {

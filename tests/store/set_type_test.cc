@@ -18,8 +18,8 @@ RC_GTEST_PROP(Intset, AgreesWithASet, (const std::vector<std::pair<bool, int64_t
   for (const auto& [add, wide] : steps) {
     const int64_t value = wide % 3 == 0 ? wide : wide % 40;
     const bool expected = add ? model.insert(value).second : model.erase(value) == 1;
-    const bool changed = add ? Intset::insert(allocator, block, value)
-                             : Intset::erase(allocator, block, value);
+    const bool changed =
+        add ? Intset::insert(allocator, block, value) : Intset::erase(allocator, block, value);
     RC_ASSERT(changed == expected);
     RC_ASSERT(Intset::contains(block, value) == model.contains(value));
   }
