@@ -15,9 +15,6 @@ using namespace directive;
 // Why accepting does no harm, or why only some values are accepted.
 constexpr std::string_view kCosmetic =
     "it changes what people see of the process, not what it does";
-constexpr std::string_view kEncoding =
-    "a threshold between representations that no command's reply depends on, for types that are "
-    "not there yet";
 constexpr std::string_view kTuning = "a tuning knob for a mechanism that this engine does not use";
 constexpr std::string_view kProcess = "the process stays in the foreground, as it was started";
 constexpr std::string_view kNoFiles = "data is not written to files yet";
