@@ -15,6 +15,7 @@
 #include "engine/store/number.h"
 #include "engine/store/set_type.h"
 #include "engine/store/zset.h"
+#include "net/stable_sort.h"
 
 namespace redoubt {
 
@@ -193,7 +194,7 @@ int compare(const SortOptions& options, const Item& a, const Item& b) {
 }
 
 void sort_items(const SortOptions& options, std::vector<Item>& items) {
-  std::stable_sort(items.begin(), items.end(), [&](const Item& a, const Item& b) {
+  redoubt::stable_sort(items, [&](const Item& a, const Item& b) {
     const int order = compare(options, a, b);
     return options.descending ? order > 0 : order < 0;
   });

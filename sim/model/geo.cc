@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "net/stable_sort.h"
 #include "sim/model/zsets.h"
 
 namespace redoubt::sim {
@@ -470,7 +471,7 @@ ModelReply answer(ModelCall& call, const Search& search, std::vector<Found> foun
       search.count > 0 ? std::min(found.size(), static_cast<size_t>(search.count)) : found.size();
   // The server chooses what it finds first; what it chooses it may sort.
   const bool chooses = search.any && wanted < found.size();
-  std::stable_sort(found.begin(), found.end(), [&](const Found& a, const Found& b) {
+  redoubt::stable_sort(found, [&](const Found& a, const Found& b) {
     return search.descending ? a.metres > b.metres : a.metres < b.metres;
   });
   bool ties = false;

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "net/stable_sort.h"
 #include "sim/model/call.h"
 
 namespace redoubt::sim {
@@ -217,7 +218,7 @@ ModelReply sort_generic(ModelCall& call, bool may_store) {
   if (!weigh_all(call, options, all)) {
     return reply_error("ERR One or more scores can't be converted into double");
   }
-  std::stable_sort(all.begin(), all.end(), [&](const Weighed& a, const Weighed& b) {
+  redoubt::stable_sort(all, [&](const Weighed& a, const Weighed& b) {
     return options.descending ? comes_first(options, b, a) : comes_first(options, a, b);
   });
   return show(call, options, window(options, all));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "net/stable_sort.h"
 #include "sim/model/zsets.h"
 
 namespace redoubt::sim {
@@ -115,7 +116,7 @@ ModelZset combined(Operation operation, Combination& combination) {
     }
     return result;
   }
-  std::stable_sort(sources.begin(), sources.end(), [](const Source& a, const Source& b) {
+  redoubt::stable_sort(sources, [](const Source& a, const Source& b) {
     return a.members.size() < b.members.size();
   });
   ModelZset result;
