@@ -10,7 +10,8 @@
 
 namespace redoubt {
 
-// Sorts by `before`, a strict weak order; equal items keep their order.
+// Sorts by `before`, a strict weak order; equal items keep their order. The vector's memory stays
+// where it is.
 template <typename Item, typename Before>
 void stable_sort(std::vector<Item>& items, Before before) {
   std::vector<size_t> order(items.size());
@@ -22,7 +23,7 @@ void stable_sort(std::vector<Item>& items, Before before) {
   std::vector<Item> sorted;
   sorted.reserve(items.size());
   for (const size_t i : order) sorted.push_back(std::move(items[i]));
-  items.swap(sorted);
+  std::move(sorted.begin(), sorted.end(), items.begin());
 }
 
 }  // namespace redoubt
