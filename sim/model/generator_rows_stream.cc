@@ -34,8 +34,9 @@ void add_range_end(G& g, std::string_view edge) {
   if (g.random().one_in(3)) {
     g.add(edge);
   } else if (g.random().one_in(4)) {
-    g.add("(" + std::to_string(g.random().below(largest_ms)) + "-" +
-          std::to_string(g.random().below(6)));
+    std::string id = "(" + std::to_string(g.random().below(largest_ms));
+    id += "-" + std::to_string(g.random().below(6));
+    g.add(id);
   } else {
     add_id(g);
   }

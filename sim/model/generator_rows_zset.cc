@@ -65,7 +65,10 @@ void add_lex_bound(G& g) {
     case 0: add_one_of(g, {"-", "+", "[", "(", "", "x", "-x", "+x"}); break;
     case 1: g.add("-"); break;
     case 2: g.add("+"); break;
-    default: g.add((g.random().one_in(2) ? "[m" : "(m") + std::to_string(g.random().below(60)));
+    default: {
+      const std::string_view prefix = g.random().one_in(2) ? "[m" : "(m";
+      g.add(std::string(prefix) + std::to_string(g.random().below(60)));
+    }
   }
 }
 

@@ -154,7 +154,7 @@ bool same_groups(RespValue a, RespValue b) {
   for (RespValue* reply : {&a, &b}) {
     for (RespValue& group : reply->items) {
       if (group.items.size() == 12) {
-        group.items[3].integer = 0;
+        group.items[3] = RespValue();
       }
     }
   }
