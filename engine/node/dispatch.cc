@@ -340,7 +340,8 @@ void Node::end_command(Session& session, const CommandEntry* entry, int db_befor
   const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
   if (silent) session.output.drop_back(session.output.bytes() - before);
   session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
-  if (session.tracking != nullptr && !is_client_command(entry)) {
+  // CLIENT CACHING is for the next command, or for the whole transaction.
+  if (session.tracking != nullptr && !session.has(kSessionMulti) && !is_client_command(entry)) {
     session.tracking->caching = false;
   }
   if (observer_ != nullptr) {

@@ -16,10 +16,12 @@ constexpr std::array<uint8_t, 21> kCapacities = {2,  4,  6,  9,  14, 19, 26, 31,
 }  // namespace
 
 size_t MemberBlocks::capacity_for(size_t count) {
+  ASSERT(count <= kLargestBlock);
   return *std::lower_bound(kCapacities.begin(), kCapacities.end(), count);
 }
 
 size_t MemberBlocks::next_capacity(size_t capacity) {
+  ASSERT(capacity < kLargestBlock);
   return *std::upper_bound(kCapacities.begin(), kCapacities.end(), capacity);
 }
 
@@ -100,8 +102,13 @@ bool MemberBlocks::split(Allocator& allocator, uint64_t hash, HashOf hash_of) {
     hashes[i] = hash_of(old->items()[i], *hash_key_) << depth >> 63;
     high_count += hashes[i];
   }
-  Block* halves[2] = {make_block(allocator, capacity_for(old->count - high_count + 1)),
-                      make_block(allocator, capacity_for(high_count + 1))};
+  // One half may get all, as when items come in the order of their hashes. Then it has no room, and
+  // whoever wanted to insert splits again.
+  const auto with_room = [](size_t count) {
+    return capacity_for(std::min(count + 1, kLargestBlock));
+  };
+  Block* halves[2] = {make_block(allocator, with_room(old->count - high_count)),
+                      make_block(allocator, with_room(high_count))};
   for (size_t i = 0; i < old->count; ++i) {
     Block* to = halves[hashes[i]];
     to->tags()[to->count] = old->tags()[i];

@@ -488,6 +488,7 @@ ModelReply answer(ModelCall& call, const Search& search, std::vector<Found> foun
     return reply_integer(static_cast<int64_t>(members.size()));
   }
   std::vector<std::string> replies;
+  replies.reserve(found.size());
   for (const Found& each : found) {
     replies.push_back(resp_found(call, search, each));
   }

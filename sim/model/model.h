@@ -41,6 +41,9 @@ struct ModelConfig {
   // How far TTL, PTTL, EXPIRETIME and PEXPIRETIME may be off, for servers with a clock of their
   // own.
   int64_t ttl_tolerance_ms = 0;
+  // stream-node-max-entries, not 0. The generator's entries are so small that the limit in bytes is
+  // not reached.
+  int64_t stream_node_entries_max = 100;
   // Every key that the node removes because it expired is told with forget(). Then the model leaves
   // expired entries alone until it is told, which makes DBSIZE exact, and a wall clock that jumps
   // back no special case.

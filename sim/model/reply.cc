@@ -194,6 +194,7 @@ std::string resp_bulk(std::string_view text) {
 
 std::vector<std::string> resp_bulks(const std::set<std::string, std::less<>>& texts) {
   std::vector<std::string> out;
+  out.reserve(texts.size());
   for (const std::string& text : texts) {
     out.push_back(resp_bulk(text));
   }

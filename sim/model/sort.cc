@@ -131,6 +131,7 @@ bool comes_first(const SortOptions& options, const Weighed& a, const Weighed& b)
 // The elements in their own order. A set has none, so what depends on it cannot be told.
 std::vector<Weighed> elements_of(const ModelEntry& entry) {
   std::vector<Weighed> all;
+  all.reserve(entry.list.size() + entry.set.size() + entry.zset.size());
   for (const std::string& text : entry.list) {
     all.push_back({text, {}, 0});
   }
@@ -138,6 +139,7 @@ std::vector<Weighed> elements_of(const ModelEntry& entry) {
     all.push_back({text, {}, 0});
   }
   std::vector<std::pair<double, std::string>> ranked;
+  ranked.reserve(entry.zset.size());
   for (const auto& [member, score] : entry.zset) {
     ranked.emplace_back(score, member);
   }

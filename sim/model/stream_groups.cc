@@ -787,6 +787,7 @@ ModelReply xinfo_command(ModelCall& call) {
     return reply_rule(ModelReply::Rule::not_error);
   }
   std::vector<std::string> groups;
+  groups.reserve(stream->groups.size());
   for (const auto& [name, group] : stream->groups) {
     groups.push_back(group_text(call, *stream, name, group));
   }

@@ -8,13 +8,6 @@
 
 namespace redoubt::sim {
 namespace model_streams {
-namespace {
-
-// Blocks of the default stream-node-max-entries. The generator's entries are so small that the
-// limit in bytes is not reached.
-constexpr size_t node_entries_max = 100;
-
-}  // namespace
 
 std::string id_text(Id id) {
   return std::to_string(id.first) + "-" + std::to_string(id.second);
@@ -182,8 +175,10 @@ bool delete_entry(ModelStream& stream, Id id) {
   return true;
 }
 
-static void add_entry(ModelStream& stream, Id id, std::vector<std::string> fields) {
-  if (stream.nodes.empty() || stream.nodes.rbegin()->second.entries >= node_entries_max) {
+static void add_entry(ModelStream& stream, Id id, std::vector<std::string> fields,
+                      int64_t node_entries_max) {
+  const auto entries_max = static_cast<size_t>(node_entries_max);
+  if (stream.nodes.empty() || stream.nodes.rbegin()->second.entries >= entries_max) {
     const size_t number = stream.nodes.empty() ? 0 : stream.nodes.rbegin()->first + 1;
     stream.nodes[number] = {};
   }
@@ -293,7 +288,7 @@ bool take_trim_option(const ModelCall& call, size_t& i, Trim& trim,
   return false;
 }
 
-std::optional<ModelReply> check_trim(Trim& trim, bool required) {
+std::optional<ModelReply> check_trim(const ModelCall& call, Trim& trim, bool required) {
   if (trim.limit != 0 && trim.kind == Trim::Kind::none) {
     return reply_error(
         "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy");
@@ -305,7 +300,7 @@ std::optional<ModelReply> check_trim(Trim& trim, bool required) {
     return reply_error("ERR syntax error, LIMIT cannot be used without the special ~ option");
   }
   if (!trim.limit_given && trim.about) {
-    trim.limit = 100 * static_cast<int64_t>(node_entries_max);
+    trim.limit = 100 * call.config().stream_node_entries_max;
   }
   return std::nullopt;
 }
@@ -419,7 +414,7 @@ std::optional<ModelReply> take_addition(const ModelCall& call, Addition& add) {
     }
   }
   add.fields_at = i + 1;
-  if (std::optional<ModelReply> error = check_trim(add.trim, false)) {
+  if (std::optional<ModelReply> error = check_trim(call, add.trim, false)) {
     return error;
   }
   if (add.fields_at + 2 > call.count() || (call.count() - add.fields_at) % 2 != 0) {
@@ -467,7 +462,7 @@ ModelReply xadd_command(ModelCall& call) {
   }
   std::vector<std::string> fields(call.arguments.begin() + static_cast<ptrdiff_t>(add.fields_at),
                                   call.arguments.end());
-  add_entry(*stream, id, std::move(fields));
+  add_entry(*stream, id, std::move(fields), call.config().stream_node_entries_max);
   trim_stream(*stream, add.trim);
   return reply_bulk(id_text(id));
 }
@@ -483,7 +478,7 @@ ModelReply xtrim_command(ModelCall& call) {
       return *error;
     }
   }
-  if (std::optional<ModelReply> error = check_trim(trim, true)) {
+  if (std::optional<ModelReply> error = check_trim(call, trim, true)) {
     return *error;
   }
   ModelStream* stream = nullptr;

@@ -15,6 +15,7 @@ sim::ModelConfig model_config(const Settings& settings) {
   config.lfu = settings.maxmemory_policy == EvictionPolicy::allkeys_lfu ||
                settings.maxmemory_policy == EvictionPolicy::volatile_lfu;
   config.expiry_is_reported = true;
+  config.stream_node_entries_max = settings.stream_node_max_entries;
   return config;
 }
 

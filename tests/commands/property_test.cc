@@ -110,6 +110,7 @@ TEST(Commands, EvictionAgreesWithTheModel) {
 void expect_family_agrees(sim::CommandFamily family,
                           const std::vector<std::vector<std::string_view>>& limits) {
   sim::GeneratorConfig config;
+  std::fill(std::begin(config.weights), std::end(config.weights), 0U);
   config.weights[static_cast<size_t>(sim::CommandFamily::string)] = 10;
   config.weights[static_cast<size_t>(sim::CommandFamily::generic)] = 20;
   config.weights[static_cast<size_t>(family)] = 100;
@@ -143,6 +144,12 @@ TEST(Commands, ListsAgreeWithTheModel) {
                                                   {"list-max-listpack-size", "16"},
                                                   {"list-max-listpack-size", "-1"},
                                                   {"list-max-listpack-size", "-5"}});
+}
+
+TEST(Commands, StreamsAgreeWithTheModel) {
+  expect_family_agrees(sim::CommandFamily::stream, {{},
+                                                    {"stream-node-max-entries", "3"},
+                                                    {"stream-node-max-entries", "1"}});
 }
 
 TEST(Commands, SetsAgreeWithTheModel) {

@@ -105,8 +105,14 @@ std::vector<Difference> StreamRunner::play(const std::vector<OwnedCommand>& comm
     send_batch(reference_, batch);
     subject_.send(batch);
     for (size_t i = 0; i < batch.size(); i++) {
-      const std::string_view reply = reference_.read_reply();
-      const std::string other = subject_.check(batch[i], reply);
+      std::string_view reply;
+      std::string other;
+      try {
+        reply = reference_.read_reply();
+        other = subject_.check(batch[i], reply);
+      } catch (const std::runtime_error& error) {
+        throw std::runtime_error(std::string(error.what()) + ", to " + describe_command(batch[i]));
+      }
       // The model stands in for 7.0 and needs no excuses.
       if (!with_model && !known_difference(batch[i]).empty()) {
         skipped_++;

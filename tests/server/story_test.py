@@ -2,14 +2,16 @@
 """Stories of several connections, played to our server and to redis-server: the same bytes.
 
 A step is (connection, command): a connection is made when it is first named, and what all of them
-receive is collected after each step. A name that ends with 3 speaks RESP3, one that begins with b may block. {a} in a command stands
-for the id of connection a, "" for an empty word, "close a: now" for its end; commands with ; between them leave together. Steps whose command our server does not know are left out, with those of
-the same group.
+receive is collected after each step. A name that ends with 3 speaks RESP3, one that begins with b
+may block. {a} in a command stands for the id of connection a, "" for an empty word, "close a: now"
+for its end, "pause: 0.01" for a wait in seconds; commands with ; between them leave together.
+Steps whose command our server does not know are left out, with those of the same group.
 """
 
 import os
 import re
 import shutil
+import time
 import unittest
 
 from harness import REFERENCE, Client, Server, ServerTest, TOP, encode
@@ -105,6 +107,9 @@ class Play:
             # Seen when it is in the past of something that the server has answered.
             with Client(port=self.server.port) as client:
                 client.call("PING")
+            return self.collect()
+        if name == "pause":
+            time.sleep(float(command))
             return self.collect()
         words = command.split() if isinstance(command, str) else command
         for other in re.findall(r"\{(\w+)\}", " ".join(words)):
@@ -268,15 +273,8 @@ w: SET x 1 PXAT 1
 w: GET x
 
 w: SET x 1
-w: MULTI
-w: SET x 2
-w: INCR x
-w: GET nokey
-w: DEL x
-w: EXEC
-w: MULTI
-w: SET x 2
-w: DISCARD
+w: MULTI ; SET x 2 ; INCR x ; GET nokey ; DEL x ; EXEC
+w: MULTI ; SET x 2 ; DISCARD
 
 w: RPUSH l 1 2 3
 w: LPUSH l 1
@@ -523,7 +521,6 @@ w: XGROUP SETID x g 0
 w: XADD x 10-1 f v
 w: XADD x 10-2 f v
 w: XREADGROUP GROUP g c STREAMS x >
-w: XREADGROUP GROUP g c2 STREAMS x >
 w: XREADGROUP GROUP g c3 STREAMS x 0
 w: XACK x g 10-1
 w: XCLAIM x g c4 0 10-2
@@ -665,6 +662,7 @@ w: FLUSHALL
 t3: GET foo ; FLUSHALL
 t3: GET foo ; SET foo 1 ; GET foo ; EXPIRE foo 100 ; PERSIST foo
 t3: GET foo ; PEXPIRE foo 1
+pause: 0.01
 t3: GET foo
 t3: SET foo 1 ; GET foo ; RENAME foo bar ; GET foo ; GET bar
 w: RENAME bar foo

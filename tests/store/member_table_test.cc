@@ -141,6 +141,19 @@ TEST(MemberTable, IsCompactAtAnySize) {
   EXPECT_EQ(f.table_.table_bytes(), 0U);
 }
 
+// As a command does that makes a set from another one: all members of the first blocks come first,
+// and a split leaves nothing in the other half.
+TEST(MemberTable, TakesMembersInTheOrderOfTheirHashes) {
+  TableFixture fixture;
+  std::map<uint64_t, std::string> by_hash;
+  for (uint64_t i = 0; i < 20'000; ++i) by_hash[fixture.table_.hash(name(i))] = name(i);
+  for (const auto& [hash, key] : by_hash) ASSERT_TRUE(fixture.set(key)) << key;
+  EXPECT_EQ(fixture.table_.size(), by_hash.size());
+  for (const auto& [hash, key] : by_hash) ASSERT_NE(fixture.table_.find(key, hash), nullptr) << key;
+  // Blocks that were full when they were split have room to spare.
+  EXPECT_LE(fixture.table_.table_bytes(), by_hash.size() * 14);
+}
+
 TEST(MemberTable, IsSmallWithFewMembers) {
   TableFixture f;
   EXPECT_LE(sizeof f.table_, 48U);
