@@ -50,13 +50,14 @@ constexpr std::string_view odd_keys[] = {
     "a key with spaces",
 };
 
+constexpr std::string_view billions_of_draws = "-2147483649";
 constexpr std::string_view odd_integers[] = {"9223372036854775807",
                                              "-9223372036854775808",
                                              "9223372036854775808",
                                              "-9223372036854775809",
                                              "4294967296",
                                              "2147483648",
-                                             "-2147483649",
+                                             billions_of_draws,
                                              "0",
                                              "-0",
                                              "+1",
@@ -283,6 +284,14 @@ void CommandGenerator::add_integer(int64_t low, int64_t high) {
     return;
   }
   add_number(low + static_cast<int64_t>(random_.below(static_cast<uint64_t>(high - low + 1))));
+}
+
+void CommandGenerator::add_draws(int64_t low, int64_t high) {
+  add_integer(low, high);
+  std::string& count = slots_[count_ - 1];
+  if (count == billions_of_draws) {
+    count = "-9223372036854775808";
+  }
 }
 
 void CommandGenerator::add_increment() {

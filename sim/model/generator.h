@@ -90,6 +90,8 @@ class CommandGenerator {
   void add_value();
   void add_text(size_t bytes_max);
   void add_integer(int64_t low, int64_t high);  // or an extreme or broken one, rarely
+  // The same without what asks for billions of draws: a server answers them.
+  void add_draws(int64_t low, int64_t high);
   void add_increment();
   void add_float();
   void add_index();       // for ranges of strings: small, of both signs

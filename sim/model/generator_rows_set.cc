@@ -40,11 +40,7 @@ void add_members(G& g, size_t most) {
 }
 
 void add_count(G& g) {
-  if (g.random().one_in(4)) {
-    g.add_integer(0, 400);
-  } else {
-    g.add_integer(0, 12);
-  }
+  g.add_draws(0, g.random().one_in(4) ? 400 : 12);
 }
 
 void make_sadd(G& g) {

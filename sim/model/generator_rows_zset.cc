@@ -170,7 +170,7 @@ void make_zrandmember(G& g) {
   g.begin("ZRANDMEMBER");
   add_zset_key(g);
   if (g.random().one_in(2)) {
-    g.random().one_in(4) ? g.add_integer(0, 400) : g.add_integer(-20, 20);
+    g.random().one_in(4) ? g.add_draws(0, 400) : g.add_draws(-20, 20);
     if (g.random().one_in(2)) {
       g.add_word("WITHSCORES");
     }
