@@ -34,16 +34,17 @@ Host::Host(Core& core, Network& network, HostId id, HostOptions options, Process
       clock_random_(core.run_seed, "clock", id),
       disk_(Random(core.run_seed, "disk", id)),
       files_(core, *this, disk_),
-      backend_(core, *this, network, files_) {
-  if (core.faults.clock_skew > 0 && options_.faultable) {
-    const int64_t most = core.faults.clock_skew;
+      backend_(core, *this, network, files_) {}
+
+void Host::draw_clock() {
+  if (!options_.faultable) return;
+  if (const int64_t most = core_.faults.clock_skew; most > 0) {
     clock_.jump(Duration::milliseconds(clock_random_.between(-most, most)));
-    core.count(Fault::clock_skew, id);
+    core_.count(Fault::clock_skew, id_);
   }
-  if (core.faults.clock_drift > 0 && options_.faultable) {
-    const int64_t most = core.faults.clock_drift;
+  if (const int64_t most = core_.faults.clock_drift; most > 0) {
     clock_.set_drift(clock_random_.between(-most, most));
-    core.count(Fault::clock_drift, id);
+    core_.count(Fault::clock_drift, id_);
   }
 }
 

@@ -32,6 +32,9 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
+  // Skew and drift, as the faults say; once, when the world has this host.
+  void draw_clock();
+
   HostId id() const { return id_; }
   const std::string& name() const { return options_.name; }
   bool faultable() const { return options_.faultable; }

@@ -15,9 +15,9 @@ World::~World() {
 HostId World::add_host(HostOptions options, ProcessFactory factory) {
   const auto id = static_cast<HostId>(core_.hosts.size());
   if (options.name.empty()) options.name = "host" + std::to_string(id);
-  core_.hosts.push_back(nullptr);
-  core_.hosts[id] =
-      std::make_unique<Host>(core_, network_, id, std::move(options), std::move(factory));
+  core_.hosts.push_back(
+      std::make_unique<Host>(core_, network_, id, std::move(options), std::move(factory)));
+  host(id).draw_clock();
   return id;
 }
 

@@ -2,11 +2,15 @@
 
 #include <array>
 #include <bit>
+#include <limits>
 #include <new>
 
 namespace redoubt {
 
 namespace {
+
+// Counts are shown, and travel, as signed numbers: one that has reached this stays.
+constexpr auto kCountMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
 
 StreamConsumer* make_consumer(ValueMemory& memory, std::string_view name) {
   char* piece = static_cast<char*>(memory.allocate(sizeof(StreamConsumer) + name.size()));
@@ -53,7 +57,7 @@ void Stream::append(StreamId id, std::span<const std::string_view> fields,
   if (length_ == 0) first_id_ = id;
   last_id_ = id;
   ++length_;
-  ++entries_added_;
+  if (entries_added_ < kCountMax) ++entries_added_;
 }
 
 bool Stream::find(StreamId id, StreamEntry& entry) const {
@@ -357,7 +361,9 @@ int64_t Stream::entries_up_to(StreamId id) const {
 }
 
 void Stream::advance(StreamGroup& group, StreamId id) const {
-  if (group.entries_read != StreamGroup::kUnknown && !has_tombstone_after(id)) {
+  const bool known = group.entries_read != StreamGroup::kUnknown &&
+                     group.entries_read < static_cast<int64_t>(kCountMax);
+  if (known && !has_tombstone_after(id)) {
     ++group.entries_read;
   } else if (entries_added_ > 0) {
     group.entries_read = entries_up_to(id);

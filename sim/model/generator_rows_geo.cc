@@ -140,6 +140,7 @@ void make_geosearch(G& g) {
 void make_geosearchstore(G& g) {
   const bool distances = g.random().one_in(3);
   g.begin("GEOSEARCHSTORE");
+  g.mark_whole();  // a radius beyond the earth would store what only the server knows
   distances ? g.add("distances") : add_geo_key(g);
   add_geo_key(g);
   add_from(g);
@@ -161,6 +162,7 @@ void make_georadius(G& g) {
   add_choice(g);
   if (g.random().one_in(4)) {
     const bool distances = g.random().one_in(2);
+    g.mark_whole();
     g.add_word(distances ? "STOREDIST" : "STORE");
     distances ? g.add("distances") : add_geo_key(g);
   } else {

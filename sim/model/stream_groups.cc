@@ -1,5 +1,6 @@
 // Reading from streams, alone and in groups.
 #include <algorithm>
+#include <limits>
 
 #include "sim/model/streams.h"
 
@@ -51,7 +52,9 @@ int64_t read_up_to(const ModelStream& stream, Id id) {
 }
 
 void read_on(const ModelStream& stream, Group& group, Id id) {
-  if (group.entries_read != -1 && !deleted_behind(stream, id)) {
+  const bool known =
+      group.entries_read != -1 && group.entries_read < std::numeric_limits<int64_t>::max();
+  if (known && !deleted_behind(stream, id)) {
     group.entries_read++;
   } else if (stream.added != 0) {
     group.entries_read = read_up_to(stream, id);

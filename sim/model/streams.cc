@@ -187,7 +187,9 @@ static void add_entry(ModelStream& stream, Id id, std::vector<std::string> field
   node.last = id;
   stream.entries[id] = {std::move(fields), number};
   stream.last = id;
-  stream.added++;
+  if (stream.added < std::numeric_limits<int64_t>::max()) {
+    stream.added++;
+  }
 }
 
 std::string entry_text(Id id, const ModelStreamEntry& entry) {

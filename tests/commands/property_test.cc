@@ -147,9 +147,8 @@ TEST(Commands, ListsAgreeWithTheModel) {
 }
 
 TEST(Commands, StreamsAgreeWithTheModel) {
-  expect_family_agrees(sim::CommandFamily::stream, {{},
-                                                    {"stream-node-max-entries", "3"},
-                                                    {"stream-node-max-entries", "1"}});
+  expect_family_agrees(sim::CommandFamily::stream,
+                       {{}, {"stream-node-max-entries", "3"}, {"stream-node-max-entries", "1"}});
 }
 
 TEST(Commands, SetsAgreeWithTheModel) {

@@ -73,6 +73,15 @@ TEST(Program, TheSameSeedInOtherSurroundings) {
   EXPECT_EQ(outcome(run(kRun + "7 --trace /dev/null")), outcome(plain));
 }
 
+// Seeds that draw faults of all kinds, those from before a host's first boot too.
+TEST(Program, ATraceTellsOfEveryFault) {
+  for (const char* seed : {"1", "2", "3", "9"}) {
+    const Ran traced = run(kRun + seed + " --trace /dev/null --fault clock_skew=1000 " +
+                           "--fault clock_drift=500");
+    EXPECT_EQ(traced.status, 0) << traced.text;
+  }
+}
+
 TEST(Program, AViolationComesWithItsReplay) {
   const Ran ran = run(kRun + "5 --plant lost_write");
   EXPECT_EQ(ran.status, 1);
