@@ -46,6 +46,7 @@ void Rollback::undo() {
 
 std::vector<std::unique_ptr<Database>> Rollback::take_copies() {
   std::vector<std::unique_ptr<Database>> taken;
+  taken.reserve(copies_.size());
   for (auto& [db, copies] : copies_) taken.push_back(std::move(copies));
   copies_.clear();
   return taken;
