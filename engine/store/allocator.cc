@@ -105,8 +105,13 @@ void* Allocator::allocate(size_t size) {
 
 void Allocator::release(void* memory, size_t size) {
   if (size > kLargestPiece) {
-    discount(counted_size(size));
-    std::free(memory);
+    const size_t bytes = counted_size(size);
+    discount(bytes);
+    if (garbage_ != nullptr && bytes >= Garbage::kSlowToFree) {
+      garbage_->add(memory, bytes);
+    } else {
+      std::free(memory);
+    }
     return;
   }
   const uintptr_t slab_bytes = slab_units(size) * Regions::kUnitBytes;
@@ -127,6 +132,12 @@ void Allocator::release(void* memory, size_t size) {
   // The last slab of a class stays unless it is empty too: a key set and deleted in turns would
   // otherwise allocate a slab each time. It goes when another one of its class has room.
   if (slab->used == 0 && (slab->next != nullptr || slab->previous != nullptr)) give_back(slab);
+}
+
+void Allocator::release(Blob blob) {
+  const size_t bytes = blob.footprint();
+  discount(bytes);
+  if (garbage_ != nullptr && bytes >= Garbage::kSlowToFree) garbage_->add(blob.release(), bytes);
 }
 
 }  // namespace redoubt

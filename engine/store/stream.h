@@ -149,7 +149,7 @@ class Stream {
   friend class StreamCursor;
 
   OrderedPages<StreamBlock>::Place block_of(StreamId id) const;
-  void drop_block(OrderedPages<StreamBlock>::Place place);
+  OrderedPages<StreamBlock>::Place drop_block(OrderedPages<StreamBlock>::Place place);
   uint64_t trim_block(OrderedPages<StreamBlock>::Place place, const StreamTrim& how);
   uint64_t trim_blocks(const StreamTrim& how);
   uint64_t trim_acknowledged(const StreamTrim& how, StreamId* reached);
