@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "engine/commands/families.h"
+#include "engine/commands/hash_value.h"
 #include "engine/commands/list.h"
 #include "engine/commands/sort_order.h"
-#include "engine/store/hash_type.h"
 #include "engine/store/number.h"
 #include "engine/store/set_type.h"
 #include "engine/store/zset.h"
@@ -71,10 +71,6 @@ bool read_options(Context& c, bool may_store, SortOptions& options) {
 
 // --- patterns
 
-std::string text_of(const Listpack::Element& element) {
-  return std::string(element.is_number ? IntegerText(element.number).view() : element.text);
-}
-
 // What a pattern stands for with this element; nothing when it is not there.
 std::optional<std::string> look_up(Context& c, std::string_view pattern, std::string_view element) {
   if (pattern == "#") return std::string(element);
@@ -98,19 +94,13 @@ std::optional<std::string> look_up(Context& c, std::string_view pattern, std::st
   }
   if (entry->type() != Type::hash) return std::nullopt;
   const std::optional<HashField> found = HashView(*entry).find(field);
-  if (!found || found->deadline_ms <= c.now_ms()) return std::nullopt;
-  return text_of(found->value);
+  if (!found || !is_live(*found, c.now_ms())) return std::nullopt;
+  return std::string(ElementText(found->value).view());
 }
 
 // --- elements
 
 using Element = Listpack::Element;
-
-// Calls use(text) with an element as text.
-template <typename Use>
-auto with_text(const Element& element, Use&& use) {
-  return element.is_number ? use(IntegerText(element.number).view()) : use(element.text);
-}
 
 // The part of the result that is asked for.
 struct Window {
@@ -170,8 +160,7 @@ std::optional<double> score_of(std::string_view text) {
 
 std::optional<double> score_of(Context& c, const SortOptions& options, const Element& element) {
   if (options.by) {
-    const std::optional<std::string> by =
-        with_text(element, [&](std::string_view text) { return look_up(c, *options.by, text); });
+    const auto by = look_up(c, *options.by, ElementText(element).view());
     return by ? score_of(*by) : 0;
   }
   return element.is_number ? static_cast<double>(element.number) : score_of(element.text);
@@ -179,9 +168,7 @@ std::optional<double> score_of(Context& c, const SortOptions& options, const Ele
 
 // Below zero: a comes first.
 int compare_texts(const Element& a, const Element& b) {
-  return with_text(a, [&](std::string_view left) {
-    return with_text(b, [&](std::string_view right) { return left.compare(right); });
-  });
+  return ElementText(a).view().compare(ElementText(b).view());
 }
 
 // By scores; elements of one score by their texts. False: something is no number.
@@ -223,9 +210,7 @@ void order_by_text(Context& c, const SortOptions& options, std::vector<Element>&
   items.reserve(elements.size());
   for (const Element& element : elements) {
     items.push_back({element, {}});
-    if (!options.by) continue;
-    items.back().by =
-        with_text(element, [&](std::string_view text) { return look_up(c, *options.by, text); });
+    if (options.by) items.back().by = look_up(c, *options.by, ElementText(element).view());
   }
   redoubt::stable_sort(items, [&](const Item& a, const Item& b) {
     const Item& first = options.descending ? b : a;
@@ -242,7 +227,7 @@ void order_by_text(Context& c, const SortOptions& options, std::vector<Element>&
 template <typename Give>
 void for_each_result(Context& c, const SortOptions& options, const Element& element, Give&& give) {
   for (const std::string_view pattern : options.get) {
-    give(with_text(element, [&](std::string_view text) { return look_up(c, pattern, text); }));
+    give(look_up(c, pattern, ElementText(element).view()));
   }
 }
 
@@ -272,7 +257,7 @@ void store_list(Context& c, std::string_view key, std::span<const std::string> t
 void store_items(Context& c, const SortOptions& options, std::span<const Element> elements) {
   std::vector<std::string> texts;
   for (const Element& element : elements) {
-    if (options.get.empty()) texts.push_back(text_of(element));
+    if (options.get.empty()) texts.emplace_back(ElementText(element).view());
     for_each_result(c, options, element, [&](const std::optional<std::string>& value) {
       texts.push_back(value.value_or(""));
     });

@@ -111,6 +111,8 @@ class ZsetView {
     std::optional<IntegerText> scratch_;
   };
   Cursor at_rank(size_t rank) const;
+  // The first member of at least this score.
+  Cursor at_score(double min) const;
 
   struct Ranked {
     size_t rank;
