@@ -301,6 +301,18 @@ void xsetid_command(Context& c) {
   c.reply.ok();
 }
 
+// What XRANGE and XREVRANGE have in common.
+constexpr Command range_row(Command row) {
+  row.arity = -4;
+  row.flags = kReadOnly;
+  row.categories = kCatStream;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 1)};
+  row.since = "5.0.0";
+  row.group = "stream";
+  row.history = "6.2.0: Added exclusive ranges.";
+  return row;
+}
+
 constexpr Command rows[] = {
     {.name = "xadd",
      .arity = -5,
@@ -348,37 +360,24 @@ constexpr Command rows[] = {
      .summary = "Return the number of entries in a stream",
      .arguments = "key:key",
      .handler = xlen_command},
-    {.name = "xrange",
-     .arity = -4,
-     .flags = kReadOnly,
-     .categories = kCatStream,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "5.0.0",
-     .group = "stream",
-     .complexity = "O(N) with N being the number of elements being returned. If N is "
+    range_row({.name = "xrange",
+               .complexity =
+                   "O(N) with N being the number of elements being returned. If N is "
                    "constant (e.g. always asking for the first 10 elements with COUNT), you "
                    "can consider it O(1).",
-     .summary = "Return a range of elements in a stream, with IDs matching the specified "
-                "IDs interval",
-     .arguments = "key:key start:string end:string [count:integer(COUNT)]",
-     .history = "6.2.0: Added exclusive ranges.",
-     .handler = xrange_command},
-    {.name = "xrevrange",
-     .arity = -4,
-     .flags = kReadOnly,
-     .categories = kCatStream,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "5.0.0",
-     .group = "stream",
-     .complexity = "O(N) with N being the number of elements returned. If N is constant "
-                   "(e.g. always asking for the first 10 elements with COUNT), you can "
-                   "consider it O(1).",
-     .summary = "Return a range of elements in a stream, with IDs matching the specified "
-                "IDs interval, in reverse order (from greater to smaller IDs) compared "
-                "to XRANGE",
-     .arguments = "key:key end:string start:string [count:integer(COUNT)]",
-     .history = "6.2.0: Added exclusive ranges.",
-     .handler = xrevrange_command},
+               .summary = "Return a range of elements in a stream, with IDs matching the specified "
+                          "IDs interval",
+               .arguments = "key:key start:string end:string [count:integer(COUNT)]",
+               .handler = xrange_command}),
+    range_row({.name = "xrevrange",
+               .complexity = "O(N) with N being the number of elements returned. If N is constant "
+                             "(e.g. always asking for the first 10 elements with COUNT), you can "
+                             "consider it O(1).",
+               .summary = "Return a range of elements in a stream, with IDs matching the specified "
+                          "IDs interval, in reverse order (from greater to smaller IDs) compared "
+                          "to XRANGE",
+               .arguments = "key:key end:string start:string [count:integer(COUNT)]",
+               .handler = xrevrange_command}),
     {.name = "xsetid",
      .arity = -3,
      .flags = kWrite | kDenyOom | kFast,

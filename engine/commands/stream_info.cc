@@ -226,54 +226,42 @@ void xinfo_help_command(Context& c) {
   reply_help(c, kLines);
 }
 
+// What the subcommands have in common, but HELP.
+constexpr Command look_row(Command row) {
+  row.flags = kReadOnly;
+  row.categories = kCatStream;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 2)};
+  row.since = "5.0.0";
+  row.group = "stream";
+  row.complexity = "O(1)";
+  return row;
+}
+
 constexpr Command xinfo_subcommands[] = {
-    {.name = "consumers",
-     .arity = 4,
-     .flags = kReadOnly,
-     .categories = kCatStream,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 2)},
-     .since = "5.0.0",
-     .group = "stream",
-     .complexity = "O(1)",
-     .summary = "List the consumers in a consumer group",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key groupname:string",
-     .handler = xinfo_consumers_command},
-    {.name = "groups",
-     .arity = 3,
-     .flags = kReadOnly,
-     .categories = kCatStream,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 2)},
-     .since = "5.0.0",
-     .group = "stream",
-     .complexity = "O(1)",
-     .summary = "List the consumer groups of a stream",
-     .arguments = "key:key",
-     .history = "7.0.0: Added the `entries-read` and `lag` fields",
-     .handler = xinfo_groups_command},
-    {.name = "help",
-     .arity = 2,
-     .flags = kLoading | kStale,
-     .categories = kCatStream,
-     .since = "5.0.0",
-     .group = "stream",
-     .complexity = "O(1)",
-     .summary = "Show helpful text about the different subcommands",
-     .handler = xinfo_help_command},
-    {.name = "stream",
-     .arity = -3,
-     .flags = kReadOnly,
-     .categories = kCatStream,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 2)},
-     .since = "5.0.0",
-     .group = "stream",
-     .complexity = "O(1)",
-     .summary = "Get information about a stream",
-     .arguments = "key:key [full:{[count:integer(COUNT)]}(FULL)]",
-     .history = "6.0.0: Added the `FULL` modifier.\n7.0.0: Added the "
-                "`max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, "
-                "`entries-read` and `lag` fields",
-     .handler = xinfo_stream_command},
+    look_row({.name = "consumers",
+              .arity = 4,
+              .summary = "List the consumers in a consumer group",
+              .tips = "nondeterministic_output",
+              .arguments = "key:key groupname:string",
+              .handler = xinfo_consumers_command}),
+    look_row({.name = "groups",
+              .arity = 3,
+              .summary = "List the consumer groups of a stream",
+              .arguments = "key:key",
+              .history = "7.0.0: Added the `entries-read` and `lag` fields",
+              .handler = xinfo_groups_command}),
+    help_row({.categories = kCatStream,
+              .since = "5.0.0",
+              .group = "stream",
+              .handler = xinfo_help_command}),
+    look_row({.name = "stream",
+              .arity = -3,
+              .summary = "Get information about a stream",
+              .arguments = "key:key [full:{[count:integer(COUNT)]}(FULL)]",
+              .history = "6.0.0: Added the `FULL` modifier.\n7.0.0: Added the "
+                         "`max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, "
+                         "`entries-read` and `lag` fields",
+              .handler = xinfo_stream_command}),
 };
 
 constexpr Command rows[] = {
