@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/row_texts.h"
 
@@ -114,11 +115,7 @@ void pop_command(Context& c, ListEnd end) {
     return;
   }
   std::optional<int64_t> count;
-  if (c.args.size() == 3) {
-    count = c.integer_between(2, 0, std::numeric_limits<int64_t>::max(),
-                              "ERR value is out of range, must be positive");
-    if (!count) return;
-  }
+  if (!read_pop_count(c, count)) return;
   const std::string_view key = c.args[1];
   Entry* entry = c.lookup_write(key);
   if (entry == nullptr) {
@@ -193,12 +190,8 @@ void linsert_command(Context& c) {
   }
   const std::string_view key = c.args[1];
   const std::string_view element = c.args[4];
-  Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::list)) return;
-  if (entry == nullptr) {
-    c.reply.integer(0);
-    return;
-  }
+  Entry* entry = entry_or_reply_zero(c, key, Type::list);
+  if (entry == nullptr) return;
   List list = list_of(c, *entry);
   list.before_growth(1, element.size());
   const Listpack::Wanted pivot(c.args[3]);

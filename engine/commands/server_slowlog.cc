@@ -174,15 +174,15 @@ constexpr Command commandlog_row(Command row) {
 }
 
 constexpr Command commandlog_subcommands[] = {
-    commandlog_row(
-        {.name = "get",
-         .arity = 4,
-         .complexity = "O(N) where N is the number of entries returned",
-         .summary = "Returns the entries of a log of commands.",
-         .tips = "request_policy:all_nodes nondeterministic_output",
-         .arguments = "count:integer "
-                      "type:<slow(SLOW)|large-request(LARGE-REQUEST)|large-reply(LARGE-REPLY)>",
-         .handler = commandlog_get_command}),
+    commandlog_row({.name = "get",
+                    .arity = 4,
+                    .complexity = "O(N) where N is the number of entries returned",
+                    .summary = "Returns the entries of a log of commands.",
+                    .tips = "request_policy:all_nodes nondeterministic_output",
+                    .arguments =
+                        "count:integer "
+                        "type:<slow(SLOW)|large-request(LARGE-REQUEST)|large-reply(LARGE-REPLY)>",
+                    .handler = commandlog_get_command}),
     help_row({.since = "8.1.0", .group = "server", .handler = commandlog_help_command}),
     commandlog_row(
         {.name = "len",

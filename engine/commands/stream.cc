@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/stream_support.h"
 #include "engine/commands/stream_trim.h"
@@ -146,12 +147,8 @@ void xtrim_command(Context& c) {
   }
   if (!finish_trim_options(c, options, true)) return;
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::stream)) return;
-  if (entry == nullptr) {
-    c.reply.integer(0);
-    return;
-  }
+  const Entry* entry = entry_or_reply_zero(c, key, Type::stream);
+  if (entry == nullptr) return;
   Stream& stream = stream_of(*entry);
   StreamId reached;
   const uint64_t removed = stream.trim(options.how, &reached);
@@ -172,12 +169,8 @@ void xtrim_command(Context& c) {
 
 void xdel_command(Context& c) {
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::stream)) return;
-  if (entry == nullptr) {
-    c.reply.integer(0);
-    return;
-  }
+  const Entry* entry = entry_or_reply_zero(c, key, Type::stream);
+  if (entry == nullptr) return;
   std::vector<StreamId> ids;
   if (!stream_ids(c, 2, c.args.size() - 2, ids)) return;
   Stream& stream = stream_of(*entry);

@@ -207,12 +207,8 @@ void zincrby_command(Context& c) {
 
 void zrem_command(Context& c) {
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::zset)) return;
-  if (entry == nullptr) {
-    c.reply.integer(0);
-    return;
-  }
+  Entry* entry = entry_or_reply_zero(c, key, Type::zset);
+  if (entry == nullptr) return;
   Zset zset = zset_of(c, *entry);
   int64_t removed = 0;
   for (size_t i = 2; i < c.args.size() && zset.size() > 0; ++i) {

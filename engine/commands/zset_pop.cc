@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/row_texts.h"
 #include "engine/commands/zset_value.h"
@@ -69,11 +70,7 @@ void zpop(Context& c, From from) {
     return;
   }
   std::optional<int64_t> count;
-  if (c.args.size() == 3) {
-    count = c.integer_between(2, 0, std::numeric_limits<int64_t>::max(),
-                              "ERR value is out of range, must be positive");
-    if (!count) return;
-  }
+  if (!read_pop_count(c, count)) return;
   Entry* entry = c.lookup_write(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   if (entry == nullptr || (count && *count == 0)) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/row_texts.h"
 #include "engine/commands/zset_value.h"
@@ -228,12 +229,8 @@ void remove_range(Context& c, By by, std::string_view event) {
   const std::optional<Range> range = read_range(c, 2, {by, Direction::forward, 0, -1, false});
   if (!range) return;
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::zset)) return;
-  if (entry == nullptr) {
-    c.reply.integer(0);
-    return;
-  }
+  Entry* entry = entry_or_reply_zero(c, key, Type::zset);
+  if (entry == nullptr) return;
   Zset zset = zset_of(c, *entry);
   const RankRange ranks = ranks_of(zset, *range);
   c.reply.integer(static_cast<int64_t>(ranks.size()));
