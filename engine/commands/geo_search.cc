@@ -332,6 +332,16 @@ constexpr KeySpec keyword_key(uint32_t flags, std::string_view keyword, int from
   return spec;
 }
 
+constexpr std::string_view kCircle =
+    "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area "
+    "delimited by center and radius and M is the number of items inside the index.";
+
+constexpr std::string_view kShape =
+    "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around "
+    "the shape provided as the filter and M is the number of items inside the shape";
+
+constexpr std::string_view kUppercaseUnits = "7.0.0: Added support for uppercase unit names.";
+
 constexpr Command rows[] = {
     {.name = "georadius",
      .arity = -6,
@@ -341,9 +351,7 @@ constexpr Command rows[] = {
               keyword_key(kKeyOW | kKeyUpdate, "STOREDIST", 6)},
      .since = "3.2.0",
      .group = "geo",
-     .complexity =
-         "O(N+log(M)) where N is the number of elements inside the bounding box of the circular "
-         "area delimited by center and radius and M is the number of items inside the index.",
+     .complexity = kCircle,
      .summary =
          "Query a sorted set representing a geospatial index to fetch members matching a given "
          "maximum distance from a point",
@@ -362,9 +370,7 @@ constexpr Command rows[] = {
      .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
      .since = "3.2.10",
      .group = "geo",
-     .complexity =
-         "O(N+log(M)) where N is the number of elements inside the bounding box of the circular "
-         "area delimited by center and radius and M is the number of items inside the index.",
+     .complexity = kCircle,
      .summary = "A read-only variant for GEORADIUS",
      .arguments = "key:key longitude:double latitude:double radius:double "
                   "unit:<m(M)|km(KM)|ft(FT)|mi(MI)> [withcoord(WITHCOORD)] [withdist(WITHDIST)] "
@@ -381,9 +387,7 @@ constexpr Command rows[] = {
               keyword_key(kKeyOW | kKeyUpdate, "STOREDIST", 5)},
      .since = "3.2.0",
      .group = "geo",
-     .complexity =
-         "O(N+log(M)) where N is the number of elements inside the bounding box of the circular "
-         "area delimited by center and radius and M is the number of items inside the index.",
+     .complexity = kCircle,
      .summary =
          "Query a sorted set representing a geospatial index to fetch members matching a given "
          "maximum distance from a member",
@@ -391,7 +395,7 @@ constexpr Command rows[] = {
                   "[withcoord(WITHCOORD)] [withdist(WITHDIST)] [withhash(WITHHASH)] "
                   "[count:{count:integer(COUNT) [any(ANY)]}] [order:<asc(ASC)|desc(DESC)>] "
                   "[key:key#1(STORE)] [key:key#2(STOREDIST)]",
-     .history = "7.0.0: Added support for uppercase unit names.",
+     .history = kUppercaseUnits,
      .deprecated =
          "6.2.0: `GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
      .handler = georadiusbymember_command},
@@ -402,9 +406,7 @@ constexpr Command rows[] = {
      .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
      .since = "3.2.10",
      .group = "geo",
-     .complexity =
-         "O(N+log(M)) where N is the number of elements inside the bounding box of the circular "
-         "area delimited by center and radius and M is the number of items inside the index.",
+     .complexity = kCircle,
      .summary = "A read-only variant for GEORADIUSBYMEMBER",
      .arguments = "key:key member:string radius:double unit:<m(M)|km(KM)|ft(FT)|mi(MI)> "
                   "[withcoord(WITHCOORD)] [withdist(WITHDIST)] [withhash(WITHHASH)] "
@@ -418,9 +420,7 @@ constexpr Command rows[] = {
      .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
      .since = "6.2.0",
      .group = "geo",
-     .complexity =
-         "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area "
-         "around the shape provided as the filter and M is the number of items inside the shape",
+     .complexity = kShape,
      .summary =
          "Query a sorted set representing a geospatial index to fetch members inside an area of "
          "a box or a circle.",
@@ -431,7 +431,7 @@ constexpr Command rows[] = {
          "unit:<m(M)|km(KM)|ft(FT)|mi(MI)>}> [order:<asc(ASC)|desc(DESC)>] "
          "[count:{count:integer(COUNT) [any(ANY)]}] [withcoord(WITHCOORD)] [withdist(WITHDIST)] "
          "[withhash(WITHHASH)]",
-     .history = "7.0.0: Added support for uppercase unit names.",
+     .history = kUppercaseUnits,
      .handler = geosearch_command},
     {.name = "geosearchstore",
      .arity = -8,
@@ -440,9 +440,7 @@ constexpr Command rows[] = {
      .keys = {keys_at(kKeyOW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2)},
      .since = "6.2.0",
      .group = "geo",
-     .complexity =
-         "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area "
-         "around the shape provided as the filter and M is the number of items inside the shape",
+     .complexity = kShape,
      .summary =
          "Query a sorted set representing a geospatial index to fetch members inside an area of "
          "a box or a circle, and store the result in another key.",
@@ -452,7 +450,7 @@ constexpr Command rows[] = {
                   "unit:<m(M)|km(KM)|ft(FT)|mi(MI)>}|box:{width:double(BYBOX) height:double "
                   "unit:<m(M)|km(KM)|ft(FT)|mi(MI)>}> [order:<asc(ASC)|desc(DESC)>] "
                   "[count:{count:integer(COUNT) [any(ANY)]}] [storedist(STOREDIST)]",
-     .history = "7.0.0: Added support for uppercase unit names.",
+     .history = kUppercaseUnits,
      .handler = geosearchstore_command},
 };
 

@@ -368,6 +368,10 @@ constexpr std::string_view kStoreKey =
     "anywhere "
     "in the argument array";
 
+constexpr std::string_view kSorting =
+    "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number "
+    "of returned elements. When the elements are not sorted, complexity is O(N).";
+
 constexpr Command rows[] = {
     {.name = "sort",
      .arity = -2,
@@ -377,9 +381,7 @@ constexpr Command rows[] = {
                unknown_keys(kKeyOW | kKeyUpdate, kStoreKey)}},
      .since = "1.0.0",
      .group = "generic",
-     .complexity = "O(N+M*log(M)) where N is the number of elements in the list or set to sort, "
-                   "and M the number of returned elements. When the elements are not sorted, "
-                   "complexity is O(N).",
+     .complexity = kSorting,
      .summary = "Sort the elements in a list, set or sorted set",
      .arguments = "key:key [pattern:pattern#1(BY)] [offset_count:{offset:integer "
                   "count:integer}(LIMIT)] [pattern:pattern#1(GET)*...] "
@@ -393,9 +395,7 @@ constexpr Command rows[] = {
      .keys = {{keys_at(kKeyRO | kKeyAccess, 1), unknown_keys(kKeyRO | kKeyAccess, kPatternKeys)}},
      .since = "7.0.0",
      .group = "generic",
-     .complexity = "O(N+M*log(M)) where N is the number of elements in the list or set to sort, "
-                   "and M the number of returned elements. When the elements are not sorted, "
-                   "complexity is O(N).",
+     .complexity = kSorting,
      .summary = "Sort the elements in a list, set or sorted set. Read-only variant of SORT.",
      .arguments = "key:key [pattern:pattern#1(BY)] [offset_count:{offset:integer "
                   "count:integer}(LIMIT)] [pattern:pattern#1(GET)*...] "
