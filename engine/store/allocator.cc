@@ -105,8 +105,13 @@ void* Allocator::allocate(size_t size) {
 
 void Allocator::release(void* memory, size_t size) {
   if (size > kLargestPiece) {
-    discount(counted_size(size));
-    std::free(memory);
+    const size_t bytes = counted_size(size);
+    discount(bytes);
+    if (garbage_ != nullptr && bytes >= Garbage::kSlowToFree) {
+      garbage_->add(memory, bytes);
+    } else {
+      std::free(memory);
+    }
     return;
   }
   const uintptr_t slab_bytes = slab_units(size) * Regions::kUnitBytes;
@@ -130,6 +135,12 @@ void Allocator::release(void* memory, size_t size) {
   // while it grows: their slabs go at once, so that the next class uses the same memory.
   const bool only = slab->next == nullptr && slab->previous == nullptr;
   if (slab->used == 0 && (!only || size > kSmallPiece)) give_back(slab);
+}
+
+void Allocator::release(Blob blob) {
+  const size_t bytes = blob.footprint();
+  discount(bytes);
+  if (garbage_ != nullptr && bytes >= Garbage::kSlowToFree) garbage_->add(blob.release(), bytes);
 }
 
 }  // namespace redoubt
