@@ -68,9 +68,9 @@ void Node::key_modified(int db, std::string_view key, char event_class, std::str
       entry->set_fine_access(access_clock_);
     }
   }
-  if (!watching_.idle()) touch_watched(db, key);
+  if (!watched_keys_.idle()) touch_watched(db, key);
   if (!blocking_.idle() && blocking_.key_changed(db, key)) env_.request(batch_hook_);
-  if (watched_) [[unlikely]]
+  if (key_events_wanted_) [[unlikely]]
     emit_event(db, key, event_class, event, true);
 }
 
@@ -80,18 +80,18 @@ void Node::announce(int db, std::string_view key, char event_class, std::string_
         {Rollback::Event::Kind::announced, event_class, db, std::string(key), std::string(event)});
     return;
   }
-  if (watched_) [[unlikely]]
+  if (key_events_wanted_) [[unlikely]]
     emit_event(db, key, event_class, event, false);
 }
 
 void Node::key_missed(int db, std::string_view key) {
   ++stats_.keyspace_misses;
-  if (watched_) [[unlikely]]
+  if (key_events_wanted_) [[unlikely]]
     emit_event(db, key, 'm', "keymiss", false);
 }
 
 void Node::swap_databases(int a, int b) {
-  if (!watching_.idle() && a != b) {
+  if (!watched_keys_.idle() && a != b) {
     touch_watched_database(a, database(a), &database(b));
     touch_watched_database(b, database(b), &database(a));
   }
@@ -125,7 +125,7 @@ size_t Node::flush(int index, bool lazy) {
     std::unique_ptr<Database>& slot = databases_[static_cast<size_t>(db)];
     const size_t size = slot->size();
     if (size == 0) continue;
-    if (!watching_.idle()) touch_watched_database(db, *slot, nullptr);
+    if (!watched_keys_.idle()) touch_watched_database(db, *slot, nullptr);
     removed += size;
     std::unique_ptr<Database> old = make_database();
     old.swap(slot);
