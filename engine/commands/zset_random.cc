@@ -88,7 +88,7 @@ void zrandmember_command(Context& c) {
       c.syntax_error();
       return;
     }
-    if (*count < -kDrawsMax || (with_scores && *count > kMost / 2)) {
+    if (with_scores && (*count < -kMost / 2 || *count > kMost / 2)) {
       c.error("ERR value is out of range");
       return;
     }
@@ -97,6 +97,10 @@ void zrandmember_command(Context& c) {
   if (c.wrong_type(entry, Type::zset)) return;
   if (entry == nullptr) {
     count ? c.reply.array(0) : c.reply.null();
+    return;
+  }
+  if (count && *count < -kDrawsMax) {
+    c.error("ERR value is out of range");
     return;
   }
   const ZsetView zset(*entry);

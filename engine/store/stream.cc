@@ -54,10 +54,12 @@ bool Stream::erase(StreamId id) {
   return true;
 }
 
-void Stream::drop_block(OrderedPages<StreamBlock>::Place place) {
+// Returns the place of the block behind it.
+OrderedPages<StreamBlock>::Place Stream::drop_block(OrderedPages<StreamBlock>::Place place) {
   StreamBlock* block = blocks_.at(place);
-  blocks_.remove_at(memory_, place);
+  const OrderedPages<StreamBlock>::Place next = blocks_.remove_at(memory_, place);
   StreamBlock::free(memory_, block);
+  return next;
 }
 
 void Stream::find_first_id() {
@@ -167,11 +169,7 @@ uint64_t Stream::trim_acknowledged(const StreamTrim& how, StreamId* reached) {
     if (how.limit != 0 && seen > how.limit) break;
     if (how.whole_blocks && !goes_whole(*block, how)) break;
     removed += trim_block(place, how);
-    if (block->live == 0) {
-      drop_block(place);
-    } else {
-      place = blocks_.next(place);
-    }
+    place = block->live == 0 ? drop_block(place) : blocks_.next(place);
   }
   const StreamBlock* next = blocks_.at(place);
   *reached = next == nullptr ? StreamId::largest() : next->first;
@@ -257,13 +255,14 @@ Stream* Stream::copy(Allocator& to, const Stream& from) {
 }
 
 bool Stream::free_some(Stream* stream, size_t& budget) {
-  while (StreamBlock* block = stream->blocks_.pop_back(stream->memory_)) {
-    StreamBlock::free(stream->memory_, block);
+  while (!stream->blocks_.empty()) {
     if (budget == 0) return false;
     --budget;
+    StreamBlock::free(stream->memory_, stream->blocks_.pop_back(stream->memory_));
   }
   while (StreamGroup* group = stream->groups_.back()) {
-    if (!free_group(*group, budget)) return false;
+    if (!free_group(*group, budget) || budget == 0) return false;
+    --budget;
     stream->groups_.pop_back(stream->memory_);
     stream->memory_.release(group, sizeof(StreamGroup) + group->name_size);
   }

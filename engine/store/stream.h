@@ -153,7 +153,7 @@ class Stream {
   static constexpr auto kCountMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
 
   OrderedPages<StreamBlock>::Place block_of(StreamId id) const;
-  void drop_block(OrderedPages<StreamBlock>::Place place);
+  OrderedPages<StreamBlock>::Place drop_block(OrderedPages<StreamBlock>::Place place);
   uint64_t trim_block(OrderedPages<StreamBlock>::Place place, const StreamTrim& how);
   uint64_t trim_blocks(const StreamTrim& how);
   uint64_t trim_acknowledged(const StreamTrim& how, StreamId* reached);

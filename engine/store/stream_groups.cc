@@ -165,17 +165,20 @@ void Stream::copy_group(const StreamGroup& from) {
 
 bool Stream::free_group(StreamGroup& group, size_t& budget) {
   while (StreamConsumer* consumer = group.consumers.back()) {
-    while (consumer->pending.pop_back(group.memory) != nullptr) {
+    while (!consumer->pending.empty()) {
       if (budget == 0) return false;
       --budget;
+      consumer->pending.pop_back(group.memory);
     }
+    if (budget == 0) return false;
+    --budget;
     group.consumers.pop_back(group.memory);
     free_consumer(group.memory, consumer);
   }
-  while (StreamPending* pending = group.pending.pop_back(group.memory)) {
-    free_pending(group.memory, pending);
+  while (!group.pending.empty()) {
     if (budget == 0) return false;
     --budget;
+    free_pending(group.memory, group.pending.pop_back(group.memory));
   }
   return true;
 }
