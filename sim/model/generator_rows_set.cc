@@ -127,8 +127,7 @@ void make_srandmember(G& g) {
   }
 }
 
-void make_sintercard(G& g) {
-  g.begin("SINTERCARD");
+void add_cardinality(G& g) {
   const size_t keys = 1 + g.random().below(3);
   g.random().per_mille(g.config().extreme_per_mille) ? g.add_integer(-5, 10)
                                                      : g.add_number(static_cast<int64_t>(keys));
@@ -138,6 +137,20 @@ void make_sintercard(G& g) {
   if (g.random().one_in(2)) {
     g.add_word("LIMIT");
     g.add_integer(-1, 10);
+  }
+}
+
+void make_sintercard(G& g) {
+  g.begin("SINTERCARD");
+  add_cardinality(g);
+}
+
+void make_newer_cardinality(G& g) {
+  const bool united = g.random().one_in(2);
+  g.begin(united ? "SUNIONCARD" : "SDIFFCARD");
+  add_cardinality(g);
+  if (united && g.random().one_in(8)) {
+    g.add_word("APPROX");
   }
 }
 
@@ -178,6 +191,7 @@ constexpr GeneratorRow rows[] = {
     {3, nothing, into_set<sunionstore>},
     {3, nothing, into_set<sdiffstore>},
     {3, nothing, make_sintercard},
+    {4, newer, make_newer_cardinality},
     {3, scan, make_sscan},
     {2, nothing, make_set_encoding},
 };
