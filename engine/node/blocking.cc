@@ -203,7 +203,7 @@ void Node::execute_again(Wait& wait) {
   env_.count_work(1);
   invoke(session, command, args, nullptr);
   if (wait.in_vain) return;
-  command.nsec += static_cast<uint64_t>((env_.precise_now() - since).ns);
+  note_single(session, command, args, since, before, true);
   end_command(session, &command, session.db, args, before);
   forget_wait(session);
   wake(session);

@@ -301,7 +301,7 @@ class Node {
                  std::span<const std::string_view> args, Duration time, size_t request_bytes,
                  size_t reply_bytes);
   void note_single(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
-                   Instant since, size_t output_before);
+                   Instant since, size_t output_before, bool waited = false);
   void flush_monitors();
 
   // memory.cc
