@@ -68,7 +68,7 @@ void reply_group_pending(Context& c, const StreamGroup& group, uint64_t count) {
     const StreamPending* pending = group.pending.at(place);
     c.reply.array(4);
     reply_stream_id(c, pending->id);
-    c.reply.bulk(pending->consumer->name());
+    c.reply.bulk(owner_of(*pending));
     c.reply.integer(pending->delivered_ms);
     c.reply.integer(static_cast<int64_t>(pending->deliveries));
   }
@@ -97,7 +97,7 @@ void reply_consumer_in_full(Context& c, const StreamConsumer& consumer, uint64_t
 
 void reply_group_in_full(Context& c, const Stream& stream, const StreamGroup& group,
                          uint64_t count) {
-  c.reply.map(7);
+  c.reply.map(group.unowned > 0 ? 8 : 7);
   c.reply.bulk("name");
   c.reply.bulk(group.name());
   field(c, "last-delivered-id", group.last_id);
@@ -113,6 +113,7 @@ void reply_group_in_full(Context& c, const Stream& stream, const StreamGroup& gr
        place = group.consumers.next(place)) {
     reply_consumer_in_full(c, *consumer, count);
   }
+  if (group.unowned > 0) field(c, "nacked-count", group.unowned);
 }
 
 void reply_in_full(Context& c, const Stream& stream, uint64_t count) {

@@ -313,6 +313,8 @@ class Node {
 
   // blocking.cc
   void end_wait(Session& session, std::string_view error);
+  void arm_wait(Wait& wait);
+  void end_or_retry(Wait& wait);
   void forget_wait(Session& session);
   void wake(Session& session);
   void execute_again(Wait& wait);

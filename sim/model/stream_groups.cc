@@ -8,8 +8,6 @@ namespace redoubt::sim {
 namespace model_streams {
 namespace {
 
-using Group = ModelStreamGroup;
-
 // As an error shows a name: up to a zero byte, in one line.
 std::string shown(std::string_view name) {
   std::string out(name.substr(0, name.find('\0')));
@@ -22,14 +20,6 @@ std::string shown(std::string_view name) {
 ModelReply no_group(std::string_view key, std::string_view group) {
   return reply_error("NOGROUP No such key '" + shown(key) + "' or consumer group '" + shown(group) +
                      "'");
-}
-
-Group* find_group(ModelStream* stream, std::string_view name) {
-  if (stream == nullptr) {
-    return nullptr;
-  }
-  auto found = stream->groups.find(name);
-  return found == stream->groups.end() ? nullptr : &found->second;
 }
 
 // --- How far a group has read --------------------------------------------------------------------
@@ -51,6 +41,16 @@ int64_t read_up_to(const ModelStream& stream, Id id) {
   return -1;
 }
 
+}  // namespace
+
+Group* find_group(ModelStream* stream, std::string_view name) {
+  if (stream == nullptr) {
+    return nullptr;
+  }
+  auto found = stream->groups.find(name);
+  return found == stream->groups.end() ? nullptr : &found->second;
+}
+
 void read_on(const ModelStream& stream, Group& group, Id id) {
   const bool known =
       group.entries_read != -1 && group.entries_read < std::numeric_limits<int64_t>::max();
@@ -62,6 +62,8 @@ void read_on(const ModelStream& stream, Group& group, Id id) {
   group.last = id;
 }
 
+namespace {
+
 std::string lag_text(const ModelCall& call, const ModelStream& stream, const Group& group) {
   if (stream.added == 0) {
     return resp_integer(0);
@@ -72,24 +74,6 @@ std::string lag_text(const ModelCall& call, const ModelStream& stream, const Gro
 }
 
 // --- XREAD and XREADGROUP ------------------------------------------------------------------------
-
-struct Reading {
-  bool by_group = false;
-  int64_t count = 0;
-  bool no_ack = false;
-  std::string_view group;
-  std::string_view consumer;
-  size_t first = 0;  // of the keys
-  size_t streams = 0;
-};
-
-struct Source {
-  std::string_view key;
-  ModelStream* stream = nullptr;
-  Group* group = nullptr;
-  Id after;
-  bool fresh = false;  // ">"
-};
 
 std::optional<ModelReply> take_option(const ModelCall& call, size_t& i, Reading& reading) {
   const size_t more = call.count() - i - 1;
@@ -104,6 +88,27 @@ std::optional<ModelReply> take_option(const ModelCall& call, size_t& i, Reading&
       return reply_error(not_integer_text);
     }
     reading.count = std::max<int64_t>(*count, 0);
+    return std::nullopt;
+  }
+  if (more > 0 && (same_word(word, "MAXCOUNT") || same_word(word, "MAXSIZE"))) {
+    const bool entries = same_word(word, "MAXCOUNT");
+    std::optional<int64_t> limit = parse_integer(call.argument(++i));
+    if (!limit || *limit < 1) {
+      return reply_error(entries ? "ERR MAXCOUNT must be a positive integer"
+                                 : "ERR MAXSIZE must be a positive integer");
+    }
+    (entries ? reading.entries_max : reading.bytes_max) = *limit;
+    return std::nullopt;
+  }
+  if (same_word(word, "CLAIM") && more > 0) {
+    if (!reading.by_group) {
+      return only_groups("CLAIM");
+    }
+    reading.claim = parse_integer(call.argument(++i));
+    if (!reading.claim || *reading.claim < 0) {
+      return reply_error(reading.claim ? "ERR min-idle-time must be a positive integer"
+                                       : "ERR min-idle-time is not an integer");
+    }
     return std::nullopt;
   }
   if (same_word(word, "BLOCK") && more > 0) {
@@ -151,6 +156,9 @@ std::optional<ModelReply> take_reading(const ModelCall& call, Reading& reading) 
   }
   if (reading.by_group && !has_group) {
     return reply_error("ERR Missing GROUP option for XREADGROUP");
+  }
+  if (reading.entries_max > 0 && reading.count > reading.entries_max) {
+    return reply_error("ERR MAXCOUNT must be greater than or equal to COUNT");
   }
   return std::nullopt;
 }
@@ -214,38 +222,47 @@ std::optional<ModelReply> take_sources(ModelCall& call, const Reading& reading,
   return std::nullopt;
 }
 
-std::vector<std::string> history(const ModelCall& call, const Source& source,
-                                 const Reading& reading) {
+// Whether this stream may give one more.
+bool has_room(const Reading& reading, const std::vector<std::string>& given) {
+  return !reading.full && (reading.count == 0 || given.size() < static_cast<size_t>(reading.count));
+}
+
+std::vector<std::string> history(const ModelCall& call, const Source& source, Reading& reading) {
   std::vector<std::string> out;
   for (auto& [id, pending] : source.group->pending) {
-    if (id <= source.after || pending.consumer != reading.consumer ||
-        (reading.count > 0 && out.size() == static_cast<size_t>(reading.count))) {
+    if (id <= source.after || !pending.owned || pending.consumer != reading.consumer ||
+        !has_room(reading, out)) {
       continue;
     }
     auto entry = source.stream->entries.find(id);
-    if (entry == source.stream->entries.end()) {
-      out.push_back(resp_header('*', 2) + resp_bulk(id_text(id)) + null_array(call));
-      continue;
+    const bool there = entry != source.stream->entries.end();
+    const std::string text = there
+                                 ? entry_text(id, entry->second)
+                                 : resp_header('*', 2) + resp_bulk(id_text(id)) + null_array(call);
+    if (admit(reading, text, out) && there) {
+      pending.delivered_ms = call.now_ms;
+      count_delivery(pending);
     }
-    pending.delivered_ms = call.now_ms;
-    pending.deliveries++;
-    out.push_back(entry_text(id, entry->second));
   }
   return out;
 }
 
-std::vector<std::string> fresh(const ModelCall& call, const Source& source,
-                               const Reading& reading) {
+std::vector<std::string> fresh(const ModelCall& call, const Source& source, Reading& reading) {
   std::vector<std::string> out;
+  if (reading.claim) {
+    claim_idle(call, source, reading, out);
+  }
   for (const auto& [id, entry] : source.stream->entries) {
-    if (id <= source.group->last ||
-        (reading.count > 0 && out.size() == static_cast<size_t>(reading.count))) {
+    if (id <= source.group->last || !has_room(reading, out)) {
       continue;
     }
-    out.push_back(entry_text(id, entry));
+    const std::string text = reading.claim ? claimed_text(id, entry, 0, 0) : entry_text(id, entry);
+    if (!admit(reading, text, out)) {
+      continue;
+    }
     read_on(*source.stream, *source.group, id);
     if (!reading.no_ack) {
-      source.group->pending[id] = {std::string(reading.consumer), call.now_ms, 1};
+      source.group->pending[id] = {std::string(reading.consumer), call.now_ms};
     }
   }
   return out;
@@ -253,28 +270,28 @@ std::vector<std::string> fresh(const ModelCall& call, const Source& source,
 
 // Nothing: there is nothing to give.
 std::optional<std::vector<std::string>> serve(ModelCall& call, const Source& source,
-                                              const Reading& reading) {
-  if (source.stream == nullptr) {
-    return std::nullopt;
-  }
+                                              Reading& reading) {
   if (source.group != nullptr) {
     source.group->consumers.insert(std::string(reading.consumer));
-    if (!source.fresh) {
-      return history(call, source, reading);
-    }
   }
-  const Id after = source.group != nullptr ? source.group->last : source.after;
-  if (source.stream->entries.empty() || source.stream->entries.rbegin()->first <= after) {
+  if (source.stream == nullptr || reading.full) {
     return std::nullopt;
   }
-  if (source.group != nullptr) {
-    return fresh(call, source, reading);
+  std::vector<std::string> given;
+  if (source.group != nullptr && !source.fresh) {
+    given = history(call, source, reading);
+    return given.empty() && reading.full ? std::nullopt : std::optional(given);
   }
-  Id start = after;
-  step_up(start);
-  std::vector<std::string> entries = entries_between(*source.stream, start, largest_id);
-  keep_first(entries, reading.count);
-  return entries;
+  if (source.group != nullptr) {
+    given = fresh(call, source, reading);
+  } else if (Id start = source.after; step_up(start)) {
+    for (const std::string& text : entries_between(*source.stream, start, largest_id)) {
+      if (has_room(reading, given)) {
+        admit(reading, text, given);
+      }
+    }
+  }
+  return given.empty() ? std::nullopt : std::optional(given);
 }
 
 ModelReply read(ModelCall& call, bool by_group) {
@@ -385,7 +402,7 @@ ModelReply delete_consumer(const ModelCall& call, Group& group) {
   int64_t pending = 0;
   group.consumers.erase(std::string(call.argument(4)));
   std::erase_if(group.pending, [&](const auto& each) {
-    const bool his = each.second.consumer == call.argument(4);
+    const bool his = each.second.owned && each.second.consumer == call.argument(4);
     pending += his ? 1 : 0;
     return his;
   });
@@ -504,7 +521,9 @@ std::string pending_summary(const ModelCall& call, const Group& group) {
   }
   std::map<std::string, int64_t> counts;
   for (const auto& [id, pending] : group.pending) {
-    counts[pending.consumer]++;
+    if (pending.owned) {
+      counts[pending.consumer]++;
+    }
   }
   out += resp_bulk(id_text(group.pending.begin()->first));
   out += resp_bulk(id_text(group.pending.rbegin()->first));
@@ -544,12 +563,13 @@ ModelReply xpending_command(ModelCall& call) {
   for (const auto& [id, pending] : group->pending) {
     const int64_t idle = call.now_ms - pending.delivered_ms;
     if (id < filter.start || id > filter.end || (filter.idle != 0 && idle < filter.idle) ||
-        (filter.consumer && *filter.consumer != pending.consumer) ||
+        (filter.consumer && (!pending.owned || *filter.consumer != pending.consumer)) ||
         static_cast<int64_t>(found.size()) >= filter.count) {
       continue;
     }
     found.push_back(resp_header('*', 4) + resp_bulk(id_text(id)) + resp_bulk(pending.consumer) +
-                    resp_integer(std::max<int64_t>(idle, 0)) + resp_integer(pending.deliveries));
+                    resp_integer(pending.owned ? std::max<int64_t>(idle, 0) : -1) +
+                    resp_integer(pending.deliveries));
   }
   return reply_exact(list_text(found));
 }
@@ -635,15 +655,16 @@ std::optional<ModelReply> take_claim(const ModelCall& call, Claim& claim) {
 
 void give(ModelStreamPending& pending, std::string_view consumer, const Claim& claim) {
   pending.consumer = std::string(consumer);
+  pending.owned = true;
   pending.delivered_ms = claim.delivered_ms;
   if (claim.deliveries >= 0) {
     pending.deliveries = claim.deliveries;
   } else if (!claim.just_id) {
-    pending.deliveries++;
+    count_delivery(pending);
   }
 }
 
-std::string claimed_text(Id id, const ModelStreamEntry& entry, bool just_id) {
+std::string shown_claim(Id id, const ModelStreamEntry& entry, bool just_id) {
   return just_id ? resp_bulk(id_text(id)) : entry_text(id, entry);
 }
 
@@ -679,7 +700,7 @@ ModelReply xclaim_command(ModelCall& call) {
       continue;
     }
     give(pending->second, call.argument(3), claim);
-    claimed.push_back(claimed_text(id, entry->second, claim.just_id));
+    claimed.push_back(shown_claim(id, entry->second, claim.just_id));
   }
   return reply_exact(list_text(claimed));
 }
@@ -747,7 +768,7 @@ ModelReply xautoclaim_command(ModelCall& call) {
     }
     if (claim.claim.idle <= 0 || call.now_ms - at->second.delivered_ms >= claim.claim.idle) {
       give(at->second, call.argument(3), claim.claim);
-      claimed.push_back(claimed_text(at->first, entry->second, claim.claim.just_id));
+      claimed.push_back(shown_claim(at->first, entry->second, claim.claim.just_id));
       claim.count--;
     }
     ++at;
@@ -797,98 +818,11 @@ ModelReply xinfo_command(ModelCall& call) {
   return reply_exact(list_text(groups));
 }
 
-// --- XDELEX and XACKDEL --------------------------------------------------------------------------
-
-struct Deletion {
-  std::string references = "KEEPREF";
-  std::vector<Id> ids;
-};
-
-std::optional<ModelReply> take_deletion(const ModelCall& call, size_t i, Deletion& deletion) {
-  if (i < call.count() && !same_word(call.argument(i), "IDS")) {
-    deletion.references.clear();
-    for (const std::string_view word : {"KEEPREF", "DELREF", "ACKED"}) {
-      if (same_word(call.argument(i), word)) {
-        deletion.references = std::string(word);
-      }
-    }
-    i++;
-  }
-  if (deletion.references.empty() || i + 1 >= call.count() || !same_word(call.argument(i), "IDS")) {
-    return reply_error(syntax_text);
-  }
-  std::optional<int64_t> count = parse_integer(call.argument(i + 1));
-  if (!count || *count < 1 || *count > std::numeric_limits<int32_t>::max()) {
-    return reply_error("ERR Number of IDs must be a positive integer");
-  }
-  if (static_cast<size_t>(*count) != call.count() - i - 2) {
-    return reply_error("ERR The `numids` parameter must match the number of arguments");
-  }
-  std::optional<std::vector<Id>> ids = parse_ids(call, i + 2);
-  if (!ids) {
-    return reply_error(bad_id_text);
-  }
-  deletion.ids = *ids;
-  return std::nullopt;
-}
-
-int64_t delete_with_care(ModelStream& stream, Id id, const std::string& references) {
-  if (!stream.entries.contains(id)) {
-    return -1;
-  }
-  for (auto& [name, group] : stream.groups) {
-    if (references == "ACKED" && (id > group.last || group.pending.contains(id))) {
-      return 2;
-    }
-    if (references == "DELREF") {
-      group.pending.erase(id);
-    }
-  }
-  delete_entry(stream, id);
-  return 1;
-}
-
-ModelReply delete_ids(ModelCall& call, bool acknowledge) {
-  Deletion deletion;
-  if (std::optional<ModelReply> error = take_deletion(call, acknowledge ? 3 : 2, deletion)) {
-    return *error;
-  }
-  ModelStream* stream = nullptr;
-  if (!find_stream(call, call.argument(1), stream)) {
-    return reply_error(wrong_type_text);
-  }
-  Group* group = acknowledge ? find_group(stream, call.argument(2)) : nullptr;
-  std::vector<std::string> results;
-  for (Id id : deletion.ids) {
-    int64_t result = -1;
-    if (stream != nullptr && !acknowledge) {
-      result = delete_with_care(*stream, id, deletion.references);
-    } else if (group != nullptr && group->pending.erase(id) > 0) {
-      result = delete_with_care(*stream, id, deletion.references) == 2 ? 2 : 1;
-    }
-    results.push_back(resp_integer(result));
-  }
-  return reply_exact(list_text(results));
-}
-
-ModelReply xdelex_command(ModelCall& call) {
-  return delete_ids(call, false);
-}
-ModelReply xackdel_command(ModelCall& call) {
-  return delete_ids(call, true);
-}
-
 constexpr ModelCommand rows[] = {
-    {"xack", -4, xack_command, false},
-    {"xackdel", -6, xackdel_command, false},
-    {"xautoclaim", -6, xautoclaim_command, false},
-    {"xclaim", -6, xclaim_command, false},
-    {"xdelex", -5, xdelex_command, false},
-    {"xgroup", -2, xgroup_command, true},
-    {"xinfo", -2, xinfo_command, false},
-    {"xpending", -3, xpending_command, false},
-    {"xread", -4, xread_command, false},
-    {"xreadgroup", -7, xreadgroup_command, false},
+    {"xack", -4, xack_command, false},     {"xautoclaim", -6, xautoclaim_command, false},
+    {"xclaim", -6, xclaim_command, false}, {"xgroup", -2, xgroup_command, true},
+    {"xinfo", -2, xinfo_command, false},   {"xpending", -3, xpending_command, false},
+    {"xread", -4, xread_command, false},   {"xreadgroup", -7, xreadgroup_command, false},
 };
 
 }  // namespace
