@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/commands/families.h"
+#include "engine/commands/row_texts.h"
 #include "engine/node/context.h"
 #include "engine/node/text.h"
 #include "engine/node/version.h"
@@ -494,7 +495,7 @@ constexpr Command rows[] = {
      .group = "server",
      .complexity = "O(1)",
      .summary = "Get information and statistics about the server",
-     .tips = "nondeterministic_output request_policy:all_shards response_policy:special",
+     .tips = kOfAllShards,
      .arguments = "[section:string...]",
      .history = "7.0.0: Added support for taking multiple section arguments.",
      .handler = info_command},

@@ -7,6 +7,7 @@
 #include "engine/commands/arguments.h"
 #include "engine/commands/element_scan.h"
 #include "engine/commands/families.h"
+#include "engine/commands/row_texts.h"
 #include "engine/commands/zset_value.h"
 
 namespace redoubt {
@@ -206,12 +207,8 @@ void zincrby_command(Context& c) {
 
 void zrem_command(Context& c) {
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::zset)) return;
-  if (entry == nullptr) {
-    c.reply.integer(0);
-    return;
-  }
+  Entry* entry = entry_or_reply_zero(c, key, Type::zset);
+  if (entry == nullptr) return;
   Zset zset = zset_of(c, *entry);
   int64_t removed = 0;
   for (size_t i = 2; i < c.args.size() && zset.size() > 0; ++i) {
@@ -412,6 +409,20 @@ void zscan_command(Context& c) {
   }
 }
 
+// What ZRANK and ZREVRANK have in common.
+constexpr Command rank_row(Command row) {
+  row.arity = -3;
+  row.flags = kReadOnly | kFast;
+  row.categories = kCatSortedSet;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 1)};
+  row.since = "2.0.0";
+  row.group = "sorted-set";
+  row.complexity = "O(log(N))";
+  row.arguments = "key:key member:string [withscore(WITHSCORE)@7.2.0]";
+  row.history = "7.2.0: Added the optional `WITHSCORE` argument.";
+  return row;
+}
+
 constexpr Command rows[] = {
     {.name = "zadd",
      .arity = -4,
@@ -420,8 +431,7 @@ constexpr Command rows[] = {
      .keys = {keys_at(kKeyRW | kKeyUpdate, 1)},
      .since = "1.2.0",
      .group = "sorted-set",
-     .complexity =
-         "O(log(N)) for each item added, where N is the number of elements in the sorted set.",
+     .complexity = kOnceForEachAddedToSortedSet,
      .summary = "Add one or more members to a sorted set, or update its score if it already exists",
      .arguments =
          "key:key [condition:<nx(NX)|xx(XX)>@3.0.2] [comparison:<gt(GT)|lt(LT)>@6.2.0] "
@@ -475,18 +485,9 @@ constexpr Command rows[] = {
      .tips = "nondeterministic_output",
      .arguments = "key:key [options:{count:integer [withscores(WITHSCORES)]}]",
      .handler = zrandmember_command},
-    {.name = "zrank",
-     .arity = -3,
-     .flags = kReadOnly | kFast,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.0.0",
-     .group = "sorted-set",
-     .complexity = "O(log(N))",
-     .summary = "Determine the index of a member in a sorted set",
-     .arguments = "key:key member:string [withscore(WITHSCORE)@7.2.0]",
-     .history = "7.2.0: Added the optional `WITHSCORE` argument.",
-     .handler = zrank_command},
+    rank_row({.name = "zrank",
+              .summary = "Determine the index of a member in a sorted set",
+              .handler = zrank_command}),
     {.name = "zrem",
      .arity = -3,
      .flags = kWrite | kFast,
@@ -501,33 +502,15 @@ constexpr Command rows[] = {
      .arguments = "key:key member:string...",
      .history = "2.4.0: Accepts multiple elements.",
      .handler = zrem_command},
-    {.name = "zrevrank",
-     .arity = -3,
-     .flags = kReadOnly | kFast,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.0.0",
-     .group = "sorted-set",
-     .complexity = "O(log(N))",
-     .summary =
-         "Determine the index of a member in a sorted set, with scores ordered from high to low",
-     .arguments = "key:key member:string [withscore(WITHSCORE)@7.2.0]",
-     .history = "7.2.0: Added the optional `WITHSCORE` argument.",
-     .handler = zrevrank_command},
-    {.name = "zscan",
-     .arity = -3,
-     .flags = kReadOnly,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.8.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(1) for every call. O(N) for a complete iteration, including enough command calls "
-         "for the cursor to return back to 0. N is the number of elements inside the collection..",
-     .summary = "Incrementally iterate sorted sets elements and associated scores",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key cursor:integer [pattern:pattern(MATCH)] [count:integer(COUNT)]",
-     .handler = zscan_command},
+    rank_row({.name = "zrevrank",
+              .summary = "Determine the index of a member in a sorted set, with scores ordered "
+                         "from high to low",
+              .handler = zrevrank_command}),
+    element_scan_row({.name = "zscan",
+                      .categories = kCatSortedSet,
+                      .group = "sorted-set",
+                      .summary = "Incrementally iterate sorted sets elements and associated scores",
+                      .handler = zscan_command}),
     {.name = "zscore",
      .arity = 3,
      .flags = kReadOnly | kFast,

@@ -19,15 +19,8 @@ bool live(const ModelCall& call, const ModelField& field) {
 
 // The fields of a key, expired ones included; none, with an error, when it holds something else.
 Fields all_fields(ModelCall& call, std::string_view key, std::optional<ModelReply>& error) {
-  const ModelEntry* entry = call.find(key);
-  if (entry == nullptr) {
-    return {};
-  }
-  if (entry->type != ModelType::hash) {
-    error = reply_error(wrong_type_text);
-    return {};
-  }
-  return entry->hash;
+  const ModelEntry* entry = call.find(key, ModelType::hash, error);
+  return entry != nullptr ? entry->hash : Fields();
 }
 
 Fields live_fields(ModelCall& call, std::string_view key, std::optional<ModelReply>& error) {
@@ -49,12 +42,7 @@ void put_hash(ModelCall& call, std::string_view key, Fields fields) {
     call.erase(key);
     return;
   }
-  ModelEntry& entry = call.create(key);
-  const int64_t deadline = entry.deadline_ms;
-  entry = ModelEntry();
-  entry.type = ModelType::hash;
-  entry.hash = fields;
-  entry.deadline_ms = deadline;
+  call.remake(key, ModelType::hash, true).hash = std::move(fields);
 }
 
 // --- Writing -------------------------------------------------------------------------------------

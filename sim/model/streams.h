@@ -55,6 +55,7 @@ struct ModelStream {
 namespace model_streams {
 
 using Id = ModelStreamId;
+using Group = ModelStreamGroup;
 
 constexpr uint64_t most = std::numeric_limits<uint64_t>::max();
 constexpr Id largest_id = {most, most};
@@ -75,6 +76,9 @@ std::optional<std::vector<Id>> parse_ids(const ModelCall& call, size_t first);
 // False: the key holds something else. `stream` stays null when there is no key.
 bool find_stream(ModelCall& call, std::string_view key, ModelStream*& stream);
 ModelStream& create_stream(ModelCall& call, std::string_view key);
+// Null: there is no such group.
+Group* find_group(ModelStream* stream, std::string_view name);
+ModelReply no_group(std::string_view key, std::string_view group);
 Id first_of(const ModelStream& stream);
 bool delete_entry(ModelStream& stream, Id id);
 
@@ -85,9 +89,6 @@ std::string null_array(const ModelCall& call);
 void keep_first(std::vector<std::string>& elements, int64_t count);
 std::vector<std::string> entries_between(const ModelStream& stream, Id start, Id end);
 
-using Group = ModelStreamGroup;
-
-Group* find_group(ModelStream* stream, std::string_view name);
 void read_on(const ModelStream& stream, Group& group, Id id);
 void count_delivery(ModelStreamPending& pending);
 

@@ -70,87 +70,6 @@ void claim_idle(const ModelCall& call, const Source& source, Reading& reading,
 
 namespace {
 
-// --- XDELEX and XACKDEL --------------------------------------------------------------------------
-
-struct Deletion {
-  std::string references = "KEEPREF";
-  std::vector<Id> ids;
-};
-
-std::optional<ModelReply> take_deletion(const ModelCall& call, size_t i, Deletion& deletion) {
-  if (i < call.count() && !same_word(call.argument(i), "IDS")) {
-    deletion.references.clear();
-    for (const std::string_view word : {"KEEPREF", "DELREF", "ACKED"}) {
-      if (same_word(call.argument(i), word)) {
-        deletion.references = std::string(word);
-      }
-    }
-    i++;
-  }
-  if (deletion.references.empty() || i + 1 >= call.count() || !same_word(call.argument(i), "IDS")) {
-    return reply_error(syntax_text);
-  }
-  std::optional<int64_t> count = parse_integer(call.argument(i + 1));
-  if (!count || *count < 1 || *count > std::numeric_limits<int32_t>::max()) {
-    return reply_error("ERR Number of IDs must be a positive integer");
-  }
-  if (static_cast<size_t>(*count) != call.count() - i - 2) {
-    return reply_error("ERR The `numids` parameter must match the number of arguments");
-  }
-  std::optional<std::vector<Id>> ids = parse_ids(call, i + 2);
-  if (!ids) {
-    return reply_error(bad_id_text);
-  }
-  deletion.ids = *ids;
-  return std::nullopt;
-}
-
-int64_t delete_with_care(ModelStream& stream, Id id, const std::string& references) {
-  if (!stream.entries.contains(id)) {
-    return -1;
-  }
-  for (auto& [name, group] : stream.groups) {
-    if (references == "ACKED" && (id > group.last || group.pending.contains(id))) {
-      return 2;
-    }
-    if (references == "DELREF") {
-      group.pending.erase(id);
-    }
-  }
-  delete_entry(stream, id);
-  return 1;
-}
-
-ModelReply delete_ids(ModelCall& call, bool acknowledge) {
-  Deletion deletion;
-  if (std::optional<ModelReply> error = take_deletion(call, acknowledge ? 3 : 2, deletion)) {
-    return *error;
-  }
-  ModelStream* stream = nullptr;
-  if (!find_stream(call, call.argument(1), stream)) {
-    return reply_error(wrong_type_text);
-  }
-  Group* group = acknowledge ? find_group(stream, call.argument(2)) : nullptr;
-  std::vector<std::string> results;
-  for (Id id : deletion.ids) {
-    int64_t result = -1;
-    if (stream != nullptr && !acknowledge) {
-      result = delete_with_care(*stream, id, deletion.references);
-    } else if (group != nullptr && group->pending.erase(id) > 0) {
-      result = delete_with_care(*stream, id, deletion.references) == 2 ? 2 : 1;
-    }
-    results.push_back(resp_integer(result));
-  }
-  return reply_exact(list_text(results));
-}
-
-ModelReply xdelex_command(ModelCall& call) {
-  return delete_ids(call, false);
-}
-ModelReply xackdel_command(ModelCall& call) {
-  return delete_ids(call, true);
-}
-
 // --- XNACK ---------------------------------------------------------------------------------------
 
 struct Nack {
@@ -228,8 +147,6 @@ ModelReply xnack_command(ModelCall& call) {
 }
 
 constexpr ModelCommand rows[] = {
-    {"xackdel", -6, xackdel_command, false},
-    {"xdelex", -5, xdelex_command, false},
     {"xnack", -7, xnack_command, false},
 };
 

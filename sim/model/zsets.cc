@@ -123,11 +123,7 @@ std::string resp_double(const ModelCall& call, double score) {
 
 const ModelZset* find_zset(ModelCall& call, std::string_view key,
                            std::optional<ModelReply>& error) {
-  const ModelEntry* entry = call.find(key);
-  if (entry != nullptr && entry->type != ModelType::zset) {
-    error = reply_error(wrong_type_text);
-    return nullptr;
-  }
+  const ModelEntry* entry = call.find(key, ModelType::zset, error);
   return entry != nullptr ? &entry->zset : nullptr;
 }
 
@@ -136,12 +132,7 @@ void put_zset(ModelCall& call, std::string_view key, const ModelZset& members, b
     call.erase(key);
     return;
   }
-  ModelEntry& entry = call.create(key);
-  const int64_t deadline = entry.deadline_ms;
-  entry = ModelEntry();
-  entry.type = ModelType::zset;
-  entry.zset = members;
-  entry.deadline_ms = keep_deadline ? deadline : ModelEntry::no_deadline;
+  call.remake(key, ModelType::zset, keep_deadline).zset = members;
 }
 
 ScoredMembers in_order(const ModelZset& members) {
@@ -612,13 +603,18 @@ ModelReply zrangestore_command(ModelCall& call) {
   return reply_integer(static_cast<int64_t>(selection.members.size()));
 }
 
-template <By by>
-ModelReply count_command(ModelCall& call) {
+// The key of argument 1, from argument 2 to argument 3.
+Selection select_between(ModelCall& call, By by) {
   Range range;
   range.by = by;
   range.from = call.argument(2);
   range.to = call.argument(3);
-  const Selection selection = select(call, call.argument(1), range);
+  return select(call, call.argument(1), range);
+}
+
+template <By by>
+ModelReply count_command(ModelCall& call) {
+  const Selection selection = select_between(call, by);
   return selection.error ? *selection.error
                          : reply_integer(static_cast<int64_t>(selection.members.size()));
 }
@@ -638,11 +634,7 @@ ModelReply remove_members(ModelCall& call, std::string_view key, const ScoredMem
 
 template <By by>
 ModelReply remove_command(ModelCall& call) {
-  Range range;
-  range.by = by;
-  range.from = call.argument(2);
-  range.to = call.argument(3);
-  const Selection selection = select(call, call.argument(1), range);
+  const Selection selection = select_between(call, by);
   return selection.error ? *selection.error
                          : remove_members(call, call.argument(1), selection.members);
 }
