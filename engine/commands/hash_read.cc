@@ -151,7 +151,7 @@ std::optional<Choice> read_choice(Context& c) {
   }
   const bool too_many =
       choice.with_values && (*choice.count < -kMost / 2 || *choice.count > kMost / 2);
-  if (too_many || *choice.count < -kDrawsMax) {
+  if (too_many) {
     c.error("ERR value is out of range");
     return std::nullopt;
   }
@@ -216,6 +216,10 @@ void hrandfield_command(Context& c) {
   if (failed) return;
   if (entry == nullptr) {
     choice->count ? c.reply.array(0) : c.reply.null();
+    return;
+  }
+  if (choice->count && *choice->count < -kDrawsMax) {
+    c.error("ERR value is out of range");
     return;
   }
   const HashView hash(*entry);

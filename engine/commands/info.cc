@@ -154,9 +154,9 @@ void write_clients(InfoWriter& out) {
   out.field("blocked_clients", blocking.sessions());
   out.field("tracking_clients", out.node.tracking().session_count());
   out.field("pubsub_clients", out.node.pubsub().session_count());
-  out.field("watching_clients", out.node.watching().sessions());
+  out.field("watching_clients", out.node.watched_keys().sessions());
   out.field("clients_in_timeout_table", blocking.sessions_with_deadline());
-  out.field("total_watched_keys", out.node.watching().keys());
+  out.field("total_watched_keys", out.node.watched_keys().keys());
   out.field("total_blocking_keys", blocking.keys());
   out.field("total_blocking_keys_on_nokey", blocking.keys_while_they_exist());
 }

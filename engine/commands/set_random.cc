@@ -135,15 +135,15 @@ void srandmember_command(Context& c) {
           "-9223372036854775807 and 9223372036854775807");
       return;
     }
-    if (*count < -kDrawsMax) {
-      c.error("ERR value is out of range");
-      return;
-    }
   }
   const Entry* entry = c.lookup(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
   if (entry == nullptr) {
     count ? c.reply.array(0) : c.reply.null();
+    return;
+  }
+  if (count && *count < -kDrawsMax) {
+    c.error("ERR value is out of range");
     return;
   }
   const SetView set(*entry);

@@ -363,7 +363,7 @@ void Node::close_session(Session& session, bool after_output) {
   session.sendable.clear();
   session.pushes.reset();
   session.held.reset();
-  forget_watcher(session);
+  forget_subscriptions(session);
   session.stored.reset();
   session.stored_bytes = 0;
   forget_transaction(session);
@@ -374,7 +374,7 @@ void Node::close_session(Session& session, bool after_output) {
 }
 
 // Nobody is to be told through this session any more.
-void Node::forget_watcher(Session& session) {
+void Node::forget_subscriptions(Session& session) {
   if (session.queued) std::erase(pushed_, &session);
   session.queued = false;
   pubsub_.unsubscribe_all(session);
@@ -447,7 +447,7 @@ Session& Node::make_local_session() {
 void Node::drop_local_session(Session& session) {
   ASSERT(session.has(kSessionLocal));
   forget_transaction(session);
-  forget_watcher(session);
+  forget_subscriptions(session);
   unlink(session);
   delete &session;
 }

@@ -173,6 +173,29 @@ TEST(StreamWaiting, TheGroupGoes) {
   EXPECT_TRUE(talk.client(a).take().starts_with("-WRONGTYPE "));
 }
 
+// --- HyperLogLog ---------------------------------------------------------------------------------
+
+TEST(HyperLogLogEffects, WhatADamagedValueTookInIsAnEffectWithoutTheError) {
+  using namespace std::string_literals;
+  // Sparse, and ends after a hundred registers.
+  const std::string damaged = "HYLL\x01\0\0\0"s + std::string(8, '\0') + "\x40\x63";
+  LocalNode n;
+  std::string inside;
+  std::string outside;
+  for (int i = 0; inside.empty() || outside.empty(); ++i) {
+    n.call({"SET", "k", damaged});
+    (n.call({"PFADD", "k", std::to_string(i)}) == ":1\r\n" ? inside : outside) = std::to_string(i);
+  }
+  n.call({"SET", "k", damaged});
+  n.take_effects();
+  EXPECT_EQ(n.call({"PFADD", "k", outside}).substr(0, 11), "-INVALIDOBJ");
+  EXPECT_EQ(n.take_effects(), "");
+  EXPECT_EQ(n.call({"PFADD", "k", inside, outside}).substr(0, 11), "-INVALIDOBJ");
+  const std::string effects = n.take_effects();
+  EXPECT_TRUE(effects.starts_with("SET k HYLL") && effects.ends_with(" KEEPTTL")) << effects;
+  EXPECT_NE(n.call({"GET", "k"}).find("HYLL"), std::string::npos);
+}
+
 // --- XREADGROUP CLAIM ----------------------------------------------------------------------------
 
 // An entry of the stream s, and how it was delivered before.

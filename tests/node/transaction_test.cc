@@ -71,15 +71,15 @@ TEST_F(Transaction, ManyWatchersOfManyKeys) {
   talk.say(b, "SET k77 1\r\n");
   EXPECT_EQ(talk.say(a, "MULTI\r\nEXEC\r\n"), "+OK\r\n*-1\r\n");
   EXPECT_EQ(talk.say(b, "MULTI\r\nEXEC\r\n"), "+OK\r\n*-1\r\n");
-  EXPECT_EQ(talk.node().watching().keys(), 0u);
-  EXPECT_EQ(talk.node().watching().sessions(), 0u);
+  EXPECT_EQ(talk.node().watched_keys().keys(), 0u);
+  EXPECT_EQ(talk.node().watched_keys().sessions(), 0u);
 }
 
 TEST_F(Transaction, ADisconnectForgetsEverything) {
   talk.say(a, "WATCH x y\r\nMULTI\r\nSET x 1\r\n");
   talk.client(a).disconnect();
   talk.run();
-  EXPECT_EQ(talk.node().watching().sessions(), 0u);
+  EXPECT_EQ(talk.node().watched_keys().sessions(), 0u);
   EXPECT_EQ(talk.say(b, "GET x\r\n"), "$-1\r\n");
 }
 
@@ -112,7 +112,7 @@ TEST_F(Transaction, WhoWaitsIsServedAfterTheWhole) {
 TEST_F(Transaction, ResetDiscards) {
   EXPECT_EQ(talk.say(a, "WATCH x\r\nMULTI\r\nSET x 1\r\nRESET\r\nEXEC\r\nGET x\r\n"),
             "+OK\r\n+OK\r\n+QUEUED\r\n+RESET\r\n-ERR EXEC without MULTI\r\n$-1\r\n");
-  EXPECT_EQ(talk.node().watching().sessions(), 0u);
+  EXPECT_EQ(talk.node().watched_keys().sessions(), 0u);
 }
 
 TEST_F(Transaction, AnUndoneOneWakesNobody) {

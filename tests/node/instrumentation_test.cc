@@ -1,6 +1,6 @@
 // Looking into a node: histograms, logs of commands, MONITOR, HOTKEYS, and clients that are
 // evicted.
-#include "engine/node/watch.h"
+#include "engine/node/instrumentation.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -86,7 +86,7 @@ TEST(HeavyHitters, KeepsWhatIsLargeAndErrsByNoMoreThanTheSmallest) {
   }
 }
 
-TEST(Watch, TheSlowCommandOfABatchIsLogged) {
+TEST(Instrumentation, TheSlowCommandOfABatchIsLogged) {
   Talk talk({"--enable-debug-command", "yes", "--latency-monitor-threshold", "5"});
   const size_t a = talk.connect();
   std::string batch;
@@ -102,7 +102,7 @@ TEST(Watch, TheSlowCommandOfABatchIsLogged) {
   EXPECT_NE(talk.say(a, "LATENCY HISTOGRAM ping\r\n").find("calls\r\n:40\r\n"), std::string::npos);
 }
 
-TEST(Watch, EveryCommandIsLoggedWithThresholdZero) {
+TEST(Instrumentation, EveryCommandIsLoggedWithThresholdZero) {
   Talk talk({"--slowlog-log-slower-than", "0"});
   const size_t a = talk.connect();
   talk.say(a, "SET a 1\r\nGET a\r\nGET b\r\nNOSUCH\r\nGET\r\nAUTH secret\r\n");
@@ -112,7 +112,7 @@ TEST(Watch, EveryCommandIsLoggedWithThresholdZero) {
   EXPECT_NE(entries.find("(redacted)"), std::string::npos);
 }
 
-TEST(Watch, ACommandThatWaitsIsNotedWhenItIsServed) {
+TEST(Instrumentation, ACommandThatWaitsIsNotedWhenItIsServed) {
   Talk talk({"--slowlog-log-slower-than", "0"});
   const size_t a = talk.connect();
   const size_t b = talk.connect();
@@ -130,6 +130,7 @@ TEST(Watch, ACommandThatWaitsIsNotedWhenItIsServed) {
   };
   talk.say(a, "BLPOP k 0\r\n");
   EXPECT_EQ(calls(), "calls=1");
+  EXPECT_EQ(talk.say(b, "LATENCY HISTOGRAM blpop\r\n"), "*0\r\n");
   EXPECT_FALSE(noted());
   talk.say(b, "LPUSH k v\r\n");
   EXPECT_TRUE(noted());
@@ -140,7 +141,7 @@ TEST(Watch, ACommandThatWaitsIsNotedWhenItIsServed) {
   EXPECT_EQ(calls(), "calls=2");
 }
 
-TEST(Watch, LargeRequestsAndRepliesAreLogged) {
+TEST(Instrumentation, LargeRequestsAndRepliesAreLogged) {
   Talk talk;
   const size_t a = talk.connect();
   const std::string large(1 << 20, 'v');
