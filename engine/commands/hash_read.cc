@@ -218,24 +218,25 @@ void hrandfield_command(Context& c) {
     choice->count ? c.reply.array(0) : c.reply.null();
     return;
   }
-  if (choice->count && *choice->count < -kDrawsMax) {
-    c.error("ERR value is out of range");
-    return;
-  }
   const HashView hash(*entry);
   const bool all_live = hash.earliest_ms() >= c.now_ms();
   const bool few = choice->count &&
                    (*choice->count < 0 || static_cast<size_t>(*choice->count) < hash.size() / 8);
+  const bool too_many = choice->count && *choice->count < -kDrawsMax;
   if (all_live && !choice->count) {
     reply_element(c.reply, hash.random(c.node.random()).name);
     return;
   }
-  if (all_live && few && hash.encoding() == Encoding::hashtable) {
+  if (all_live && few && !too_many && hash.encoding() == Encoding::hashtable) {
     reply_drawn(c, *choice, hash);
     return;
   }
   std::vector<HashField> fields;
   for_each_live(c, hash, [&](const HashField& field) { fields.push_back(field); });
+  if (too_many && !fields.empty()) {
+    c.error("ERR value is out of range");
+    return;
+  }
   if (choice->count) {
     reply_from(c, *choice, fields);
   } else if (fields.empty()) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -418,6 +419,8 @@ class Node {
   Session* first_session_ = nullptr;
   Session* last_session_ = nullptr;
   size_t session_count_ = 0;
+  std::map<uint64_t, Session*> sessions_by_id_;
+  uint64_t checked_session_ = 0;  // where the walk over all sessions stands
   uint64_t next_session_id_ = 1;
   size_t sessions_memory_ = 0;
   size_t sessions_output_bytes_ = 0;

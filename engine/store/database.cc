@@ -16,9 +16,11 @@ constexpr size_t kLargestDoubling = 1024 * 1024;
 // longer than a slice does.
 constexpr size_t kTooSlowToFree = 8 * 1024 * 1024;
 
-// A value of more allocations or bytes than this is freed in slices.
+// A value of more allocations or bytes than this is freed in slices, and one of many that are
+// removed together when they have more.
 constexpr size_t kFreedAtOnce = 256;
 constexpr size_t kBytesFreedAtOnce = 1024 * 1024;
+constexpr size_t kFreedTogether = 4096;
 
 // Giving so many bytes back takes about as long as freeing one small piece.
 constexpr size_t kBytesPerAllocation = 4096;
@@ -103,7 +105,8 @@ void Database::free_value(Entry& entry, bool lazy) {
 
 void Database::discard(Type type, Encoding encoding, void* value, size_t effort, size_t bytes) {
   size_t budget = kFreedAtOnce;
-  if (effort <= kFreedAtOnce && bytes <= kBytesFreedAtOnce) {
+  freed_together_ += effort;
+  if (effort <= kFreedAtOnce && bytes <= kBytesFreedAtOnce && freed_together_ <= kFreedTogether) {
     const LargeToGarbage scope(allocator_, garbage_);
     if (ops_of(type).free_some(allocator_, encoding, value, budget)) return;
     bytes = 0;
@@ -121,6 +124,7 @@ bool Database::free_some(size_t& budget) {
   // Few enough that the bytes of so many do not matter.
   constexpr size_t kStep = 64;
   const LargeToGarbage scope(allocator_, garbage_);
+  freed_together_ = 0;
   const size_t before = used_bytes();
   while (!remains_.empty() && budget > 0) {
     Remains& next = remains_.front();

@@ -183,6 +183,7 @@ class Database {
   };
   std::deque<Remains> remains_;
   size_t remains_bytes_ = 0;
+  size_t freed_together_ = 0;  // allocations freed at once since the last slice
 
   // Values with parts that expire, by the first deadline.
   std::set<std::pair<int64_t, std::string>> parts_expiry_;

@@ -286,7 +286,7 @@ ModelReply hrandfield_command(ModelCall& call) {
       return reply_error(syntax_text);
     }
     const int64_t half = std::numeric_limits<int64_t>::max() / 2;
-    if ((values && (*count < -half || *count > half)) || *count < -draws_max) {
+    if (values && (*count < -half || *count > half)) {
       return reply_error("ERR value is out of range");
     }
   }
@@ -297,6 +297,9 @@ ModelReply hrandfield_command(ModelCall& call) {
   }
   if (!count) {
     return fields.empty() ? call.null() : reply_one_of(as_choices(fields, false, false));
+  }
+  if (*count < -draws_max && !fields.empty()) {
+    return reply_error("ERR value is out of range");
   }
   const bool nested = values && call.resp() == 3;
   const size_t width = values && !nested ? 2 : 1;

@@ -138,6 +138,9 @@ ModelReply spop_command(ModelCall& call) {
   if (!count) {
     return members.empty() ? call.null() : reply_one_of(resp_bulks(members));
   }
+  if (*count < -draws_max && !members.empty()) {
+    return reply_error("ERR value is out of range");
+  }
   const size_t size = std::min(static_cast<size_t>(*count), members.size());
   return reply_some(resp_bulks(members), size, call.resp() == 3 ? '~' : '*');
 }
@@ -156,9 +159,6 @@ ModelReply srandmember_command(ModelCall& call) {
       return reply_error(
           "ERR value is out of range, value must between -9223372036854775807 and "
           "9223372036854775807");
-    }
-    if (*count < -draws_max) {
-      return reply_error("ERR value is out of range");
     }
   }
   std::optional<ModelReply> error;

@@ -360,7 +360,7 @@ ModelReply zrandmember_command(ModelCall& call) {
     if (call.count() > 4 || (scores && !same_word(call.argument(3), "WITHSCORES"))) {
       return reply_error(syntax_text);
     }
-    if (*count < -draws_max || (scores && *count > largest / 2)) {
+    if (scores && (*count < -largest / 2 || *count > largest / 2)) {
       return reply_error("ERR value is out of range");
     }
   }
@@ -376,6 +376,9 @@ ModelReply zrandmember_command(ModelCall& call) {
     }
     const size_t width = scores && !nested ? 2 : 1;
     const size_t size = choices.size();
+    if (*count < -draws_max && size > 0) {
+      return reply_error("ERR value is out of range");
+    }
     if (*count < 0) {
       return reply_draws(std::move(choices), size == 0 ? 0 : static_cast<size_t>(-*count), width);
     }

@@ -226,6 +226,26 @@ TEST(Freeing, EvictionTakesNoLongerForAValueOfManyParts) {
   expect_freed_in_slices(node, before, bytes, kParts);
 }
 
+// Many values of some parts each, in one command: no more is freed at once than of one large one.
+TEST(Freeing, ManyValuesInOneCommandAreFreedInSlices) {
+  LocalNode node;
+  const size_t before = held(node);
+  Words words = {"DEL"};
+  constexpr size_t kValues = 500;
+  for (size_t i = 0; i < kValues; ++i) {
+    const std::string key = numbered("key", i);
+    Words adding = {"SADD", key};
+    for (size_t k = 0; k < 200; ++k) adding.push_back(numbered("member", k));
+    call(node, adding);
+    words.push_back(key);
+  }
+  node.turn();
+  const size_t bytes = node.node->used_memory() - before;
+  EXPECT_EQ(call(node, words), ":500\r\n");
+  EXPECT_GT(node.node->used_memory(), before + bytes - bytes / 8);
+  expect_freed_in_slices(node, before, bytes, kValues * 200);
+}
+
 // Pages cost time too: a value of few but large parts.
 TEST(Freeing, LargePartsCountAsTheirPages) {
   const std::string part(100'000, 'x');

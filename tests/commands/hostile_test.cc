@@ -51,7 +51,7 @@ class Crowd : public testing::Test {
     EXPECT_TRUE(node.node->listen(&why)) << why;
     for (size_t i = 0; i < kClients; ++i) node.backend.connect();
     node.turn();
-    node.pass_ms(1000);
+    count_all();
     node.take_effects();
     EXPECT_EQ(node.node->session_count(), kClients + 1);
     idle_bytes = node.node->used_memory();
@@ -64,10 +64,14 @@ class Crowd : public testing::Test {
     EXPECT_EQ(info(node, "total_blocking_keys"), "0");
   }
 
+  // What connections take in memory is counted a part at a time, in a second of all.
+  void count_all() {
+    for (int i = 0; i < 12; ++i) node.pass_ms(100);
+  }
   void all_say(const std::string& text) {
     for (size_t i = 0; i < kClients; ++i) node.backend.say(i, text);
     node.turn();
-    node.pass_ms(1000);
+    count_all();
   }
   std::string waiting() { return info(node, "blocked_clients"); }
   // Each of them and what it waits for is small.
@@ -105,7 +109,7 @@ TEST_F(Crowd, WaitsForManyKeysAndLeaves) {
     node.backend.say(i, "BZPOPMIN all own" + std::to_string(i) + " 0\r\n");
   }
   node.turn();
-  node.pass_ms(1000);
+  count_all();
   EXPECT_EQ(waiting(), std::to_string(kClients));
   EXPECT_EQ(info(node, "total_blocking_keys"), std::to_string(kClients + 1));
   expect_little_memory();
@@ -126,7 +130,7 @@ TEST_F(Crowd, WaitsUntilTheTimeIsOver) {
   node.turn();
   EXPECT_EQ(waiting(), "0");
   for (size_t i = 0; i < kClients; ++i) ASSERT_EQ(node.backend.received(i), "*-1\r\n");
-  node.pass_ms(1000);
+  count_all();
   EXPECT_LT(node.node->used_memory(), idle_bytes + 1'000'000);
 }
 
@@ -148,6 +152,22 @@ TEST_F(Crowd, OneOfManyIsWokenByItsNumber) {
   EXPECT_EQ(reply, ":1\r\n");
   EXPECT_EQ(waiting(), std::to_string(kClients - 1));
   expect_little_memory();
+}
+
+// A timer's turn looks at some of the connections, however many there are.
+TEST_F(Crowd, IsLookedAfterAPartAtATime) {
+  for (size_t i = 0; i < kClients; ++i) node.backend.say(i, "BRPOP a b c d e f g h 0\r\n");
+  node.turn();
+  const size_t before = node.node->used_memory();
+  std::vector<size_t> steps;
+  for (int i = 0; i < 20; ++i) {
+    const size_t there = node.node->used_memory();
+    node.pass_ms(100);
+    steps.push_back(node.node->used_memory() - there);
+  }
+  const size_t all = node.node->used_memory() - before;
+  EXPECT_GT(all, kClients * 100);
+  for (const size_t step : steps) EXPECT_LE(step, all / 8);
 }
 
 // --- transactions
