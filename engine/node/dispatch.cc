@@ -67,6 +67,7 @@ void Node::run_batch() {
     since = now;
     group.count = 0;
     group.total_weight = 0;
+    group.waiting = 0;
   };
   const size_t count = planned_.size();
   if (count > 0) since = env_.precise_now();
@@ -178,6 +179,8 @@ void Node::call(Session& session, CommandEntry& entry, std::span<const std::stri
   count_call(session, entry);
   planned->called = true;
   invoke(session, entry, args, planned);
+  if (session.has(kSessionBlocked)) [[unlikely]]
+    planned->waits = true;
   if (!instrumentation_.monitors.empty()) [[unlikely]]
     feed_monitors(session, entry, args);
 }
@@ -189,7 +192,12 @@ bool Node::call_alone(Session& session, CommandEntry& entry,
   const Instant since = env_.precise_now();
   const size_t output_before = session.output.bytes();
   const bool failed = invoke(session, entry, args, nullptr);
-  note_single(session, entry, args, since, output_before);
+  if (session.has(kSessionBlocked)) {
+    // It is noted when it is served.
+    entry.nsec += static_cast<uint64_t>((env_.precise_now() - since).ns);
+  } else {
+    note_single(session, entry, args, since, output_before);
+  }
   if (!instrumentation_.monitors.empty()) feed_monitors(session, entry, args);
   return failed;
 }

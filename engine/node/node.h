@@ -302,7 +302,7 @@ class Node {
                  std::span<const std::string_view> args, Duration time, size_t request_bytes,
                  size_t reply_bytes);
   void note_single(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
-                   Instant since, size_t output_before);
+                   Instant since, size_t output_before, bool waited = false);
   void flush_monitors();
 
   // memory.cc
@@ -314,6 +314,8 @@ class Node {
 
   // blocking.cc
   void end_wait(Session& session, std::string_view error);
+  void arm_wait(Wait& wait);
+  void end_or_retry(Wait& wait);
   void forget_wait(Session& session);
   void wake(Session& session);
   void execute_again(Wait& wait);

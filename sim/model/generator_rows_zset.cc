@@ -292,7 +292,12 @@ void add_combination_options(G& g, bool weights, bool scores) {
   }
   if (weights && g.random().one_in(3)) {
     g.add_word("AGGREGATE");
-    add_one_of(g, {"SUM", "MIN", "MAX"});
+    if (g.config().newer && g.random().one_in(3)) {
+      g.mark_newer();
+      add_one_of(g, {"COUNT"});
+    } else {
+      add_one_of(g, {"SUM", "MIN", "MAX"});
+    }
   }
   if (scores && g.random().one_in(2)) {
     g.add_word("WITHSCORES");

@@ -236,7 +236,9 @@ ModelReply reply_status(std::string_view text) {
 }
 
 ModelReply reply_error(std::string_view text) {
-  return reply_exact("-" + std::string(text) + "\r\n");
+  std::string line(text);
+  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+  return reply_exact("-" + line + "\r\n");
 }
 
 ModelReply reply_one_of(std::vector<std::string> choices) {

@@ -131,7 +131,7 @@ TEST(Stream, CopiesAreEqualAndTheirOwn) {
   for (uint64_t i = 1; i < 500; ++i) stream.append({i, 0}, {"f", std::to_string(i)});
   StreamGroup* group = stream->add_group("g", {9, 0}, 9);
   StreamConsumer* consumer = stream->add_consumer(*group, "c", 5);
-  for (uint64_t i = 1; i < 200; ++i) stream->add_pending(*group, *consumer, {i, 0});
+  for (uint64_t i = 1; i < 200; ++i) stream->add_pending(*group, consumer, {i, 0}, 0);
   stream->erase({7, 0});
   Allocator other;
   Stream* copy = Stream::copy(other, *stream.stream);
@@ -156,7 +156,7 @@ TEST(Stream, IsFreedInSlices) {
   for (const char* name : {"a", "b"}) {
     StreamGroup* group = stream->add_group(name, {}, 0);
     StreamConsumer* consumer = stream->add_consumer(*group, "c", 5);
-    for (uint64_t i = 1; i <= 2000; ++i) stream->add_pending(*group, *consumer, {i, 0});
+    for (uint64_t i = 1; i <= 2000; ++i) stream->add_pending(*group, consumer, {i, 0}, 0);
   }
   size_t slices = 1;
   for (;; ++slices) {
@@ -173,7 +173,7 @@ TEST(Stream, ARemovedGroupTakesItsBytesAlong) {
   const size_t before = stream->bytes();
   StreamGroup* group = stream->add_group("group", {}, 0);
   StreamConsumer* consumer = stream->add_consumer(*group, "c", 5);
-  for (uint64_t i = 1; i <= 500; ++i) stream->add_pending(*group, *consumer, {i, 0});
+  for (uint64_t i = 1; i <= 500; ++i) stream->add_pending(*group, consumer, {i, 0}, 0);
   Stream* remains = stream->remove_group(*group);
   EXPECT_EQ(stream->bytes(), before);
   EXPECT_GT(remains->bytes(), 500 * sizeof(StreamPending));
@@ -186,7 +186,7 @@ TEST(Stream, EntriesThatAGroupNeedsStay) {
   for (uint64_t i = 1; i <= 10; ++i) stream.append({i, 0}, {"f", "v"});
   StreamGroup* group = stream->add_group("g", {5, 0}, 5);
   StreamConsumer* consumer = stream->add_consumer(*group, "c", 0);
-  stream->add_pending(*group, *consumer, {3, 0});
+  stream->add_pending(*group, consumer, {3, 0}, 0);
   StreamTrim trim;
   trim.kind = StreamTrim::Kind::length;
   trim.references = StreamReferences::acknowledged;
