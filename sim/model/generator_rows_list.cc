@@ -165,21 +165,12 @@ void make_lmpop(G& g) {
   add_many_pop(g);
 }
 
-// Short: nobody serves while the one who sends all commands waits.
-void add_timeout(G& g) {
-  if (g.random().one_in(20)) {
-    add_one_of(g, {"-1", "x", "", "nan", "-0.5"});
-  } else {
-    add_one_of(g, {"0.001", "0.002"});
-  }
-}
-
 void make_blpop(G& g) {
   add_one_of(g, {"BLPOP", "BRPOP"});
   for (size_t keys = 1 + g.random().below(3); keys > 0; keys--) {
     g.add_key();
   }
-  add_timeout(g);
+  g.add_wait(true);
 }
 
 void make_blmove(G& g) {
@@ -191,12 +182,12 @@ void make_blmove(G& g) {
     add_end(g);
     add_end(g);
   }
-  add_timeout(g);
+  g.add_wait(true);
 }
 
 void make_blmpop(G& g) {
   g.begin("BLMPOP");
-  add_timeout(g);
+  g.add_wait(true);
   add_many_pop(g);
 }
 

@@ -3,12 +3,15 @@
 #include "sim/scenarios/single_subscriber.h"
 
 #include <array>
+#include <vector>
 
 namespace redoubt::sim {
 
 namespace {
 
 constexpr Duration kConnectPatience = Duration::seconds(10);
+// A client that may wait for ever goes after this time.
+constexpr Duration kBoredom = Duration::milliseconds(300);
 constexpr int64_t kReconnectMeanNs = 20'000'000;
 // How often a client looks whether it is time for the farewell.
 constexpr Duration kLook = Duration::milliseconds(100);
@@ -22,7 +25,8 @@ SingleClient::SingleClient(Env& env, ClientPlan& plan, SingleChecker& checker, u
       checker_(checker),
       number_(number),
       random_(random),
-      generator_(plan.generator, random_.next()) {
+      generator_(plan.generator, random_.next()),
+      bursts_(plan.bursts, generator_, plan.generator.keys, random_) {
   for (Op* op : {&connect_, &send_, &receive_}) op->owner = this;
   connect_.kind = OpKind::connect;
   connect_.address = plan.server;
@@ -58,6 +62,7 @@ void SingleClient::on_connected() {
   send_.handle = receive_.handle = handle_;
   authenticated_ = false;
   replies_ = Replies::on;
+  bursts_.reset();
   link_ = checker_.connected(number_, env_.backend().local_address(handle_));
   receive();
   begin_pipeline();
@@ -74,10 +79,8 @@ void SingleClient::begin_pipeline() {
     if (enter) {
       authenticated_ = !random_.chance(100'000);
       add({"AUTH", authenticated_ ? std::string_view(plan_.password) : "guess"});
-    } else if (random_.chance(plan_.connection_ppm)) {
-      add_connection_command();
-    } else {
-      add(generator_.next(now_ms).arguments);
+    } else if (!add_burst()) {
+      random_.chance(plan_.connection_ppm) ? add_connection_command() : add_generated(now_ms);
     }
   }
   // The last command has a reply, so that the end of the pipeline is seen.
@@ -86,11 +89,28 @@ void SingleClient::begin_pipeline() {
   plan_.commands_sent += link_->hashes.size();
   breaks_off_ = !plan_.farewell && random_.chance(plan_.hang_up_ppm);
   waiting_ = true;
+  vanishes_ = link_->waits_forever;
   slice_ = outgoing();
   if (breaks_off_) slice_ = slice_.first(1 + random_.below(slice_.size()));
   send_.gather = {&slice_, 1};
   env_.submit(send_);
-  env_.arm_in(timer_, plan_.patience);
+  const Duration limit = vanishes_ ? kBoredom : plan_.patience;
+  env_.arm_in(timer_, limit + Duration::milliseconds(link_->waits_ms));
+}
+
+// A command of a burst, if there is one. What is queued, or waits, has a reply.
+bool SingleClient::add_burst() {
+  const bool forever = !plan_.farewell && !bursts_.in_transaction();
+  const SingleBursts::Words* words = bursts_.next(forever, replies_ != Replies::on);
+  if (words == nullptr) return false;
+  add(std::vector<std::string_view>(words->begin(), words->end()));
+  return true;
+}
+
+void SingleClient::add_generated(int64_t now_ms) {
+  const std::span<const std::string_view> arguments = generator_.next(now_ms).arguments;
+  if (replies_ != Replies::on && wait_terms(arguments)) return add({"PING"});
+  add(arguments);
 }
 
 void SingleClient::add(std::initializer_list<std::string_view> arguments) {
@@ -110,7 +130,20 @@ void SingleClient::add(std::span<const std::string_view> arguments) {
   link_->add(arguments, silent, random_.chance(plan_.inline_ppm));
 }
 
+// Such as may be queued, too.
+void SingleClient::add_quiet_connection_command() {
+  switch (random_.below(6)) {
+    case 0: return add({"HELLO", random_.coin() ? "3" : "2"});
+    case 1: return add({"CLIENT", "ID"});
+    case 2: return add({"CLIENT", "SETNAME", random_.coin() ? "worker" : "a b"});
+    case 3: return add({"CLIENT", "GETNAME"});
+    case 4: return add({"ECHO", "hello"});
+    default: return add({"PING"});
+  }
+}
+
 void SingleClient::add_connection_command() {
+  if (bursts_.queueing()) return add_quiet_connection_command();
   static constexpr std::array<std::string_view, 4> kNames = {"worker", "a b", "", "x-1"};
   switch (random_.below(15)) {
     case 0: return add({"HELLO", "3"});
@@ -137,8 +170,8 @@ void SingleClient::add_publish() {
 void SingleClient::add_rare_connection_command() {
   const std::string pause_ms = std::to_string(random_.between_log(1, 100));
   const bool answers = replies_ == Replies::on;
-  const bool mutes = answers && plan_.mutes;
-  switch (random_.below(7)) {
+  const bool mutes = answers && plan_.mutes && !bursts_.in_transaction();
+  switch (random_.below(9)) {
     case 0:
       // It would take the password back, and the replies.
       return plan_.password.empty() && answers ? add({"RESET"}) : add({"PING", "x"});
@@ -147,6 +180,8 @@ void SingleClient::add_rare_connection_command() {
     case 3: return mutes ? add({"CLIENT", "REPLY", "OFF"}) : add({"CLIENT", "REPLY", "ON"});
     case 4: return mutes ? add({"CLIENT", "REPLY", "SKIP"}) : add({"PING"});
     case 5: return add_kill();
+    case 6:
+    case 7: return add_unblock();
     default:
       if (!answers) return add({"PING"});
       add({"QUIT"});
@@ -158,6 +193,14 @@ void SingleClient::add_kill() {
   const std::optional<uint64_t> session = checker_.session_of_another(*link_, random_);
   if (!session || replies_ != Replies::on) return add({"PING"});
   add({"CLIENT", "KILL", "ID", std::to_string(*session)});
+}
+
+void SingleClient::add_unblock() {
+  const std::optional<uint64_t> session = checker_.session_of_another(*link_, random_);
+  if (!session || replies_ != Replies::on) return add({"PING"});
+  const std::string id = std::to_string(*session);
+  if (random_.below(3) == 0) return add({"CLIENT", "UNBLOCK", id});
+  add({"CLIENT", "UNBLOCK", id, random_.coin() ? "TIMEOUT" : "ERROR"});
 }
 
 void SingleClient::on_sent() {
@@ -213,6 +256,7 @@ void SingleClient::on_timer() {
     if (plan_.farewell || !plan_.load_is_over()) return connect();
     return env_.arm_in(timer_, kLook);
   }
+  if (waiting_ && vanishes_) return hang_up();
   if (waiting_) return fail(Error::timed_out);
   begin_pipeline();
 }

@@ -7,6 +7,7 @@
 #include "sim/model/generator.h"
 #include "sim/process.h"
 #include "sim/random.h"
+#include "sim/scenarios/single_bursts.h"
 #include "sim/scenarios/single_checker.h"
 
 namespace redoubt::sim {
@@ -21,6 +22,7 @@ struct ClientPlan {
   int64_t connection_ppm = 10'000;  // commands of the connection family
   int64_t inline_ppm = 0;           // inline commands
   std::string password;             // empty: none is asked for
+  BurstPlan bursts;
   bool mutes = true;  // CLIENT REPLY OFF and SKIP: not where a refusal (OOM) could go unseen
   Duration patience = Duration::seconds(5);
   // The load is over when so many commands were sent. Clients then wait for the farewell: each
@@ -51,10 +53,14 @@ class SingleClient final : public Process {
   void begin_pipeline();
   void add(std::initializer_list<std::string_view> arguments);
   void add(std::span<const std::string_view> arguments);
+  bool add_burst();
+  void add_generated(int64_t now_ms);
   void add_connection_command();
+  void add_quiet_connection_command();
   void add_rare_connection_command();
   void add_publish();
   void add_kill();
+  void add_unblock();
   void on_sent();
   void receive();
   void on_received();
@@ -75,6 +81,7 @@ class SingleClient final : public Process {
   const uint32_t number_;
   Random random_;
   CommandGenerator generator_;
+  SingleBursts bursts_;
 
   std::shared_ptr<Link> link_;
   Handle handle_;
@@ -89,6 +96,7 @@ class SingleClient final : public Process {
   bool last_connection_ = false;  // made since the farewell
   uint64_t published_ = 0;        // messages, which carry their number
   bool breaks_off_ = false;       // this pipeline is left half way
+  bool vanishes_ = false;         // a command of it may wait for ever: then the client goes
   bool authenticated_ = false;    // or on its way to be
   enum class Replies : uint8_t { on, off, skip } replies_ = Replies::on;
   std::string plant_buffer_;
