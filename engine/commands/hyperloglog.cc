@@ -111,11 +111,17 @@ void pfadd_command(Context& c) {
                  : add_sparse(c, key, *value);
   }
   if (result.changes > 0) c.modified(key, '$', "pfadd");
-  if (result.corrupt) {
-    c.error(kCorrupt);
-  } else {
+  if (!result.corrupt) {
     c.reply.integer(result.changes > 0 ? 1 : 0);
+    return;
   }
+  c.error(kCorrupt);
+  if (result.changes == 0) return;
+  // What was added before the corrupt place was met stays; whoever repeats the command would be
+  // refused, too.
+  StringScratch scratch;
+  const Entry* changed = c.db().find(key, c.hash(key));
+  c.effect({"SET", key, Database::string_value(*changed, scratch), "KEEPTTL"});
 }
 
 // --- PFCOUNT
