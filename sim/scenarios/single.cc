@@ -123,7 +123,7 @@ SingleRun::SingleRun(const RunOptions& options)
       random_(world_.random("scenario")),
       policy_(kPolicies[random_.below(std::size(kPolicies))]),
       password_(random_.below(4) == 0 ? "a secret" : ""),
-      rollback_(random_.coin()),
+      rollback_(random_.coin() || options.plant == "torn_rollback"),
       checker_(world_, model_config(policy_), password_, rollback_),
       plants_(options.plant) {
   world_.set_observer(this);
@@ -160,6 +160,12 @@ void SingleRun::draw() {
   plan_.bursts.transaction_ppm = random_.between_log(100, 40'000);
   plan_.bursts.queue_ppm = random_.between_log(100, 200'000);
   plan_.bursts.wait_ms_max = random_.between_log(1, 100);
+  if (plants_.is_about_transactions()) plan_.bursts.transaction_ppm = 40'000;
+  if (plants_.is_about_waiting()) {
+    clients_ = 12;
+    plan_.bursts.queue_ppm = 200'000;
+    plan_.bursts.wait_ms_min = plan_.bursts.wait_ms_max = 100;
+  }
   plan_.commands_max = options_.commands > 0 ? options_.commands : kCommands;
   const int64_t spare = random_.between_log(2'000, 200'000);
   if (random_.below(3) == 0 && !plants_.is("stray_eviction")) spare_bytes_ = spare;

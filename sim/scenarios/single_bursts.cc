@@ -116,7 +116,7 @@ std::string SingleBursts::end_word() {
 // In milliseconds.
 std::string SingleBursts::time_out(bool forever) {
   if (forever && random_.below(40) == 0) return "0";
-  return std::to_string(random_.between_log(1, plan_.wait_ms_max));
+  return std::to_string(random_.between_log(plan_.wait_ms_min, plan_.wait_ms_max));
 }
 
 void SingleBursts::add_queue_command(bool forever) {

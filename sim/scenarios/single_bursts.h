@@ -19,6 +19,7 @@ namespace redoubt::sim {
 struct BurstPlan {
   int64_t transaction_ppm = 0;
   int64_t queue_ppm = 0;
+  int64_t wait_ms_min = 1;
   int64_t wait_ms_max = 50;
 };
 
