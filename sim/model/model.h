@@ -1,9 +1,9 @@
-// The model: what every command of the string, generic, bitmap, connection and server families must
-// answer, written as plainly as it can be: a sorted map of strings to values, one small function a
-// command, no cleverness. It shares no code with the engine, so an error would have to be made
-// twice to stay unseen. The simulator compares each reply with it; property tests compare the
-// engine's commands with it in one process; tests/differential compares it with a real
-// redis-server.
+// The model: what every command of the data types, and those about keys, connections and the
+// server, must answer, written as plainly as it can be: a sorted map of strings to values, one
+// small function a command, no cleverness. It shares no code with the engine, so an error would
+// have to be made twice to stay unseen. The simulator compares each reply with it; property tests
+// compare the engine's commands with it in one process; tests/differential compares it with a real
+// redis-server. Transactions are another file's (transactions.h).
 //
 // It behaves as Redis 7.2, and for what is newer as docs/newer-commands.md says.
 //

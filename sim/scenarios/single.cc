@@ -69,6 +69,7 @@ class SingleRun final : public WorldObserver {
  private:
   static WorldOptions world_options(const RunOptions& options);
   void draw();
+  void draw_bursts();
   void add_hosts();
   template <typename Body>
   void visit_node(Body body);
@@ -123,7 +124,7 @@ SingleRun::SingleRun(const RunOptions& options)
       random_(world_.random("scenario")),
       policy_(kPolicies[random_.below(std::size(kPolicies))]),
       password_(random_.below(4) == 0 ? "a secret" : ""),
-      rollback_(random_.coin() || options.plant == "torn_rollback"),
+      rollback_(world_.random("rollback").coin() || options.plant == "torn_rollback"),
       checker_(world_, model_config(policy_), password_, rollback_),
       plants_(options.plant) {
   world_.set_observer(this);
@@ -155,17 +156,7 @@ void SingleRun::draw() {
   plan_.generator.ttl_ms_max = random_.between_log(10, 100'000);
   plan_.generator.value_bytes_max = static_cast<size_t>(random_.between_log(10, 1'000));
   plan_.generator.deadline_per_mille = static_cast<unsigned>(random_.between(0, 300));
-  plan_.generator.waiting = true;
-  plan_.generator.wait_ms_max = static_cast<unsigned>(random_.between_log(1, 50));
-  plan_.bursts.transaction_ppm = random_.between_log(100, 40'000);
-  plan_.bursts.queue_ppm = random_.between_log(100, 200'000);
-  plan_.bursts.wait_ms_max = random_.between_log(1, 100);
-  if (plants_.is_about_transactions()) plan_.bursts.transaction_ppm = 40'000;
-  if (plants_.is_about_waiting()) {
-    clients_ = 12;
-    plan_.bursts.queue_ppm = 200'000;
-    plan_.bursts.wait_ms_min = plan_.bursts.wait_ms_max = 100;
-  }
+  draw_bursts();
   plan_.commands_max = options_.commands > 0 ? options_.commands : kCommands;
   const int64_t spare = random_.between_log(2'000, 200'000);
   if (random_.below(3) == 0 && !plants_.is("stray_eviction")) spare_bytes_ = spare;
@@ -211,6 +202,22 @@ void SingleRun::draw() {
            " spare_bytes=" + std::to_string(spare_bytes_);
   for (size_t i = 6; i < arguments_.size(); i += 2) {
     drawn_ += " " + arguments_[i].substr(2) + "=" + arguments_[i + 1];
+  }
+}
+
+// From a stream of their own: what is drawn for all else does not depend on them.
+void SingleRun::draw_bursts() {
+  Random random = world_.random("bursts");
+  plan_.generator.waiting = true;
+  plan_.generator.wait_ms_max = static_cast<unsigned>(random.between_log(1, 50));
+  plan_.bursts.transaction_ppm = random.between_log(100, 40'000);
+  plan_.bursts.queue_ppm = random.between_log(100, 200'000);
+  plan_.bursts.wait_ms_max = random.between_log(1, 100);
+  if (plants_.is_about_transactions()) plan_.bursts.transaction_ppm = 40'000;
+  if (plants_.is_about_waiting()) {
+    clients_ = 12;
+    plan_.bursts.queue_ppm = 200'000;
+    plan_.bursts.wait_ms_min = plan_.bursts.wait_ms_max = 100;
   }
 }
 
@@ -357,12 +364,13 @@ RunResult run_single(const RunOptions& options) {
 }  // namespace
 
 Scenario single_scenario() {
-  return {"single",
-          "one node, several clients, random commands with expiry and eviction",
-          kFaults,
-          kCheckers,
-          SinglePlants::rows(),
-          run_single};
+  return {
+      "single",
+      "one node, several clients: random commands, transactions, commands that wait, subscribers",
+      kFaults,
+      kCheckers,
+      SinglePlants::rows(),
+      run_single};
 }
 
 }  // namespace redoubt::sim
