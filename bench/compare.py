@@ -146,6 +146,8 @@ class Comparison:
         for pipeline in workload.pipelines:
             requests = max(1, workload.requests // self.divisor)
             requests = max(100, requests if pipeline > 1 else requests // 5)
+            if workload.group != "strings":  # those begin with the same million keys
+                execute(server.port, [["FLUSHALL"]])
             execute(server.port, workload.prepare(requests))
             subscribers = (Subscribers(server.port, workload.subscribers, self.load_core)
                            if workload.subscribers else None)
@@ -205,7 +207,6 @@ class Comparison:
             return figures
         finally:
             server.stop()
-
 
     def measure_elements(self):
         for name, commands, count, target in ELEMENTS:

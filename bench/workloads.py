@@ -160,20 +160,28 @@ MEMORY_SIZES = [1_000_000, 1_300_000, 1_600_000, 2_000_000]
 MEMORY = [("memory", False, 80, 90), ("memory-ttl", True, 95, None)]
 
 
-def collections(count, head, item):
-    """So many collections of 1000 elements."""
-    for n in range(count):
+# So many collections of 1000 elements each, so that what a process takes once does not count.
+COLLECTIONS = 5000
+
+
+def collections(head, item):
+    for n in range(COLLECTIONS):
         yield from many([head, f"{head.lower()}:{n:06d}"], (item(i) for i in range(1000)), 500)
 
 
 # name, commands, how many elements they make, bytes at most
 ELEMENTS = [
-    ("zset-1000", lambda: collections(300, "ZADD", lambda i: (i * 7919 % 1000 + 0.5, f"m:{i:07d}")), 300_000, 45),
-    ("hash-1000", lambda: collections(300, "HSET", lambda i: (f"f:{i:05d}", f"v:{i:05d}")), 300_000, 45),
-    ("set-1000", lambda: collections(300, "SADD", lambda i: f"m:{i:07d}"), 300_000, 28),
-    ("list-1000", lambda: collections(300, "RPUSH", lambda i: f"e:{i:07d}"), 300_000, 13),
+    ("zset-1000", lambda: collections("ZADD", lambda i: (i * 7919 % 1000 + 0.5, f"m:{i:07d}")),
+     COLLECTIONS * 1000, 45),
+    ("hash-1000", lambda: collections("HSET", lambda i: (f"f:{i:05d}", f"v:{i:05d}")),
+     COLLECTIONS * 1000, 45),
+    ("set-1000", lambda: collections("SADD", lambda i: f"m:{i:07d}"),
+     COLLECTIONS * 1000, 28),
+    ("list-1000", lambda: collections("RPUSH", lambda i: f"e:{i:07d}"),
+     COLLECTIONS * 1000, 13),
     ("stream-1000", lambda: (["XADD", f"stream:{n:06d}", f"{1700000000000 + i}-0", "f", f"v{i:03d}"]
-                             for n in range(300) for i in range(1000)), 300_000, 17),
+                             for n in range(COLLECTIONS) for i in range(1000)),
+     COLLECTIONS * 1000, 17),
     ("hash-10", lambda: (["HSET", f"user:{n:08d}", *[w for i in range(10) for w in (f"field{i}", f"val-{i}")]]
                          for n in range(200_000)), 200_000, 230),
     ("integers", lambda: many(["MSET"], ((f"key:{n:012d}", n) for n in range(1_000_000)), 200), 1_000_000, 60),

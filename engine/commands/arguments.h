@@ -48,4 +48,21 @@ inline std::optional<int> int_argument(Context& c, size_t index, std::string_vie
   return std::nullopt;
 }
 
+// The count of LPOP, ZPOPMIN and their kin, at argument 2 if there is one. False, after an error.
+inline bool read_pop_count(Context& c, std::optional<int64_t>& count) {
+  if (c.args.size() < 3) return true;
+  count = c.integer_between(2, 0, std::numeric_limits<int64_t>::max(),
+                            "ERR value is out of range, must be positive");
+  return count.has_value();
+}
+
+// The entry of a key for a command that changes it, and for which a missing one is an empty one.
+// Null after a reply: 0 when there is none, an error when it is of another type.
+inline Entry* entry_or_reply_zero(Context& c, std::string_view key, Type type) {
+  Entry* entry = c.lookup_write(key);
+  if (c.wrong_type(entry, type)) return nullptr;
+  if (entry == nullptr) c.reply.integer(0);
+  return entry;
+}
+
 }  // namespace redoubt

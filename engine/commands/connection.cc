@@ -7,6 +7,7 @@
 
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
+#include "engine/commands/row_texts.h"
 #include "engine/node/text.h"
 #include "engine/node/version.h"
 #include "engine/store/number.h"
@@ -257,7 +258,7 @@ constexpr Command kRows[] = {
      .group = "connection",
      .complexity = "O(1)",
      .summary = "Ping the server",
-     .tips = "request_policy:all_shards response_policy:all_succeeded",
+     .tips = kAllShardsSucceed,
      .arguments = "[message:string]",
      .handler = ping_command},
     {.name = "quit",

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/node/command.h"
 #include "engine/node/context.h"
 
 namespace redoubt {
@@ -45,6 +46,20 @@ void walk_elements(ElementScan& scan, const uint64_t& seen, Walk&& walk) {
   do {
     scan.cursor = walk(scan.cursor);
   } while (scan.cursor != 0 && --steps > 0 && seen < scan.count);
+}
+
+// What the rows of SSCAN, HSCAN and ZSCAN have in common.
+constexpr Command element_scan_row(Command row) {
+  row.arity = -3;
+  row.flags = kReadOnly;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 1)};
+  row.since = "2.8.0";
+  row.complexity =
+      "O(1) for every call. O(N) for a complete iteration, including enough command calls for the "
+      "cursor to return back to 0. N is the number of elements inside the collection..";
+  row.tips = "nondeterministic_output";
+  row.arguments = "key:key cursor:integer [pattern:pattern(MATCH)] [count:integer(COUNT)]";
+  return row;
 }
 
 // The reply for a key that is not there.

@@ -50,6 +50,7 @@ std::vector<std::span<const Command>> all_families() {
       zset_combine_commands(),
       zset_commands(),
       zset_pop_commands(),
+      zset_random_commands(),
       zset_range_commands(),
       // clang-format on
   };

@@ -53,6 +53,7 @@ std::span<const Command> watching_commands();
 std::span<const Command> zset_combine_commands();
 std::span<const Command> zset_commands();
 std::span<const Command> zset_pop_commands();
+std::span<const Command> zset_random_commands();
 std::span<const Command> zset_range_commands();
 
 // All of them, for making a Node.

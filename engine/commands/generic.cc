@@ -296,15 +296,10 @@ constexpr Command object_subcommands[] = {
                  .since = "4.0.0",
                  .summary = "Get the logarithmic access frequency counter of a Redis object",
                  .handler = object_freq_command}),
-    {.name = "help",
-     .arity = 2,
-     .flags = kLoading | kStale,
-     .categories = kCatKeyspace,
-     .since = "6.2.0",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Show helpful text about the different subcommands",
-     .handler = object_help_command},
+    help_row({.categories = kCatKeyspace,
+              .since = "6.2.0",
+              .group = "generic",
+              .handler = object_help_command}),
     object_look({.name = "idletime",
                  .since = "2.2.3",
                  .summary = "Get the time since a Redis object was last accessed",
@@ -314,6 +309,8 @@ constexpr Command object_subcommands[] = {
                  .summary = "Get the number of references to the value of the key",
                  .handler = object_refcount_command}),
 };
+
+constexpr std::string_view kSumOfShards = "request_policy:multi_shard response_policy:agg_sum";
 
 constexpr Command rows[] = {
     {.name = "copy",
@@ -342,7 +339,7 @@ constexpr Command rows[] = {
          "number of elements in the list, set, sorted set or hash. Removing a single key that "
          "holds a string value is O(1).",
      .summary = "Delete a key",
-     .tips = "request_policy:multi_shard response_policy:agg_sum",
+     .tips = kSumOfShards,
      .arguments = "key:key...",
      .handler = del_command},
     {.name = "exists",
@@ -354,7 +351,7 @@ constexpr Command rows[] = {
      .group = "generic",
      .complexity = "O(N) where N is the number of keys to check.",
      .summary = "Determine if a key exists",
-     .tips = "request_policy:multi_shard response_policy:agg_sum",
+     .tips = kSumOfShards,
      .arguments = "key:key...",
      .history = "3.0.3: Accepts multiple `key` arguments.",
      .handler = exists_command},
@@ -421,7 +418,7 @@ constexpr Command rows[] = {
      .complexity = "O(N) where N is the number of keys that will be touched.",
      .summary =
          "Alters the last access time of a key(s). Returns the number of existing keys specified.",
-     .tips = "request_policy:multi_shard response_policy:agg_sum",
+     .tips = kSumOfShards,
      .arguments = "key:key...",
      .handler = touch_command},
     {.name = "type",
@@ -449,7 +446,7 @@ constexpr Command rows[] = {
      .summary =
          "Delete a key asynchronously in another thread. Otherwise it is just as DEL, but non "
          "blocking.",
-     .tips = "request_policy:multi_shard response_policy:agg_sum",
+     .tips = kSumOfShards,
      .arguments = "key:key...",
      .handler = unlink_command},
 };

@@ -4,6 +4,7 @@
 
 #include "engine/commands/families.h"
 #include "engine/commands/geo_value.h"
+#include "engine/commands/row_texts.h"
 
 namespace redoubt {
 
@@ -156,8 +157,7 @@ constexpr Command rows[] = {
      .keys = {keys_at(kKeyRW | kKeyUpdate, 1)},
      .since = "3.2.0",
      .group = "geo",
-     .complexity =
-         "O(log(N)) for each item added, where N is the number of elements in the sorted set.",
+     .complexity = kOnceForEachAddedToSortedSet,
      .summary =
          "Add one or more geospatial items in the geospatial index represented using a sorted set",
      .arguments = "key:key [condition:<nx(NX)|xx(XX)>@6.2.0] [change(CH)@6.2.0] "

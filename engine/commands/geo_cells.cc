@@ -187,6 +187,34 @@ std::optional<double> geo_distance_within(const GeoShape& shape, const GeoPoint&
   return geo_distance(shape.centre, point);
 }
 
+// The widest part of a circle is nearer to the pole than its centre; that of a box is the side that
+// is nearest to it. Around a pole, and where rounding would matter, there is no limit.
+GeoFilter::GeoFilter(const GeoShape& shape) : shape_(shape), columns_(360) {
+  constexpr double kMargin = 1e-9;
+  constexpr double kNearPole = 89.9;
+  rows_ = degrees((shape.is_box ? shape.height / 2 : shape.radius) / kEarthRadius) + kMargin;
+  const double furthest = std::fabs(shape.centre.latitude) + rows_;
+  if (!(furthest < kNearPole)) return;
+  const double angle = (shape.is_box ? shape.width / 4 : shape.radius) / kEarthRadius;
+  const double sine =
+      std::sin(angle) / std::cos(radians(shape.is_box ? furthest : shape.centre.latitude));
+  if (!(angle < 1.5 && sine < 0.99)) return;
+  columns_ = degrees(std::asin(sine)) * (shape.is_box ? 2 : 1) + kMargin;
+}
+
+std::optional<double> GeoFilter::distance_within(double score) const {
+  constexpr double kSize = double{uint64_t{1} << kGeoStepMax};
+  const uint64_t bits = to_bits(score);
+  const double latitude =
+      (gather(bits) + 0.5) * (2 * GeoLimits::kLatitudeMax / kSize) - GeoLimits::kLatitudeMax;
+  if (std::fabs(latitude - shape_.centre.latitude) > rows_) return std::nullopt;
+  const double longitude =
+      (gather(bits >> 1) + 0.5) * (2 * GeoLimits::kLongitudeMax / kSize) - GeoLimits::kLongitudeMax;
+  const double apart = std::fabs(longitude - shape_.centre.longitude);
+  if (std::min(apart, 360 - apart) > columns_) return std::nullopt;
+  return geo_distance_within(shape_, geo_point(score));
+}
+
 GeoCells geo_cells_around(const GeoShape& shape) {
   const GeoArea box = bounding_box(shape);
   const double half_width = shape.width / 2;

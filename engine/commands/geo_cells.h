@@ -62,6 +62,20 @@ struct GeoShape {
 // The distance to the centre, when the point is within the shape.
 std::optional<double> geo_distance_within(const GeoShape& shape, const GeoPoint& point);
 
+// The same for many scores: those that are far outside are told without trigonometry.
+class GeoFilter {
+ public:
+  explicit GeoFilter(const GeoShape& shape);
+
+  std::optional<double> distance_within(double score) const;
+
+ private:
+  GeoShape shape_;
+  // No point within is further away than that, in degrees.
+  double rows_;
+  double columns_;
+};
+
 // The cells to look at, in this order; those with step 0 need not be.
 using GeoCells = std::array<GeoCell, 9>;
 GeoCells geo_cells_around(const GeoShape& shape);

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/commands/element.h"
 #include "engine/commands/families.h"
 #include "engine/commands/geo_value.h"
 
@@ -216,35 +217,32 @@ bool read_search(Context& c, const Entry* entry, Search& search) {
 // --- Results
 
 struct Found {
-  std::string member;
+  Listpack::Element member;  // a view into the sorted set
   double score;
   double distance;  // metres
   size_t index;     // of what was found
 };
 
 // Adds what lies in a cell and in the shape, until there are `limit` (0: no limit).
-void search_cell(Context& c, const ZsetView& zset, const GeoCell& cell, const Search& search,
+void search_cell(Context& c, const ZsetView& zset, const GeoCell& cell, const GeoFilter& filter,
                  size_t limit, std::vector<Found>& found) {
   const GeoScores scores = geo_scores(cell);
-  const RankRange ranks = zset.ranks_of(ScoreRange{{scores.from, false}, {scores.to, true}});
-  if (ranks.size() == 0) return;
-  ZsetView::Cursor at = zset.at_rank(ranks.from);
   size_t seen = 0;
-  while (seen < ranks.size()) {
-    ++seen;
+  for (ZsetView::Cursor at = zset.at_score(scores.from); at; at.next()) {
     const double score = at.score();
-    const std::optional<double> distance = geo_distance_within(search.shape, geo_point(score));
-    if (distance) {
-      found.push_back({std::string(at.member()), score, *distance, found.size()});
-      if (limit != 0 && found.size() >= limit) break;
-    }
-    at.next();
+    if (score >= scores.to) break;
+    ++seen;
+    const std::optional<double> distance = filter.distance_within(score);
+    if (!distance) continue;
+    found.push_back({at.element(), score, *distance, found.size()});
+    if (limit != 0 && found.size() >= limit) break;
   }
   c.node.env().count_work(seen);
 }
 
 std::vector<Found> find_places(Context& c, const ZsetView& zset, const Search& search) {
   const GeoCells cells = geo_cells_around(search.shape);
+  const GeoFilter filter(search.shape);
   const size_t limit = search.any ? search.count : 0;
   std::vector<Found> found;
   size_t last = 0;
@@ -253,7 +251,7 @@ std::vector<Found> find_places(Context& c, const ZsetView& zset, const Search& s
     // With few cells on the map, neighbours are the same cell.
     if (last != 0 && cells[i] == cells[last]) continue;
     if (limit != 0 && found.size() >= limit) break;
-    search_cell(c, zset, cells[i], search, limit, found);
+    search_cell(c, zset, cells[i], filter, limit, found);
     last = i;
   }
   // Those at the same distance stay in the order in which they were found.
@@ -275,7 +273,7 @@ void reply_found(Context& c, const Search& search, const std::vector<Found>& fou
   c.reply.array(found.size());
   for (const Found& place : found) {
     if (extras > 0) c.reply.array(extras + 1);
-    c.reply.bulk(place.member);
+    reply_element(c.reply, place.member);
     if (search.with_distance) reply_distance(c, place.distance / search.unit);
     if (search.with_hash) c.reply.integer(static_cast<int64_t>(place.score));
     if (search.with_point) reply_point(c, geo_point(place.score));
@@ -286,7 +284,7 @@ void store_found(Context& c, const Search& search, const std::vector<Found>& fou
   ZsetBuilder builder(c.db().allocator(), c.node.hash_key(), zset_limits(c.node));
   for (const Found& place : found) {
     const double score = search.store_distance ? place.distance / search.unit : place.score;
-    builder.add(place.member, score, [score](double) { return score; });
+    builder.add(ElementText(place.member).view(), score, [score](double) { return score; });
   }
   store_zset(c, *search.store, builder.finish(),
              search.is_search() ? "geosearchstore" : "georadiusstore");
@@ -334,6 +332,16 @@ constexpr KeySpec keyword_key(uint32_t flags, std::string_view keyword, int from
   return spec;
 }
 
+constexpr std::string_view kCircle =
+    "O(N+log(M)) where N is the number of elements inside the bounding box of the circular area "
+    "delimited by center and radius and M is the number of items inside the index.";
+
+constexpr std::string_view kShape =
+    "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area around "
+    "the shape provided as the filter and M is the number of items inside the shape";
+
+constexpr std::string_view kUppercaseUnits = "7.0.0: Added support for uppercase unit names.";
+
 constexpr Command rows[] = {
     {.name = "georadius",
      .arity = -6,
@@ -343,9 +351,7 @@ constexpr Command rows[] = {
               keyword_key(kKeyOW | kKeyUpdate, "STOREDIST", 6)},
      .since = "3.2.0",
      .group = "geo",
-     .complexity =
-         "O(N+log(M)) where N is the number of elements inside the bounding box of the circular "
-         "area delimited by center and radius and M is the number of items inside the index.",
+     .complexity = kCircle,
      .summary =
          "Query a sorted set representing a geospatial index to fetch members matching a given "
          "maximum distance from a point",
@@ -364,9 +370,7 @@ constexpr Command rows[] = {
      .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
      .since = "3.2.10",
      .group = "geo",
-     .complexity =
-         "O(N+log(M)) where N is the number of elements inside the bounding box of the circular "
-         "area delimited by center and radius and M is the number of items inside the index.",
+     .complexity = kCircle,
      .summary = "A read-only variant for GEORADIUS",
      .arguments = "key:key longitude:double latitude:double radius:double "
                   "unit:<m(M)|km(KM)|ft(FT)|mi(MI)> [withcoord(WITHCOORD)] [withdist(WITHDIST)] "
@@ -383,9 +387,7 @@ constexpr Command rows[] = {
               keyword_key(kKeyOW | kKeyUpdate, "STOREDIST", 5)},
      .since = "3.2.0",
      .group = "geo",
-     .complexity =
-         "O(N+log(M)) where N is the number of elements inside the bounding box of the circular "
-         "area delimited by center and radius and M is the number of items inside the index.",
+     .complexity = kCircle,
      .summary =
          "Query a sorted set representing a geospatial index to fetch members matching a given "
          "maximum distance from a member",
@@ -393,7 +395,7 @@ constexpr Command rows[] = {
                   "[withcoord(WITHCOORD)] [withdist(WITHDIST)] [withhash(WITHHASH)] "
                   "[count:{count:integer(COUNT) [any(ANY)]}] [order:<asc(ASC)|desc(DESC)>] "
                   "[key:key#1(STORE)] [key:key#2(STOREDIST)]",
-     .history = "7.0.0: Added support for uppercase unit names.",
+     .history = kUppercaseUnits,
      .deprecated =
          "6.2.0: `GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` and `FROMMEMBER` arguments",
      .handler = georadiusbymember_command},
@@ -404,9 +406,7 @@ constexpr Command rows[] = {
      .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
      .since = "3.2.10",
      .group = "geo",
-     .complexity =
-         "O(N+log(M)) where N is the number of elements inside the bounding box of the circular "
-         "area delimited by center and radius and M is the number of items inside the index.",
+     .complexity = kCircle,
      .summary = "A read-only variant for GEORADIUSBYMEMBER",
      .arguments = "key:key member:string radius:double unit:<m(M)|km(KM)|ft(FT)|mi(MI)> "
                   "[withcoord(WITHCOORD)] [withdist(WITHDIST)] [withhash(WITHHASH)] "
@@ -420,9 +420,7 @@ constexpr Command rows[] = {
      .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
      .since = "6.2.0",
      .group = "geo",
-     .complexity =
-         "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area "
-         "around the shape provided as the filter and M is the number of items inside the shape",
+     .complexity = kShape,
      .summary =
          "Query a sorted set representing a geospatial index to fetch members inside an area of "
          "a box or a circle.",
@@ -433,7 +431,7 @@ constexpr Command rows[] = {
          "unit:<m(M)|km(KM)|ft(FT)|mi(MI)>}> [order:<asc(ASC)|desc(DESC)>] "
          "[count:{count:integer(COUNT) [any(ANY)]}] [withcoord(WITHCOORD)] [withdist(WITHDIST)] "
          "[withhash(WITHHASH)]",
-     .history = "7.0.0: Added support for uppercase unit names.",
+     .history = kUppercaseUnits,
      .handler = geosearch_command},
     {.name = "geosearchstore",
      .arity = -8,
@@ -442,9 +440,7 @@ constexpr Command rows[] = {
      .keys = {keys_at(kKeyOW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2)},
      .since = "6.2.0",
      .group = "geo",
-     .complexity =
-         "O(N+log(M)) where N is the number of elements in the grid-aligned bounding box area "
-         "around the shape provided as the filter and M is the number of items inside the shape",
+     .complexity = kShape,
      .summary =
          "Query a sorted set representing a geospatial index to fetch members inside an area of "
          "a box or a circle, and store the result in another key.",
@@ -454,7 +450,7 @@ constexpr Command rows[] = {
                   "unit:<m(M)|km(KM)|ft(FT)|mi(MI)>}|box:{width:double(BYBOX) height:double "
                   "unit:<m(M)|km(KM)|ft(FT)|mi(MI)>}> [order:<asc(ASC)|desc(DESC)>] "
                   "[count:{count:integer(COUNT) [any(ANY)]}] [storedist(STOREDIST)]",
-     .history = "7.0.0: Added support for uppercase unit names.",
+     .history = kUppercaseUnits,
      .handler = geosearchstore_command},
 };
 

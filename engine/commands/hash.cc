@@ -155,6 +155,18 @@ void hincrbyfloat_command(Context& c) {
   c.reply.bulk(result.view());
 }
 
+// What HSET and HMSET have in common.
+constexpr Command hset_row(Command row) {
+  row.arity = -4;
+  row.flags = kWrite | kDenyOom | kFast;
+  row.categories = kCatHash;
+  row.keys = {keys_at(kKeyRW | kKeyUpdate, 1)};
+  row.since = "2.0.0";
+  row.group = "hash";
+  row.arguments = "key:key field_value:{field:string value:string}...";
+  return row;
+}
+
 constexpr Command rows[] = {
     {.name = "hdel",
      .arity = -3,
@@ -190,31 +202,18 @@ constexpr Command rows[] = {
      .summary = "Increment the float value of a hash field by the given amount",
      .arguments = "key:key field:string increment:double",
      .handler = hincrbyfloat_command},
-    {.name = "hmset",
-     .arity = -4,
-     .flags = kWrite | kDenyOom | kFast,
-     .categories = kCatHash,
-     .keys = {keys_at(kKeyRW | kKeyUpdate, 1)},
-     .since = "2.0.0",
-     .group = "hash",
-     .complexity = "O(N) where N is the number of fields being set.",
-     .summary = "Set multiple hash fields to multiple values",
-     .arguments = "key:key field_value:{field:string value:string}...",
-     .deprecated = "4.0.0: `HSET` with multiple field-value pairs",
-     .handler = hmset_command},
-    {.name = "hset",
-     .arity = -4,
-     .flags = kWrite | kDenyOom | kFast,
-     .categories = kCatHash,
-     .keys = {keys_at(kKeyRW | kKeyUpdate, 1)},
-     .since = "2.0.0",
-     .group = "hash",
-     .complexity = "O(1) for each field/value pair added, so O(N) to add N field/value pairs when "
-                   "the command is called with multiple field/value pairs.",
-     .summary = "Set the string value of a hash field",
-     .arguments = "key:key field_value:{field:string value:string}...",
-     .history = "4.0.0: Accepts multiple `field` and `value` arguments.",
-     .handler = hset_command},
+    hset_row({.name = "hmset",
+              .complexity = "O(N) where N is the number of fields being set.",
+              .summary = "Set multiple hash fields to multiple values",
+              .deprecated = "4.0.0: `HSET` with multiple field-value pairs",
+              .handler = hmset_command}),
+    hset_row({.name = "hset",
+              .complexity =
+                  "O(1) for each field/value pair added, so O(N) to add N field/value pairs when "
+                  "the command is called with multiple field/value pairs.",
+              .summary = "Set the string value of a hash field",
+              .history = "4.0.0: Accepts multiple `field` and `value` arguments.",
+              .handler = hset_command}),
     {.name = "hsetnx",
      .arity = 4,
      .flags = kWrite | kDenyOom | kFast,

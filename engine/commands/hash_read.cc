@@ -151,7 +151,7 @@ std::optional<Choice> read_choice(Context& c) {
   }
   const bool too_many =
       choice.with_values && (*choice.count < -kMost / 2 || *choice.count > kMost / 2);
-  if (too_many || *choice.count < -kDrawsMax) {
+  if (too_many) {
     c.error("ERR value is out of range");
     return std::nullopt;
   }
@@ -222,16 +222,21 @@ void hrandfield_command(Context& c) {
   const bool all_live = hash.earliest_ms() >= c.now_ms();
   const bool few = choice->count &&
                    (*choice->count < 0 || static_cast<size_t>(*choice->count) < hash.size() / 8);
+  const bool too_many = choice->count && *choice->count < -kDrawsMax;
   if (all_live && !choice->count) {
     reply_element(c.reply, hash.random(c.node.random()).name);
     return;
   }
-  if (all_live && few && hash.encoding() == Encoding::hashtable) {
+  if (all_live && few && !too_many && hash.encoding() == Encoding::hashtable) {
     reply_drawn(c, *choice, hash);
     return;
   }
   std::vector<HashField> fields;
   for_each_live(c, hash, [&](const HashField& field) { fields.push_back(field); });
+  if (too_many && !fields.empty()) {
+    c.error("ERR value is out of range");
+    return;
+  }
   if (choice->count) {
     reply_from(c, *choice, fields);
   } else if (fields.empty()) {
@@ -239,6 +244,20 @@ void hrandfield_command(Context& c) {
   } else {
     reply_element(c.reply, fields[c.node.random().below(fields.size())].name);
   }
+}
+
+// What the commands that reply the whole hash have in common.
+constexpr Command whole_hash_row(Command row) {
+  row.arity = 2;
+  row.flags = kReadOnly;
+  row.categories = kCatHash;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 1)};
+  row.since = "2.0.0";
+  row.group = "hash";
+  row.complexity = "O(N) where N is the size of the hash.";
+  row.tips = "nondeterministic_output_order";
+  row.arguments = "key:key";
+  return row;
 }
 
 constexpr Command rows[] = {
@@ -264,30 +283,11 @@ constexpr Command rows[] = {
      .summary = "Get the value of a hash field",
      .arguments = "key:key field:string",
      .handler = hget_command},
-    {.name = "hgetall",
-     .arity = 2,
-     .flags = kReadOnly,
-     .categories = kCatHash,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.0.0",
-     .group = "hash",
-     .complexity = "O(N) where N is the size of the hash.",
-     .summary = "Get all the fields and values in a hash",
-     .tips = "nondeterministic_output_order",
-     .arguments = "key:key",
-     .handler = hgetall_command},
-    {.name = "hkeys",
-     .arity = 2,
-     .flags = kReadOnly,
-     .categories = kCatHash,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.0.0",
-     .group = "hash",
-     .complexity = "O(N) where N is the size of the hash.",
-     .summary = "Get all the fields in a hash",
-     .tips = "nondeterministic_output_order",
-     .arguments = "key:key",
-     .handler = hkeys_command},
+    whole_hash_row({.name = "hgetall",
+                    .summary = "Get all the fields and values in a hash",
+                    .handler = hgetall_command}),
+    whole_hash_row(
+        {.name = "hkeys", .summary = "Get all the fields in a hash", .handler = hkeys_command}),
     {.name = "hlen",
      .arity = 2,
      .flags = kReadOnly | kFast,
@@ -322,20 +322,11 @@ constexpr Command rows[] = {
      .tips = "nondeterministic_output",
      .arguments = "key:key [options:{count:integer [withvalues(WITHVALUES)]}]",
      .handler = hrandfield_command},
-    {.name = "hscan",
-     .arity = -3,
-     .flags = kReadOnly,
-     .categories = kCatHash,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.8.0",
-     .group = "hash",
-     .complexity =
-         "O(1) for every call. O(N) for a complete iteration, including enough command calls for "
-         "the cursor to return back to 0. N is the number of elements inside the collection..",
-     .summary = "Incrementally iterate hash fields and associated values",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key cursor:integer [pattern:pattern(MATCH)] [count:integer(COUNT)]",
-     .handler = hscan_command},
+    element_scan_row({.name = "hscan",
+                      .categories = kCatHash,
+                      .group = "hash",
+                      .summary = "Incrementally iterate hash fields and associated values",
+                      .handler = hscan_command}),
     {.name = "hstrlen",
      .arity = 3,
      .flags = kReadOnly | kFast,
@@ -347,18 +338,8 @@ constexpr Command rows[] = {
      .summary = "Get the length of the value of a hash field",
      .arguments = "key:key field:string",
      .handler = hstrlen_command},
-    {.name = "hvals",
-     .arity = 2,
-     .flags = kReadOnly,
-     .categories = kCatHash,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.0.0",
-     .group = "hash",
-     .complexity = "O(N) where N is the size of the hash.",
-     .summary = "Get all the values in a hash",
-     .tips = "nondeterministic_output_order",
-     .arguments = "key:key",
-     .handler = hvals_command},
+    whole_hash_row(
+        {.name = "hvals", .summary = "Get all the values in a hash", .handler = hvals_command}),
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "engine/commands/element.h"
 #include "engine/node/context.h"
 #include "engine/store/hash_type.h"
 
@@ -17,24 +18,6 @@ inline HashLimits hash_limits(const Node& node) {
 
 inline bool is_live(const HashField& field, int64_t now_ms) {
   return field.deadline_ms >= now_ms;
-}
-
-// An element's bytes, its digits when it is an integer.
-class ElementText {
- public:
-  explicit ElementText(const Listpack::Element& element)
-      : text_(element.is_number ? digits_.emplace(element.number).view() : element.text) {}
-  ElementText(const ElementText&) = delete;
-  ElementText& operator=(const ElementText&) = delete;
-  std::string_view view() const { return text_; }
-
- private:
-  std::optional<IntegerText> digits_;
-  std::string_view text_;
-};
-
-inline void reply_element(ReplyWriter& reply, const Listpack::Element& element) {
-  element.is_number ? reply.bulk_integer(element.number) : reply.bulk(element.text);
 }
 
 // The hash of a key, with some of its expired fields removed; null when there is none, with

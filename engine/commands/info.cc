@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/commands/families.h"
+#include "engine/commands/row_texts.h"
 #include "engine/node/context.h"
 #include "engine/node/text.h"
 #include "engine/node/version.h"
@@ -153,9 +154,9 @@ void write_clients(InfoWriter& out) {
   out.field("blocked_clients", blocking.sessions());
   out.field("tracking_clients", out.node.tracking().session_count());
   out.field("pubsub_clients", out.node.pubsub().session_count());
-  out.field("watching_clients", out.node.watching().sessions());
+  out.field("watching_clients", out.node.watched_keys().sessions());
   out.field("clients_in_timeout_table", blocking.sessions_with_deadline());
-  out.field("total_watched_keys", out.node.watching().keys());
+  out.field("total_watched_keys", out.node.watched_keys().keys());
   out.field("total_blocking_keys", blocking.keys());
   out.field("total_blocking_keys_on_nokey", blocking.keys_while_they_exist());
 }
@@ -493,7 +494,7 @@ constexpr Command rows[] = {
      .group = "server",
      .complexity = "O(1)",
      .summary = "Get information and statistics about the server",
-     .tips = "nondeterministic_output request_policy:all_shards response_policy:special",
+     .tips = kOfAllShards,
      .arguments = "[section:string...]",
      .history = "7.0.0: Added support for taking multiple section arguments.",
      .handler = info_command},

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
+#include "engine/commands/row_texts.h"
 
 namespace redoubt {
 
@@ -113,11 +115,7 @@ void pop_command(Context& c, ListEnd end) {
     return;
   }
   std::optional<int64_t> count;
-  if (c.args.size() == 3) {
-    count = c.integer_between(2, 0, std::numeric_limits<int64_t>::max(),
-                              "ERR value is out of range, must be positive");
-    if (!count) return;
-  }
+  if (!read_pop_count(c, count)) return;
   const std::string_view key = c.args[1];
   Entry* entry = c.lookup_write(key);
   if (entry == nullptr) {
@@ -192,12 +190,8 @@ void linsert_command(Context& c) {
   }
   const std::string_view key = c.args[1];
   const std::string_view element = c.args[4];
-  Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::list)) return;
-  if (entry == nullptr) {
-    c.reply.integer(0);
-    return;
-  }
+  Entry* entry = entry_or_reply_zero(c, key, Type::list);
+  if (entry == nullptr) return;
   List list = list_of(c, *entry);
   list.before_growth(1, element.size());
   const Listpack::Wanted pivot(c.args[3]);
@@ -212,6 +206,32 @@ void linsert_command(Context& c) {
   list.insert(cursor, after, element, list.is_large(element.size()) ? c.take_blob(4) : Blob{});
   c.reply.integer(static_cast<int64_t>(list.size()));
   c.modified(key, 'l', "linsert");
+}
+
+// What LPOP and RPOP have in common.
+constexpr Command pop_row(Command row) {
+  row.arity = -2;
+  row.flags = kWrite | kFast;
+  row.categories = kCatList;
+  row.keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1)};
+  row.since = "1.0.0";
+  row.group = "list";
+  row.complexity = "O(N) where N is the number of elements returned";
+  row.arguments = "key:key [count:integer@6.2.0]";
+  row.history = "6.2.0: Added the `count` argument.";
+  return row;
+}
+
+// What the commands that push have in common.
+constexpr Command push_row(Command row) {
+  row.arity = -3;
+  row.flags = kWrite | kDenyOom | kFast;
+  row.categories = kCatList;
+  row.keys = {keys_at(kKeyRW | kKeyInsert, 1)};
+  row.group = "list";
+  row.complexity = kOnceForEachAdded;
+  row.arguments = "key:key element:string...";
+  return row;
 }
 
 constexpr Command rows[] = {
@@ -252,44 +272,19 @@ constexpr Command rows[] = {
      .summary = "Get the length of a list",
      .arguments = "key:key",
      .handler = llen_command},
-    {.name = "lpop",
-     .arity = -2,
-     .flags = kWrite | kFast,
-     .categories = kCatList,
-     .keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1)},
-     .since = "1.0.0",
-     .group = "list",
-     .complexity = "O(N) where N is the number of elements returned",
-     .summary = "Remove and get the first elements in a list",
-     .arguments = "key:key [count:integer@6.2.0]",
-     .history = "6.2.0: Added the `count` argument.",
-     .handler = lpop_command},
-    {.name = "lpush",
-     .arity = -3,
-     .flags = kWrite | kDenyOom | kFast,
-     .categories = kCatList,
-     .keys = {keys_at(kKeyRW | kKeyInsert, 1)},
-     .since = "1.0.0",
-     .group = "list",
-     .complexity = "O(1) for each element added, so O(N) to add N elements when the command is "
-                   "called with multiple arguments.",
-     .summary = "Prepend one or multiple elements to a list",
-     .arguments = "key:key element:string...",
-     .history = "2.4.0: Accepts multiple `element` arguments.",
-     .handler = lpush_command},
-    {.name = "lpushx",
-     .arity = -3,
-     .flags = kWrite | kDenyOom | kFast,
-     .categories = kCatList,
-     .keys = {keys_at(kKeyRW | kKeyInsert, 1)},
-     .since = "2.2.0",
-     .group = "list",
-     .complexity = "O(1) for each element added, so O(N) to add N elements when the command is "
-                   "called with multiple arguments.",
-     .summary = "Prepend an element to a list, only if the list exists",
-     .arguments = "key:key element:string...",
-     .history = "4.0.0: Accepts multiple `element` arguments.",
-     .handler = lpushx_command},
+    pop_row({.name = "lpop",
+             .summary = "Remove and get the first elements in a list",
+             .handler = lpop_command}),
+    push_row({.name = "lpush",
+              .since = "1.0.0",
+              .summary = "Prepend one or multiple elements to a list",
+              .history = "2.4.0: Accepts multiple `element` arguments.",
+              .handler = lpush_command}),
+    push_row({.name = "lpushx",
+              .since = "2.2.0",
+              .summary = "Prepend an element to a list, only if the list exists",
+              .history = "4.0.0: Accepts multiple `element` arguments.",
+              .handler = lpushx_command}),
     {.name = "lset",
      .arity = 4,
      .flags = kWrite | kDenyOom,
@@ -302,44 +297,19 @@ constexpr Command rows[] = {
      .summary = "Set the value of an element in a list by its index",
      .arguments = "key:key index:integer element:string",
      .handler = lset_command},
-    {.name = "rpop",
-     .arity = -2,
-     .flags = kWrite | kFast,
-     .categories = kCatList,
-     .keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1)},
-     .since = "1.0.0",
-     .group = "list",
-     .complexity = "O(N) where N is the number of elements returned",
-     .summary = "Remove and get the last elements in a list",
-     .arguments = "key:key [count:integer@6.2.0]",
-     .history = "6.2.0: Added the `count` argument.",
-     .handler = rpop_command},
-    {.name = "rpush",
-     .arity = -3,
-     .flags = kWrite | kDenyOom | kFast,
-     .categories = kCatList,
-     .keys = {keys_at(kKeyRW | kKeyInsert, 1)},
-     .since = "1.0.0",
-     .group = "list",
-     .complexity = "O(1) for each element added, so O(N) to add N elements when the command is "
-                   "called with multiple arguments.",
-     .summary = "Append one or multiple elements to a list",
-     .arguments = "key:key element:string...",
-     .history = "2.4.0: Accepts multiple `element` arguments.",
-     .handler = rpush_command},
-    {.name = "rpushx",
-     .arity = -3,
-     .flags = kWrite | kDenyOom | kFast,
-     .categories = kCatList,
-     .keys = {keys_at(kKeyRW | kKeyInsert, 1)},
-     .since = "2.2.0",
-     .group = "list",
-     .complexity = "O(1) for each element added, so O(N) to add N elements when the command is "
-                   "called with multiple arguments.",
-     .summary = "Append an element to a list, only if the list exists",
-     .arguments = "key:key element:string...",
-     .history = "4.0.0: Accepts multiple `element` arguments.",
-     .handler = rpushx_command},
+    pop_row({.name = "rpop",
+             .summary = "Remove and get the last elements in a list",
+             .handler = rpop_command}),
+    push_row({.name = "rpush",
+              .since = "1.0.0",
+              .summary = "Append one or multiple elements to a list",
+              .history = "2.4.0: Accepts multiple `element` arguments.",
+              .handler = rpush_command}),
+    push_row({.name = "rpushx",
+              .since = "2.2.0",
+              .summary = "Append an element to a list, only if the list exists",
+              .history = "4.0.0: Accepts multiple `element` arguments.",
+              .handler = rpushx_command}),
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "engine/commands/element.h"
 #include "engine/node/context.h"
 #include "engine/store/list_type.h"
 
@@ -12,11 +13,6 @@ namespace redoubt {
 // The list of an entry, for changing it.
 inline List list_of(Context& c, Entry& entry) {
   return {c.db().allocator(), entry, c.node.settings().list_max_listpack_size};
-}
-
-// An element as a bulk string.
-inline void reply_element(ReplyWriter& reply, const Listpack::Element& element) {
-  element.is_number ? reply.bulk_integer(element.number) : reply.bulk(element.text);
 }
 
 // So many elements, beginning at the cursor.

@@ -10,6 +10,7 @@
 
 #include "engine/commands/families.h"
 #include "engine/commands/list.h"
+#include "engine/commands/row_texts.h"
 #include "engine/store/number.h"
 
 namespace redoubt {
@@ -201,108 +202,104 @@ void brpop_command(Context& c) {
   pop_or_wait(c, ListEnd::back);
 }
 
+// What BLPOP and BRPOP have in common.
+constexpr Command waiting_pop_row(Command row) {
+  row.arity = -3;
+  row.flags = kWrite | kNoScript | kBlocking;
+  row.categories = kCatList;
+  row.keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1, -2)};
+  row.since = "2.0.0";
+  row.group = "list";
+  row.complexity = "O(N) where N is the number of provided keys.";
+  row.arguments = "key:key... timeout:double";
+  row.history = kTimeoutIsDouble;
+  return row;
+}
+
+// What the commands that move an element have in common.
+constexpr Command move_row(Command row) {
+  row.categories = kCatList;
+  row.keys = {{keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1), keys_at(kKeyRW | kKeyInsert, 2)}};
+  row.group = "list";
+  row.complexity = "O(1)";
+  return row;
+}
+
+// What LMPOP and BLMPOP have in common.
+constexpr Command many_keys_row(Command row) {
+  row.categories = kCatList;
+  row.since = "7.0.0";
+  row.group = "list";
+  row.complexity =
+      "O(N+M) where N is the number of provided keys and M is the number of elements "
+      "returned.";
+  return row;
+}
+
+constexpr std::string_view kWaitingMove =
+    "Pop an element from a list, push it to another list and return it; or block until one is "
+    "available";
+
 constexpr Command rows[] = {
-    {.name = "blmove",
-     .arity = 6,
-     .flags = kWrite | kDenyOom | kNoScript | kBlocking,
-     .categories = kCatList,
-     .keys = {{keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1), keys_at(kKeyRW | kKeyInsert, 2)}},
-     .since = "6.2.0",
-     .group = "list",
-     .complexity = "O(1)",
-     .summary = "Pop an element from a list, push it to another list and return it; or block "
-                "until one is available",
-     .arguments = "source:key destination:key#1 wherefrom:<left(LEFT)|right(RIGHT)> "
-                  "whereto:<left(LEFT)|right(RIGHT)> timeout:double",
-     .handler = blmove_command},
-    {.name = "blmpop",
-     .arity = -5,
-     .flags = kWrite | kBlocking | kMovableKeys,
-     .categories = kCatList,
-     .keys = {counted_keys(kKeyRW | kKeyAccess | kKeyDelete, 2)},
-     .since = "7.0.0",
-     .group = "list",
-     .complexity = "O(N+M) where N is the number of provided keys and M is the number of elements "
-                   "returned.",
-     .summary = "Pop elements from a list, or block until one is available",
-     .arguments = "timeout:double numkeys:integer key:key... where:<left(LEFT)|right(RIGHT)> "
-                  "[count:integer(COUNT)]",
-     .handler = blmpop_command},
-    {.name = "blpop",
-     .arity = -3,
-     .flags = kWrite | kNoScript | kBlocking,
-     .categories = kCatList,
-     .keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1, -2)},
-     .since = "2.0.0",
-     .group = "list",
-     .complexity = "O(N) where N is the number of provided keys.",
-     .summary = "Remove and get the first element in a list, or block until one is available",
-     .arguments = "key:key... timeout:double",
-     .history = "6.0.0: `timeout` is interpreted as a double instead of an integer.",
-     .handler = blpop_command},
-    {.name = "brpop",
-     .arity = -3,
-     .flags = kWrite | kNoScript | kBlocking,
-     .categories = kCatList,
-     .keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1, -2)},
-     .since = "2.0.0",
-     .group = "list",
-     .complexity = "O(N) where N is the number of provided keys.",
-     .summary = "Remove and get the last element in a list, or block until one is available",
-     .arguments = "key:key... timeout:double",
-     .history = "6.0.0: `timeout` is interpreted as a double instead of an integer.",
-     .handler = brpop_command},
-    {.name = "brpoplpush",
-     .arity = 4,
-     .flags = kWrite | kDenyOom | kNoScript | kBlocking,
-     .categories = kCatList,
-     .keys = {{keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1), keys_at(kKeyRW | kKeyInsert, 2)}},
-     .since = "2.2.0",
-     .group = "list",
-     .complexity = "O(1)",
-     .summary = "Pop an element from a list, push it to another list and return it; or block "
-                "until one is available",
-     .arguments = "source:key destination:key#1 timeout:double",
-     .history = "6.0.0: `timeout` is interpreted as a double instead of an integer.",
-     .deprecated = "6.2.0: `BLMOVE` with the `RIGHT` and `LEFT` arguments",
-     .handler = brpoplpush_command},
-    {.name = "lmove",
-     .arity = 5,
-     .flags = kWrite | kDenyOom,
-     .categories = kCatList,
-     .keys = {{keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1), keys_at(kKeyRW | kKeyInsert, 2)}},
-     .since = "6.2.0",
-     .group = "list",
-     .complexity = "O(1)",
-     .summary = "Pop an element from a list, push it to another list and return it",
-     .arguments = "source:key destination:key#1 wherefrom:<left(LEFT)|right(RIGHT)> "
-                  "whereto:<left(LEFT)|right(RIGHT)>",
-     .handler = lmove_command},
-    {.name = "lmpop",
-     .arity = -4,
-     .flags = kWrite | kMovableKeys,
-     .categories = kCatList,
-     .keys = {counted_keys(kKeyRW | kKeyAccess | kKeyDelete, 1)},
-     .since = "7.0.0",
-     .group = "list",
-     .complexity = "O(N+M) where N is the number of provided keys and M is the number of elements "
-                   "returned.",
-     .summary = "Pop elements from a list",
-     .arguments = "numkeys:integer key:key... where:<left(LEFT)|right(RIGHT)> "
-                  "[count:integer(COUNT)]",
-     .handler = lmpop_command},
-    {.name = "rpoplpush",
-     .arity = 3,
-     .flags = kWrite | kDenyOom,
-     .categories = kCatList,
-     .keys = {{keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1), keys_at(kKeyRW | kKeyInsert, 2)}},
-     .since = "1.2.0",
-     .group = "list",
-     .complexity = "O(1)",
-     .summary = "Remove the last element in a list, prepend it to another list and return it",
-     .arguments = "source:key destination:key#1",
-     .deprecated = "6.2.0: `LMOVE` with the `RIGHT` and `LEFT` arguments",
-     .handler = rpoplpush_command},
+    move_row({.name = "blmove",
+              .arity = 6,
+              .flags = kWrite | kDenyOom | kNoScript | kBlocking,
+              .since = "6.2.0",
+              .summary = kWaitingMove,
+              .arguments = "source:key destination:key#1 wherefrom:<left(LEFT)|right(RIGHT)> "
+                           "whereto:<left(LEFT)|right(RIGHT)> timeout:double",
+              .handler = blmove_command}),
+    many_keys_row({.name = "blmpop",
+                   .arity = -5,
+                   .flags = kWrite | kBlocking | kMovableKeys,
+                   .keys = {counted_keys(kKeyRW | kKeyAccess | kKeyDelete, 2)},
+                   .summary = "Pop elements from a list, or block until one is available",
+                   .arguments =
+                       "timeout:double numkeys:integer key:key... where:<left(LEFT)|right(RIGHT)> "
+                       "[count:integer(COUNT)]",
+                   .handler = blmpop_command}),
+    waiting_pop_row(
+        {.name = "blpop",
+         .summary = "Remove and get the first element in a list, or block until one is available",
+         .handler = blpop_command}),
+    waiting_pop_row(
+        {.name = "brpop",
+         .summary = "Remove and get the last element in a list, or block until one is available",
+         .handler = brpop_command}),
+    move_row({.name = "brpoplpush",
+              .arity = 4,
+              .flags = kWrite | kDenyOom | kNoScript | kBlocking,
+              .since = "2.2.0",
+              .summary = kWaitingMove,
+              .arguments = "source:key destination:key#1 timeout:double",
+              .history = kTimeoutIsDouble,
+              .deprecated = "6.2.0: `BLMOVE` with the `RIGHT` and `LEFT` arguments",
+              .handler = brpoplpush_command}),
+    move_row({.name = "lmove",
+              .arity = 5,
+              .flags = kWrite | kDenyOom,
+              .since = "6.2.0",
+              .summary = "Pop an element from a list, push it to another list and return it",
+              .arguments = "source:key destination:key#1 wherefrom:<left(LEFT)|right(RIGHT)> "
+                           "whereto:<left(LEFT)|right(RIGHT)>",
+              .handler = lmove_command}),
+    many_keys_row({.name = "lmpop",
+                   .arity = -4,
+                   .flags = kWrite | kMovableKeys,
+                   .keys = {counted_keys(kKeyRW | kKeyAccess | kKeyDelete, 1)},
+                   .summary = "Pop elements from a list",
+                   .arguments = "numkeys:integer key:key... where:<left(LEFT)|right(RIGHT)> "
+                                "[count:integer(COUNT)]",
+                   .handler = lmpop_command}),
+    move_row(
+        {.name = "rpoplpush",
+         .arity = 3,
+         .flags = kWrite | kDenyOom,
+         .since = "1.2.0",
+         .summary = "Remove the last element in a list, prepend it to another list and return it",
+         .arguments = "source:key destination:key#1",
+         .deprecated = "6.2.0: `LMOVE` with the `RIGHT` and `LEFT` arguments",
+         .handler = rpoplpush_command}),
 };
 
 }  // namespace

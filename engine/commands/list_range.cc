@@ -4,6 +4,7 @@
 #include <limits>
 #include <vector>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/list.h"
 
@@ -87,12 +88,8 @@ void lrem_command(Context& c) {
   const std::optional<int64_t> count = c.integer(2);
   if (!count) return;
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::list)) return;
-  if (entry == nullptr) {
-    c.reply.integer(0);
-    return;
-  }
+  Entry* entry = entry_or_reply_zero(c, key, Type::list);
+  if (entry == nullptr) return;
   List list = list_of(c, *entry);
   c.node.env().count_work(list.size());
   const auto limit = static_cast<size_t>(*count == 0 ? kMax : std::abs(std::max(*count, -kMax)));

@@ -5,6 +5,7 @@
 
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
+#include "engine/commands/row_texts.h"
 #include "engine/node/context.h"
 #include "engine/node/version.h"
 
@@ -191,6 +192,21 @@ void lolwut_command(Context& c) {
                               ", Redis ver. " + std::string(kRedisVersion) + "\n");
 }
 
+// What FLUSHDB and FLUSHALL have in common.
+constexpr Command flush_row(Command row) {
+  row.arity = -1;
+  row.flags = kWrite;
+  row.categories = kCatKeyspace | kCatDangerous;
+  row.since = "1.0.0";
+  row.group = "server";
+  row.tips = kAllShardsSucceed;
+  row.arguments = "[async:<async(ASYNC)@4.0.0|sync(SYNC)@6.2.0>]";
+  row.history =
+      "4.0.0: Added the `ASYNC` flushing mode modifier.\n"
+      "6.2.0: Added the `SYNC` flushing mode modifier.";
+  return row;
+}
+
 constexpr Command rows[] = {
     {.name = "dbsize",
      .arity = 1,
@@ -202,32 +218,14 @@ constexpr Command rows[] = {
      .summary = "Return the number of keys in the selected database",
      .tips = "request_policy:all_shards response_policy:agg_sum",
      .handler = dbsize_command},
-    {.name = "flushall",
-     .arity = -1,
-     .flags = kWrite,
-     .categories = kCatKeyspace | kCatDangerous,
-     .since = "1.0.0",
-     .group = "server",
-     .complexity = "O(N) where N is the total number of keys in all databases",
-     .summary = "Remove all keys from all databases",
-     .tips = "request_policy:all_shards response_policy:all_succeeded",
-     .arguments = "[async:<async(ASYNC)@4.0.0|sync(SYNC)@6.2.0>]",
-     .history = "4.0.0: Added the `ASYNC` flushing mode modifier.\n"
-                "6.2.0: Added the `SYNC` flushing mode modifier.",
-     .handler = flushall_command},
-    {.name = "flushdb",
-     .arity = -1,
-     .flags = kWrite,
-     .categories = kCatKeyspace | kCatDangerous,
-     .since = "1.0.0",
-     .group = "server",
-     .complexity = "O(N) where N is the number of keys in the selected database",
-     .summary = "Remove all keys from the current database",
-     .tips = "request_policy:all_shards response_policy:all_succeeded",
-     .arguments = "[async:<async(ASYNC)@4.0.0|sync(SYNC)@6.2.0>]",
-     .history = "4.0.0: Added the `ASYNC` flushing mode modifier.\n"
-                "6.2.0: Added the `SYNC` flushing mode modifier.",
-     .handler = flushdb_command},
+    flush_row({.name = "flushall",
+               .complexity = "O(N) where N is the total number of keys in all databases",
+               .summary = "Remove all keys from all databases",
+               .handler = flushall_command}),
+    flush_row({.name = "flushdb",
+               .complexity = "O(N) where N is the number of keys in the selected database",
+               .summary = "Remove all keys from the current database",
+               .handler = flushdb_command}),
     {.name = "lolwut",
      .arity = -1,
      .flags = kReadOnly | kFast,

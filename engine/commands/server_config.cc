@@ -13,6 +13,7 @@
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
+#include "engine/commands/row_texts.h"
 #include "engine/node/context.h"
 #include "engine/node/text.h"
 
@@ -229,52 +230,45 @@ void config_help_command(Context& c) {
   reply_help(c, lines);
 }
 
+// What the subcommands have in common, but HELP.
+constexpr Command config_row(Command row) {
+  row.flags = kAdmin | kNoScript | kLoading | kStale;
+  row.group = "server";
+  return row;
+}
+
 constexpr Command config_subcommands[] = {
-    {.name = "get",
-     .arity = -3,
-     .flags = kAdmin | kNoScript | kLoading | kStale,
-     .since = "2.0.0",
-     .group = "server",
-     .complexity = "O(N) when N is the number of configuration parameters provided",
-     .summary = "Get the values of configuration parameters",
-     .arguments = "parameter:{parameter:string}...",
-     .history = "7.0.0: Added the ability to pass multiple pattern parameters in one call",
-     .handler = config_get_command},
-    {.name = "help",
-     .arity = 2,
-     .flags = kLoading | kStale,
-     .since = "5.0.0",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Show helpful text about the different subcommands",
-     .handler = config_help_command},
-    {.name = "resetstat",
-     .arity = 2,
-     .flags = kAdmin | kNoScript | kLoading | kStale,
-     .since = "2.0.0",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Reset the stats returned by INFO",
-     .handler = config_resetstat_command},
-    {.name = "rewrite",
-     .arity = 2,
-     .flags = kAdmin | kNoScript | kLoading | kStale,
-     .since = "2.8.0",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Rewrite the configuration file with the in memory configuration",
-     .handler = config_rewrite_command},
-    {.name = "set",
-     .arity = -4,
-     .flags = kAdmin | kNoScript | kLoading | kStale,
-     .since = "2.0.0",
-     .group = "server",
-     .complexity = "O(N) when N is the number of configuration parameters provided",
-     .summary = "Set configuration parameters to the given values",
-     .tips = "request_policy:all_nodes response_policy:all_succeeded",
-     .arguments = "parameter_value:{parameter:string value:string}...",
-     .history = "7.0.0: Added the ability to set multiple parameters in one call.",
-     .handler = config_set_command},
+    config_row(
+        {.name = "get",
+         .arity = -3,
+         .since = "2.0.0",
+         .complexity = "O(N) when N is the number of configuration parameters provided",
+         .summary = "Get the values of configuration parameters",
+         .arguments = "parameter:{parameter:string}...",
+         .history = "7.0.0: Added the ability to pass multiple pattern parameters in one call",
+         .handler = config_get_command}),
+    help_row({.since = "5.0.0", .group = "server", .handler = config_help_command}),
+    config_row({.name = "resetstat",
+                .arity = 2,
+                .since = "2.0.0",
+                .complexity = "O(1)",
+                .summary = "Reset the stats returned by INFO",
+                .handler = config_resetstat_command}),
+    config_row({.name = "rewrite",
+                .arity = 2,
+                .since = "2.8.0",
+                .complexity = "O(1)",
+                .summary = "Rewrite the configuration file with the in memory configuration",
+                .handler = config_rewrite_command}),
+    config_row({.name = "set",
+                .arity = -4,
+                .since = "2.0.0",
+                .complexity = "O(N) when N is the number of configuration parameters provided",
+                .summary = "Set configuration parameters to the given values",
+                .tips = kAllNodesSucceed,
+                .arguments = "parameter_value:{parameter:string value:string}...",
+                .history = "7.0.0: Added the ability to set multiple parameters in one call.",
+                .handler = config_set_command}),
 };
 
 constexpr Command rows[] = {

@@ -177,55 +177,46 @@ void hotkeys_help_command(Context& c) {
 
 constexpr uint32_t kAdminFlags = kAdmin | kNoScript;
 
+// What the subcommands have in common, but HELP.
+constexpr Command hotkeys_row(Command row) {
+  row.flags = kAdminFlags;
+  row.since = "8.6.0";
+  row.group = "server";
+  return row;
+}
+
 constexpr Command hotkeys_subcommands[] = {
-    {.name = "get",
-     .arity = 2,
-     .flags = kAdminFlags,
-     .since = "8.6.0",
-     .group = "server",
-     .complexity = "O(K) where K is the number of hotkeys returned.",
-     .summary = "Returns lists of top K hotkeys depending on metrics chosen in HOTKEYS START "
-                "command.",
-     .tips = "nondeterministic_output request_policy:special response_policy:special",
-     .handler = hotkeys_get_command},
-    {.name = "help",
-     .arity = 2,
-     .flags = kLoading | kStale,
-     .since = "8.6.0",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Show helpful text about the different subcommands",
-     .handler = hotkeys_help_command},
-    {.name = "reset",
-     .arity = 2,
-     .flags = kAdminFlags,
-     .since = "8.6.0",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Release the resources used for hotkey tracking.",
-     .tips = "request_policy:special",
-     .handler = hotkeys_reset_command},
-    {.name = "start",
-     .arity = -5,
-     .flags = kAdminFlags,
-     .since = "8.6.0",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Starts hotkeys tracking.",
-     .tips = "request_policy:special",
-     .arguments = "metrics:{count:integer [cpu(CPU)] [net(NET)]}(METRICS) "
-                  "[k:integer(COUNT)] [seconds:integer(DURATION)] [ratio:integer(SAMPLE)] "
-                  "[slots:{count:integer slot:integer...}(SLOTS)]",
-     .handler = hotkeys_start_command},
-    {.name = "stop",
-     .arity = 2,
-     .flags = kAdminFlags,
-     .since = "8.6.0",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Stops hotkeys tracking.",
-     .tips = "request_policy:special",
-     .handler = hotkeys_stop_command},
+    hotkeys_row({.name = "get",
+                 .arity = 2,
+                 .complexity = "O(K) where K is the number of hotkeys returned.",
+                 .summary =
+                     "Returns lists of top K hotkeys depending on metrics chosen in HOTKEYS START "
+                     "command.",
+                 .tips = "nondeterministic_output request_policy:special response_policy:special",
+                 .handler = hotkeys_get_command}),
+    help_row({.since = "8.6.0", .group = "server", .handler = hotkeys_help_command}),
+    hotkeys_row({.name = "reset",
+                 .arity = 2,
+                 .complexity = "O(1)",
+                 .summary = "Release the resources used for hotkey tracking.",
+                 .tips = "request_policy:special",
+                 .handler = hotkeys_reset_command}),
+    hotkeys_row({.name = "start",
+                 .arity = -5,
+                 .complexity = "O(1)",
+                 .summary = "Starts hotkeys tracking.",
+                 .tips = "request_policy:special",
+                 .arguments =
+                     "metrics:{count:integer [cpu(CPU)] [net(NET)]}(METRICS) "
+                     "[k:integer(COUNT)] [seconds:integer(DURATION)] [ratio:integer(SAMPLE)] "
+                     "[slots:{count:integer slot:integer...}(SLOTS)]",
+                 .handler = hotkeys_start_command}),
+    hotkeys_row({.name = "stop",
+                 .arity = 2,
+                 .complexity = "O(1)",
+                 .summary = "Stops hotkeys tracking.",
+                 .tips = "request_policy:special",
+                 .handler = hotkeys_stop_command}),
 };
 
 constexpr Command rows[] = {

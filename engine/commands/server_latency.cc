@@ -8,6 +8,7 @@
 
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
+#include "engine/commands/row_texts.h"
 #include "engine/node/context.h"
 #include "engine/store/number.h"
 
@@ -241,26 +242,29 @@ constexpr uint32_t kAdminFlags = kAdmin | kNoScript | kLoading | kStale;
 constexpr std::string_view kTips =
     "nondeterministic_output request_policy:all_nodes response_policy:special";
 
+// What the subcommands have in common, but HELP.
+constexpr Command latency_row(Command row) {
+  row.flags = kAdminFlags;
+  row.group = "server";
+  return row;
+}
+
 constexpr Command subcommands[] = {
-    {.name = "doctor",
-     .arity = 2,
-     .flags = kAdminFlags,
-     .since = "2.8.13",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Return a human readable latency analysis report.",
-     .tips = kTips,
-     .handler = latency_doctor_command},
-    {.name = "graph",
-     .arity = 3,
-     .flags = kAdminFlags,
-     .since = "2.8.13",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Return a latency graph for the event.",
-     .tips = kTips,
-     .arguments = "event:string",
-     .handler = latency_graph_command},
+    latency_row({.name = "doctor",
+                 .arity = 2,
+                 .since = "2.8.13",
+                 .complexity = "O(1)",
+                 .summary = "Return a human readable latency analysis report.",
+                 .tips = kTips,
+                 .handler = latency_doctor_command}),
+    latency_row({.name = "graph",
+                 .arity = 3,
+                 .since = "2.8.13",
+                 .complexity = "O(1)",
+                 .summary = "Return a latency graph for the event.",
+                 .tips = kTips,
+                 .arguments = "event:string",
+                 .handler = latency_graph_command}),
     {.name = "help",
      .arity = 2,
      .flags = kLoading | kStale,
@@ -269,46 +273,40 @@ constexpr Command subcommands[] = {
      .complexity = "O(1)",
      .summary = "Show helpful text about the different subcommands.",
      .handler = latency_help_command},
-    {.name = "histogram",
-     .arity = -2,
-     .flags = kAdminFlags,
-     .since = "7.0.0",
-     .group = "server",
-     .complexity = "O(N) where N is the number of commands with latency information being "
-                   "retrieved.",
-     .summary = "Return the cumulative distribution of latencies of a subset of commands or all.",
-     .tips = kTips,
-     .arguments = "[command:string...]",
-     .handler = latency_histogram_command},
-    {.name = "history",
-     .arity = 3,
-     .flags = kAdminFlags,
-     .since = "2.8.13",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Return timestamp-latency samples for the event.",
-     .tips = kTips,
-     .arguments = "event:string",
-     .handler = latency_history_command},
-    {.name = "latest",
-     .arity = 2,
-     .flags = kAdminFlags,
-     .since = "2.8.13",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Return the latest latency samples for all events.",
-     .tips = kTips,
-     .handler = latency_latest_command},
-    {.name = "reset",
-     .arity = -2,
-     .flags = kAdminFlags,
-     .since = "2.8.13",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Reset latency data for one or more events.",
-     .tips = "request_policy:all_nodes response_policy:all_succeeded",
-     .arguments = "[event:string...]",
-     .handler = latency_reset_command},
+    latency_row(
+        {.name = "histogram",
+         .arity = -2,
+         .since = "7.0.0",
+         .complexity = "O(N) where N is the number of commands with latency information being "
+                       "retrieved.",
+         .summary =
+             "Return the cumulative distribution of latencies of a subset of commands or all.",
+         .tips = kTips,
+         .arguments = "[command:string...]",
+         .handler = latency_histogram_command}),
+    latency_row({.name = "history",
+                 .arity = 3,
+                 .since = "2.8.13",
+                 .complexity = "O(1)",
+                 .summary = "Return timestamp-latency samples for the event.",
+                 .tips = kTips,
+                 .arguments = "event:string",
+                 .handler = latency_history_command}),
+    latency_row({.name = "latest",
+                 .arity = 2,
+                 .since = "2.8.13",
+                 .complexity = "O(1)",
+                 .summary = "Return the latest latency samples for all events.",
+                 .tips = kTips,
+                 .handler = latency_latest_command}),
+    latency_row({.name = "reset",
+                 .arity = -2,
+                 .since = "2.8.13",
+                 .complexity = "O(1)",
+                 .summary = "Reset latency data for one or more events.",
+                 .tips = kAllNodesSucceed,
+                 .arguments = "[event:string...]",
+                 .handler = latency_reset_command}),
 };
 
 constexpr Command rows[] = {

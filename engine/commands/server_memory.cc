@@ -7,6 +7,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/commands/info.h"
+#include "engine/commands/row_texts.h"
 #include "engine/node/context.h"
 
 namespace redoubt {
@@ -175,23 +176,16 @@ constexpr Command memory_subcommands[] = {
      .group = "server",
      .complexity = "O(1)",
      .summary = "Outputs memory problems report",
-     .tips = "nondeterministic_output request_policy:all_shards response_policy:special",
+     .tips = kOfAllShards,
      .handler = memory_doctor_command},
-    {.name = "help",
-     .arity = 2,
-     .flags = kLoading | kStale,
-     .since = "4.0.0",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Show helpful text about the different subcommands",
-     .handler = memory_help_command},
+    help_row({.since = "4.0.0", .group = "server", .handler = memory_help_command}),
     {.name = "malloc-stats",
      .arity = 2,
      .since = "4.0.0",
      .group = "server",
      .complexity = "Depends on how much memory is allocated, could be slow",
      .summary = "Show allocator internal stats",
-     .tips = "nondeterministic_output request_policy:all_shards response_policy:special",
+     .tips = kOfAllShards,
      .handler = memory_malloc_stats_command},
     {.name = "purge",
      .arity = 2,
@@ -199,7 +193,7 @@ constexpr Command memory_subcommands[] = {
      .group = "server",
      .complexity = "Depends on how much memory is allocated, could be slow",
      .summary = "Ask the allocator to release memory",
-     .tips = "request_policy:all_shards response_policy:all_succeeded",
+     .tips = kAllShardsSucceed,
      .handler = memory_purge_command},
     {.name = "stats",
      .arity = 2,
@@ -207,7 +201,7 @@ constexpr Command memory_subcommands[] = {
      .group = "server",
      .complexity = "O(1)",
      .summary = "Show memory usage details",
-     .tips = "nondeterministic_output request_policy:all_shards response_policy:special",
+     .tips = kOfAllShards,
      .handler = memory_stats_command},
     {.name = "usage",
      .arity = -3,

@@ -6,6 +6,7 @@
 
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
+#include "engine/commands/row_texts.h"
 #include "engine/node/context.h"
 
 namespace redoubt {
@@ -129,89 +130,75 @@ void commandlog_help_command(Context& c) {
 
 constexpr uint32_t kAdminFlags = kAdmin | kLoading | kStale;
 
+// What the subcommands of SLOWLOG have in common, but HELP.
+constexpr Command slowlog_row(Command row) {
+  row.flags = kAdminFlags;
+  row.since = "2.2.12";
+  row.group = "server";
+  return row;
+}
+
 constexpr Command slowlog_subcommands[] = {
-    {.name = "get",
-     .arity = -2,
-     .flags = kAdminFlags,
-     .since = "2.2.12",
-     .group = "server",
-     .complexity = "O(N) where N is the number of entries returned",
-     .summary = "Get the slow log's entries",
-     .tips = "request_policy:all_nodes nondeterministic_output",
-     .arguments = "[count:integer]",
-     .history = "4.0.0: Added client IP address, port and name to the reply.",
-     .handler = slowlog_get_command},
-    {.name = "help",
-     .arity = 2,
-     .flags = kLoading | kStale,
-     .since = "6.2.0",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Show helpful text about the different subcommands",
-     .handler = slowlog_help_command},
-    {.name = "len",
-     .arity = 2,
-     .flags = kAdminFlags,
-     .since = "2.2.12",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Get the slow log's length",
-     .tips = "request_policy:all_nodes response_policy:agg_sum nondeterministic_output",
-     .handler = slowlog_len_command},
-    {.name = "reset",
-     .arity = 2,
-     .flags = kAdminFlags,
-     .since = "2.2.12",
-     .group = "server",
-     .complexity = "O(N) where N is the number of entries in the slowlog",
-     .summary = "Clear all entries from the slow log",
-     .tips = "request_policy:all_nodes response_policy:all_succeeded",
-     .handler = slowlog_reset_command},
+    slowlog_row({.name = "get",
+                 .arity = -2,
+                 .complexity = "O(N) where N is the number of entries returned",
+                 .summary = "Get the slow log's entries",
+                 .tips = "request_policy:all_nodes nondeterministic_output",
+                 .arguments = "[count:integer]",
+                 .history = "4.0.0: Added client IP address, port and name to the reply.",
+                 .handler = slowlog_get_command}),
+    help_row({.since = "6.2.0", .group = "server", .handler = slowlog_help_command}),
+    slowlog_row({.name = "len",
+                 .arity = 2,
+                 .complexity = "O(1)",
+                 .summary = "Get the slow log's length",
+                 .tips = "request_policy:all_nodes response_policy:agg_sum nondeterministic_output",
+                 .handler = slowlog_len_command}),
+    slowlog_row({.name = "reset",
+                 .arity = 2,
+                 .complexity = "O(N) where N is the number of entries in the slowlog",
+                 .summary = "Clear all entries from the slow log",
+                 .tips = kAllNodesSucceed,
+                 .handler = slowlog_reset_command}),
 };
 
 constexpr std::string_view kLogArgument =
     "type:<slow(SLOW)|large-request(LARGE-REQUEST)|large-reply(LARGE-REPLY)>";
 
+// What the subcommands of COMMANDLOG have in common, but HELP.
+constexpr Command commandlog_row(Command row) {
+  row.flags = kAdminFlags;
+  row.since = "8.1.0";
+  row.group = "server";
+  return row;
+}
+
 constexpr Command commandlog_subcommands[] = {
-    {.name = "get",
-     .arity = 4,
-     .flags = kAdminFlags,
-     .since = "8.1.0",
-     .group = "server",
-     .complexity = "O(N) where N is the number of entries returned",
-     .summary = "Returns the entries of a log of commands.",
-     .tips = "request_policy:all_nodes nondeterministic_output",
-     .arguments =
-         "count:integer type:<slow(SLOW)|large-request(LARGE-REQUEST)|large-reply(LARGE-REPLY)>",
-     .handler = commandlog_get_command},
-    {.name = "help",
-     .arity = 2,
-     .flags = kLoading | kStale,
-     .since = "8.1.0",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Show helpful text about the different subcommands",
-     .handler = commandlog_help_command},
-    {.name = "len",
-     .arity = 3,
-     .flags = kAdminFlags,
-     .since = "8.1.0",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Returns the number of entries in a log of commands.",
-     .tips = "request_policy:all_nodes response_policy:agg_sum nondeterministic_output",
-     .arguments = kLogArgument,
-     .handler = commandlog_len_command},
-    {.name = "reset",
-     .arity = 3,
-     .flags = kAdminFlags,
-     .since = "8.1.0",
-     .group = "server",
-     .complexity = "O(N) where N is the number of entries in the log",
-     .summary = "Clears all entries from a log of commands.",
-     .tips = "request_policy:all_nodes response_policy:all_succeeded",
-     .arguments = kLogArgument,
-     .handler = commandlog_reset_command},
+    commandlog_row({.name = "get",
+                    .arity = 4,
+                    .complexity = "O(N) where N is the number of entries returned",
+                    .summary = "Returns the entries of a log of commands.",
+                    .tips = "request_policy:all_nodes nondeterministic_output",
+                    .arguments =
+                        "count:integer "
+                        "type:<slow(SLOW)|large-request(LARGE-REQUEST)|large-reply(LARGE-REPLY)>",
+                    .handler = commandlog_get_command}),
+    help_row({.since = "8.1.0", .group = "server", .handler = commandlog_help_command}),
+    commandlog_row(
+        {.name = "len",
+         .arity = 3,
+         .complexity = "O(1)",
+         .summary = "Returns the number of entries in a log of commands.",
+         .tips = "request_policy:all_nodes response_policy:agg_sum nondeterministic_output",
+         .arguments = kLogArgument,
+         .handler = commandlog_len_command}),
+    commandlog_row({.name = "reset",
+                    .arity = 3,
+                    .complexity = "O(N) where N is the number of entries in the log",
+                    .summary = "Clears all entries from a log of commands.",
+                    .tips = kAllNodesSucceed,
+                    .arguments = kLogArgument,
+                    .handler = commandlog_reset_command}),
 };
 
 constexpr Command rows[] = {

@@ -1,6 +1,7 @@
 // Sets, member by member: SADD, SREM, SISMEMBER and their kin.
 #include "engine/commands/element_scan.h"
 #include "engine/commands/families.h"
+#include "engine/commands/row_texts.h"
 #include "engine/commands/set_value.h"
 
 #include <string>
@@ -172,8 +173,7 @@ constexpr Command rows[] = {
      .keys = {keys_at(kKeyRW | kKeyInsert, 1)},
      .since = "1.0.0",
      .group = "set",
-     .complexity = "O(1) for each element added, so O(N) to add N elements when the command is "
-                   "called with multiple arguments.",
+     .complexity = kOnceForEachAdded,
      .summary = "Add one or more members to a set",
      .arguments = "key:key member:string...",
      .history = "2.4.0: Accepts multiple `member` arguments.",
@@ -246,20 +246,11 @@ constexpr Command rows[] = {
      .arguments = "key:key member:string...",
      .history = "2.4.0: Accepts multiple `member` arguments.",
      .handler = srem_command},
-    {.name = "sscan",
-     .arity = -3,
-     .flags = kReadOnly,
-     .categories = kCatSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.8.0",
-     .group = "set",
-     .complexity =
-         "O(1) for every call. O(N) for a complete iteration, including enough command calls for "
-         "the cursor to return back to 0. N is the number of elements inside the collection..",
-     .summary = "Incrementally iterate Set elements",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key cursor:integer [pattern:pattern(MATCH)] [count:integer(COUNT)]",
-     .handler = sscan_command},
+    element_scan_row({.name = "sscan",
+                      .categories = kCatSet,
+                      .group = "set",
+                      .summary = "Incrementally iterate Set elements",
+                      .handler = sscan_command}),
 };
 
 }  // namespace

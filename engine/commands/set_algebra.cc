@@ -207,43 +207,50 @@ void sintercard_command(Context& c) {
   c.reply.integer(static_cast<int64_t>(count));
 }
 
+// What the commands that reply their result have in common.
+constexpr Command reply_row(Command row) {
+  row.arity = -2;
+  row.flags = kReadOnly;
+  row.categories = kCatSet;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 1, -1)};
+  row.since = "1.0.0";
+  row.group = "set";
+  row.tips = "nondeterministic_output_order";
+  row.arguments = "key:key...";
+  return row;
+}
+
+// What the commands that store their result have in common.
+constexpr Command store_row(Command row) {
+  row.arity = -3;
+  row.flags = kWrite | kDenyOom;
+  row.categories = kCatSet;
+  row.since = "1.0.0";
+  row.group = "set";
+  row.arguments = "destination:key key:key#1...";
+  return row;
+}
+
+constexpr std::string_view kAllElements =
+    "O(N) where N is the total number of elements in all given sets.";
+
+constexpr std::string_view kIntersection =
+    "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.";
+
 constexpr Command rows[] = {
-    {.name = "sdiff",
-     .arity = -2,
-     .flags = kReadOnly,
-     .categories = kCatSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1, -1)},
-     .since = "1.0.0",
-     .group = "set",
-     .complexity = "O(N) where N is the total number of elements in all given sets.",
-     .summary = "Subtract multiple sets",
-     .tips = "nondeterministic_output_order",
-     .arguments = "key:key...",
-     .handler = sdiff_command},
-    {.name = "sdiffstore",
-     .arity = -3,
-     .flags = kWrite | kDenyOom,
-     .categories = kCatSet,
-     .keys = {keys_at(kKeyOW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2, -1)},
-     .since = "1.0.0",
-     .group = "set",
-     .complexity = "O(N) where N is the total number of elements in all given sets.",
-     .summary = "Subtract multiple sets and store the resulting set in a key",
-     .arguments = "destination:key key:key#1...",
-     .handler = sdiffstore_command},
-    {.name = "sinter",
-     .arity = -2,
-     .flags = kReadOnly,
-     .categories = kCatSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1, -1)},
-     .since = "1.0.0",
-     .group = "set",
-     .complexity = "O(N*M) worst case where N is the cardinality of the smallest set and M is the "
-                   "number of sets.",
-     .summary = "Intersect multiple sets",
-     .tips = "nondeterministic_output_order",
-     .arguments = "key:key...",
-     .handler = sinter_command},
+    reply_row({.name = "sdiff",
+               .complexity = kAllElements,
+               .summary = "Subtract multiple sets",
+               .handler = sdiff_command}),
+    store_row({.name = "sdiffstore",
+               .keys = {keys_at(kKeyOW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2, -1)},
+               .complexity = kAllElements,
+               .summary = "Subtract multiple sets and store the resulting set in a key",
+               .handler = sdiffstore_command}),
+    reply_row({.name = "sinter",
+               .complexity = kIntersection,
+               .summary = "Intersect multiple sets",
+               .handler = sinter_command}),
     {.name = "sintercard",
      .arity = -3,
      .flags = kReadOnly | kMovableKeys,
@@ -251,46 +258,24 @@ constexpr Command rows[] = {
      .keys = {counted_keys(kKeyRO | kKeyAccess, 1)},
      .since = "7.0.0",
      .group = "set",
-     .complexity = "O(N*M) worst case where N is the cardinality of the smallest set and M is the "
-                   "number of sets.",
+     .complexity = kIntersection,
      .summary = "Intersect multiple sets and return the cardinality of the result",
      .arguments = "numkeys:integer key:key... [limit:integer(LIMIT)]",
      .handler = sintercard_command},
-    {.name = "sinterstore",
-     .arity = -3,
-     .flags = kWrite | kDenyOom,
-     .categories = kCatSet,
-     .keys = {keys_at(kKeyRW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2, -1)},
-     .since = "1.0.0",
-     .group = "set",
-     .complexity = "O(N*M) worst case where N is the cardinality of the smallest set and M is the "
-                   "number of sets.",
-     .summary = "Intersect multiple sets and store the resulting set in a key",
-     .arguments = "destination:key key:key#1...",
-     .handler = sinterstore_command},
-    {.name = "sunion",
-     .arity = -2,
-     .flags = kReadOnly,
-     .categories = kCatSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1, -1)},
-     .since = "1.0.0",
-     .group = "set",
-     .complexity = "O(N) where N is the total number of elements in all given sets.",
-     .summary = "Add multiple sets",
-     .tips = "nondeterministic_output_order",
-     .arguments = "key:key...",
-     .handler = sunion_command},
-    {.name = "sunionstore",
-     .arity = -3,
-     .flags = kWrite | kDenyOom,
-     .categories = kCatSet,
-     .keys = {keys_at(kKeyOW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2, -1)},
-     .since = "1.0.0",
-     .group = "set",
-     .complexity = "O(N) where N is the total number of elements in all given sets.",
-     .summary = "Add multiple sets and store the resulting set in a key",
-     .arguments = "destination:key key:key#1...",
-     .handler = sunionstore_command},
+    store_row({.name = "sinterstore",
+               .keys = {keys_at(kKeyRW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2, -1)},
+               .complexity = kIntersection,
+               .summary = "Intersect multiple sets and store the resulting set in a key",
+               .handler = sinterstore_command}),
+    reply_row({.name = "sunion",
+               .complexity = kAllElements,
+               .summary = "Add multiple sets",
+               .handler = sunion_command}),
+    store_row({.name = "sunionstore",
+               .keys = {keys_at(kKeyOW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2, -1)},
+               .complexity = kAllElements,
+               .summary = "Add multiple sets and store the resulting set in a key",
+               .handler = sunionstore_command}),
 };
 
 }  // namespace

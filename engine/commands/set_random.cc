@@ -82,20 +82,16 @@ void spop_command(Context& c) {
     c.syntax_error();
     return;
   }
-  uint64_t count = 1;
-  if (c.args.size() == 3) {
-    const std::optional<int64_t> given = c.integer_between(
-        2, 0, std::numeric_limits<int64_t>::max(), "ERR value is out of range, must be positive");
-    if (!given) return;
-    count = static_cast<uint64_t>(*given);
-  }
+  std::optional<int64_t> given;
+  if (!read_pop_count(c, given)) return;
   const std::string_view key = c.args[1];
   Entry* entry = c.lookup_write(key);
   if (c.wrong_type(entry, Type::set)) return;
-  if (c.args.size() == 2) {
+  if (!given) {
     pop_one(c, entry);
     return;
   }
+  const auto count = static_cast<uint64_t>(*given);
   if (entry == nullptr || count == 0) {
     c.reply.set(0);
     return;
@@ -139,15 +135,15 @@ void srandmember_command(Context& c) {
           "-9223372036854775807 and 9223372036854775807");
       return;
     }
-    if (*count < -kDrawsMax) {
-      c.error("ERR value is out of range");
-      return;
-    }
   }
   const Entry* entry = c.lookup(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
   if (entry == nullptr) {
     count ? c.reply.array(0) : c.reply.null();
+    return;
+  }
+  if (count && *count < -kDrawsMax) {
+    c.error("ERR value is out of range");
     return;
   }
   const SetView set(*entry);

@@ -2,16 +2,16 @@
 // what other keys hold.
 //
 // A pattern names a key for each element: the element takes the place of its first `*`; behind
-// `->` stands a field of a hash. Everything is copied out before anything is looked up or written,
-// since a look-up may remove an expired key and the result may replace what is sorted.
+// `->` stands a field of a hash. Elements are views into the value until the result is there: a
+// look-up may remove another key that has expired, but not the one that is sorted.
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <vector>
 
 #include "engine/commands/families.h"
+#include "engine/commands/hash_value.h"
 #include "engine/commands/list.h"
-#include "engine/store/hash_type.h"
+#include "engine/commands/sort_order.h"
 #include "engine/store/number.h"
 #include "engine/store/set_type.h"
 #include "engine/store/zset.h"
@@ -71,10 +71,6 @@ bool read_options(Context& c, bool may_store, SortOptions& options) {
 
 // --- patterns
 
-std::string text_of(const Listpack::Element& element) {
-  return std::string(element.is_number ? IntegerText(element.number).view() : element.text);
-}
-
 // What a pattern stands for with this element; nothing when it is not there.
 std::optional<std::string> look_up(Context& c, std::string_view pattern, std::string_view element) {
   if (pattern == "#") return std::string(element);
@@ -98,17 +94,13 @@ std::optional<std::string> look_up(Context& c, std::string_view pattern, std::st
   }
   if (entry->type() != Type::hash) return std::nullopt;
   const std::optional<HashField> found = HashView(*entry).find(field);
-  if (!found || found->deadline_ms <= c.now_ms()) return std::nullopt;
-  return text_of(found->value);
+  if (!found || !is_live(*found, c.now_ms())) return std::nullopt;
+  return std::string(ElementText(found->value).view());
 }
 
 // --- elements
 
-struct Item {
-  std::string text;
-  std::optional<std::string> by;  // with BY and ALPHA
-  double score = 0;
-};
+using Element = Listpack::Element;
 
 // The part of the result that is asked for.
 struct Window {
@@ -124,34 +116,38 @@ Window window_of(const SortOptions& options, size_t size) {
 }
 
 // The elements of a window, in the value's own order, or backwards, which a set does not know.
-std::vector<Item> load(const Entry& entry, Window window, bool backwards) {
-  std::vector<Item> items;
+std::vector<Element> load(const Entry& entry, Window window, bool backwards) {
+  std::vector<Element> elements;
   const size_t count = window.end - window.first;
-  if (count == 0) return items;
-  items.reserve(count);
+  if (count == 0) return elements;
+  elements.reserve(count);
   if (entry.type() == Type::list) {
     const auto first = static_cast<int64_t>(window.first);
     ListCursor cursor = ListCursor::at(entry, backwards ? -1 - first : first);
-    while (items.size() < count) {
-      items.push_back({text_of(cursor.element()), {}, 0});
+    while (elements.size() < count) {
+      elements.push_back(cursor.element());
       backwards ? cursor.previous() : cursor.next();
     }
   } else if (entry.type() == Type::zset) {
     const ZsetView zset(entry);
     auto cursor = zset.at_rank(backwards ? zset.size() - 1 - window.first : window.first);
-    while (items.size() < count) {
-      items.push_back({std::string(cursor.member()), {}, 0});
+    while (elements.size() < count) {
+      elements.push_back(cursor.element());
       backwards ? cursor.previous() : cursor.next();
     }
   } else {
     size_t index = 0;
     SetView(entry).for_each_while([&](const SetElement& element) {
-      if (index++ >= window.first) items.push_back({text_of(element), {}, 0});
-      return items.size() < count;
+      if (index++ >= window.first) {
+        elements.push_back({element.text, element.number, element.is_number});
+      }
+      return elements.size() < count;
     });
   }
-  return items;
+  return elements;
 }
+
+// --- order
 
 // A number as the C library reads it: up to a zero byte, after spaces; nothing is 0.
 std::optional<double> score_of(std::string_view text) {
@@ -162,54 +158,86 @@ std::optional<double> score_of(std::string_view text) {
   return parse_double(text.substr(begin));
 }
 
-// What the items are compared by. False: something is no number.
-bool weigh(Context& c, const SortOptions& options, std::vector<Item>& items) {
-  for (Item& item : items) {
-    std::optional<std::string> by;
-    if (options.by) {
-      by = look_up(c, *options.by, item.text);
-      if (!by) continue;
-    }
-    if (options.alpha) {
-      item.by = std::move(by);
-      continue;
-    }
-    const std::optional<double> score = score_of(by ? *by : item.text);
-    if (!score) return false;
-    item.score = *score;
+std::optional<double> score_of(Context& c, const SortOptions& options, const Element& element) {
+  if (options.by) {
+    const auto by = look_up(c, *options.by, ElementText(element).view());
+    return by ? score_of(*by) : 0;
   }
-  return true;
+  return element.is_number ? static_cast<double>(element.number) : score_of(element.text);
 }
 
 // Below zero: a comes first.
-int compare(const SortOptions& options, const Item& a, const Item& b) {
-  if (!options.alpha) {
-    if (a.score != b.score) return a.score < b.score ? -1 : 1;
-    return a.text.compare(b.text);
-  }
-  if (!options.by) return a.text.compare(b.text);
-  if (!a.by || !b.by)
-    return static_cast<int>(a.by.has_value()) - static_cast<int>(b.by.has_value());
-  return a.by->compare(*b.by);
+int compare_texts(const Element& a, const Element& b) {
+  return ElementText(a).view().compare(ElementText(b).view());
 }
 
-void sort_items(const SortOptions& options, std::vector<Item>& items) {
+// By scores; elements of one score by their texts. False: something is no number.
+bool order_by_score(Context& c, const SortOptions& options, std::vector<Element>& elements) {
+  std::vector<RankedScore> ranked;
+  ranked.reserve(elements.size());
+  for (size_t i = 0; i < elements.size(); ++i) {
+    const std::optional<double> score = score_of(c, options, elements[i]);
+    if (!score) return false;
+    ranked.push_back({score_key(*score, options.descending), i});
+  }
+  sort_by_key(ranked);
+  for (auto from = ranked.begin(); from != ranked.end();) {
+    const auto to = std::find_if(from, ranked.end(),
+                                 [&](const RankedScore& other) { return other.key != from->key; });
+    if (to - from > 1) {
+      std::sort(from, to, [&](const RankedScore& a, const RankedScore& b) {
+        const int order = compare_texts(elements[a.index], elements[b.index]);
+        if (order == 0) return a.index < b.index;
+        return options.descending ? order > 0 : order < 0;
+      });
+    }
+    from = to;
+  }
+  std::vector<Element> sorted;
+  sorted.reserve(elements.size());
+  for (const RankedScore& each : ranked) sorted.push_back(elements[each.index]);
+  elements.swap(sorted);
+  return true;
+}
+
+// By texts: their own, or those that the pattern finds; what it does not find comes first.
+void order_by_text(Context& c, const SortOptions& options, std::vector<Element>& elements) {
+  struct Item {
+    Element element;
+    std::optional<std::string> by;
+  };
+  std::vector<Item> items;
+  items.reserve(elements.size());
+  for (const Element& element : elements) {
+    items.push_back({element, {}});
+    if (options.by) items.back().by = look_up(c, *options.by, ElementText(element).view());
+  }
   redoubt::stable_sort(items, [&](const Item& a, const Item& b) {
-    const int order = compare(options, a, b);
-    return options.descending ? order > 0 : order < 0;
+    const Item& first = options.descending ? b : a;
+    const Item& second = options.descending ? a : b;
+    if (!options.by) return compare_texts(first.element, second.element) < 0;
+    return first.by < second.by;
   });
+  for (size_t i = 0; i < items.size(); ++i) elements[i] = items[i].element;
 }
 
 // --- results
 
-void reply_items(Context& c, const SortOptions& options, std::span<const Item> items) {
-  c.reply.array(items.size() * std::max<size_t>(options.get.size(), 1));
-  for (const Item& item : items) {
-    if (options.get.empty()) c.reply.bulk(item.text);
-    for (const std::string_view pattern : options.get) {
-      const std::optional<std::string> value = look_up(c, pattern, item.text);
+// Calls give(value) for what is shown of an element: itself, or what the patterns of GET find.
+template <typename Give>
+void for_each_result(Context& c, const SortOptions& options, const Element& element, Give&& give) {
+  for (const std::string_view pattern : options.get) {
+    give(look_up(c, pattern, ElementText(element).view()));
+  }
+}
+
+void reply_items(Context& c, const SortOptions& options, std::span<const Element> elements) {
+  c.reply.array(elements.size() * std::max<size_t>(options.get.size(), 1));
+  for (const Element& element : elements) {
+    if (options.get.empty()) reply_element(c.reply, element);
+    for_each_result(c, options, element, [&](const std::optional<std::string>& value) {
       value ? c.reply.bulk(*value) : c.reply.null();
-    }
+    });
   }
 }
 
@@ -225,13 +253,14 @@ void store_list(Context& c, std::string_view key, std::span<const std::string> t
   }
 }
 
-void store_items(Context& c, const SortOptions& options, std::span<const Item> items) {
+// The texts are copied first: what is sorted may be what is replaced.
+void store_items(Context& c, const SortOptions& options, std::span<const Element> elements) {
   std::vector<std::string> texts;
-  for (const Item& item : items) {
-    if (options.get.empty()) texts.push_back(item.text);
-    for (const std::string_view pattern : options.get) {
-      texts.push_back(look_up(c, pattern, item.text).value_or(""));
-    }
+  for (const Element& element : elements) {
+    if (options.get.empty()) texts.emplace_back(ElementText(element).view());
+    for_each_result(c, options, element, [&](const std::optional<std::string>& value) {
+      texts.push_back(value.value_or(""));
+    });
   }
   const std::string_view key = *options.store;
   c.reply.integer(static_cast<int64_t>(texts.size()));
@@ -263,20 +292,21 @@ void sort_generic(Context& c, bool may_store) {
   settle_order(entry, options);
   const size_t size = entry == nullptr ? 0 : ops_of(*entry).length(*entry);
   const Window window = window_of(options, size);
-  std::vector<Item> items;
+  std::vector<Element> elements;
   if (entry != nullptr) {
     const bool backwards = options.unsorted && options.descending;
-    items = load(*entry, options.unsorted ? window : Window{0, size}, backwards);
+    elements = load(*entry, options.unsorted ? window : Window{0, size}, backwards);
   }
-  c.node.env().count_work(items.size());
-  std::span<const Item> shown(items);
+  c.node.env().count_work(elements.size());
+  std::span<const Element> shown(elements);
   if (!options.unsorted) {
-    if (!weigh(c, options, items)) {
+    if (options.alpha) {
+      order_by_text(c, options, elements);
+    } else if (!order_by_score(c, options, elements)) {
       c.error("ERR One or more scores can't be converted into double");
       return;
     }
-    sort_items(options, items);
-    shown = shown.subspan(window.first, window.end - window.first);
+    shown = std::span<const Element>(elements).subspan(window.first, window.end - window.first);
   }
   if (options.store) {
     store_items(c, options, shown);
@@ -338,6 +368,10 @@ constexpr std::string_view kStoreKey =
     "anywhere "
     "in the argument array";
 
+constexpr std::string_view kSorting =
+    "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number "
+    "of returned elements. When the elements are not sorted, complexity is O(N).";
+
 constexpr Command rows[] = {
     {.name = "sort",
      .arity = -2,
@@ -347,9 +381,7 @@ constexpr Command rows[] = {
                unknown_keys(kKeyOW | kKeyUpdate, kStoreKey)}},
      .since = "1.0.0",
      .group = "generic",
-     .complexity = "O(N+M*log(M)) where N is the number of elements in the list or set to sort, "
-                   "and M the number of returned elements. When the elements are not sorted, "
-                   "complexity is O(N).",
+     .complexity = kSorting,
      .summary = "Sort the elements in a list, set or sorted set",
      .arguments = "key:key [pattern:pattern#1(BY)] [offset_count:{offset:integer "
                   "count:integer}(LIMIT)] [pattern:pattern#1(GET)*...] "
@@ -363,9 +395,7 @@ constexpr Command rows[] = {
      .keys = {{keys_at(kKeyRO | kKeyAccess, 1), unknown_keys(kKeyRO | kKeyAccess, kPatternKeys)}},
      .since = "7.0.0",
      .group = "generic",
-     .complexity = "O(N+M*log(M)) where N is the number of elements in the list or set to sort, "
-                   "and M the number of returned elements. When the elements are not sorted, "
-                   "complexity is O(N).",
+     .complexity = kSorting,
      .summary = "Sort the elements in a list, set or sorted set. Read-only variant of SORT.",
      .arguments = "key:key [pattern:pattern#1(BY)] [offset_count:{offset:integer "
                   "count:integer}(LIMIT)] [pattern:pattern#1(GET)*...] "

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/stream_support.h"
 #include "engine/commands/stream_trim.h"
@@ -146,12 +147,8 @@ void xtrim_command(Context& c) {
   }
   if (!finish_trim_options(c, options, true)) return;
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::stream)) return;
-  if (entry == nullptr) {
-    c.reply.integer(0);
-    return;
-  }
+  const Entry* entry = entry_or_reply_zero(c, key, Type::stream);
+  if (entry == nullptr) return;
   Stream& stream = stream_of(*entry);
   StreamId reached;
   const uint64_t removed = stream.trim(options.how, &reached);
@@ -172,12 +169,8 @@ void xtrim_command(Context& c) {
 
 void xdel_command(Context& c) {
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::stream)) return;
-  if (entry == nullptr) {
-    c.reply.integer(0);
-    return;
-  }
+  const Entry* entry = entry_or_reply_zero(c, key, Type::stream);
+  if (entry == nullptr) return;
   std::vector<StreamId> ids;
   if (!stream_ids(c, 2, c.args.size() - 2, ids)) return;
   Stream& stream = stream_of(*entry);
@@ -301,6 +294,18 @@ void xsetid_command(Context& c) {
   c.reply.ok();
 }
 
+// What XRANGE and XREVRANGE have in common.
+constexpr Command range_row(Command row) {
+  row.arity = -4;
+  row.flags = kReadOnly;
+  row.categories = kCatStream;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 1)};
+  row.since = "5.0.0";
+  row.group = "stream";
+  row.history = "6.2.0: Added exclusive ranges.";
+  return row;
+}
+
 constexpr Command rows[] = {
     {.name = "xadd",
      .arity = -5,
@@ -348,37 +353,24 @@ constexpr Command rows[] = {
      .summary = "Return the number of entries in a stream",
      .arguments = "key:key",
      .handler = xlen_command},
-    {.name = "xrange",
-     .arity = -4,
-     .flags = kReadOnly,
-     .categories = kCatStream,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "5.0.0",
-     .group = "stream",
-     .complexity = "O(N) with N being the number of elements being returned. If N is "
+    range_row({.name = "xrange",
+               .complexity =
+                   "O(N) with N being the number of elements being returned. If N is "
                    "constant (e.g. always asking for the first 10 elements with COUNT), you "
                    "can consider it O(1).",
-     .summary = "Return a range of elements in a stream, with IDs matching the specified "
-                "IDs interval",
-     .arguments = "key:key start:string end:string [count:integer(COUNT)]",
-     .history = "6.2.0: Added exclusive ranges.",
-     .handler = xrange_command},
-    {.name = "xrevrange",
-     .arity = -4,
-     .flags = kReadOnly,
-     .categories = kCatStream,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "5.0.0",
-     .group = "stream",
-     .complexity = "O(N) with N being the number of elements returned. If N is constant "
-                   "(e.g. always asking for the first 10 elements with COUNT), you can "
-                   "consider it O(1).",
-     .summary = "Return a range of elements in a stream, with IDs matching the specified "
-                "IDs interval, in reverse order (from greater to smaller IDs) compared "
-                "to XRANGE",
-     .arguments = "key:key end:string start:string [count:integer(COUNT)]",
-     .history = "6.2.0: Added exclusive ranges.",
-     .handler = xrevrange_command},
+               .summary = "Return a range of elements in a stream, with IDs matching the specified "
+                          "IDs interval",
+               .arguments = "key:key start:string end:string [count:integer(COUNT)]",
+               .handler = xrange_command}),
+    range_row({.name = "xrevrange",
+               .complexity = "O(N) with N being the number of elements returned. If N is constant "
+                             "(e.g. always asking for the first 10 elements with COUNT), you can "
+                             "consider it O(1).",
+               .summary = "Return a range of elements in a stream, with IDs matching the specified "
+                          "IDs interval, in reverse order (from greater to smaller IDs) compared "
+                          "to XRANGE",
+               .arguments = "key:key end:string start:string [count:integer(COUNT)]",
+               .handler = xrevrange_command}),
     {.name = "xsetid",
      .arity = -3,
      .flags = kWrite | kDenyOom | kFast,

@@ -54,21 +54,18 @@ std::optional<int64_t> entries_read(const StreamGroup& group) {
   return group.entries_read;
 }
 
-// How many of `size` are shown; a count of 0: all.
-size_t shown(size_t size, uint64_t count) {
-  return count == 0 ? size : std::min<size_t>(size, count);
-}
-
-void reply_group_pending(Context& c, const StreamGroup& group, uint64_t count) {
-  const size_t most = shown(group.pending.size(), count);
-  c.node.env().count_work(most);
-  c.reply.array(most);
-  auto place = group.pending.first();
-  for (size_t i = 0; i < most; ++i, place = group.pending.next(place)) {
-    const StreamPending* pending = group.pending.at(place);
-    c.reply.array(4);
+// The pending entries of a group or of a consumer, up to `count` of them; a count of 0: all.
+template <typename PendingList>
+void reply_pending(Context& c, const PendingList& list, uint64_t count, bool with_consumer) {
+  const size_t shown = count == 0 ? list.size() : std::min<size_t>(list.size(), count);
+  c.node.env().count_work(shown);
+  c.reply.array(shown);
+  auto place = list.first();
+  for (size_t i = 0; i < shown; ++i, place = list.next(place)) {
+    const StreamPending* pending = list.at(place);
+    c.reply.array(with_consumer ? 4 : 3);
     reply_stream_id(c, pending->id);
-    c.reply.bulk(pending->consumer->name());
+    if (with_consumer) c.reply.bulk(pending->consumer->name());
     c.reply.integer(pending->delivered_ms);
     c.reply.integer(static_cast<int64_t>(pending->deliveries));
   }
@@ -82,17 +79,7 @@ void reply_consumer_in_full(Context& c, const StreamConsumer& consumer, uint64_t
   field(c, "active-time", consumer.active_ms);
   field(c, "pel-count", consumer.pending.size());
   c.reply.bulk("pending");
-  const size_t most = shown(consumer.pending.size(), count);
-  c.node.env().count_work(most);
-  c.reply.array(most);
-  auto place = consumer.pending.first();
-  for (size_t i = 0; i < most; ++i, place = consumer.pending.next(place)) {
-    const StreamPending* pending = consumer.pending.at(place);
-    c.reply.array(3);
-    reply_stream_id(c, pending->id);
-    c.reply.integer(pending->delivered_ms);
-    c.reply.integer(static_cast<int64_t>(pending->deliveries));
-  }
+  reply_pending(c, consumer.pending, count, false);
 }
 
 void reply_group_in_full(Context& c, const Stream& stream, const StreamGroup& group,
@@ -105,7 +92,7 @@ void reply_group_in_full(Context& c, const Stream& stream, const StreamGroup& gr
   field(c, "lag", stream.lag(group));
   field(c, "pel-count", group.pending.size());
   c.reply.bulk("pending");
-  reply_group_pending(c, group, count);
+  reply_pending(c, group.pending, count, true);
   c.reply.bulk("consumers");
   c.reply.array(group.consumers.size());
   for (auto place = group.consumers.first();
@@ -226,58 +213,45 @@ void xinfo_help_command(Context& c) {
   reply_help(c, kLines);
 }
 
+// What the subcommands have in common, but HELP.
+constexpr Command look_row(Command row) {
+  row.flags = kReadOnly;
+  row.categories = kCatStream;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 2)};
+  row.since = "5.0.0";
+  row.group = "stream";
+  row.complexity = "O(1)";
+  return row;
+}
+
 constexpr Command xinfo_subcommands[] = {
-    {.name = "consumers",
-     .arity = 4,
-     .flags = kReadOnly,
-     .categories = kCatStream,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 2)},
-     .since = "5.0.0",
-     .group = "stream",
-     .complexity = "O(1)",
-     .summary = "List the consumers in a consumer group",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key groupname:string",
-     .handler = xinfo_consumers_command},
-    {.name = "groups",
-     .arity = 3,
-     .flags = kReadOnly,
-     .categories = kCatStream,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 2)},
-     .since = "5.0.0",
-     .group = "stream",
-     .complexity = "O(1)",
-     .summary = "List the consumer groups of a stream",
-     .arguments = "key:key",
-     .history = "7.0.0: Added the `entries-read` and `lag` fields",
-     .handler = xinfo_groups_command},
-    {.name = "help",
-     .arity = 2,
-     .flags = kLoading | kStale,
-     .categories = kCatStream,
-     .since = "5.0.0",
-     .group = "stream",
-     .complexity = "O(1)",
-     .summary = "Show helpful text about the different subcommands",
-     .handler = xinfo_help_command},
-    {.name = "stream",
-     .arity = -3,
-     .flags = kReadOnly,
-     .categories = kCatStream,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 2)},
-     .since = "5.0.0",
-     .group = "stream",
-     .complexity = "O(1)",
-     .summary = "Get information about a stream",
-     .arguments = "key:key [full:{[count:integer(COUNT)]}(FULL)]",
-     .history = "6.0.0: Added the `FULL` modifier.\n7.0.0: Added the "
-                "`max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, "
-                "`entries-read` and `lag` fields",
-     .handler = xinfo_stream_command},
+    look_row({.name = "consumers",
+              .arity = 4,
+              .summary = "List the consumers in a consumer group",
+              .tips = "nondeterministic_output",
+              .arguments = "key:key groupname:string",
+              .handler = xinfo_consumers_command}),
+    look_row({.name = "groups",
+              .arity = 3,
+              .summary = "List the consumer groups of a stream",
+              .arguments = "key:key",
+              .history = "7.0.0: Added the `entries-read` and `lag` fields",
+              .handler = xinfo_groups_command}),
+    help_row({.categories = kCatStream,
+              .since = "5.0.0",
+              .group = "stream",
+              .handler = xinfo_help_command}),
+    look_row({.name = "stream",
+              .arity = -3,
+              .summary = "Get information about a stream",
+              .arguments = "key:key [full:{[count:integer(COUNT)]}(FULL)]",
+              .history = "6.0.0: Added the `FULL` modifier.\n7.0.0: Added the "
+                         "`max-deleted-entry-id`, `entries-added`, `recorded-first-entry-id`, "
+                         "`entries-read` and `lag` fields",
+              .handler = xinfo_stream_command}),
 };
 
 constexpr Command rows[] = {
-
     {.name = "xinfo",
      .arity = -2,
      .since = "5.0.0",

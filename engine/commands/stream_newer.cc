@@ -109,31 +109,33 @@ void xackdel_command(Context& c) {
   reply_outcomes(c, outcomes);
 }
 
+// What XDELEX and XACKDEL have in common.
+constexpr Command deletion_row(Command row) {
+  row.flags = kWrite | kFast;
+  row.categories = kCatStream;
+  row.keys = {keys_at(kKeyRW | kKeyDelete, 1)};
+  row.since = "8.2.0";
+  row.group = "stream";
+  row.complexity = "O(1) for each ID";
+  return row;
+}
+
 constexpr Command rows[] = {
-    {.name = "xackdel",
-     .arity = -6,
-     .flags = kWrite | kFast,
-     .categories = kCatStream,
-     .keys = {keys_at(kKeyRW | kKeyDelete, 1)},
-     .since = "8.2.0",
-     .group = "stream",
-     .complexity = "O(1) for each ID",
-     .summary = "Acknowledges entries of a consumer group and deletes them from the stream.",
-     .arguments = "key:key group:string [condition:<keepref(KEEPREF)|delref(DELREF)|acked(ACKED)>] "
-                  "ids:{numids:integer id:string...}(IDS)",
-     .handler = xackdel_command},
-    {.name = "xdelex",
-     .arity = -5,
-     .flags = kWrite | kFast,
-     .categories = kCatStream,
-     .keys = {keys_at(kKeyRW | kKeyDelete, 1)},
-     .since = "8.2.0",
-     .group = "stream",
-     .complexity = "O(1) for each ID",
-     .summary = "Deletes entries from a stream, with a choice of what becomes of references.",
-     .arguments = "key:key [condition:<keepref(KEEPREF)|delref(DELREF)|acked(ACKED)>] "
-                  "ids:{numids:integer id:string...}(IDS)",
-     .handler = xdelex_command},
+    deletion_row(
+        {.name = "xackdel",
+         .arity = -6,
+         .summary = "Acknowledges entries of a consumer group and deletes them from the stream.",
+         .arguments =
+             "key:key group:string [condition:<keepref(KEEPREF)|delref(DELREF)|acked(ACKED)>] "
+             "ids:{numids:integer id:string...}(IDS)",
+         .handler = xackdel_command}),
+    deletion_row(
+        {.name = "xdelex",
+         .arity = -5,
+         .summary = "Deletes entries from a stream, with a choice of what becomes of references.",
+         .arguments = "key:key [condition:<keepref(KEEPREF)|delref(DELREF)|acked(ACKED)>] "
+                      "ids:{numids:integer id:string...}(IDS)",
+         .handler = xdelex_command}),
 };
 
 }  // namespace

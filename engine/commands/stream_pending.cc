@@ -10,8 +10,10 @@ namespace redoubt {
 
 namespace {
 
-// The stream of argument 1 and its group of argument 2. False, after an error.
+// The stream of argument 1, whose entry this is, and its group of argument 2. False, after an
+// error.
 bool find_group(Context& c, const Entry* entry, Stream** stream, StreamGroup** group) {
+  if (c.wrong_type(entry, Type::stream)) return false;
   *stream = entry == nullptr ? nullptr : &stream_of(*entry);
   *group = entry == nullptr ? nullptr : (*stream)->find_group(c.args[2]);
   if (*group == nullptr) error_no_group(c, c.args[1], c.args[2]);
@@ -133,11 +135,9 @@ void xpending_command(Context& c) {
   }
   PendingFilter filter;
   if (!summary && !read_filter(c, filter)) return;
-  const Entry* entry = c.lookup(c.args[1]);
-  if (c.wrong_type(entry, Type::stream)) return;
   Stream* stream = nullptr;
   StreamGroup* group = nullptr;
-  if (!find_group(c, entry, &stream, &group)) return;
+  if (!find_group(c, c.lookup(c.args[1]), &stream, &group)) return;
   if (summary) {
     reply_pending_summary(c, *group);
   } else {
@@ -271,11 +271,9 @@ void reply_claimed(Context& c, const Claim& claim, const std::vector<StreamId>& 
 
 void xclaim_command(Context& c) {
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::stream)) return;
   Stream* stream = nullptr;
   StreamGroup* group = nullptr;
-  if (!find_group(c, entry, &stream, &group)) return;
+  if (!find_group(c, c.lookup_write(key), &stream, &group)) return;
   ClaimOptions options;
   if (!read_claim(c, options)) return;
   const bool advanced = options.last_id > group->last_id;
@@ -374,11 +372,9 @@ void xautoclaim_command(Context& c) {
   AutoClaimOptions options;
   if (!read_auto_claim(c, options)) return;
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::stream)) return;
   Stream* stream = nullptr;
   StreamGroup* group = nullptr;
-  if (!find_group(c, entry, &stream, &group)) return;
+  if (!find_group(c, c.lookup_write(key), &stream, &group)) return;
   const Claim claim{.key = key,
                     .stream = *stream,
                     .group = *group,

@@ -236,6 +236,18 @@ void msetnx_command(Context& c) {
   c.reply.integer(1);
 }
 
+// What MSET and MSETNX have in common.
+constexpr Command mset_row(Command row) {
+  row.arity = -3;
+  row.flags = kWrite | kDenyOom;
+  row.categories = kCatString;
+  row.since = "1.0.1";
+  row.group = "string";
+  row.complexity = "O(N) where N is the number of keys to set.";
+  row.arguments = "key_value:{key:key value:string}...";
+  return row;
+}
+
 constexpr Command rows[] = {
     {.name = "get",
      .arity = 2,
@@ -297,30 +309,16 @@ constexpr Command rows[] = {
      .tips = "request_policy:multi_shard",
      .arguments = "key:key...",
      .handler = mget_command},
-    {.name = "mset",
-     .arity = -3,
-     .flags = kWrite | kDenyOom,
-     .categories = kCatString,
-     .keys = {keys_at(kKeyOW | kKeyUpdate, 1, -1, 2)},
-     .since = "1.0.1",
-     .group = "string",
-     .complexity = "O(N) where N is the number of keys to set.",
-     .summary = "Set multiple keys to multiple values",
-     .tips = "request_policy:multi_shard response_policy:all_succeeded",
-     .arguments = "key_value:{key:key value:string}...",
-     .handler = mset_command},
-    {.name = "msetnx",
-     .arity = -3,
-     .flags = kWrite | kDenyOom,
-     .categories = kCatString,
-     .keys = {keys_at(kKeyOW | kKeyInsert, 1, -1, 2)},
-     .since = "1.0.1",
-     .group = "string",
-     .complexity = "O(N) where N is the number of keys to set.",
-     .summary = "Set multiple keys to multiple values, only if none of the keys exist",
-     .tips = "request_policy:multi_shard response_policy:agg_min",
-     .arguments = "key_value:{key:key value:string}...",
-     .handler = msetnx_command},
+    mset_row({.name = "mset",
+              .keys = {keys_at(kKeyOW | kKeyUpdate, 1, -1, 2)},
+              .summary = "Set multiple keys to multiple values",
+              .tips = "request_policy:multi_shard response_policy:all_succeeded",
+              .handler = mset_command}),
+    mset_row({.name = "msetnx",
+              .keys = {keys_at(kKeyOW | kKeyInsert, 1, -1, 2)},
+              .summary = "Set multiple keys to multiple values, only if none of the keys exist",
+              .tips = "request_policy:multi_shard response_policy:agg_min",
+              .handler = msetnx_command}),
     {.name = "psetex",
      .arity = 4,
      .flags = kWrite | kDenyOom,

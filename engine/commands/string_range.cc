@@ -223,6 +223,20 @@ constexpr std::string_view kGetRangeComplexity =
     "the returned length, but because creating a substring from an existing string is very cheap, "
     "it can be considered O(1) for small strings.";
 
+// What GETRANGE and its old name have in common.
+constexpr Command getrange_row(Command row) {
+  row.arity = 4;
+  row.flags = kReadOnly;
+  row.categories = kCatString;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 1)};
+  row.group = "string";
+  row.complexity = kGetRangeComplexity;
+  row.summary = "Get a substring of the string stored at a key";
+  row.arguments = "key:key start:integer end:integer";
+  row.handler = getrange_command;
+  return row;
+}
+
 constexpr Command rows[] = {
     {.name = "append",
      .arity = 3,
@@ -238,17 +252,7 @@ constexpr Command rows[] = {
      .summary = "Append a value to a key",
      .arguments = "key:key value:string",
      .handler = append_command},
-    {.name = "getrange",
-     .arity = 4,
-     .flags = kReadOnly,
-     .categories = kCatString,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.4.0",
-     .group = "string",
-     .complexity = kGetRangeComplexity,
-     .summary = "Get a substring of the string stored at a key",
-     .arguments = "key:key start:integer end:integer",
-     .handler = getrange_command},
+    getrange_row({.name = "getrange", .since = "2.4.0"}),
     {.name = "lcs",
      .arity = -3,
      .flags = kReadOnly,
@@ -285,18 +289,7 @@ constexpr Command rows[] = {
      .summary = "Get the length of the value stored in a key",
      .arguments = "key:key",
      .handler = strlen_command},
-    {.name = "substr",
-     .arity = 4,
-     .flags = kReadOnly,
-     .categories = kCatString,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "1.0.0",
-     .group = "string",
-     .complexity = kGetRangeComplexity,
-     .summary = "Get a substring of the string stored at a key",
-     .arguments = "key:key start:integer end:integer",
-     .deprecated = "2.0.0: `GETRANGE`",
-     .handler = getrange_command},
+    getrange_row({.name = "substr", .since = "1.0.0", .deprecated = "2.0.0: `GETRANGE`"}),
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Sorted sets by member: ZADD and its kin, scores and ranks, and walks over a set.
+// Sorted sets by member: ZADD and its kin, scores and ranks, and ZSCAN.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -7,6 +7,7 @@
 #include "engine/commands/arguments.h"
 #include "engine/commands/element_scan.h"
 #include "engine/commands/families.h"
+#include "engine/commands/row_texts.h"
 #include "engine/commands/zset_value.h"
 
 namespace redoubt {
@@ -206,12 +207,8 @@ void zincrby_command(Context& c) {
 
 void zrem_command(Context& c) {
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::zset)) return;
-  if (entry == nullptr) {
-    c.reply.integer(0);
-    return;
-  }
+  Entry* entry = entry_or_reply_zero(c, key, Type::zset);
+  if (entry == nullptr) return;
   Zset zset = zset_of(c, *entry);
   int64_t removed = 0;
   for (size_t i = 2; i < c.args.size() && zset.size() > 0; ++i) {
@@ -282,103 +279,7 @@ void zrevrank_command(Context& c) {
   reply_rank(c, true);
 }
 
-// --- Members at random, and all of them
-
-// `count` different ranks in order, each choice being as likely as any other.
-std::vector<size_t> draw_ranks(Random& random, size_t size, size_t count) {
-  std::vector<size_t> ranks;
-  ranks.reserve(count);
-  // Floyd's way: the i-th draw is out of the first size - count + i + 1 ranks, and one that is
-  // taken stands for the last of them.
-  for (size_t last = size - count; last < size; ++last) {
-    const size_t drawn = random.below(last + 1);
-    const auto at = std::lower_bound(ranks.begin(), ranks.end(), drawn);
-    if (at != ranks.end() && *at == drawn) {
-      ranks.push_back(last);
-    } else {
-      ranks.insert(at, drawn);
-    }
-  }
-  return ranks;
-}
-
-// The same where that many insertions would be slow: a walk that takes each with its probability.
-std::vector<size_t> choose_ranks(Random& random, size_t size, size_t count) {
-  std::vector<size_t> ranks;
-  for (size_t rank = 0; rank < size && count > 0; ++rank) {
-    if (random.below(size - rank) >= count) continue;
-    ranks.push_back(rank);
-    --count;
-  }
-  return ranks;
-}
-
-void reply_random_members(Context& c, const ZsetView& zset, int64_t count, bool with_scores) {
-  constexpr size_t kFew = 1000;
-  const size_t size = zset.size();
-  Random& random = c.node.random();
-  if (count < 0) {
-    const size_t draws = static_cast<size_t>(-count);
-    reply_members_header(c, draws, with_scores);
-    for (size_t i = 0; i < draws; ++i) {
-      ZsetView::Cursor at = zset.at_rank(random.below(size));
-      reply_member(c, at.member(), at.score(), with_scores);
-    }
-    c.node.env().count_work(draws);
-    return;
-  }
-  const size_t wanted = std::min(size, static_cast<size_t>(count));
-  reply_members_header(c, wanted, with_scores);
-  c.node.env().count_work(wanted);
-  if (wanted == size) {
-    for_each_rank(zset, {0, size}, false, [&](std::string_view member, double score) {
-      reply_member(c, member, score, with_scores);
-    });
-    return;
-  }
-  const std::vector<size_t> ranks =
-      wanted <= kFew ? draw_ranks(random, size, wanted) : choose_ranks(random, size, wanted);
-  for (const size_t rank : ranks) {
-    ZsetView::Cursor at = zset.at_rank(rank);
-    reply_member(c, at.member(), at.score(), with_scores);
-  }
-}
-
-void zrandmember_command(Context& c) {
-  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
-  std::optional<int64_t> count;
-  const bool with_scores = c.args.size() > 3;
-  if (c.args.size() > 2) {
-    count = c.integer(2);
-    if (!count) return;
-    if (*count < -kMost) {
-      c.error(
-          "ERR value is out of range, value must between -9223372036854775807 and "
-          "9223372036854775807");
-      return;
-    }
-    if (c.args.size() > 4 || (with_scores && !c.is(3, "withscores"))) {
-      c.syntax_error();
-      return;
-    }
-    if (*count < -kDrawsMax || (with_scores && *count > kMost / 2)) {
-      c.error("ERR value is out of range");
-      return;
-    }
-  }
-  const Entry* entry = c.lookup(c.args[1]);
-  if (c.wrong_type(entry, Type::zset)) return;
-  if (entry == nullptr) {
-    count ? c.reply.array(0) : c.reply.null();
-    return;
-  }
-  const ZsetView zset(*entry);
-  if (count) {
-    reply_random_members(c, zset, *count, with_scores);
-  } else {
-    c.reply.bulk(zset.at_rank(c.node.random().below(zset.size())).member());
-  }
-}
+// --- All members
 
 void zscan_command(Context& c) {
   ElementScan scan;
@@ -412,6 +313,20 @@ void zscan_command(Context& c) {
   }
 }
 
+// What ZRANK and ZREVRANK have in common.
+constexpr Command rank_row(Command row) {
+  row.arity = -3;
+  row.flags = kReadOnly | kFast;
+  row.categories = kCatSortedSet;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 1)};
+  row.since = "2.0.0";
+  row.group = "sorted-set";
+  row.complexity = "O(log(N))";
+  row.arguments = "key:key member:string [withscore(WITHSCORE)@7.2.0]";
+  row.history = "7.2.0: Added the optional `WITHSCORE` argument.";
+  return row;
+}
+
 constexpr Command rows[] = {
     {.name = "zadd",
      .arity = -4,
@@ -420,8 +335,7 @@ constexpr Command rows[] = {
      .keys = {keys_at(kKeyRW | kKeyUpdate, 1)},
      .since = "1.2.0",
      .group = "sorted-set",
-     .complexity =
-         "O(log(N)) for each item added, where N is the number of elements in the sorted set.",
+     .complexity = kOnceForEachAddedToSortedSet,
      .summary = "Add one or more members to a sorted set, or update its score if it already exists",
      .arguments =
          "key:key [condition:<nx(NX)|xx(XX)>@3.0.2] [comparison:<gt(GT)|lt(LT)>@6.2.0] "
@@ -463,30 +377,9 @@ constexpr Command rows[] = {
      .summary = "Get the score associated with the given members in a sorted set",
      .arguments = "key:key member:string...",
      .handler = zmscore_command},
-    {.name = "zrandmember",
-     .arity = -2,
-     .flags = kReadOnly,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "6.2.0",
-     .group = "sorted-set",
-     .complexity = "O(N) where N is the number of elements returned",
-     .summary = "Get one or multiple random elements from a sorted set",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key [options:{count:integer [withscores(WITHSCORES)]}]",
-     .handler = zrandmember_command},
-    {.name = "zrank",
-     .arity = -3,
-     .flags = kReadOnly | kFast,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.0.0",
-     .group = "sorted-set",
-     .complexity = "O(log(N))",
-     .summary = "Determine the index of a member in a sorted set",
-     .arguments = "key:key member:string [withscore(WITHSCORE)@7.2.0]",
-     .history = "7.2.0: Added the optional `WITHSCORE` argument.",
-     .handler = zrank_command},
+    rank_row({.name = "zrank",
+              .summary = "Determine the index of a member in a sorted set",
+              .handler = zrank_command}),
     {.name = "zrem",
      .arity = -3,
      .flags = kWrite | kFast,
@@ -501,33 +394,15 @@ constexpr Command rows[] = {
      .arguments = "key:key member:string...",
      .history = "2.4.0: Accepts multiple elements.",
      .handler = zrem_command},
-    {.name = "zrevrank",
-     .arity = -3,
-     .flags = kReadOnly | kFast,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.0.0",
-     .group = "sorted-set",
-     .complexity = "O(log(N))",
-     .summary =
-         "Determine the index of a member in a sorted set, with scores ordered from high to low",
-     .arguments = "key:key member:string [withscore(WITHSCORE)@7.2.0]",
-     .history = "7.2.0: Added the optional `WITHSCORE` argument.",
-     .handler = zrevrank_command},
-    {.name = "zscan",
-     .arity = -3,
-     .flags = kReadOnly,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.8.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(1) for every call. O(N) for a complete iteration, including enough command calls "
-         "for the cursor to return back to 0. N is the number of elements inside the collection..",
-     .summary = "Incrementally iterate sorted sets elements and associated scores",
-     .tips = "nondeterministic_output",
-     .arguments = "key:key cursor:integer [pattern:pattern(MATCH)] [count:integer(COUNT)]",
-     .handler = zscan_command},
+    rank_row({.name = "zrevrank",
+              .summary = "Determine the index of a member in a sorted set, with scores ordered "
+                         "from high to low",
+              .handler = zrevrank_command}),
+    element_scan_row({.name = "zscan",
+                      .categories = kCatSortedSet,
+                      .group = "sorted-set",
+                      .summary = "Incrementally iterate sorted sets elements and associated scores",
+                      .handler = zscan_command}),
     {.name = "zscore",
      .arity = 3,
      .flags = kReadOnly | kFast,

@@ -261,48 +261,61 @@ void zintercard_command(Context& c) {
   c.reply.integer(static_cast<int64_t>(count));
 }
 
+// What the commands that reply their result have in common.
+constexpr Command reply_row(Command row) {
+  row.arity = -3;
+  row.flags = kReadOnly | kMovableKeys;
+  row.categories = kCatSortedSet;
+  row.keys = {counted_keys(kKeyRO | kKeyAccess, 1)};
+  row.since = "6.2.0";
+  row.group = "sorted-set";
+  return row;
+}
+
+// What the commands that store their result have in common.
+constexpr Command store_row(Command row) {
+  row.arity = -4;
+  row.flags = kWrite | kDenyOom | kMovableKeys;
+  row.categories = kCatSortedSet;
+  row.keys = {keys_at(kKeyOW | kKeyUpdate, 1), counted_keys(kKeyRO | kKeyAccess, 2)};
+  row.group = "sorted-set";
+  return row;
+}
+
+constexpr std::string_view kDifference =
+    "O(L + (N-K)log(N)) worst case where L is the total number of elements in all the sets, N is "
+    "the size of the first set, and K is the size of the result set.";
+
+constexpr std::string_view kIntersection =
+    "O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the number "
+    "of input sorted sets and M being the number of elements in the resulting sorted set.";
+
+constexpr std::string_view kReplyArguments =
+    "numkeys:integer key:key... [weight:integer(WEIGHTS)...] "
+    "[aggregate:<sum(SUM)|min(MIN)|max(MAX)>(AGGREGATE)] [withscores(WITHSCORES)]";
+
+constexpr std::string_view kStoreArguments =
+    "destination:key numkeys:integer key:key#1... [weight:integer(WEIGHTS)...] "
+    "[aggregate:<sum(SUM)|min(MIN)|max(MAX)>(AGGREGATE)]";
+
 constexpr Command rows[] = {
-    {.name = "zdiff",
-     .arity = -3,
-     .flags = kReadOnly | kMovableKeys,
-     .categories = kCatSortedSet,
-     .keys = {counted_keys(kKeyRO | kKeyAccess, 1)},
-     .since = "6.2.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(L + (N-K)log(N)) worst case where L is the total number of elements in all the "
-         "sets, N is the size of the first set, and K is the size of the result set.",
-     .summary = "Subtract multiple sorted sets",
-     .arguments = "numkeys:integer key:key... [withscores(WITHSCORES)]",
-     .handler = zdiff_command},
-    {.name = "zdiffstore",
-     .arity = -4,
-     .flags = kWrite | kDenyOom | kMovableKeys,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyOW | kKeyUpdate, 1), counted_keys(kKeyRO | kKeyAccess, 2)},
-     .since = "6.2.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(L + (N-K)log(N)) worst case where L is the total number of elements in all the "
-         "sets, N is the size of the first set, and K is the size of the result set.",
-     .summary = "Subtract multiple sorted sets and store the resulting sorted set in a new key",
-     .arguments = "destination:key numkeys:integer key:key#1...",
-     .handler = zdiffstore_command},
-    {.name = "zinter",
-     .arity = -3,
-     .flags = kReadOnly | kMovableKeys,
-     .categories = kCatSortedSet,
-     .keys = {counted_keys(kKeyRO | kKeyAccess, 1)},
-     .since = "6.2.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the "
-         "number of input sorted sets and M being the number of elements in the resulting "
-         "sorted set.",
-     .summary = "Intersect multiple sorted sets",
-     .arguments = "numkeys:integer key:key... [weight:integer(WEIGHTS)...] "
-                  "[aggregate:<sum(SUM)|min(MIN)|max(MAX)>(AGGREGATE)] [withscores(WITHSCORES)]",
-     .handler = zinter_command},
+    reply_row({.name = "zdiff",
+               .complexity = kDifference,
+               .summary = "Subtract multiple sorted sets",
+               .arguments = "numkeys:integer key:key... [withscores(WITHSCORES)]",
+               .handler = zdiff_command}),
+    store_row(
+        {.name = "zdiffstore",
+         .since = "6.2.0",
+         .complexity = kDifference,
+         .summary = "Subtract multiple sorted sets and store the resulting sorted set in a new key",
+         .arguments = "destination:key numkeys:integer key:key#1...",
+         .handler = zdiffstore_command}),
+    reply_row({.name = "zinter",
+               .complexity = kIntersection,
+               .summary = "Intersect multiple sorted sets",
+               .arguments = kReplyArguments,
+               .handler = zinter_command}),
     {.name = "zintercard",
      .arity = -3,
      .flags = kReadOnly | kMovableKeys,
@@ -316,49 +329,30 @@ constexpr Command rows[] = {
      .summary = "Intersect multiple sorted sets and return the cardinality of the result",
      .arguments = "numkeys:integer key:key... [limit:integer(LIMIT)]",
      .handler = zintercard_command},
-    {.name = "zinterstore",
-     .arity = -4,
-     .flags = kWrite | kDenyOom | kMovableKeys,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyOW | kKeyUpdate, 1), counted_keys(kKeyRO | kKeyAccess, 2)},
-     .since = "2.0.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(N*K)+O(M*log(M)) worst case with N being the smallest input sorted set, K being the "
-         "number of input sorted sets and M being the number of elements in the resulting "
-         "sorted set.",
-     .summary = "Intersect multiple sorted sets and store the resulting sorted set in a new key",
-     .arguments = "destination:key numkeys:integer key:key#1... [weight:integer(WEIGHTS)...] "
-                  "[aggregate:<sum(SUM)|min(MIN)|max(MAX)>(AGGREGATE)]",
-     .handler = zinterstore_command},
-    {.name = "zunion",
-     .arity = -3,
-     .flags = kReadOnly | kMovableKeys,
-     .categories = kCatSortedSet,
-     .keys = {counted_keys(kKeyRO | kKeyAccess, 1)},
-     .since = "6.2.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted sets, and M "
-         "being the number of elements in the resulting sorted set.",
-     .summary = "Add multiple sorted sets",
-     .arguments = "numkeys:integer key:key... [weight:integer(WEIGHTS)...] "
-                  "[aggregate:<sum(SUM)|min(MIN)|max(MAX)>(AGGREGATE)] [withscores(WITHSCORES)]",
-     .handler = zunion_command},
-    {.name = "zunionstore",
-     .arity = -4,
-     .flags = kWrite | kDenyOom | kMovableKeys,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyOW | kKeyUpdate, 1), counted_keys(kKeyRO | kKeyAccess, 2)},
-     .since = "2.0.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(N)+O(M log(M)) with N being the sum of the sizes of the input sorted sets, and M "
-         "being the number of elements in the resulting sorted set.",
-     .summary = "Add multiple sorted sets and store the resulting sorted set in a new key",
-     .arguments = "destination:key numkeys:integer key:key#1... [weight:integer(WEIGHTS)...] "
-                  "[aggregate:<sum(SUM)|min(MIN)|max(MAX)>(AGGREGATE)]",
-     .handler = zunionstore_command},
+    store_row({.name = "zinterstore",
+               .since = "2.0.0",
+               .complexity = kIntersection,
+               .summary =
+                   "Intersect multiple sorted sets and store the resulting sorted set in a new key",
+               .arguments = kStoreArguments,
+               .handler = zinterstore_command}),
+    reply_row(
+        {.name = "zunion",
+         .complexity =
+             "O(N)+O(M*log(M)) with N being the sum of the sizes of the input sorted sets, and M "
+             "being the number of elements in the resulting sorted set.",
+         .summary = "Add multiple sorted sets",
+         .arguments = kReplyArguments,
+         .handler = zunion_command}),
+    store_row(
+        {.name = "zunionstore",
+         .since = "2.0.0",
+         .complexity =
+             "O(N)+O(M log(M)) with N being the sum of the sizes of the input sorted sets, and M "
+             "being the number of elements in the resulting sorted set.",
+         .summary = "Add multiple sorted sets and store the resulting sorted set in a new key",
+         .arguments = kStoreArguments,
+         .handler = zunionstore_command}),
 };
 
 }  // namespace

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
+#include "engine/commands/row_texts.h"
 #include "engine/commands/zset_value.h"
 
 namespace redoubt {
@@ -68,11 +70,7 @@ void zpop(Context& c, From from) {
     return;
   }
   std::optional<int64_t> count;
-  if (c.args.size() == 3) {
-    count = c.integer_between(2, 0, std::numeric_limits<int64_t>::max(),
-                              "ERR value is out of range, must be positive");
-    if (!count) return;
-  }
+  if (!read_pop_count(c, count)) return;
   Entry* entry = c.lookup_write(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   if (entry == nullptr || (count && *count == 0)) {
@@ -183,89 +181,83 @@ void bzmpop_command(Context& c) {
   if (keys) pop_or_wait(c, *keys, 1);
 }
 
+// What ZMPOP and BZMPOP have in common.
+constexpr Command many_keys_row(Command row) {
+  row.categories = kCatSortedSet;
+  row.since = "7.0.0";
+  row.group = "sorted-set";
+  row.complexity =
+      "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of "
+      "elements in the sorted set, and M being the number of elements popped.";
+  return row;
+}
+
+// What ZPOPMIN and ZPOPMAX have in common.
+constexpr Command pop_row(Command row) {
+  row.arity = -2;
+  row.flags = kWrite | kFast;
+  row.categories = kCatSortedSet;
+  row.keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1)};
+  row.since = "5.0.0";
+  row.group = "sorted-set";
+  row.complexity =
+      "O(log(N)*M) with N being the number of elements in the sorted set, and M being the "
+      "number of elements popped.";
+  row.arguments = "key:key [count:integer]";
+  return row;
+}
+
+// What BZPOPMIN and BZPOPMAX have in common.
+constexpr Command waiting_pop_row(Command row) {
+  row.arity = -3;
+  row.flags = kWrite | kNoScript | kBlocking | kFast;
+  row.categories = kCatSortedSet;
+  row.keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1, -2)};
+  row.since = "5.0.0";
+  row.group = "sorted-set";
+  row.complexity = kLogarithmicInSortedSet;
+  row.arguments = "key:key... timeout:double";
+  row.history = kTimeoutIsDouble;
+  return row;
+}
+
 constexpr Command rows[] = {
-    {.name = "bzmpop",
-     .arity = -5,
-     .flags = kWrite | kBlocking | kMovableKeys,
-     .categories = kCatSortedSet,
-     .keys = {counted_keys(kKeyRW | kKeyAccess | kKeyDelete, 2)},
-     .since = "7.0.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of "
-         "elements in the sorted set, and M being the number of elements popped.",
-     .summary =
-         "Remove and return members with scores in a sorted set or block until one is available",
-     .arguments = "timeout:double numkeys:integer key:key... where:<min(MIN)|max(MAX)> "
-                  "[count:integer(COUNT)]",
-     .handler = bzmpop_command},
-    {.name = "bzpopmax",
-     .arity = -3,
-     .flags = kWrite | kNoScript | kBlocking | kFast,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1, -2)},
-     .since = "5.0.0",
-     .group = "sorted-set",
-     .complexity = "O(log(N)) with N being the number of elements in the sorted set.",
-     .summary =
-         "Remove and return the member with the highest score from one or more sorted sets, or "
-         "block until one is available",
-     .arguments = "key:key... timeout:double",
-     .history = "6.0.0: `timeout` is interpreted as a double instead of an integer.",
-     .handler = bzpopmax_command},
-    {.name = "bzpopmin",
-     .arity = -3,
-     .flags = kWrite | kNoScript | kBlocking | kFast,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1, -2)},
-     .since = "5.0.0",
-     .group = "sorted-set",
-     .complexity = "O(log(N)) with N being the number of elements in the sorted set.",
-     .summary =
-         "Remove and return the member with the lowest score from one or more sorted sets, or "
-         "block until one is available",
-     .arguments = "key:key... timeout:double",
-     .history = "6.0.0: `timeout` is interpreted as a double instead of an integer.",
-     .handler = bzpopmin_command},
-    {.name = "zmpop",
-     .arity = -4,
-     .flags = kWrite | kMovableKeys,
-     .categories = kCatSortedSet,
-     .keys = {counted_keys(kKeyRW | kKeyAccess | kKeyDelete, 1)},
-     .since = "7.0.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(K) + O(M*log(N)) where K is the number of provided keys, N being the number of "
-         "elements in the sorted set, and M being the number of elements popped.",
-     .summary = "Remove and return members with scores in a sorted set",
-     .arguments = "numkeys:integer key:key... where:<min(MIN)|max(MAX)> [count:integer(COUNT)]",
-     .handler = zmpop_command},
-    {.name = "zpopmax",
-     .arity = -2,
-     .flags = kWrite | kFast,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1)},
-     .since = "5.0.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(log(N)*M) with N being the number of elements in the sorted set, and M being the "
-         "number of elements popped.",
-     .summary = "Remove and return members with the highest scores in a sorted set",
-     .arguments = "key:key [count:integer]",
-     .handler = zpopmax_command},
-    {.name = "zpopmin",
-     .arity = -2,
-     .flags = kWrite | kFast,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 1)},
-     .since = "5.0.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(log(N)*M) with N being the number of elements in the sorted set, and M being the "
-         "number of elements popped.",
-     .summary = "Remove and return members with the lowest scores in a sorted set",
-     .arguments = "key:key [count:integer]",
-     .handler = zpopmin_command},
+    many_keys_row({.name = "bzmpop",
+                   .arity = -5,
+                   .flags = kWrite | kBlocking | kMovableKeys,
+                   .keys = {counted_keys(kKeyRW | kKeyAccess | kKeyDelete, 2)},
+                   .summary = "Remove and return members with scores in a sorted set or block "
+                              "until one is available",
+                   .arguments =
+                       "timeout:double numkeys:integer key:key... where:<min(MIN)|max(MAX)> "
+                       "[count:integer(COUNT)]",
+                   .handler = bzmpop_command}),
+    waiting_pop_row(
+        {.name = "bzpopmax",
+         .summary =
+             "Remove and return the member with the highest score from one or more sorted sets, or "
+             "block until one is available",
+         .handler = bzpopmax_command}),
+    waiting_pop_row(
+        {.name = "bzpopmin",
+         .summary =
+             "Remove and return the member with the lowest score from one or more sorted sets, or "
+             "block until one is available",
+         .handler = bzpopmin_command}),
+    many_keys_row(
+        {.name = "zmpop",
+         .arity = -4,
+         .flags = kWrite | kMovableKeys,
+         .keys = {counted_keys(kKeyRW | kKeyAccess | kKeyDelete, 1)},
+         .summary = "Remove and return members with scores in a sorted set",
+         .arguments = "numkeys:integer key:key... where:<min(MIN)|max(MAX)> [count:integer(COUNT)]",
+         .handler = zmpop_command}),
+    pop_row({.name = "zpopmax",
+             .summary = "Remove and return members with the highest scores in a sorted set",
+             .handler = zpopmax_command}),
+    pop_row({.name = "zpopmin",
+             .summary = "Remove and return members with the lowest scores in a sorted set",
+             .handler = zpopmin_command}),
 };
 
 }  // namespace

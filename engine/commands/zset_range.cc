@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
+#include "engine/commands/row_texts.h"
 #include "engine/commands/zset_value.h"
 
 namespace redoubt {
@@ -227,12 +229,8 @@ void remove_range(Context& c, By by, std::string_view event) {
   const std::optional<Range> range = read_range(c, 2, {by, Direction::forward, 0, -1, false});
   if (!range) return;
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
-  if (c.wrong_type(entry, Type::zset)) return;
-  if (entry == nullptr) {
-    c.reply.integer(0);
-    return;
-  }
+  Entry* entry = entry_or_reply_zero(c, key, Type::zset);
+  if (entry == nullptr) return;
   Zset zset = zset_of(c, *entry);
   const RankRange ranks = ranks_of(zset, *range);
   c.reply.integer(static_cast<int64_t>(ranks.size()));
@@ -258,78 +256,91 @@ void zremrangebylex_command(Context& c) {
   remove_range(c, By::member, "zremrangebylex");
 }
 
+// What the commands that reply a range have in common.
+constexpr Command range_row(Command row) {
+  row.arity = -4;
+  row.flags = kReadOnly;
+  row.categories = kCatSortedSet;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 1)};
+  row.group = "sorted-set";
+  return row;
+}
+
+// What the commands that remove a range have in common.
+constexpr Command removal_row(Command row) {
+  row.arity = 4;
+  row.flags = kWrite;
+  row.categories = kCatSortedSet;
+  row.keys = {keys_at(kKeyRW | kKeyDelete, 1)};
+  row.group = "sorted-set";
+  row.complexity =
+      "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
+      "elements removed by the operation.";
+  return row;
+}
+
+// What the commands that count a range have in common.
+constexpr Command count_row(Command row) {
+  row.arity = 4;
+  row.flags = kReadOnly | kFast;
+  row.categories = kCatSortedSet;
+  row.keys = {keys_at(kKeyRO | kKeyAccess, 1)};
+  row.group = "sorted-set";
+  row.complexity = kLogarithmicInSortedSet;
+  return row;
+}
+
+constexpr std::string_view kLimitedRange =
+    "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
+    "elements being returned. If M is constant (e.g. always asking for the first 10 elements with "
+    "LIMIT), you can consider it O(log(N)).";
+
+constexpr std::string_view kWholeRange =
+    "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
+    "elements returned.";
+
 constexpr Command rows[] = {
-    {.name = "zcount",
-     .arity = 4,
-     .flags = kReadOnly | kFast,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.0.0",
-     .group = "sorted-set",
-     .complexity = "O(log(N)) with N being the number of elements in the sorted set.",
-     .summary = "Count the members in a sorted set with scores within the given values",
-     .arguments = "key:key min:double max:double",
-     .handler = zcount_command},
-    {.name = "zlexcount",
-     .arity = 4,
-     .flags = kReadOnly | kFast,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.8.9",
-     .group = "sorted-set",
-     .complexity = "O(log(N)) with N being the number of elements in the sorted set.",
-     .summary = "Count the number of members in a sorted set between a given lexicographical range",
-     .arguments = "key:key min:string max:string",
-     .handler = zlexcount_command},
-    {.name = "zrange",
-     .arity = -4,
-     .flags = kReadOnly,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "1.2.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
-         "elements returned.",
-     .summary = "Return a range of members in a sorted set",
-     .arguments = "key:key start:string stop:string [sortby:<byscore(BYSCORE)|bylex(BYLEX)>@6.2.0] "
-                  "[rev(REV)@6.2.0] [offset_count:{offset:integer count:integer}(LIMIT)@6.2.0] "
-                  "[withscores(WITHSCORES)]",
-     .history = "6.2.0: Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options.",
-     .handler = zrange_command},
-    {.name = "zrangebylex",
-     .arity = -4,
-     .flags = kReadOnly,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.8.9",
-     .group = "sorted-set",
-     .complexity =
-         "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
-         "elements being returned. If M is constant (e.g. always asking for the first 10 "
-         "elements with LIMIT), you can consider it O(log(N)).",
-     .summary = "Return a range of members in a sorted set, by lexicographical range",
-     .arguments =
-         "key:key min:string max:string [offset_count:{offset:integer count:integer}(LIMIT)]",
-     .deprecated = "6.2.0: `ZRANGE` with the `BYLEX` argument",
-     .handler = zrangebylex_command},
-    {.name = "zrangebyscore",
-     .arity = -4,
-     .flags = kReadOnly,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "1.0.5",
-     .group = "sorted-set",
-     .complexity =
-         "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
-         "elements being returned. If M is constant (e.g. always asking for the first 10 "
-         "elements with LIMIT), you can consider it O(log(N)).",
-     .summary = "Return a range of members in a sorted set, by score",
-     .arguments = "key:key min:double max:double [withscores(WITHSCORES)@2.0.0] "
-                  "[offset_count:{offset:integer count:integer}(LIMIT)]",
-     .history = "2.0.0: Added the `WITHSCORES` modifier.",
-     .deprecated = "6.2.0: `ZRANGE` with the `BYSCORE` argument",
-     .handler = zrangebyscore_command},
+    count_row({.name = "zcount",
+               .since = "2.0.0",
+               .summary = "Count the members in a sorted set with scores within the given values",
+               .arguments = "key:key min:double max:double",
+               .handler = zcount_command}),
+    count_row(
+        {.name = "zlexcount",
+         .since = "2.8.9",
+         .summary =
+             "Count the number of members in a sorted set between a given lexicographical range",
+         .arguments = "key:key min:string max:string",
+         .handler = zlexcount_command}),
+    range_row(
+        {.name = "zrange",
+         .since = "1.2.0",
+         .complexity = kWholeRange,
+         .summary = "Return a range of members in a sorted set",
+         .arguments =
+             "key:key start:string stop:string [sortby:<byscore(BYSCORE)|bylex(BYLEX)>@6.2.0] "
+             "[rev(REV)@6.2.0] [offset_count:{offset:integer count:integer}(LIMIT)@6.2.0] "
+             "[withscores(WITHSCORES)]",
+         .history = "6.2.0: Added the `REV`, `BYSCORE`, `BYLEX` and `LIMIT` options.",
+         .handler = zrange_command}),
+    range_row(
+        {.name = "zrangebylex",
+         .since = "2.8.9",
+         .complexity = kLimitedRange,
+         .summary = "Return a range of members in a sorted set, by lexicographical range",
+         .arguments =
+             "key:key min:string max:string [offset_count:{offset:integer count:integer}(LIMIT)]",
+         .deprecated = "6.2.0: `ZRANGE` with the `BYLEX` argument",
+         .handler = zrangebylex_command}),
+    range_row({.name = "zrangebyscore",
+               .since = "1.0.5",
+               .complexity = kLimitedRange,
+               .summary = "Return a range of members in a sorted set, by score",
+               .arguments = "key:key min:double max:double [withscores(WITHSCORES)@2.0.0] "
+                            "[offset_count:{offset:integer count:integer}(LIMIT)]",
+               .history = "2.0.0: Added the `WITHSCORES` modifier.",
+               .deprecated = "6.2.0: `ZRANGE` with the `BYSCORE` argument",
+               .handler = zrangebyscore_command}),
     {.name = "zrangestore",
      .arity = -5,
      .flags = kWrite | kDenyOom,
@@ -345,98 +356,55 @@ constexpr Command rows[] = {
          "dst:key src:key#1 min:string max:string [sortby:<byscore(BYSCORE)|bylex(BYLEX)>] "
          "[rev(REV)] [offset_count:{offset:integer count:integer}(LIMIT)]",
      .handler = zrangestore_command},
-    {.name = "zremrangebylex",
-     .arity = 4,
-     .flags = kWrite,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRW | kKeyDelete, 1)},
-     .since = "2.8.9",
-     .group = "sorted-set",
-     .complexity =
-         "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
-         "elements removed by the operation.",
-     .summary = "Remove all members in a sorted set between the given lexicographical range",
-     .arguments = "key:key min:string max:string",
-     .handler = zremrangebylex_command},
-    {.name = "zremrangebyrank",
-     .arity = 4,
-     .flags = kWrite,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRW | kKeyDelete, 1)},
-     .since = "2.0.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
-         "elements removed by the operation.",
-     .summary = "Remove all members in a sorted set within the given indexes",
-     .arguments = "key:key start:integer stop:integer",
-     .handler = zremrangebyrank_command},
-    {.name = "zremrangebyscore",
-     .arity = 4,
-     .flags = kWrite,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRW | kKeyDelete, 1)},
-     .since = "1.2.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
-         "elements removed by the operation.",
-     .summary = "Remove all members in a sorted set within the given scores",
-     .arguments = "key:key min:double max:double",
-     .handler = zremrangebyscore_command},
-    {.name = "zrevrange",
-     .arity = -4,
-     .flags = kReadOnly,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "1.2.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
-         "elements returned.",
-     .summary =
-         "Return a range of members in a sorted set, by index, with scores ordered from high to "
-         "low",
-     .arguments = "key:key start:integer stop:integer [withscores(WITHSCORES)]",
-     .deprecated = "6.2.0: `ZRANGE` with the `REV` argument",
-     .handler = zrevrange_command},
-    {.name = "zrevrangebylex",
-     .arity = -4,
-     .flags = kReadOnly,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.8.9",
-     .group = "sorted-set",
-     .complexity =
-         "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
-         "elements being returned. If M is constant (e.g. always asking for the first 10 "
-         "elements with LIMIT), you can consider it O(log(N)).",
-     .summary = "Return a range of members in a sorted set, by lexicographical range, ordered from "
-                "higher to lower strings.",
-     .arguments =
-         "key:key max:string min:string [offset_count:{offset:integer count:integer}(LIMIT)]",
-     .deprecated = "6.2.0: `ZRANGE` with the `REV` and `BYLEX` arguments",
-     .handler = zrevrangebylex_command},
-    {.name = "zrevrangebyscore",
-     .arity = -4,
-     .flags = kReadOnly,
-     .categories = kCatSortedSet,
-     .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
-     .since = "2.2.0",
-     .group = "sorted-set",
-     .complexity =
-         "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
-         "elements being returned. If M is constant (e.g. always asking for the first 10 "
-         "elements with LIMIT), you can consider it O(log(N)).",
-     .summary =
-         "Return a range of members in a sorted set, by score, with scores ordered from high to "
-         "low",
-     .arguments =
-         "key:key max:double min:double [withscores(WITHSCORES)] [offset_count:{offset:integer "
-         "count:integer}(LIMIT)]",
-     .history = "2.1.6: `min` and `max` can be exclusive.",
-     .deprecated = "6.2.0: `ZRANGE` with the `REV` and `BYSCORE` arguments",
-     .handler = zrevrangebyscore_command},
+    removal_row(
+        {.name = "zremrangebylex",
+         .since = "2.8.9",
+         .summary = "Remove all members in a sorted set between the given lexicographical range",
+         .arguments = "key:key min:string max:string",
+         .handler = zremrangebylex_command}),
+    removal_row({.name = "zremrangebyrank",
+                 .since = "2.0.0",
+                 .summary = "Remove all members in a sorted set within the given indexes",
+                 .arguments = "key:key start:integer stop:integer",
+                 .handler = zremrangebyrank_command}),
+    removal_row({.name = "zremrangebyscore",
+                 .since = "1.2.0",
+                 .summary = "Remove all members in a sorted set within the given scores",
+                 .arguments = "key:key min:double max:double",
+                 .handler = zremrangebyscore_command}),
+    range_row({.name = "zrevrange",
+               .since = "1.2.0",
+               .complexity = kWholeRange,
+               .summary = "Return a range of members in a sorted set, by index, with scores "
+                          "ordered from high to "
+                          "low",
+               .arguments = "key:key start:integer stop:integer [withscores(WITHSCORES)]",
+               .deprecated = "6.2.0: `ZRANGE` with the `REV` argument",
+               .handler = zrevrange_command}),
+    range_row(
+        {.name = "zrevrangebylex",
+         .since = "2.8.9",
+         .complexity = kLimitedRange,
+         .summary =
+             "Return a range of members in a sorted set, by lexicographical range, ordered from "
+             "higher to lower strings.",
+         .arguments =
+             "key:key max:string min:string [offset_count:{offset:integer count:integer}(LIMIT)]",
+         .deprecated = "6.2.0: `ZRANGE` with the `REV` and `BYLEX` arguments",
+         .handler = zrevrangebylex_command}),
+    range_row(
+        {.name = "zrevrangebyscore",
+         .since = "2.2.0",
+         .complexity = kLimitedRange,
+         .summary = "Return a range of members in a sorted set, by score, with scores ordered from "
+                    "high to "
+                    "low",
+         .arguments =
+             "key:key max:double min:double [withscores(WITHSCORES)] [offset_count:{offset:integer "
+             "count:integer}(LIMIT)]",
+         .history = "2.1.6: `min` and `max` can be exclusive.",
+         .deprecated = "6.2.0: `ZRANGE` with the `REV` and `BYSCORE` arguments",
+         .handler = zrevrangebyscore_command}),
 };
 
 }  // namespace

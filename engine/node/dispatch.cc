@@ -59,7 +59,7 @@ void Node::run_batch() {
   in_batch_ = true;
   Instant since;
   CallGroup group;
-  // Consecutive calls of one command share a reading of the clock (watch.h).
+  // Consecutive calls of one command share a reading of the clock (instrumentation.h).
   const auto end_group = [&] {
     if (group.count == 0) return;
     const Instant now = env_.precise_now();
@@ -88,7 +88,8 @@ void Node::run_batch() {
       const uint64_t weight = execute_weighed(planned);
       if (!planned.called) continue;
       group.add(planned, weight);
-      if (group.count == Watch::kSharedReading || weight >= Watch::kHeavy || watch_.closely) {
+      if (group.count == Instrumentation::kSharedReading || weight >= Instrumentation::kHeavy ||
+          instrumentation_.closely) {
         end_group();
       }
     }
@@ -140,7 +141,7 @@ uint64_t Node::execute_weighed(Planned& planned) {
   const size_t output_now = planned.session->output.bytes();
   planned.reply_bytes = output_now > output ? output_now - output : 0;
   const uint64_t bytes = planned.reply_bytes + batch_.requests[planned.request].bytes;
-  return env_.work() - work + (bytes >> Watch::kBytesShift);
+  return env_.work() - work + (bytes >> Instrumentation::kBytesShift);
 }
 
 void Node::execute_planned(Planned& planned) {
@@ -178,7 +179,7 @@ void Node::call(Session& session, CommandEntry& entry, std::span<const std::stri
   count_call(session, entry);
   planned->called = true;
   invoke(session, entry, args, planned);
-  if (!watch_.monitors.empty()) [[unlikely]]
+  if (!instrumentation_.monitors.empty()) [[unlikely]]
     feed_monitors(session, entry, args);
 }
 
@@ -190,7 +191,7 @@ bool Node::call_alone(Session& session, CommandEntry& entry,
   const size_t output_before = session.output.bytes();
   const bool failed = invoke(session, entry, args, nullptr);
   note_single(session, entry, args, since, output_before);
-  if (!watch_.monitors.empty()) feed_monitors(session, entry, args);
+  if (!instrumentation_.monitors.empty()) feed_monitors(session, entry, args);
   return failed;
 }
 

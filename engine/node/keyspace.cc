@@ -68,9 +68,9 @@ void Node::key_modified(int db, std::string_view key, char event_class, std::str
       entry->set_fine_access(access_clock_);
     }
   }
-  if (!watching_.idle()) touch_watched(db, key);
+  if (!watched_keys_.idle()) touch_watched(db, key);
   if (!blocking_.idle() && blocking_.key_changed(db, key)) env_.request(batch_hook_);
-  if (watched_) [[unlikely]]
+  if (key_events_wanted_) [[unlikely]]
     emit_event(db, key, event_class, event, true);
 }
 
@@ -80,18 +80,18 @@ void Node::announce(int db, std::string_view key, char event_class, std::string_
         {Rollback::Event::Kind::announced, event_class, db, std::string(key), std::string(event)});
     return;
   }
-  if (watched_) [[unlikely]]
+  if (key_events_wanted_) [[unlikely]]
     emit_event(db, key, event_class, event, false);
 }
 
 void Node::key_missed(int db, std::string_view key) {
   ++stats_.keyspace_misses;
-  if (watched_) [[unlikely]]
+  if (key_events_wanted_) [[unlikely]]
     emit_event(db, key, 'm', "keymiss", false);
 }
 
 void Node::swap_databases(int a, int b) {
-  if (!watching_.idle() && a != b) {
+  if (!watched_keys_.idle() && a != b) {
     touch_watched_database(a, database(a), &database(b));
     touch_watched_database(b, database(b), &database(a));
   }
@@ -118,19 +118,21 @@ size_t Node::flush(int index, bool lazy) {
   // A small database is freed at once; freeing a large one takes its time beside the node, whatever
   // was asked: nobody should wait for a million calls of free().
   constexpr size_t kSmall = 1000;
+  constexpr size_t kSmallBytes = 128 * 1024;
   size_t removed = 0;
   for (int db = 0; db < database_count(); ++db) {
     if (index >= 0 && db != index) continue;
     std::unique_ptr<Database>& slot = databases_[static_cast<size_t>(db)];
     const size_t size = slot->size();
     if (size == 0) continue;
-    if (!watching_.idle()) touch_watched_database(db, *slot, nullptr);
+    if (!watched_keys_.idle()) touch_watched_database(db, *slot, nullptr);
     removed += size;
     std::unique_ptr<Database> old = make_database();
     old.swap(slot);
     expire_cursors_[static_cast<size_t>(db)] = 0;
     database_changed(db);
-    if (lazy || size > kSmall) free_in_background(std::move(old), {});
+    if (lazy || size > kSmall || old->used_bytes() > kSmallBytes)
+      free_in_background(std::move(old), {});
   }
   if (tracking_.active()) tracking_.all_changed();
   return removed;
@@ -139,13 +141,13 @@ size_t Node::flush(int index, bool lazy) {
 // --- freeing beside the node
 
 size_t Node::garbage_bytes() const {
-  size_t bytes = garbage_in_flight_bytes_;
+  size_t bytes = garbage_in_flight_bytes_ + garbage_.bytes();
   for (const auto& database : databases_) bytes += database->remains_bytes();
   return bytes;
 }
 
 size_t Node::garbage_objects() const {
-  size_t count = garbage_in_flight_count_;
+  size_t count = garbage_in_flight_count_ + garbage_.objects();
   for (const auto& database : databases_) count += database->remains();
   return count;
 }
@@ -170,7 +172,7 @@ void Node::free_remains() {
 void Node::collect_garbage() {
   if (garbage_.has_remains()) free_remains();
   if (garbage_.empty()) return;
-  Garbage garbage = garbage_.take_blobs();
+  Garbage garbage = garbage_.take_pieces();
   free_in_background(nullptr, std::move(garbage));
 }
 
@@ -178,7 +180,7 @@ void Node::free_in_background(std::unique_ptr<Database> database, Garbage garbag
   auto job = std::make_unique<FreeJob>();
   job->node = this;
   job->bytes = (database == nullptr ? 0 : database->used_bytes()) + garbage.bytes();
-  job->objects = (database == nullptr ? 0 : database->size()) + garbage.count();
+  job->objects = (database == nullptr ? 0 : database->size()) + garbage.objects();
   job->database = std::move(database);
   job->garbage = std::move(garbage);
   garbage_in_flight_bytes_ += job->bytes;

@@ -97,8 +97,8 @@ void Node::settings_changed() {
     database->set_lazy_replace(settings().lazyfree_lazy_server_del);
   }
   update_special();
-  update_watch();
-  update_watchers();
+  update_instrumentation();
+  update_key_events();
 }
 
 void Node::cron() {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,12 +19,12 @@
 #include "engine/node/command_table.h"
 #include "engine/node/config.h"
 #include "engine/node/effects.h"
+#include "engine/node/instrumentation.h"
 #include "engine/node/pubsub.h"
 #include "engine/node/rollback.h"
 #include "engine/node/session.h"
 #include "engine/node/stats.h"
 #include "engine/node/tracking.h"
-#include "engine/node/watch.h"
 #include "engine/store/database.h"
 #include "engine/store/random.h"
 #include "net/env.h"
@@ -138,7 +139,7 @@ class Node {
     return entry.has_expiry() && entry.expiry_ms() < env_.wall().unix_ms();
   }
 
-  // --- memory (memory.cc, eviction.cc)
+  // --- memory (memory.cc)
 
   // Bytes of data, connections and tables, as counted.
   size_t used_memory() const;
@@ -166,10 +167,10 @@ class Node {
   // Counts and announces expired fields that were removed, with their effect.
   void fields_expired(int db, std::string_view key, std::span<const std::string_view> fields);
 
-  // --- looking in (watch.cc)
+  // --- instrumentation (instrumentation.cc)
 
-  CommandLog& command_log() { return watch_.log; }
-  LatencyMonitor& latency() { return watch_.latency; }
+  CommandLog& command_log() { return instrumentation_.log; }
+  LatencyMonitor& latency() { return instrumentation_.latency; }
   // An event of LATENCY that took this long, if it reaches the threshold.
   void note_latency(std::string_view event, Duration time);
   // HOTKEYS START, GET, STOP and RESET. False: it has been started. Null: there is nothing to show.
@@ -218,7 +219,7 @@ class Node {
   bool unblock(Session& session, bool with_error);
   const Blocking& blocking() const { return blocking_; }
 
-  // --- transactions (transaction.cc, watch.cc)
+  // --- transactions (transaction.cc, watched_keys.cc)
 
   void begin_transaction(Session& session);
   void discard_transaction(Session& session);
@@ -226,7 +227,7 @@ class Node {
   void execute_transaction(Context& c);
   void watch(Session& session, std::string_view key);
   void unwatch(Session& session);
-  const Watching& watching() const { return watching_; }
+  const WatchedKeys& watched_keys() const { return watched_keys_; }
 
   void add_job(std::unique_ptr<NodeJob> job) { jobs_.push_back(std::move(job)); }
   void end_job(NodeJob& job);
@@ -250,7 +251,7 @@ class Node {
   // Something is to be done at the end of this turn.
   void request_turn();
   // Who wants to know about keys has changed.
-  void update_watchers();
+  void update_key_events();
 
   // Counts an error reply by its code, the first word.
   void count_error(std::string_view text);
@@ -281,7 +282,7 @@ class Node {
   bool above_output_limit(Session& session, size_t more);
   void check_output_limit(Session& session);
   void drop_slow_session(Session& session);
-  void forget_watcher(Session& session);
+  void forget_subscriptions(Session& session);
   void check_idle_sessions();
   Sender* get_sender();
 
@@ -308,9 +309,9 @@ class Node {
   void hold_or_flush(Session& session);
   void update_special();
 
-  // watch.cc
+  // instrumentation.cc
   struct CallGroup;
-  void update_watch();
+  void update_instrumentation();
   void note_group(CallGroup& group, Duration time);
   void note_call(Session& session, const CommandEntry& entry,
                  std::span<const std::string_view> args, Duration time, size_t request_bytes,
@@ -345,7 +346,7 @@ class Node {
   void end_messages();
   void flush_pushed();
 
-  // transaction.cc, watch.cc
+  // transaction.cc, watched_keys.cc
   struct FailedCommand {
     size_t index;
     size_t reply_at;  // where its reply begins in the output
@@ -389,7 +390,7 @@ class Node {
   std::unique_ptr<Config> config_;
   CommandTable commands_;
   Stats stats_;
-  Watch watch_;
+  Instrumentation instrumentation_;
   EffectStream effects_;
   Random random_;
   HashKey hash_key_;
@@ -418,8 +419,8 @@ class Node {
   PubSub pubsub_{*this};
   Tracking tracking_{*this};
   KeyLog key_log_;
-  uint32_t notify_ = 0;   // classes of events that are published, 0 for none
-  bool watched_ = false;  // somebody wants to know about keys
+  uint32_t notify_ = 0;             // classes of events that are published, 0 for none
+  bool key_events_wanted_ = false;  // somebody wants to know about keys
   Session* current_ = nullptr;
   bool loose_ends_ = false;  // something waits for the end of the command
   std::vector<Session*> doomed_;
@@ -431,6 +432,8 @@ class Node {
   Session* first_session_ = nullptr;
   Session* last_session_ = nullptr;
   size_t session_count_ = 0;
+  std::map<uint64_t, Session*> sessions_by_id_;
+  uint64_t checked_session_ = 0;  // where the walk over all sessions stands
   uint64_t next_session_id_ = 1;
   size_t sessions_memory_ = 0;
   size_t sessions_output_bytes_ = 0;
@@ -443,7 +446,7 @@ class Node {
   std::vector<Session*> woken_;     // sessions that waited and sent more meanwhile
   std::vector<Session*> retiring_;  // closed ones
   Blocking blocking_;
-  Watching watching_;
+  WatchedKeys watched_keys_;
   std::unique_ptr<Rollback> rollback_;  // in a transaction that may be undone
   int atomic_depth_ = 0;                // EXEC or a script is running
   bool in_batch_ = false;

@@ -26,7 +26,7 @@ struct Node::Planned {
 // From here on the output limit is checked after each command instead of ten times a second.
 inline constexpr size_t kLargeOutput = 256 * 1024;
 
-// Consecutive calls of one command that share a reading of the clock (watch.h).
+// Consecutive calls of one command that share a reading of the clock (instrumentation.h).
 struct Node::CallGroup {
   struct Call {
     const Planned* planned;
@@ -36,7 +36,7 @@ struct Node::CallGroup {
   CommandEntry* entry = nullptr;
   size_t count = 0;
   uint64_t total_weight = 0;
-  std::array<Call, Watch::kSharedReading> calls;
+  std::array<Call, Instrumentation::kSharedReading> calls;
 
   void add(const Planned& planned, uint64_t weight);
   // What a call took of the group's time, as far as is known.

@@ -78,11 +78,11 @@ std::string event_classes_text(uint32_t classes) {
 
 // --- events of keys
 
-void Node::update_watchers() {
+void Node::update_key_events() {
   const uint32_t wanted = settings().notify_events;
   const bool notifies = (wanted & (kByKey | kByEvent)) != 0 && (wanted & ~(kByKey | kByEvent)) != 0;
   notify_ = notifies ? wanted : 0;
-  watched_ = notify_ != 0 || tracking_.active();
+  key_events_wanted_ = notify_ != 0 || tracking_.active();
   key_log_.notes.clear();
   for (const auto& database : databases_) attach_key_log(*database);
 }

@@ -146,6 +146,7 @@ Session& Node::add_session() {
   (last_session_ == nullptr ? first_session_ : last_session_->next) = session;
   last_session_ = session;
   ++session_count_;
+  sessions_by_id_.emplace_hint(sessions_by_id_.end(), session->id, session);
   if (!settings().requirepass.empty()) session->flags |= kSessionUnauthenticated;
   return *session;
 }
@@ -363,7 +364,7 @@ void Node::close_session(Session& session, bool after_output) {
   session.sendable.clear();
   session.pushes.reset();
   session.held.reset();
-  forget_watcher(session);
+  forget_subscriptions(session);
   session.stored.reset();
   session.stored_bytes = 0;
   forget_transaction(session);
@@ -374,7 +375,7 @@ void Node::close_session(Session& session, bool after_output) {
 }
 
 // Nobody is to be told through this session any more.
-void Node::forget_watcher(Session& session) {
+void Node::forget_subscriptions(Session& session) {
   if (session.queued) std::erase(pushed_, &session);
   session.queued = false;
   pubsub_.unsubscribe_all(session);
@@ -409,31 +410,35 @@ void Node::unlink(Session& session) {
   (session.previous == nullptr ? first_session_ : session.previous->next) = session.next;
   (session.next == nullptr ? last_session_ : session.next->previous) = session.previous;
   --session_count_;
+  sessions_by_id_.erase(session.id);
 }
 
 Session* Node::find_session(uint64_t id) const {
-  for (Session* session = first_session_; session != nullptr; session = session->next) {
-    if (session->id == id) return session->has(kSessionClosing) ? nullptr : session;
-  }
-  return nullptr;
+  const auto at = sessions_by_id_.find(id);
+  return at == sessions_by_id_.end() || at->second->has(kSessionClosing) ? nullptr : at->second;
 }
 
-// Every tenth of a second: clients that idle, soft limits, and what connections take in memory.
+// Clients that idle, soft limits, and what connections take in memory: of a thousand connections
+// every time, of more than ten thousand once a second.
 void Node::check_idle_sessions() {
+  constexpr size_t kEachTime = 1000;
   const int timeout = settings().timeout_s;
-  for (Session* session = first_session_; session != nullptr;) {
-    Session* next = session->next;
-    if (!session->has(kSessionClosing)) {
-      count_session(*session);
-      check_output_limit(*session);
-      if (timeout > 0 &&
-          !session->has(kSessionLocal | kSessionPaused | kSessionWaiting | kSessionSubscribed) &&
-          env_.now() - session->last_interaction > Duration::seconds(timeout)) {
-        close_session(*session, false);
-      }
+  size_t left = std::max(kEachTime, sessions_by_id_.size() / static_cast<size_t>(settings().hz));
+  auto at = sessions_by_id_.upper_bound(checked_session_);
+  for (; left > 0 && at != sessions_by_id_.end(); --left) {
+    Session& session = *at->second;
+    checked_session_ = session.id;
+    ++at;
+    if (session.has(kSessionClosing)) continue;
+    count_session(session);
+    check_output_limit(session);
+    if (timeout > 0 &&
+        !session.has(kSessionLocal | kSessionPaused | kSessionWaiting | kSessionSubscribed) &&
+        env_.now() - session.last_interaction > Duration::seconds(timeout)) {
+      close_session(session, false);
     }
-    session = next;
   }
+  if (at == sessions_by_id_.end()) checked_session_ = 0;
 }
 
 // --- sessions of the process itself
@@ -447,7 +452,7 @@ Session& Node::make_local_session() {
 void Node::drop_local_session(Session& session) {
   ASSERT(session.has(kSessionLocal));
   forget_transaction(session);
-  forget_watcher(session);
+  forget_subscriptions(session);
   unlink(session);
   delete &session;
 }

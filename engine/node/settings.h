@@ -70,7 +70,7 @@ struct Settings {
   Permission debug_command = Permission::no;
   Permission protected_configs = Permission::no;
 
-  // looking in
+  // instrumentation
   int64_t slowlog_slower_than_us = 10000;  // negative: off
   uint64_t slowlog_max_len = 128;
   uint64_t slowlog_entry_max_argc = 32;

@@ -34,7 +34,7 @@ void Tracking::enable(Session& session, const TrackingOptions& options) {
     session.tracking = std::make_unique<TrackingState>();
     session.flags |= kSessionTracking;
     sessions_.emplace(session.id, &session);
-    node_.update_watchers();
+    node_.update_key_events();
   }
   TrackingState& state = *session.tracking;
   std::vector<std::string> prefixes = std::move(state.options.prefixes);
@@ -63,7 +63,7 @@ void Tracking::disable(Session& session) {
   session.tracking.reset();
   session.flags &= ~static_cast<uint32_t>(kSessionTracking);
   sessions_.erase(session.id);
-  node_.update_watchers();
+  node_.update_key_events();
 }
 
 void Tracking::session_closed(Session& session) {

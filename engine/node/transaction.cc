@@ -198,7 +198,7 @@ void Node::tell(const Rollback::Event& event) {
 
 void Node::forget_transaction(Session& session) {
   session.transaction.reset();
-  watching_.remove(session);
+  watched_keys_.remove(session);
 }
 
 }  // namespace redoubt

@@ -10,7 +10,7 @@ namespace redoubt {
 
 // --- the table
 
-bool Watching::same_key_beside(WatchSet::iterator at) const {
+bool WatchedKeys::same_key_beside(WatchSet::iterator at) const {
   const auto same = [&](WatchSet::iterator other) {
     return other->db == at->db && other->key == at->key;
   };
@@ -18,7 +18,7 @@ bool Watching::same_key_beside(WatchSet::iterator at) const {
          (std::next(at) != places_.end() && same(std::next(at)));
 }
 
-void Watching::add(Session& session, int db, std::string_view key, bool expired) {
+void WatchedKeys::add(Session& session, int db, std::string_view key, bool expired) {
   if (places_.contains(WatchOrder::Key(db, key, session.id))) return;
   WatchPlace place{db, std::string(key), session.id, &session, expired};
   const auto at = places_.insert(std::move(place)).first;
@@ -31,7 +31,7 @@ void Watching::add(Session& session, int db, std::string_view key, bool expired)
   session.watches->key_bytes += key.size();
 }
 
-void Watching::remove(Session& session) {
+void WatchedKeys::remove(Session& session) {
   if (session.watches == nullptr) return;
   for (const auto at : session.watches->places) {
     if (!same_key_beside(at)) --keys_;
@@ -41,12 +41,12 @@ void Watching::remove(Session& session) {
   --sessions_;
 }
 
-const WatchPlace* Watching::next(int db, std::string_view key, uint64_t after) const {
+const WatchPlace* WatchedKeys::next(int db, std::string_view key, uint64_t after) const {
   const auto at = places_.lower_bound(WatchOrder::Key(db, key, after + 1));
   return at != places_.end() && at->db == db && at->key == key ? &*at : nullptr;
 }
 
-const WatchPlace* Watching::next_in(int db, const WatchPlace* after) const {
+const WatchPlace* WatchedKeys::next_in(int db, const WatchPlace* after) const {
   const WatchOrder::Key from = after == nullptr
                                    ? WatchOrder::Key(db, {}, 0)
                                    : WatchOrder::Key(db, after->key, after->session_id + 1);
@@ -60,23 +60,23 @@ void Node::watch(Session& session, std::string_view key) {
   // Who must fail already has nothing to look for.
   if (session.has(kSessionWatchFailed)) return;
   const Entry* entry = database(session.db).find(key, hash_key_(key));
-  watching_.add(session, session.db, key, entry != nullptr && expired(*entry));
+  watched_keys_.add(session, session.db, key, entry != nullptr && expired(*entry));
 }
 
 void Node::unwatch(Session& session) {
-  watching_.remove(session);
+  watched_keys_.remove(session);
   session.flags &= ~static_cast<uint32_t>(kSessionWatchFailed);
 }
 
 void Node::fail_watch(Session& session) {
   session.flags |= kSessionWatchFailed;
-  watching_.remove(session);
+  watched_keys_.remove(session);
 }
 
 void Node::touch_watched(int db, std::string_view key) {
   uint64_t after = 0;
   const bool gone = database(db).find(key, hash_key_(key)) == nullptr;
-  while (const WatchPlace* place = watching_.next(db, key, after)) {
+  while (const WatchPlace* place = watched_keys_.next(db, key, after)) {
     after = place->session_id;
     if (place->expired && gone) {
       place->expired = false;
@@ -92,7 +92,7 @@ void Node::touch_watched_database(int db, const Database& before, const Database
   // Those who fail watch nothing any more, which would pull the rug from under a walk.
   std::vector<Session*> failed;
   const WatchPlace* place = nullptr;
-  while ((place = watching_.next_in(db, place)) != nullptr) {
+  while ((place = watched_keys_.next_in(db, place)) != nullptr) {
     env_.count_work(1);
     const uint64_t hash = hash_key_(place->key);
     const bool was_there = before.find(place->key, hash) != nullptr;

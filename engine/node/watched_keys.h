@@ -50,7 +50,7 @@ struct Watches {
   }
 };
 
-class Watching {
+class WatchedKeys {
  public:
   // Nobody watches anything.
   bool idle() const { return places_.empty(); }

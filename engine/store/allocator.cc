@@ -105,8 +105,13 @@ void* Allocator::allocate(size_t size) {
 
 void Allocator::release(void* memory, size_t size) {
   if (size > kLargestPiece) {
-    discount(counted_size(size));
-    std::free(memory);
+    const size_t bytes = counted_size(size);
+    discount(bytes);
+    if (garbage_ != nullptr && bytes >= Garbage::kSlowToFree) {
+      garbage_->add(memory, bytes);
+    } else {
+      std::free(memory);
+    }
     return;
   }
   const uintptr_t slab_bytes = slab_units(size) * Regions::kUnitBytes;
@@ -124,9 +129,18 @@ void Allocator::release(void* memory, size_t size) {
   piece->next = slab->free;
   slab->free = piece;
   --slab->used;
-  // The last slab of a class stays unless it is empty too: a key set and deleted in turns would
-  // otherwise allocate a slab each time. It goes when another one of its class has room.
-  if (slab->used == 0 && (slab->next != nullptr || slab->previous != nullptr)) give_back(slab);
+  // The last slab of a class of small pieces stays when it is empty: a key set and deleted in turns
+  // would otherwise allocate a slab each time. It goes when another one of its class has room. A
+  // large piece costs more to fill than a slab to get, and a list passes through all those classes
+  // while it grows: their slabs go at once, so that the next class uses the same memory.
+  const bool only = slab->next == nullptr && slab->previous == nullptr;
+  if (slab->used == 0 && (!only || size > kSmallPiece)) give_back(slab);
+}
+
+void Allocator::release(Blob blob) {
+  const size_t bytes = blob.footprint();
+  discount(bytes);
+  if (garbage_ != nullptr && bytes >= Garbage::kSlowToFree) garbage_->add(blob.release(), bytes);
 }
 
 }  // namespace redoubt

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/store/garbage.h"
 #include "engine/store/regions.h"
 #include "net/blob.h"
 
@@ -32,6 +33,10 @@ class Allocator {
   void* allocate(size_t size);
   // Frees what allocate(size) returned, with the same size.
   void release(void* piece, size_t size);
+  // Frees a Blob that is part of the keyspace.
+  void release(Blob blob);
+  // From now on large memory that is released goes there; null: it is freed at once.
+  void set_garbage(Garbage* garbage) { garbage_ = garbage; }
 
   // For memory that is part of the keyspace but allocated elsewhere (Blobs, dict segments).
   void count(size_t bytes) { used_bytes_ += bytes; }
@@ -66,6 +71,7 @@ class Allocator {
 
   std::array<Slab*, kClassCount> with_room_{};  // slabs that have a free piece, most recent first
   Regions regions_;
+  Garbage* garbage_ = nullptr;
   size_t used_bytes_ = 0;
 };
 

@@ -12,11 +12,32 @@ constexpr size_t kLargestEmbstr = 44;
 
 constexpr size_t kLargestDoubling = 1024 * 1024;
 
-// Unmapping costs about 0.1 us a page: from here on a string is worth a trip to another thread.
-constexpr size_t kSlowToFree = 256 * 1024;
+// From here on a string is freed by another thread even when nobody asked for that: it would take
+// longer than a slice does.
+constexpr size_t kTooSlowToFree = 8 * 1024 * 1024;
 
-// A value of more allocations than this is freed in slices.
+// A value of more allocations or bytes than this is freed in slices, and one of many that are
+// removed together when they have more.
 constexpr size_t kFreedAtOnce = 256;
+constexpr size_t kBytesFreedAtOnce = 1024 * 1024;
+constexpr size_t kFreedTogether = 4096;
+
+// Giving so many bytes back takes about as long as freeing one small piece.
+constexpr size_t kBytesPerAllocation = 4096;
+
+// While it lives, large pieces that are released go to the garbage.
+class LargeToGarbage {
+ public:
+  LargeToGarbage(Allocator& allocator, Garbage* garbage) : allocator_(allocator) {
+    allocator_.set_garbage(garbage);
+  }
+  LargeToGarbage(const LargeToGarbage&) = delete;
+  LargeToGarbage& operator=(const LargeToGarbage&) = delete;
+  ~LargeToGarbage() { allocator_.set_garbage(nullptr); }
+
+ private:
+  Allocator& allocator_;
+};
 
 Blob copied(std::string_view bytes, size_t capacity) {
   Blob blob;
@@ -32,6 +53,7 @@ Database::Database(const HashKey& hash_key, Garbage* garbage)
     : dict_(allocator_, hash_key), garbage_(garbage) {}
 
 Database::~Database() {
+  garbage_ = nullptr;  // we may be in another thread
   constexpr size_t kAll = std::numeric_limits<size_t>::max();
   size_t budget = kAll;
   free_some(budget);
@@ -70,25 +92,26 @@ void Database::free_value(Entry& entry, bool lazy) {
   follow_parts(entry, false);
   const TypeOps& ops = ops_of(entry);
   void* value = entry.outside();
-  if (entry.type() == Type::string && lazy && garbage_ != nullptr &&
-      ops.outside_bytes(entry) >= kSlowToFree) {
-    Blob blob = Blob::adopt(value);
-    allocator_.discount(blob.footprint());
-    garbage_->add(std::move(blob));
-    return;
+  const size_t bytes = ops.outside_bytes(entry);
+  if (entry.type() != Type::string) {
+    discard(entry.type(), entry.encoding(), value, ops.free_effort(entry), bytes);
+  } else if (garbage_ != nullptr && bytes >= (lazy ? Garbage::kSlowToFree : kTooSlowToFree)) {
+    allocator_.discount(bytes);
+    garbage_->add(Blob::adopt(value));
+  } else {
+    allocator_.release(Blob::adopt(value));
   }
-  discard(entry.type(), entry.encoding(), value, ops.free_effort(entry), ops.outside_bytes(entry));
 }
 
 void Database::discard(Type type, Encoding encoding, void* value, size_t effort, size_t bytes) {
   size_t budget = kFreedAtOnce;
-  if (effort > kFreedAtOnce) {
-    remains_bytes_ += bytes;
-  } else if (ops_of(type).free_some(allocator_, encoding, value, budget)) {
-    return;
+  freed_together_ += effort;
+  if (effort <= kFreedAtOnce && bytes <= kBytesFreedAtOnce && freed_together_ <= kFreedTogether) {
+    const LargeToGarbage scope(allocator_, garbage_);
+    if (ops_of(type).free_some(allocator_, encoding, value, budget)) return;
+    bytes = 0;
   }
-  remains_.push_back({type, encoding, value});
-  if (garbage_ != nullptr) garbage_->note_remains();
+  discard(type, encoding, value, bytes);
 }
 
 void Database::discard(Type type, Encoding encoding, void* value, size_t bytes) {
@@ -98,11 +121,19 @@ void Database::discard(Type type, Encoding encoding, void* value, size_t bytes) 
 }
 
 bool Database::free_some(size_t& budget) {
+  // Few enough that the bytes of so many do not matter.
+  constexpr size_t kStep = 64;
+  const LargeToGarbage scope(allocator_, garbage_);
+  freed_together_ = 0;
   const size_t before = used_bytes();
   while (!remains_.empty() && budget > 0) {
     Remains& next = remains_.front();
-    if (!ops_of(next.type).free_some(allocator_, next.encoding, next.value, budget)) continue;
-    remains_.pop_front();
+    const size_t step = std::min(budget, kStep);
+    const size_t bytes = used_bytes();
+    size_t left = step;
+    const bool done = ops_of(next.type).free_some(allocator_, next.encoding, next.value, left);
+    budget -= std::min(budget, step - left + (bytes - used_bytes()) / kBytesPerAllocation);
+    if (done) remains_.pop_front();
   }
   remains_bytes_ -= std::min(remains_bytes_, before - used_bytes());
   if (!remains_.empty()) return false;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/store/dict.h"
+#include "engine/store/garbage.h"
 #include "engine/store/key_log.h"
 #include "engine/store/number.h"
 #include "engine/store/type_ops.h"
@@ -46,39 +47,9 @@ class StringScratch {
   std::optional<IntegerText> text_;
 };
 
-// Large blocks of bytes on their way to be freed by a background job, of all databases of a node.
-class Garbage {
- public:
-  bool empty() const { return blobs_.empty(); }
-  size_t bytes() const { return bytes_; }
-  size_t count() const { return blobs_.size(); }
-  void add(Blob blob) {
-    bytes_ += blob.footprint();
-    blobs_.push_back(std::move(blob));
-  }
-
-  // The blocks, in an object of their own.
-  Garbage take_blobs() {
-    Garbage taken;
-    taken.blobs_.swap(blobs_);
-    taken.bytes_ = std::exchange(bytes_, 0);
-    return taken;
-  }
-
-  // Some database has values to be freed in slices.
-  void note_remains() { remains_ = true; }
-  bool has_remains() const { return remains_; }
-  void no_remains() { remains_ = false; }
-
- private:
-  std::vector<Blob> blobs_;
-  size_t bytes_ = 0;
-  bool remains_ = false;
-};
-
 class Database {
  public:
-  // Large strings that are freed slowly go to `garbage`, if there is one, instead.
+  // What takes long to free goes to `garbage`, if there is one.
   explicit Database(const HashKey& hash_key, Garbage* garbage = nullptr);
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -141,7 +112,7 @@ class Database {
   Entry* set_expiry(std::string_view key, uint64_t hash, std::optional<int64_t> expiry_ms);
 
   // Removes a key. False: not there. A value of many parts is kept for free_some(); a large string
-  // is freed in the background when `lazy`.
+  // is freed in the background when `lazy`, and a very large one always.
   bool erase(std::string_view key, uint64_t hash, bool lazy = false);
 
   // Frees a value that no entry holds; one of many parts is kept for free_some().
@@ -153,8 +124,8 @@ class Database {
   // Takes over what a write has cut off a value, to be freed by free_some().
   void discard(Type type, Encoding encoding, void* value, size_t bytes);
 
-  // Frees some of what removed values have left, at most `budget` allocations; what was used is
-  // taken from the budget. True when nothing is left.
+  // Frees some of what removed values have left, about `budget` allocations, or as many pages; what
+  // was used is taken from the budget. True when nothing is left.
   bool free_some(size_t& budget);
   // What waits for free_some(): values, and about how many bytes.
   size_t remains() const { return remains_.size(); }
@@ -210,6 +181,7 @@ class Database {
   };
   std::deque<Remains> remains_;
   size_t remains_bytes_ = 0;
+  size_t freed_together_ = 0;  // allocations freed at once since the last slice
 
   // Values with parts that expire, by the first deadline.
   std::set<std::pair<int64_t, std::string>> parts_expiry_;

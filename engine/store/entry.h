@@ -2,8 +2,8 @@
 //
 //   byte  0      type (low 4 bits), encoding (high 4 bits)
 //   byte  1      flags; three bits of the access clock below its lowest (eighths)
-//   bytes 2..4   access clock: seconds (LRU), or minutes and a counter (LFU), as eviction.h says
-//   byte  5      version: which snapshot has seen this entry (design D4)
+//   bytes 2..4   access clock: seconds (LRU), or minutes and a counter (LFU), as the policy wants
+//   byte  5      version: that of the database (Database::set_version) when the entry was made
 //   byte  6      key length, or 255: a 4-byte length follows
 //   byte  7      length of an embedded value
 //   [8 bytes]    expiry, Unix time in ms, when kHasExpiry

@@ -55,9 +55,9 @@ HashItem* make_item(Allocator& allocator, HashTable& table, std::string_view nam
 void release_item(Allocator& allocator, HashTable& table, HashItem* item) {
   const size_t size = item->bytes_in_all();
   if (item->value_outside()) {
-    const Blob blob = Blob::adopt(item->outside());
-    allocator.discount(blob.footprint());
+    Blob blob = Blob::adopt(item->outside());
     table.item_bytes -= blob.footprint();
+    allocator.release(std::move(blob));
   }
   table.item_bytes -= counted_size(size);
   allocator.release(item, size);

@@ -12,10 +12,14 @@ namespace {
 // Where only a number of elements is asked for, a node has no more bytes than this nevertheless.
 constexpr size_t kSafeNodeBytes = 8192;
 constexpr std::array<size_t, 5> kNodeBytes = {4096, 8192, 16384, 32768, 65536};
+// A node of the default size ends here when others follow: of a slab (allocator.h) 17 such pieces
+// leave nothing, and of 8192 bytes only 15 fit.
+constexpr size_t kInnerNodeBytes = 7680;
 // What an element takes beside its text, at most, when it is not a node of its own.
 constexpr size_t kElementOverhead = 8;
-// As many nodes as are freed at once.
+// As many nodes as are freed at once, if they do not have more bytes.
 constexpr size_t kFreedAtOnce = 64;
+constexpr size_t kBytesFreedAtOnce = 1024 * 1024;
 
 // Bytes that a node may have.
 size_t node_bytes_max(int fill) {
@@ -42,8 +46,7 @@ size_t counted_bytes(const QuicklistNode* node) {
 
 void free_node(Allocator& allocator, QuicklistNode* node) {
   if (node->is_plain()) {
-    const Blob blob = Blob::adopt(node->data);
-    allocator.discount(blob.footprint());
+    allocator.release(Blob::adopt(node->data));
   } else {
     Listpack::free(allocator, static_cast<uint8_t*>(node->data));
   }
@@ -124,8 +127,10 @@ bool List::within_limits(size_t bytes, size_t count) const {
 }
 
 bool List::has_room(const QuicklistNode* node, size_t text_size) const {
-  return node != nullptr && !node->is_plain() &&
-         within_limits(node->bytes + text_size + kElementOverhead, node->count + size_t{1});
+  if (node == nullptr || node->is_plain()) return false;
+  const size_t bytes = node->bytes + text_size + kElementOverhead;
+  const bool unfit = node_bytes_max(fill_) == kSafeNodeBytes && bytes > kInnerNodeBytes;
+  return !unfit && within_limits(bytes, node->count + size_t{1});
 }
 
 bool List::is_large(size_t text_size) const {
@@ -449,7 +454,7 @@ Quicklist* List::erase_range(size_t index, size_t count) {
 }
 
 Quicklist* List::free_or_keep(const Quicklist& cut) {
-  if (cut.node_count > kFreedAtOnce) {
+  if (cut.node_count > kFreedAtOnce || cut.counted_bytes > kBytesFreedAtOnce) {
     return new (allocator_.allocate(sizeof(Quicklist))) Quicklist(cut);
   }
   for (QuicklistNode* node = cut.head; node != nullptr;) {

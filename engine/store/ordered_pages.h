@@ -162,7 +162,8 @@ class OrderedPages {
     return item;
   }
 
-  void remove_at(ValueMemory& memory, Place place) {
+  // Returns where the item is then that followed the removed one.
+  Place remove_at(ValueMemory& memory, Place place) {
     Page* at = page(place.page);
     ASSERT(place.slot < at->count);
     T** items = at->items();
@@ -172,9 +173,10 @@ class OrderedPages {
     --size_;
     if (at->count == 0) {
       drop_page(memory, place.page);
-    } else if (at->count <= kLargest / 4) {
-      merge(memory, place.page);
+      return place;
     }
+    if (at->count <= kLargest / 4) merge(memory, place.page);
+    return place.slot < at->count ? place : Place{place.page + 1, 0};
   }
 
   // The last item has moved to another address.

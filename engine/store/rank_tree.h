@@ -194,6 +194,15 @@ class RankTree : public RankTreeNodes {
     return rank(path);
   }
 
+  // The first item behind such a bound.
+  template <typename Before>
+  Cursor first_behind(uint64_t prefix, Before before) const {
+    if (root_ == nullptr) return {};
+    Path path;
+    find(prefix, before, path);
+    return path.at < path.leaf->count ? Cursor(path.leaf, path.at) : Cursor(path.leaf->next, 0);
+  }
+
   // The number of items in front of this one, which is in the tree.
   size_t rank_of(const Item& item) const {
     Path path;

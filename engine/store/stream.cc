@@ -2,33 +2,9 @@
 
 #include <array>
 #include <bit>
-#include <limits>
 #include <new>
 
 namespace redoubt {
-
-namespace {
-
-// Counts are shown, and travel, as signed numbers: one that has reached this stays.
-constexpr auto kCountMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
-
-StreamConsumer* make_consumer(ValueMemory& memory, std::string_view name) {
-  char* piece = static_cast<char*>(memory.allocate(sizeof(StreamConsumer) + name.size()));
-  StreamConsumer* made = new (piece) StreamConsumer();
-  made->name_size = name.size();
-  if (!name.empty()) std::memcpy(piece + sizeof(StreamConsumer), name.data(), name.size());
-  return made;
-}
-
-void free_consumer(ValueMemory& memory, StreamConsumer* consumer) {
-  memory.release(consumer, sizeof(StreamConsumer) + consumer->name_size);
-}
-
-void free_pending(ValueMemory& memory, StreamPending* pending) {
-  memory.release(pending, sizeof(StreamPending));
-}
-
-}  // namespace
 
 Stream* Stream::make(Allocator& allocator) {
   return new (allocator.allocate(sizeof(Stream))) Stream(allocator);
@@ -78,10 +54,12 @@ bool Stream::erase(StreamId id) {
   return true;
 }
 
-void Stream::drop_block(OrderedPages<StreamBlock>::Place place) {
+// Returns the place of the block behind it.
+OrderedPages<StreamBlock>::Place Stream::drop_block(OrderedPages<StreamBlock>::Place place) {
   StreamBlock* block = blocks_.at(place);
-  blocks_.remove_at(memory_, place);
+  const OrderedPages<StreamBlock>::Place next = blocks_.remove_at(memory_, place);
   StreamBlock::free(memory_, block);
+  return next;
 }
 
 void Stream::find_first_id() {
@@ -191,11 +169,7 @@ uint64_t Stream::trim_acknowledged(const StreamTrim& how, StreamId* reached) {
     if (how.limit != 0 && seen > how.limit) break;
     if (how.whole_blocks && !goes_whole(*block, how)) break;
     removed += trim_block(place, how);
-    if (block->live == 0) {
-      drop_block(place);
-    } else {
-      place = blocks_.next(place);
-    }
+    place = block->live == 0 ? drop_block(place) : blocks_.next(place);
   }
   const StreamBlock* next = blocks_.at(place);
   *reached = next == nullptr ? StreamId::largest() : next->first;
@@ -260,145 +234,7 @@ size_t Stream::radix_nodes() const {
   return nodes * blocks_.size() / count;
 }
 
-// --- groups
-
-StreamGroup* Stream::add_group(std::string_view name, StreamId last_id, int64_t entries_read) {
-  char* piece = static_cast<char*>(memory_.allocate(sizeof(StreamGroup) + name.size()));
-  StreamGroup* group = new (piece) StreamGroup(memory_);
-  group->name_size = name.size();
-  if (!name.empty()) std::memcpy(piece + sizeof(StreamGroup), name.data(), name.size());
-  group->last_id = last_id;
-  group->entries_read = entries_read;
-  groups_.insert(memory_, group);
-  return group;
-}
-
-Stream* Stream::remove_group(StreamGroup& group) {
-  Stream* remains = make(memory_.allocator());
-  groups_.remove(memory_, group.name());
-  group.memory.move_to(remains->memory_);
-  const size_t size = sizeof(StreamGroup) + group.name_size;
-  memory_.disown(size);
-  remains->memory_.adopt(size);
-  remains->groups_.insert(remains->memory_, &group);
-  return remains;
-}
-
-StreamConsumer* Stream::add_consumer(StreamGroup& group, std::string_view name, int64_t now_ms) {
-  StreamConsumer* consumer = make_consumer(group.memory, name);
-  consumer->seen_ms = now_ms;
-  group.consumers.insert(group.memory, consumer);
-  return consumer;
-}
-
-void Stream::remove_consumer(StreamGroup& group, StreamConsumer& consumer) {
-  while (StreamPending* pending = consumer.pending.pop_back(group.memory)) {
-    group.pending.remove(group.memory, pending->id);
-    free_pending(group.memory, pending);
-  }
-  group.consumers.remove(group.memory, consumer.name());
-  free_consumer(group.memory, &consumer);
-}
-
-StreamPending* Stream::add_pending(StreamGroup& group, StreamConsumer& consumer, StreamId id) {
-  StreamPending* pending = new (group.memory.allocate(sizeof(StreamPending))) StreamPending();
-  pending->id = id;
-  pending->consumer = &consumer;
-  group.pending.insert(group.memory, pending);
-  consumer.pending.insert(group.memory, pending);
-  return pending;
-}
-
-void Stream::remove_pending(StreamGroup& group, StreamPending* pending) {
-  group.pending.remove(group.memory, pending->id);
-  pending->consumer->pending.remove(group.memory, pending->id);
-  free_pending(group.memory, pending);
-}
-
-void Stream::assign(StreamGroup& group, StreamPending& pending, StreamConsumer& consumer) {
-  if (pending.consumer == &consumer) return;
-  pending.consumer->pending.remove(group.memory, pending.id);
-  consumer.pending.insert(group.memory, &pending);
-  pending.consumer = &consumer;
-}
-
-bool Stream::is_acknowledged(StreamId id) const {
-  for (auto place = groups_.first(); const StreamGroup* group = groups_.at(place);
-       place = groups_.next(place)) {
-    if (id > group->last_id || group->pending.find(id) != nullptr) return false;
-  }
-  return true;
-}
-
-void Stream::remove_references(StreamId id) {
-  for (auto place = groups_.first(); StreamGroup* group = groups_.at(place);
-       place = groups_.next(place)) {
-    if (StreamPending* pending = group->pending.find(id)) remove_pending(*group, pending);
-  }
-}
-
-// --- how far groups have read
-
-bool Stream::has_tombstone_after(StreamId id) const {
-  if (length_ == 0 || max_deleted_id_.is_zero()) return false;
-  if (first_id_ > max_deleted_id_) return false;
-  return id <= max_deleted_id_;
-}
-
-// How many entries were added up to this one, from the first ever; kUnknown when deletions hide it.
-int64_t Stream::entries_up_to(StreamId id) const {
-  const auto added = static_cast<int64_t>(entries_added_);
-  if (added == 0) return 0;
-  if (length_ == 0 && id <= last_id_) return added;
-  if (id == last_id_) return added;
-  if (id > last_id_) return StreamGroup::kUnknown;
-  if (max_deleted_id_.is_zero() || max_deleted_id_ < first_id_) {
-    const auto there = static_cast<int64_t>(length_);
-    if (id < first_id_) return added - there;
-    if (id == first_id_) return added - there + 1;
-  }
-  return StreamGroup::kUnknown;
-}
-
-void Stream::advance(StreamGroup& group, StreamId id) const {
-  const bool known = group.entries_read != StreamGroup::kUnknown &&
-                     group.entries_read < static_cast<int64_t>(kCountMax);
-  if (known && !has_tombstone_after(id)) {
-    ++group.entries_read;
-  } else if (entries_added_ > 0) {
-    group.entries_read = entries_up_to(id);
-  }
-  group.last_id = id;
-}
-
-std::optional<int64_t> Stream::lag(const StreamGroup& group) const {
-  if (entries_added_ == 0) return 0;
-  const auto added = static_cast<int64_t>(entries_added_);
-  if (group.entries_read != StreamGroup::kUnknown && !has_tombstone_after(group.last_id)) {
-    return added - group.entries_read;
-  }
-  const int64_t read = entries_up_to(group.last_id);
-  if (read == StreamGroup::kUnknown) return std::nullopt;
-  return added - read;
-}
-
 // --- copying, freeing, digest
-
-void Stream::copy_group(const StreamGroup& from) {
-  StreamGroup* group = add_group(from.name(), from.last_id, from.entries_read);
-  for (auto place = from.consumers.first();
-       const StreamConsumer* consumer = from.consumers.at(place);
-       place = from.consumers.next(place)) {
-    StreamConsumer* made = add_consumer(*group, consumer->name(), consumer->seen_ms);
-    made->active_ms = consumer->active_ms;
-    for (auto at = consumer->pending.first();
-         const StreamPending* pending = consumer->pending.at(at); at = consumer->pending.next(at)) {
-      StreamPending* copied = add_pending(*group, *made, pending->id);
-      copied->delivered_ms = pending->delivered_ms;
-      copied->deliveries = pending->deliveries;
-    }
-  }
-}
 
 Stream* Stream::copy(Allocator& to, const Stream& from) {
   Stream* made = make(to);
@@ -418,31 +254,15 @@ Stream* Stream::copy(Allocator& to, const Stream& from) {
   return made;
 }
 
-bool Stream::free_group(StreamGroup& group, size_t& budget) {
-  while (StreamConsumer* consumer = group.consumers.back()) {
-    while (consumer->pending.pop_back(group.memory) != nullptr) {
-      if (budget == 0) return false;
-      --budget;
-    }
-    group.consumers.pop_back(group.memory);
-    free_consumer(group.memory, consumer);
-  }
-  while (StreamPending* pending = group.pending.pop_back(group.memory)) {
-    free_pending(group.memory, pending);
-    if (budget == 0) return false;
-    --budget;
-  }
-  return true;
-}
-
 bool Stream::free_some(Stream* stream, size_t& budget) {
-  while (StreamBlock* block = stream->blocks_.pop_back(stream->memory_)) {
-    StreamBlock::free(stream->memory_, block);
+  while (!stream->blocks_.empty()) {
     if (budget == 0) return false;
     --budget;
+    StreamBlock::free(stream->memory_, stream->blocks_.pop_back(stream->memory_));
   }
   while (StreamGroup* group = stream->groups_.back()) {
-    if (!free_group(*group, budget)) return false;
+    if (!free_group(*group, budget) || budget == 0) return false;
+    --budget;
     stream->groups_.pop_back(stream->memory_);
     stream->memory_.release(group, sizeof(StreamGroup) + group->name_size);
   }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -148,8 +149,11 @@ class Stream {
  private:
   friend class StreamCursor;
 
+  // Counts are shown, and travel, as signed numbers: one that has reached this stays.
+  static constexpr auto kCountMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+
   OrderedPages<StreamBlock>::Place block_of(StreamId id) const;
-  void drop_block(OrderedPages<StreamBlock>::Place place);
+  OrderedPages<StreamBlock>::Place drop_block(OrderedPages<StreamBlock>::Place place);
   uint64_t trim_block(OrderedPages<StreamBlock>::Place place, const StreamTrim& how);
   uint64_t trim_blocks(const StreamTrim& how);
   uint64_t trim_acknowledged(const StreamTrim& how, StreamId* reached);

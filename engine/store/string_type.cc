@@ -17,8 +17,7 @@ size_t footprint_of(const Entry& entry) {
 }  // namespace
 
 bool free_some_string(Allocator& allocator, Encoding, void*& value, size_t& budget) {
-  const Blob blob = Blob::adopt(value);
-  allocator.discount(blob.footprint());
+  allocator.release(Blob::adopt(value));
   budget -= budget > 0 ? 1 : 0;
   return true;
 }

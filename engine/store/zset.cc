@@ -128,6 +128,19 @@ ZsetView::Cursor ZsetView::at_rank(size_t rank) const {
   return cursor;
 }
 
+ZsetView::Cursor ZsetView::at_score(double min) const {
+  if (!big()) {
+    Cursor cursor = at_rank(0);
+    while (cursor && cursor.score() < min) cursor.next();
+    return cursor;
+  }
+  Cursor cursor;
+  cursor.big_ = true;
+  cursor.tree_ =
+      skiplist().tree.first_behind(ZsetItem::prefix_of(min), [](const ZsetItem&) { return false; });
+  return cursor;
+}
+
 std::optional<ZsetView::Ranked> ZsetView::rank(std::string_view member) const {
   if (big()) {
     const ZsetItem* item = skiplist().members.find(member);

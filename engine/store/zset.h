@@ -95,6 +95,10 @@ class ZsetView {
     std::string_view member() {
       return big_ ? tree_.item()->member() : Listpack::text(at_, scratch_);
     }
+    // The view is valid as long as the sorted set is not changed.
+    Listpack::Element element() const {
+      return big_ ? Listpack::Element{tree_.item()->member()} : Listpack::get(at_);
+    }
     void next();
     void previous();
 
@@ -107,6 +111,8 @@ class ZsetView {
     std::optional<IntegerText> scratch_;
   };
   Cursor at_rank(size_t rank) const;
+  // The first member of at least this score.
+  Cursor at_score(double min) const;
 
   struct Ranked {
     size_t rank;

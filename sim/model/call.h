@@ -30,11 +30,17 @@ struct ModelCall {
   ModelEntry* find(std::string_view key) { return find_in(session.database, key); }
   ModelEntry* find_in(int database_index, std::string_view key);
 
+  // The live entry of this type. Null when there is none, with `error` when it is of another type.
+  ModelEntry* find(std::string_view key, ModelType type, std::optional<ModelReply>& error);
+
   // The live entry of any type, created (as an empty string without a deadline) when missing.
   ModelEntry& create(std::string_view key);
 
   // Replaces whatever was there. Keeps the deadline only if told to.
   ModelEntry& set(std::string_view key, std::string text, bool keep_deadline = false);
+
+  // The same for an empty value of any type.
+  ModelEntry& remake(std::string_view key, ModelType type, bool keep_deadline);
 
   bool erase(std::string_view key);
 
@@ -99,6 +105,8 @@ struct ElementScan {
   std::string_view pattern = "*";
   bool no_values = false;
 };
+// What is wrong with COUNT's value.
+std::optional<ModelReply> scan_count_error(std::string_view text);
 std::optional<ModelReply> take_scan_options(const ModelCall& call, ElementScan& scan, bool values);
 
 // Elements that one command draws at random, with repetition.
@@ -136,6 +144,7 @@ std::vector<std::string> set_encodings(const ModelEntry& entry);
 std::vector<std::string> hash_encodings();
 std::span<const ModelCommand> stream_commands();
 std::span<const ModelCommand> stream_group_commands();
+std::span<const ModelCommand> stream_pending_commands();
 std::span<const ModelCommand> hyperloglog_commands();
 
 }  // namespace redoubt::sim

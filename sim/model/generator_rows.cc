@@ -1,6 +1,7 @@
 // The rows of the generator: a weight and a function for each command, family by family. A new
 // family is a new array here and a new value of CommandFamily.
 #include "sim/model/generator_rows.h"
+#include "sim/model/generator_parts.h"
 
 #include "net/assert.h"
 
@@ -10,31 +11,11 @@ namespace {
 using G = CommandGenerator;
 using enum GeneratorNeed;
 
-// One of the words.
-template <size_t N>
-void add_one_of(G& g, const std::string_view (&words)[N]) {
-  g.add_word(words[g.random().below(N)]);
-}
-
-void add_keys(G& g, size_t most) {
-  const size_t keys = 1 + g.random().below(most);
-  for (size_t i = 0; i < keys; i++) {
-    g.add_key();
-  }
-}
-
 void add_pairs(G& g, size_t pairs) {
   for (size_t i = 0; i < pairs; i++) {
     g.add_key();
     g.add_value();
   }
-}
-
-// NAME key
-template <const char* name>
-void with_key(G& g) {
-  g.begin(name);
-  g.add_key();
 }
 
 // NAME key key ...

@@ -1,6 +1,7 @@
 // The rows of the geo family. Coordinates are away from the poles and from the line where the map
 // ends, and distances within a continent: there every implementation finds the same. What is stored
 // comes from such searches only.
+#include "sim/model/generator_parts.h"
 #include "sim/model/generator_rows.h"
 
 namespace redoubt::sim {
@@ -8,11 +9,6 @@ namespace {
 
 using G = CommandGenerator;
 using enum GeneratorNeed;
-
-template <size_t N>
-void add_one_of(G& g, const std::string_view (&words)[N]) {
-  g.add_word(words[g.random().below(N)]);
-}
 
 void add_geo_key(G& g) {
   g.random().one_in(16) ? g.add_key() : g.add("geo:" + std::to_string(g.random().below(4)));

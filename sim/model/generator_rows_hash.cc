@@ -1,4 +1,5 @@
 // The rows of the hash family.
+#include "sim/model/generator_parts.h"
 #include "sim/model/generator_rows.h"
 
 namespace redoubt::sim {
@@ -66,22 +67,14 @@ void make_hsetnx(G& g) {
 }
 
 template <const char* name>
-void with_hash(G& g) {
-  g.begin(name);
-  add_hash_key(g);
-}
-
-template <const char* name>
 void with_field(G& g) {
-  g.begin(name);
-  add_hash_key(g);
+  with_key<name, add_hash_key>(g);
   add_field(g);
 }
 
 template <const char* name>
 void with_fields(G& g) {
-  g.begin(name);
-  add_hash_key(g);
+  with_key<name, add_hash_key>(g);
   for (size_t i = 0, count = 1 + g.random().below(g.random().one_in(6) ? 80 : 4); i < count; i++) {
     add_field(g);
   }
@@ -89,7 +82,7 @@ void with_fields(G& g) {
 
 constexpr char hget[] = "HGET", hexists[] = "HEXISTS", hstrlen[] = "HSTRLEN", hmget[] = "HMGET",
                hdel[] = "HDEL", hlen[] = "HLEN", hgetall[] = "HGETALL", hkeys[] = "HKEYS",
-               hvals[] = "HVALS";
+               hvals[] = "HVALS", hscan[] = "HSCAN";
 
 void make_hincrby(G& g) {
   g.begin("HINCRBY");
@@ -118,29 +111,9 @@ void make_hrandfield(G& g) {
   }
 }
 
-void add_scan(G& g) {
-  g.begin("HSCAN");
-  add_hash_key(g);
-  g.random().one_in(16) ? g.add_increment() : g.add("0");
-  if (g.random().one_in(2)) {
-    g.add_word("COUNT");
-    g.add_integer(1, 2000);
-  }
-  if (g.random().one_in(4)) {
-    g.add_word("MATCH");
-    g.random().one_in(2) ? g.add_pattern() : g.add("*1*");
-  }
-}
-
 void make_hscan_novalues(G& g) {
-  add_scan(g);
+  with_scan<hscan, add_hash_key>(g);
   g.add_word("NOVALUES");
-}
-
-void make_hash_encoding(G& g) {
-  g.begin("OBJECT");
-  g.add_word("ENCODING");
-  add_hash_key(g);
 }
 
 // "FIELDS n field ...", now and then with a wrong count.
@@ -165,15 +138,13 @@ void make_hexpire(G& g) {
   add_hash_key(g);
   g.add_deadline_amount(which % 2 == 0, which >= 2);
   if (g.random().one_in(3)) {
-    constexpr std::string_view words[] = {"NX", "XX", "GT", "LT"};
-    g.add_word(words[g.random().below(4)]);
+    add_one_of(g, {"NX", "XX", "GT", "LT"});
   }
   add_fields(g, false);
 }
 
 void make_httl(G& g) {
-  constexpr std::string_view names[] = {"HTTL", "HPTTL", "HEXPIRETIME", "HPEXPIRETIME", "HPERSIST"};
-  g.begin(names[g.random().below(5)]);
+  add_one_of(g, {"HTTL", "HPTTL", "HEXPIRETIME", "HPEXPIRETIME", "HPERSIST"});
   add_hash_key(g);
   add_fields(g, false);
 }
@@ -197,8 +168,7 @@ void make_hsetex(G& g) {
   g.begin("HSETEX");
   add_hash_key(g);
   if (g.random().one_in(4)) {
-    constexpr std::string_view words[] = {"FNX", "FXX", "NX", "XX"};
-    g.add_word(words[g.random().below(4)]);
+    add_one_of(g, {"FNX", "FXX", "NX", "XX"});
   }
   if (g.random().one_in(4)) {
     g.add_word("KEEPTTL");
@@ -216,16 +186,16 @@ constexpr GeneratorRow rows[] = {
     {4, nothing, with_fields<hmget>},
     {3, nothing, with_field<hexists>},
     {3, nothing, with_field<hstrlen>},
-    {3, nothing, with_hash<hlen>},
-    {4, nothing, with_hash<hgetall>},
-    {2, nothing, with_hash<hkeys>},
-    {2, nothing, with_hash<hvals>},
+    {3, nothing, with_key<hlen, add_hash_key>},
+    {4, nothing, with_key<hgetall, add_hash_key>},
+    {2, nothing, with_key<hkeys, add_hash_key>},
+    {2, nothing, with_key<hvals, add_hash_key>},
     {5, nothing, make_hincrby},
     {4, nothing, make_hincrbyfloat},
     {4, nothing, make_hrandfield},
-    {3, scan, add_scan},
+    {3, scan, with_scan<hscan, add_hash_key>},
     {1, newer, make_hscan_novalues},
-    {2, nothing, make_hash_encoding},
+    {2, nothing, with_encoding<add_hash_key>},
     {9, newer, make_hexpire},
     {6, newer, make_httl},
     {4, newer, make_hgetdel},

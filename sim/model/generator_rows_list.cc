@@ -1,4 +1,5 @@
 // The generator's rows of the list family, with SORT.
+#include "sim/model/generator_parts.h"
 #include "sim/model/generator_rows.h"
 
 namespace redoubt::sim {
@@ -6,11 +7,6 @@ namespace {
 
 using G = CommandGenerator;
 using enum GeneratorNeed;
-
-template <size_t N>
-void add_one_of(G& g, const std::string_view (&words)[N]) {
-  g.add_word(words[g.random().below(N)]);
-}
 
 void add_end(G& g) {
   add_one_of(g, {"LEFT", "RIGHT", "LEFT", "RIGHT", "LEFT", "RIGHT", "MIDDLE"});
@@ -58,10 +54,7 @@ void make_pop(G& g) {
   }
 }
 
-void make_llen(G& g) {
-  g.begin("LLEN");
-  g.add_key();
-}
+constexpr char llen[] = "LLEN";
 
 void make_lindex(G& g) {
   g.begin("LINDEX");
@@ -167,9 +160,7 @@ void make_lmpop(G& g) {
 
 void make_blpop(G& g) {
   add_one_of(g, {"BLPOP", "BRPOP"});
-  for (size_t keys = 1 + g.random().below(3); keys > 0; keys--) {
-    g.add_key();
-  }
+  add_keys(g, 3);
   g.add_wait(true);
 }
 
@@ -225,7 +216,7 @@ void make_sort(G& g) {
 
 constexpr GeneratorRow rows[] = {
     {8, nothing, make_sort},      {30, nothing, make_push},   {8, nothing, make_pop},
-    {4, nothing, make_llen},      {6, nothing, make_lindex},  {6, nothing, make_lset},
+    {4, nothing, with_key<llen>}, {6, nothing, make_lindex},  {6, nothing, make_lset},
     {8, nothing, make_linsert},   {10, nothing, make_lrange}, {4, nothing, make_ltrim},
     {6, nothing, make_lrem},      {8, nothing, make_lpos},    {6, nothing, make_lmove},
     {4, nothing, make_rpoplpush}, {5, nothing, make_lmpop},   {3, waiting, make_blpop},

@@ -1,4 +1,5 @@
 // The rows of the set family.
+#include "sim/model/generator_parts.h"
 #include "sim/model/generator_rows.h"
 
 namespace redoubt::sim {
@@ -65,17 +66,9 @@ void make_srem(G& g) {
 }
 
 template <const char* name>
-void with_set(G& g) {
-  g.begin(name);
-  add_set_key(g);
-}
-
-template <const char* name>
 void with_sets(G& g) {
   g.begin(name);
-  for (size_t i = 0, count = 1 + g.random().below(4); i < count; i++) {
-    add_set_key(g);
-  }
+  add_keys(g, 4, add_set_key);
 }
 
 template <const char* name>
@@ -88,7 +81,7 @@ void into_set(G& g) {
 
 constexpr char scard[] = "SCARD", smembers[] = "SMEMBERS", sinter[] = "SINTER", sunion[] = "SUNION",
                sdiff[] = "SDIFF", sinterstore[] = "SINTERSTORE", sunionstore[] = "SUNIONSTORE",
-               sdiffstore[] = "SDIFFSTORE";
+               sdiffstore[] = "SDIFFSTORE", sscan[] = "SSCAN";
 
 void make_sismember(G& g) {
   g.begin("SISMEMBER");
@@ -129,36 +122,8 @@ void make_srandmember(G& g) {
 
 void make_sintercard(G& g) {
   g.begin("SINTERCARD");
-  const size_t keys = 1 + g.random().below(3);
-  g.random().per_mille(g.config().extreme_per_mille) ? g.add_integer(-5, 10)
-                                                     : g.add_number(static_cast<int64_t>(keys));
-  for (size_t i = 0; i < keys; i++) {
-    add_set_key(g);
-  }
-  if (g.random().one_in(2)) {
-    g.add_word("LIMIT");
-    g.add_integer(-1, 10);
-  }
-}
-
-void make_sscan(G& g) {
-  g.begin("SSCAN");
-  add_set_key(g);
-  g.random().one_in(16) ? g.add_increment() : g.add("0");
-  if (g.random().one_in(2)) {
-    g.add_word("COUNT");
-    g.add_integer(1, 2000);
-  }
-  if (g.random().one_in(4)) {
-    g.add_word("MATCH");
-    g.random().one_in(2) ? g.add_pattern() : g.add("*1*");
-  }
-}
-
-void make_set_encoding(G& g) {
-  g.begin("OBJECT");
-  g.add_word("ENCODING");
-  add_set_key(g);
+  add_counted_keys(g, add_set_key);
+  add_cardinality_limit(g);
 }
 
 constexpr GeneratorRow rows[] = {
@@ -166,8 +131,8 @@ constexpr GeneratorRow rows[] = {
     {10, nothing, make_srem},
     {4, nothing, make_sismember},
     {3, nothing, make_smismember},
-    {3, nothing, with_set<scard>},
-    {4, nothing, with_set<smembers>},
+    {3, nothing, with_key<scard, add_set_key>},
+    {4, nothing, with_key<smembers, add_set_key>},
     {5, nothing, make_smove},
     {5, chance, make_spop},
     {4, nothing, make_srandmember},
@@ -178,8 +143,8 @@ constexpr GeneratorRow rows[] = {
     {3, nothing, into_set<sunionstore>},
     {3, nothing, into_set<sdiffstore>},
     {3, nothing, make_sintercard},
-    {3, scan, make_sscan},
-    {2, nothing, make_set_encoding},
+    {3, scan, with_scan<sscan, add_set_key>},
+    {2, nothing, with_encoding<add_set_key>},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
 // The rows of the generator for streams and HyperLogLog.
+#include "sim/model/generator_parts.h"
 #include "sim/model/generator_rows.h"
 
 namespace redoubt::sim {
@@ -10,11 +11,6 @@ using enum GeneratorNeed;
 // Ids are small, so that commands meet entries; most streams grow by "60-*" and its like, because a
 // clock differs between servers.
 constexpr uint64_t largest_ms = 60;
-
-template <size_t N>
-void add_one_of(G& g, const std::string_view (&words)[N]) {
-  g.add_word(words[g.random().below(N)]);
-}
 
 void add_id(G& g) {
   if (g.random().per_mille(g.config().extreme_per_mille)) {
@@ -131,10 +127,7 @@ void make_xdel(G& g) {
   add_ids(g, 4);
 }
 
-void make_xlen(G& g) {
-  g.begin("XLEN");
-  g.add_key();
-}
+constexpr char xlen[] = "XLEN";
 
 void make_xrange(G& g) {
   const bool reverse = g.random().one_in(2);
@@ -161,10 +154,7 @@ void add_xread(G& g, bool waits) {
     add_block(g);
   }
   g.add_word("STREAMS");
-  const size_t streams = 1 + g.random().below(2);
-  for (size_t i = 0; i < streams; i++) {
-    g.add_key();
-  }
+  const size_t streams = add_keys(g, 2);
   for (size_t i = 0; i < streams; i++) {
     if (g.random().one_in(6)) {
       g.add("$");
@@ -196,10 +186,7 @@ void add_xreadgroup(G& g, bool waits) {
     add_block(g);
   }
   g.add_word("STREAMS");
-  const size_t streams = 1 + g.random().below(2);
-  for (size_t i = 0; i < streams; i++) {
-    g.add_key();
-  }
+  const size_t streams = add_keys(g, 2);
   for (size_t i = 0; i < streams; i++) {
     if (g.random().one_in(5)) {
       add_id(g);
@@ -352,7 +339,7 @@ void make_xackdel(G& g) {
 
 constexpr GeneratorRow stream_rows[] = {
     {50, nothing, make_xadd},         {3, nothing, make_xtrim},
-    {6, nothing, make_xdel},          {3, nothing, make_xlen},
+    {6, nothing, make_xdel},          {3, nothing, with_key<xlen>},
     {8, nothing, make_xrange},        {6, nothing, make_xread},
     {24, nothing, make_xreadgroup},   {10, nothing, make_xgroup_create},
     {3, nothing, make_xgroup},        {8, nothing, make_xack},
@@ -376,10 +363,7 @@ void make_pfadd(G& g) {
 
 void make_pf_keys(G& g) {
   add_one_of(g, {"PFCOUNT", "PFCOUNT", "PFMERGE"});
-  const size_t count = 1 + g.random().below(3);
-  for (size_t i = 0; i < count; i++) {
-    g.add_key();
-  }
+  add_keys(g, 3);
 }
 
 void make_pfdebug(G& g) {

@@ -1,4 +1,5 @@
 // The rows of the sorted set family.
+#include "sim/model/generator_parts.h"
 #include "sim/model/generator_rows.h"
 
 namespace redoubt::sim {
@@ -6,11 +7,6 @@ namespace {
 
 using G = CommandGenerator;
 using enum GeneratorNeed;
-
-template <size_t N>
-void add_one_of(G& g, const std::string_view (&words)[N]) {
-  g.add_word(words[g.random().below(N)]);
-}
 
 // Few keys of their own, so that sets live on. Those whose members have all the same score are
 // others: only there ranges of members mean something.
@@ -138,18 +134,13 @@ void make_zrem(G& g) {
 }
 
 template <const char* name>
-void with_zset(G& g) {
-  g.begin(name);
-  add_zset_key(g);
-}
-template <const char* name>
 void with_member(G& g) {
-  g.begin(name);
-  add_zset_key(g);
+  with_key<name, add_zset_key>(g);
   add_member(g);
 }
 
-constexpr char zcard[] = "ZCARD", zscore[] = "ZSCORE", zrank[] = "ZRANK", zrevrank[] = "ZREVRANK";
+constexpr char zcard[] = "ZCARD", zscore[] = "ZSCORE", zrank[] = "ZRANK", zrevrank[] = "ZREVRANK",
+               zscan[] = "ZSCAN";
 
 void make_zrank_with_score(G& g) {
   add_one_of(g, {"ZRANK", "ZREVRANK"});
@@ -177,24 +168,10 @@ void make_zrandmember(G& g) {
   }
 }
 
-void make_zscan(G& g) {
-  g.begin("ZSCAN");
-  add_zset_key(g);
-  g.random().one_in(16) ? g.add_increment() : g.add("0");
-  if (g.random().one_in(2)) {
-    g.add_word("COUNT");
-    g.add_integer(1, 2000);
-  }
-  if (g.random().one_in(4)) {
-    g.add_word("MATCH");
-    g.random().one_in(2) ? g.add_pattern() : g.add("*1*");
-  }
-}
-
 // --- Ranges
 
-void make_zrange(G& g) {
-  g.begin("ZRANGE");
+// A key, a range of it by index, score or member, and REV.
+void add_range(G& g) {
   const uint64_t kind = g.random().below(4);
   kind == 0 ? add_lex_key(g) : add_zset_key(g);
   if (kind == 0) {
@@ -214,6 +191,11 @@ void make_zrange(G& g) {
   if (g.random().one_in(3)) {
     g.add_word("REV");
   }
+}
+
+void make_zrange(G& g) {
+  g.begin("ZRANGE");
+  add_range(g);
   if (g.random().one_in(3)) {
     g.add_word("WITHSCORES");
   }
@@ -222,25 +204,7 @@ void make_zrange(G& g) {
 void make_zrangestore(G& g) {
   g.begin("ZRANGESTORE");
   add_zset_key(g);
-  const uint64_t kind = g.random().below(4);
-  kind == 0 ? add_lex_key(g) : add_zset_key(g);
-  if (kind == 0) {
-    add_lex_bound(g);
-    add_lex_bound(g);
-    g.add_word("BYLEX");
-    add_limit(g);
-  } else if (kind == 1) {
-    add_score_bound(g);
-    add_score_bound(g);
-    g.add_word("BYSCORE");
-    add_limit(g);
-  } else {
-    g.add_index();
-    g.add_index();
-  }
-  if (g.random().one_in(3)) {
-    g.add_word("REV");
-  }
+  add_range(g);
 }
 
 void make_old_range(G& g) {
@@ -303,18 +267,14 @@ void make_zpop(G& g) {
   }
 }
 
-void add_counted_keys(G& g) {
-  const size_t keys = 1 + g.random().below(3);
-  g.random().per_mille(g.config().extreme_per_mille) ? g.add_integer(-5, 10)
-                                                     : g.add_number(static_cast<int64_t>(keys));
-  for (size_t i = 0; i < keys; i++) {
-    g.random().one_in(6) ? g.add("set:" + std::to_string(g.random().below(6))) : add_zset_key(g);
-  }
+// ZMPOP and the combinations take sets too, or say that they do not.
+void add_zset_or_set_key(G& g) {
+  g.random().one_in(6) ? g.add("set:" + std::to_string(g.random().below(6))) : add_zset_key(g);
 }
 
 void make_zmpop(G& g) {
   g.begin("ZMPOP");
-  add_counted_keys(g);
+  add_counted_keys(g, add_zset_or_set_key);
   add_one_of(g, {"MIN", "MAX"});
   if (g.random().one_in(2)) {
     g.add_word("COUNT");
@@ -333,7 +293,7 @@ void make_bzpop(G& g) {
 void make_bzmpop(G& g) {
   g.begin("BZMPOP");
   g.add_wait(true);
-  add_counted_keys(g);
+  add_counted_keys(g, add_zset_or_set_key);
   add_one_of(g, {"MIN", "MAX"});
 }
 
@@ -357,7 +317,7 @@ void add_combination_options(G& g, bool weights, bool scores) {
 void make_combination(G& g) {
   const bool difference = g.random().one_in(4);
   difference ? g.begin("ZDIFF") : add_one_of(g, {"ZUNION", "ZINTER"});
-  add_counted_keys(g);
+  add_counted_keys(g, add_zset_or_set_key);
   add_combination_options(g, !difference, true);
 }
 
@@ -365,23 +325,14 @@ void make_combination_store(G& g) {
   const bool difference = g.random().one_in(4);
   difference ? g.begin("ZDIFFSTORE") : add_one_of(g, {"ZUNIONSTORE", "ZINTERSTORE"});
   add_zset_key(g);
-  add_counted_keys(g);
+  add_counted_keys(g, add_zset_or_set_key);
   add_combination_options(g, !difference, false);
 }
 
 void make_zintercard(G& g) {
   g.begin("ZINTERCARD");
-  add_counted_keys(g);
-  if (g.random().one_in(2)) {
-    g.add_word("LIMIT");
-    g.add_integer(-1, 10);
-  }
-}
-
-void make_encoding(G& g) {
-  g.begin("OBJECT");
-  g.add_word("ENCODING");
-  add_zset_key(g);
+  add_counted_keys(g, add_zset_or_set_key);
+  add_cardinality_limit(g);
 }
 
 constexpr GeneratorRow rows[] = {
@@ -390,14 +341,14 @@ constexpr GeneratorRow rows[] = {
     {10, nothing, make_zadd_lex},
     {6, nothing, make_zincrby},
     {10, nothing, make_zrem},
-    {2, nothing, with_zset<zcard>},
+    {2, nothing, with_key<zcard, add_zset_key>},
     {3, nothing, with_member<zscore>},
     {3, nothing, with_member<zrank>},
     {3, nothing, with_member<zrevrank>},
     {2, newer, make_zrank_with_score},
     {3, nothing, make_zmscore},
     {4, nothing, make_zrandmember},
-    {3, scan, make_zscan},
+    {3, scan, with_scan<zscan, add_zset_key>},
     {10, nothing, make_zrange},
     {4, nothing, make_zrangestore},
     {5, nothing, make_old_range},
@@ -413,7 +364,7 @@ constexpr GeneratorRow rows[] = {
     {5, nothing, make_combination},
     {5, nothing, make_combination_store},
     {3, nothing, make_zintercard},
-    {2, nothing, make_encoding},
+    {2, nothing, with_encoding<add_zset_key>},
 };
 
 }  // namespace

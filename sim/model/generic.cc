@@ -302,12 +302,8 @@ ModelReply scan_command(ModelCall& call) {
     const std::string_view word = call.argument(i);
     const std::string_view value = call.argument(i + 1);
     if (same_word(word, "COUNT")) {
-      std::optional<int64_t> count = parse_integer(value);
-      if (!count) {
-        return reply_error(not_integer_text);
-      }
-      if (*count < 1) {
-        return reply_error(syntax_text);
+      if (std::optional<ModelReply> error = scan_count_error(value)) {
+        return *error;
       }
     } else if (same_word(word, "MATCH")) {
       pattern = value;

@@ -19,15 +19,8 @@ bool live(const ModelCall& call, const ModelField& field) {
 
 // The fields of a key, expired ones included; none, with an error, when it holds something else.
 Fields all_fields(ModelCall& call, std::string_view key, std::optional<ModelReply>& error) {
-  const ModelEntry* entry = call.find(key);
-  if (entry == nullptr) {
-    return {};
-  }
-  if (entry->type != ModelType::hash) {
-    error = reply_error(wrong_type_text);
-    return {};
-  }
-  return entry->hash;
+  const ModelEntry* entry = call.find(key, ModelType::hash, error);
+  return entry != nullptr ? entry->hash : Fields();
 }
 
 Fields live_fields(ModelCall& call, std::string_view key, std::optional<ModelReply>& error) {
@@ -49,12 +42,7 @@ void put_hash(ModelCall& call, std::string_view key, Fields fields) {
     call.erase(key);
     return;
   }
-  ModelEntry& entry = call.create(key);
-  const int64_t deadline = entry.deadline_ms;
-  entry = ModelEntry();
-  entry.type = ModelType::hash;
-  entry.hash = fields;
-  entry.deadline_ms = deadline;
+  call.remake(key, ModelType::hash, true).hash = std::move(fields);
 }
 
 // --- Writing -------------------------------------------------------------------------------------
@@ -298,7 +286,7 @@ ModelReply hrandfield_command(ModelCall& call) {
       return reply_error(syntax_text);
     }
     const int64_t half = std::numeric_limits<int64_t>::max() / 2;
-    if ((values && (*count < -half || *count > half)) || *count < -draws_max) {
+    if (values && (*count < -half || *count > half)) {
       return reply_error("ERR value is out of range");
     }
   }
@@ -309,6 +297,9 @@ ModelReply hrandfield_command(ModelCall& call) {
   }
   if (!count) {
     return fields.empty() ? call.null() : reply_one_of(as_choices(fields, false, false));
+  }
+  if (*count < -draws_max && !fields.empty()) {
+    return reply_error("ERR value is out of range");
   }
   const bool nested = values && call.resp() == 3;
   const size_t width = values && !nested ? 2 : 1;

@@ -17,15 +17,8 @@ enum class End : uint8_t { left, right };
 
 // The list of a key; nullptr: none, or `error` says that it is something else.
 List* find_list(ModelCall& call, std::string_view key, std::optional<ModelReply>& error) {
-  ModelEntry* entry = call.find(key);
-  if (entry == nullptr) {
-    return nullptr;
-  }
-  if (entry->type != ModelType::list) {
-    error = reply_error(wrong_type_text);
-    return nullptr;
-  }
-  return &entry->list;
+  ModelEntry* entry = call.find(key, ModelType::list, error);
+  return entry != nullptr ? &entry->list : nullptr;
 }
 
 List& list_of(ModelCall& call, std::string_view key) {

@@ -14,7 +14,7 @@ struct CommandTable {
          {string_commands(), numeric_string_commands(), bitmap_commands(), generic_commands(),
           server_commands(), list_commands(), sort_commands(), set_commands(), hash_commands(),
           zset_commands(), zset_combination_commands(), geo_commands(), stream_commands(),
-          stream_group_commands(), hyperloglog_commands()}) {
+          stream_group_commands(), stream_pending_commands(), hyperloglog_commands()}) {
       rows.insert(rows.end(), family.begin(), family.end());
     }
     std::sort(rows.begin(), rows.end(),
@@ -170,11 +170,27 @@ ModelEntry& ModelCall::create(std::string_view key) {
   return fresh;
 }
 
+ModelEntry* ModelCall::find(std::string_view key, ModelType type,
+                            std::optional<ModelReply>& error) {
+  ModelEntry* entry = find(key);
+  if (entry != nullptr && entry->type != type) {
+    error = reply_error(wrong_type_text);
+    return nullptr;
+  }
+  return entry;
+}
+
 ModelEntry& ModelCall::set(std::string_view key, std::string text, bool keep_deadline) {
+  ModelEntry& entry = remake(key, ModelType::string, keep_deadline);
+  entry.text = std::move(text);
+  return entry;
+}
+
+ModelEntry& ModelCall::remake(std::string_view key, ModelType type, bool keep_deadline) {
   ModelEntry& entry = create(key);
   const int64_t deadline = keep_deadline ? entry.deadline_ms : ModelEntry::no_deadline;
   entry = ModelEntry();
-  entry.text = std::move(text);
+  entry.type = type;
   entry.deadline_ms = deadline;
   return entry;
 }

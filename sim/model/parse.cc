@@ -258,6 +258,14 @@ bool is_cursor(std::string_view text) {
          (text.size() < largest.size() || (text.size() == largest.size() && text <= largest));
 }
 
+std::optional<ModelReply> scan_count_error(std::string_view text) {
+  const std::optional<int64_t> count = parse_integer(text);
+  if (!count) {
+    return reply_error(not_integer_text);
+  }
+  return *count < 1 ? std::optional(reply_error(syntax_text)) : std::nullopt;
+}
+
 std::optional<ModelReply> take_scan_options(const ModelCall& call, ElementScan& scan, bool values) {
   for (size_t i = 3; i < call.count(); i++) {
     const std::string_view word = call.argument(i);
@@ -270,12 +278,8 @@ std::optional<ModelReply> take_scan_options(const ModelCall& call, ElementScan& 
     }
     const std::string_view value = call.argument(++i);
     if (same_word(word, "COUNT")) {
-      std::optional<int64_t> count = parse_integer(value);
-      if (!count) {
-        return reply_error(not_integer_text);
-      }
-      if (*count < 1) {
-        return reply_error(syntax_text);
+      if (std::optional<ModelReply> error = scan_count_error(value)) {
+        return error;
       }
     } else if (same_word(word, "MATCH")) {
       scan.pattern = value;

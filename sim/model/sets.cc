@@ -12,11 +12,7 @@ using Members = std::set<std::string, std::less<>>;
 
 // The set of a key: null when there is none, an error when the key holds something else.
 const Members* find_set(ModelCall& call, std::string_view key, std::optional<ModelReply>& error) {
-  const ModelEntry* entry = call.find(key);
-  if (entry != nullptr && entry->type != ModelType::set) {
-    error = reply_error(wrong_type_text);
-    return nullptr;
-  }
+  const ModelEntry* entry = call.find(key, ModelType::set, error);
   return entry != nullptr ? &entry->set : nullptr;
 }
 
@@ -30,12 +26,7 @@ void put_set(ModelCall& call, std::string_view key, const Members& members, bool
     call.erase(key);
     return;
   }
-  ModelEntry& entry = call.create(key);
-  const int64_t deadline = entry.deadline_ms;
-  entry = ModelEntry();
-  entry.type = ModelType::set;
-  entry.set = members;
-  entry.deadline_ms = keep ? deadline : ModelEntry::no_deadline;
+  call.remake(key, ModelType::set, keep).set = members;
 }
 
 ModelReply reply_members(const ModelCall& call, const Members& members) {
@@ -147,6 +138,9 @@ ModelReply spop_command(ModelCall& call) {
   if (!count) {
     return members.empty() ? call.null() : reply_one_of(resp_bulks(members));
   }
+  if (*count < -draws_max && !members.empty()) {
+    return reply_error("ERR value is out of range");
+  }
   const size_t size = std::min(static_cast<size_t>(*count), members.size());
   return reply_some(resp_bulks(members), size, call.resp() == 3 ? '~' : '*');
 }
@@ -165,9 +159,6 @@ ModelReply srandmember_command(ModelCall& call) {
       return reply_error(
           "ERR value is out of range, value must between -9223372036854775807 and "
           "9223372036854775807");
-    }
-    if (*count < -draws_max) {
-      return reply_error("ERR value is out of range");
     }
   }
   std::optional<ModelReply> error;

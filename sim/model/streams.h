@@ -50,10 +50,11 @@ struct ModelStream {
   std::map<std::string, ModelStreamGroup, std::less<>> groups;
 };
 
-// What the two files of the family share.
+// What the files of the family share.
 namespace model_streams {
 
 using Id = ModelStreamId;
+using Group = ModelStreamGroup;
 
 constexpr uint64_t most = std::numeric_limits<uint64_t>::max();
 constexpr Id largest_id = {most, most};
@@ -74,6 +75,9 @@ std::optional<std::vector<Id>> parse_ids(const ModelCall& call, size_t first);
 // False: the key holds something else. `stream` stays null when there is no key.
 bool find_stream(ModelCall& call, std::string_view key, ModelStream*& stream);
 ModelStream& create_stream(ModelCall& call, std::string_view key);
+// Null: there is no such group.
+Group* find_group(ModelStream* stream, std::string_view name);
+ModelReply no_group(std::string_view key, std::string_view group);
 Id first_of(const ModelStream& stream);
 bool delete_entry(ModelStream& stream, Id id);
 

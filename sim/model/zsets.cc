@@ -123,11 +123,7 @@ std::string resp_double(const ModelCall& call, double score) {
 
 const ModelZset* find_zset(ModelCall& call, std::string_view key,
                            std::optional<ModelReply>& error) {
-  const ModelEntry* entry = call.find(key);
-  if (entry != nullptr && entry->type != ModelType::zset) {
-    error = reply_error(wrong_type_text);
-    return nullptr;
-  }
+  const ModelEntry* entry = call.find(key, ModelType::zset, error);
   return entry != nullptr ? &entry->zset : nullptr;
 }
 
@@ -136,12 +132,7 @@ void put_zset(ModelCall& call, std::string_view key, const ModelZset& members, b
     call.erase(key);
     return;
   }
-  ModelEntry& entry = call.create(key);
-  const int64_t deadline = entry.deadline_ms;
-  entry = ModelEntry();
-  entry.type = ModelType::zset;
-  entry.zset = members;
-  entry.deadline_ms = keep_deadline ? deadline : ModelEntry::no_deadline;
+  call.remake(key, ModelType::zset, keep_deadline).zset = members;
 }
 
 ScoredMembers in_order(const ModelZset& members) {
@@ -369,7 +360,7 @@ ModelReply zrandmember_command(ModelCall& call) {
     if (call.count() > 4 || (scores && !same_word(call.argument(3), "WITHSCORES"))) {
       return reply_error(syntax_text);
     }
-    if (*count < -draws_max || (scores && *count > largest / 2)) {
+    if (scores && (*count < -largest / 2 || *count > largest / 2)) {
       return reply_error("ERR value is out of range");
     }
   }
@@ -385,6 +376,9 @@ ModelReply zrandmember_command(ModelCall& call) {
     }
     const size_t width = scores && !nested ? 2 : 1;
     const size_t size = choices.size();
+    if (*count < -draws_max && size > 0) {
+      return reply_error("ERR value is out of range");
+    }
     if (*count < 0) {
       return reply_draws(std::move(choices), size == 0 ? 0 : static_cast<size_t>(-*count), width);
     }
@@ -612,13 +606,18 @@ ModelReply zrangestore_command(ModelCall& call) {
   return reply_integer(static_cast<int64_t>(selection.members.size()));
 }
 
-template <By by>
-ModelReply count_command(ModelCall& call) {
+// The key of argument 1, from argument 2 to argument 3.
+Selection select_between(ModelCall& call, By by) {
   Range range;
   range.by = by;
   range.from = call.argument(2);
   range.to = call.argument(3);
-  const Selection selection = select(call, call.argument(1), range);
+  return select(call, call.argument(1), range);
+}
+
+template <By by>
+ModelReply count_command(ModelCall& call) {
+  const Selection selection = select_between(call, by);
   return selection.error ? *selection.error
                          : reply_integer(static_cast<int64_t>(selection.members.size()));
 }
@@ -638,11 +637,7 @@ ModelReply remove_members(ModelCall& call, std::string_view key, const ScoredMem
 
 template <By by>
 ModelReply remove_command(ModelCall& call) {
-  Range range;
-  range.by = by;
-  range.from = call.argument(2);
-  range.to = call.argument(3);
-  const Selection selection = select(call, call.argument(1), range);
+  const Selection selection = select_between(call, by);
   return selection.error ? *selection.error
                          : remove_members(call, call.argument(1), selection.members);
 }

@@ -9,62 +9,25 @@ namespace redoubt::sim {
 
 namespace {
 
-constexpr Duration kConnectPatience = Duration::seconds(10);
 // A client that may wait for ever goes after this time.
 constexpr Duration kBoredom = Duration::milliseconds(300);
-constexpr int64_t kReconnectMeanNs = 20'000'000;
-// How often a client looks whether it is time for the farewell.
-constexpr Duration kLook = Duration::milliseconds(100);
+constexpr Duration kReconnectMean = Duration::milliseconds(20);
 
 }  // namespace
 
 SingleClient::SingleClient(Env& env, ClientPlan& plan, SingleChecker& checker, uint32_t number,
                            Random random)
-    : env_(env),
-      plan_(plan),
-      checker_(checker),
-      number_(number),
-      random_(random),
+    : SingleConnection(env, plan, checker, number, random, kReconnectMean),
       generator_(plan.generator, random_.next()),
       bursts_(plan.bursts, generator_, plan.generator.keys, random_) {
-  for (Op* op : {&connect_, &send_, &receive_}) op->owner = this;
-  connect_.kind = OpKind::connect;
-  connect_.address = plan.server;
-  connect_.on_done = [](Op& op) { static_cast<SingleClient*>(op.owner)->on_connected(); };
-  send_.kind = OpKind::send;
-  send_.on_done = [](Op& op) { static_cast<SingleClient*>(op.owner)->on_sent(); };
-  receive_.kind = OpKind::receive;
-  receive_.on_done = [](Op& op) { static_cast<SingleClient*>(op.owner)->on_received(); };
-  timer_.owner = this;
-  timer_.on_fire = [](Timer& timer) { static_cast<SingleClient*>(timer.owner)->on_timer(); };
-  ++plan_.active;
-  env_.arm_in(timer_, Duration{random_.exponential(1'000'000)});
-}
-
-SingleClient::~SingleClient() {
-  env_.disarm(timer_);
-}
-
-void SingleClient::connect() {
-  last_connection_ = plan_.farewell;
-  connect_.result = {};
-  env_.submit(connect_);
-  env_.arm_in(timer_, kConnectPatience);
+  start();
 }
 
 void SingleClient::on_connected() {
-  env_.disarm(timer_);
-  if (!connect_.result.ok()) {
-    if (!closing_) checker_.connection_failed(number_, nullptr, connect_.result.error);
-    return on_quiet();
-  }
-  handle_ = connect_.result.handle;
-  send_.handle = receive_.handle = handle_;
   authenticated_ = false;
+  waiting_ = false;
   replies_ = Replies::on;
   bursts_.reset();
-  link_ = checker_.connected(number_, env_.backend().local_address(handle_));
-  receive();
   begin_pipeline();
 }
 
@@ -89,11 +52,10 @@ void SingleClient::begin_pipeline() {
   plan_.commands_sent += link_->hashes.size();
   breaks_off_ = !plan_.farewell && random_.chance(plan_.hang_up_ppm);
   waiting_ = true;
+  Slice bytes = outgoing();
+  if (breaks_off_) bytes = bytes.first(1 + random_.below(bytes.size()));
+  send(bytes);
   vanishes_ = link_->waits_forever;
-  slice_ = outgoing();
-  if (breaks_off_) slice_ = slice_.first(1 + random_.below(slice_.size()));
-  send_.gather = {&slice_, 1};
-  env_.submit(send_);
   const Duration limit = vanishes_ ? kBoredom : plan_.patience;
   env_.arm_in(timer_, limit + Duration::milliseconds(link_->waits_ms));
 }
@@ -204,38 +166,21 @@ void SingleClient::add_unblock() {
 }
 
 void SingleClient::on_sent() {
-  if (closing_) return on_quiet();
-  if (!send_.result.ok()) return fail(send_.result.error);
   if (breaks_off_) return hang_up();
-  if (waiting_ && link_->complete()) after_pipeline();
-}
-
-void SingleClient::receive() {
-  receive_.result = {};
-  env_.submit(receive_);
+  on_received();
 }
 
 void SingleClient::on_received() {
-  const Chunk chunk = receive_.result.chunk;
-  if (closing_) {
-    if (chunk) env_.backend().give_back(chunk);
-    return on_quiet();
-  }
-  if (!receive_.result.ok()) return fail(receive_.result.error);
-  checker_.received(*link_, incoming({reinterpret_cast<const char*>(chunk.data), chunk.size}));
-  env_.backend().give_back(chunk);
-  receive();
   if (waiting_ && link_->complete()) after_pipeline();
 }
 
 void SingleClient::after_pipeline() {
   // The send may not have completed yet; its bytes are borrowed until then.
-  if (send_.in_flight || link_->quits) return;  // after QUIT the other side closes
+  if (sending() || link_->quits) return;  // after QUIT the other side closes
   waiting_ = false;
   env_.disarm(timer_);
   if (last_connection_ && authenticated_ == !plan_.password.empty()) {
-    if (!stopped_) --plan_.active;
-    stopped_ = true;
+    stop_for_good();
     if (plan_.keep_connection && number_ == 0) return;
     return hang_up();
   }
@@ -245,43 +190,9 @@ void SingleClient::after_pipeline() {
 }
 
 void SingleClient::on_timer() {
-  if (stopped_) return;
-  if (connect_.in_flight) {
-    checker_.connection_failed(number_, nullptr, Error::timed_out);
-    closing_ = true;
-    return env_.cancel(connect_);
-  }
-  if (closing_) return;
-  if (!handle_) {
-    if (plan_.farewell || !plan_.load_is_over()) return connect();
-    return env_.arm_in(timer_, kLook);
-  }
   if (waiting_ && vanishes_) return hang_up();
   if (waiting_) return fail(Error::timed_out);
   begin_pipeline();
-}
-
-void SingleClient::fail(Error error) {
-  checker_.connection_failed(number_, link_.get(), error);
-  hang_up();
-}
-
-void SingleClient::hang_up() {
-  if (closing_) return;
-  closing_ = true;
-  waiting_ = false;
-  env_.disarm(timer_);
-  if (handle_) env_.close(handle_);
-  on_quiet();
-}
-
-void SingleClient::on_quiet() {
-  if (in_flight()) return;
-  closing_ = waiting_ = false;
-  handle_ = {};
-  link_.reset();
-  if (stopped_) return;
-  env_.arm_in(timer_, Duration{1 + random_.exponential(kReconnectMeanNs)});
 }
 
 // The pipeline's bytes, unless a bug is planted: then one of its commands is missing.

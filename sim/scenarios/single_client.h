@@ -2,13 +2,9 @@
 // replies, breaks off now and then, and begins again.
 #pragma once
 
-#include <memory>
-
 #include "sim/model/generator.h"
-#include "sim/process.h"
-#include "sim/random.h"
 #include "sim/scenarios/single_bursts.h"
-#include "sim/scenarios/single_checker.h"
+#include "sim/scenarios/single_connection.h"
 
 namespace redoubt::sim {
 
@@ -42,14 +38,18 @@ struct ClientPlan {
   bool swap_messages = false;
 };
 
-class SingleClient final : public Process {
+class SingleClient final : public SingleConnection {
  public:
   SingleClient(Env& env, ClientPlan& plan, SingleChecker& checker, uint32_t number, Random random);
-  ~SingleClient() override;
 
  private:
-  void connect();
-  void on_connected();
+  void on_connected() override;
+  void on_sent() override;
+  void on_received() override;
+  void on_timer() override;
+  bool wants_connection() const override { return plan_.farewell || !plan_.load_is_over(); }
+  std::string_view incoming(std::string_view bytes) override;
+
   void begin_pipeline();
   void add(std::initializer_list<std::string_view> arguments);
   void add(std::span<const std::string_view> arguments);
@@ -61,45 +61,18 @@ class SingleClient final : public Process {
   void add_publish();
   void add_kill();
   void add_unblock();
-  void on_sent();
-  void receive();
-  void on_received();
   void after_pipeline();
-  void on_timer();
-  // The connection ends; the next one begins when all operations have come back.
-  void hang_up();
-  void on_quiet();
-  void fail(Error error);
   bool goes_on() const { return plan_.farewell ? last_connection_ : !plan_.load_is_over(); }
   Slice outgoing();
-  std::string_view incoming(std::string_view bytes);
-  bool in_flight() const { return connect_.in_flight || send_.in_flight || receive_.in_flight; }
 
-  Env& env_;
-  ClientPlan& plan_;
-  SingleChecker& checker_;
-  const uint32_t number_;
-  Random random_;
   CommandGenerator generator_;
   SingleBursts bursts_;
-
-  std::shared_ptr<Link> link_;
-  Handle handle_;
-  Op connect_;
-  Op send_;
-  Op receive_;
-  Slice slice_;
-  Timer timer_;
-  bool closing_ = false;
-  bool waiting_ = false;  // for replies
-  bool stopped_ = false;
-  bool last_connection_ = false;  // made since the farewell
-  uint64_t published_ = 0;        // messages, which carry their number
-  bool breaks_off_ = false;       // this pipeline is left half way
-  bool vanishes_ = false;         // a command of it may wait for ever: then the client goes
-  bool authenticated_ = false;    // or on its way to be
+  bool waiting_ = false;        // for replies
+  uint64_t published_ = 0;      // messages, which carry their number
+  bool breaks_off_ = false;     // this pipeline is left half way
+  bool vanishes_ = false;       // a command of it may wait for ever: then the client goes
+  bool authenticated_ = false;  // or on its way to be
   enum class Replies : uint8_t { on, off, skip } replies_ = Replies::on;
-  std::string plant_buffer_;
 };
 
 }  // namespace redoubt::sim

@@ -90,7 +90,7 @@ void SinglePlants::strike_transactions(Node& node, SingleChecker& checker) {
   if (is("blind_watch")) {
     for (int db = 0; db < node.database_count(); ++db) {
       const WatchPlace* place = nullptr;
-      while ((place = node.watching().next_in(db, place)) != nullptr) place->expired = true;
+      while ((place = node.watched_keys().next_in(db, place)) != nullptr) place->expired = true;
     }
     return;
   }

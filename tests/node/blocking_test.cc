@@ -142,6 +142,8 @@ TEST_F(Blocking, ClientUnblock) {
   talk.say(a, "WAITGET k 10\r\n");
   EXPECT_EQ(talk.say(b, "CLIENT UNBLOCK " + id + " ERROR\r\n"), ":1\r\n");
   EXPECT_EQ(talk.client(a).take(), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+  EXPECT_NE(talk.say(b, "INFO errorstats\r\n").find("errorstat_UNBLOCKED:count=1\r\n"),
+            std::string::npos);
   EXPECT_EQ(info("clients_in_timeout_table"), "clients_in_timeout_table:0");
   EXPECT_EQ(talk.say(b, "CLIENT UNBLOCK 12345\r\nCLIENT UNBLOCK x\r\nCLIENT UNBLOCK 1 y\r\n"),
             ":0\r\n-ERR value is not an integer or out of range\r\n"
@@ -202,12 +204,20 @@ TEST_F(Blocking, APauseHoldsWhatIsReady) {
   const size_t a = talk.connect();
   const size_t b = talk.connect();
   talk.say(a, "WAITGET k 0\r\n");
-  talk.say(b, "CLIENT PAUSE 5000 WRITE\r\n");
-  talk.send(b, "SET k 1\r\nGET k\r\n");
-  talk.run();
+  // Ready, and paused, when the transaction is over.
+  EXPECT_EQ(talk.say(b, "MULTI\r\nSET k 1\r\nCLIENT PAUSE 5000 WRITE\r\nEXEC\r\nGET k\r\n"),
+            "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n$1\r\n1\r\n");
   EXPECT_EQ(talk.client(a).received(), "");
   talk.say(admin(), "CLIENT UNPAUSE\r\n");
   EXPECT_EQ(talk.client(a).take(), pair("k", "1"));
+  // What is to write waits with its writer.
+  talk.say(a, "WAITGET k 0\r\n");
+  talk.say(admin(), "CLIENT PAUSE 5000 WRITE\r\n");
+  talk.send(b, "SET k 2\r\nGET k\r\n");
+  talk.run();
+  EXPECT_EQ(talk.client(a).received(), "");
+  talk.say(admin(), "CLIENT UNPAUSE\r\n");
+  EXPECT_EQ(talk.client(a).take(), pair("k", "2"));
 }
 
 TEST_F(Blocking, ATimeOutDuringAPause) {

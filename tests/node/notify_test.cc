@@ -88,6 +88,21 @@ TEST(Notify, ReplacedValues) {
   EXPECT_EQ(after("RENAME b a"), "rename_from b, rename_to a, overwritten a");
   EXPECT_EQ(after("COPY n a REPLACE"), "copy_to a, overwritten a");
   EXPECT_EQ(after("COPY n fresh"), "copy_to fresh");
+  EXPECT_EQ(after("RPUSH l x"), "rpush l");
+  EXPECT_EQ(after("RPUSH l y"), "rpush l");
+  EXPECT_EQ(after("SET l 1"), "overwritten l, type_changed l, set l");
+}
+
+TEST(Notify, AnUndoneTransactionTellsNothing) {
+  Talk talk({"--notify-keyspace-events", "EAnoc", "--transaction-on-error", "rollback"});
+  Events events(talk);
+  const size_t c = talk.connect();
+  talk.say(c, "SET a 1\r\n");
+  EXPECT_EQ(events.take(), "new a, set a");
+  talk.say(c, "MULTI\r\nSET b 1\r\nSET a 2\r\nINCRBY a x\r\nEXEC\r\n");
+  EXPECT_EQ(events.take(), "");
+  talk.say(c, "APPEND a 1\r\n");
+  EXPECT_EQ(events.take(), "append a");
 }
 
 TEST(Notify, NewKeysComeBeforeWhatMadeThem) {

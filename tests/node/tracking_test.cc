@@ -88,6 +88,15 @@ TEST(Tracking, TheOldestKeyGoesWhenTheTableIsFull) {
   EXPECT_EQ(talk.node().tracking().key_count(), 1001u);
 }
 
+TEST(Tracking, WhoBroadcastsNowHearsNoMoreOfWhatItRead) {
+  Talk talk;
+  const size_t t = tracker(talk);
+  const size_t w = talk.connect();
+  talk.say(t, "GET a\r\nCLIENT TRACKING OFF\r\nCLIENT TRACKING ON BCAST PREFIX x\r\n");
+  talk.say(w, "SET a 1\r\nSET x 1\r\n");
+  EXPECT_EQ(talk.client(t).take(), invalidate({"x"}));
+}
+
 TEST(Tracking, BroadcastsOnceATurn) {
   Talk talk;
   const size_t all = tracker(talk, "BCAST");

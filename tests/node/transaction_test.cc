@@ -55,8 +55,58 @@ TEST_F(Transaction, ATouchedKeyMakesItFail) {
   EXPECT_EQ(talk.say(a, "EXEC\r\nGET x\r\n"), "*-1\r\n$1\r\n2\r\n");
   EXPECT_EQ(talk.say(a, "WATCH x\r\n"), "+OK\r\n");
   talk.say(b, "SET x 3\r\n");
+  EXPECT_EQ(talk.say(a, "WATCH y\r\n"), "+OK\r\n");
+  EXPECT_EQ(talk.node().watched_keys().keys(), 0u) << "it must fail already";
   EXPECT_EQ(talk.say(a, "UNWATCH\r\nMULTI\r\nGET x\r\nEXEC\r\n"),
             "+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n$1\r\n3\r\n");
+}
+
+TEST_F(Transaction, AKeyThatExpiresMakesItFail) {
+  talk.node().set_active_expiry(false);
+  talk.say(b, "SET x 1 PX 2500\r\n");
+  talk.say(a, "WATCH x\r\nMULTI\r\n");
+  talk.run();
+  EXPECT_EQ(talk.say(a, "EXEC\r\n"), "*-1\r\n") << "nobody has removed it yet";
+}
+
+TEST_F(Transaction, AKeyThatHadExpiredDoesNotCount) {
+  talk.node().set_active_expiry(false);
+  const auto watch_expired = [&] {
+    talk.say(b, "SET x 1 PX 100\r\n");
+    talk.run();
+    EXPECT_EQ(talk.say(a, "WATCH x\r\n"), "+OK\r\n");
+  };
+  const auto exec = [&] { return talk.say(a, "MULTI\r\nPING\r\nEXEC\r\n").substr(14); };
+  const std::string_view done = "*1\r\n+PONG\r\n";
+  watch_expired();
+  EXPECT_EQ(exec(), done);
+  watch_expired();
+  talk.say(b, "GET x\r\n");  // removes it
+  EXPECT_EQ(exec(), done);
+  watch_expired();
+  talk.say(b, "GET x\r\nSET x 2\r\n");
+  EXPECT_EQ(exec(), "*-1\r\n") << "it came again";
+  watch_expired();
+  talk.say(b, "FLUSHALL\r\n");
+  EXPECT_EQ(exec(), done);
+}
+
+TEST_F(Transaction, SwappedDatabasesTouchWhatIsInEither) {
+  const auto exec = [&] { return talk.say(a, "MULTI\r\nPING\r\nEXEC\r\n").substr(14); };
+  talk.node().set_active_expiry(false);
+  talk.say(a, "WATCH nowhere\r\n");
+  talk.say(b, "SWAPDB 0 1\r\n");
+  EXPECT_EQ(exec(), "*1\r\n+PONG\r\n");
+  talk.say(b, "SELECT 1\r\nSET x 1\r\nSELECT 0\r\n");
+  talk.say(a, "WATCH x\r\n");
+  talk.say(b, "SWAPDB 0 1\r\n");
+  EXPECT_EQ(exec(), "*-1\r\n");
+  // What comes has expired, so that it is as missing as before.
+  talk.say(b, "FLUSHALL\r\nSELECT 1\r\nSET x 1 PX 100\r\nSELECT 0\r\n");
+  talk.run();
+  talk.say(a, "WATCH x\r\n");
+  talk.say(b, "SWAPDB 0 1\r\n");
+  EXPECT_EQ(exec(), "*1\r\n+PONG\r\n");
 }
 
 TEST_F(Transaction, ManyWatchersOfManyKeys) {
@@ -71,15 +121,15 @@ TEST_F(Transaction, ManyWatchersOfManyKeys) {
   talk.say(b, "SET k77 1\r\n");
   EXPECT_EQ(talk.say(a, "MULTI\r\nEXEC\r\n"), "+OK\r\n*-1\r\n");
   EXPECT_EQ(talk.say(b, "MULTI\r\nEXEC\r\n"), "+OK\r\n*-1\r\n");
-  EXPECT_EQ(talk.node().watching().keys(), 0u);
-  EXPECT_EQ(talk.node().watching().sessions(), 0u);
+  EXPECT_EQ(talk.node().watched_keys().keys(), 0u);
+  EXPECT_EQ(talk.node().watched_keys().sessions(), 0u);
 }
 
 TEST_F(Transaction, ADisconnectForgetsEverything) {
   talk.say(a, "WATCH x y\r\nMULTI\r\nSET x 1\r\n");
   talk.client(a).disconnect();
   talk.run();
-  EXPECT_EQ(talk.node().watching().sessions(), 0u);
+  EXPECT_EQ(talk.node().watched_keys().sessions(), 0u);
   EXPECT_EQ(talk.say(b, "GET x\r\n"), "$-1\r\n");
 }
 
@@ -92,6 +142,9 @@ TEST_F(Transaction, ClientInfoSaysWhatIsQueued) {
   talk.say(b, "SET q 1\r\n");
   text = talk.say(b, "CLIENT LIST\r\n");
   EXPECT_NE(text.find("flags=xd "), std::string::npos);
+  // What will not be executed is not kept, and nothing more is watched for it.
+  talk.say(a, "GET x\r\n");
+  EXPECT_NE(talk.say(b, "CLIENT LIST\r\n").find("multi=1 watch=0"), std::string::npos);
 }
 
 TEST_F(Transaction, ACommandThatWouldWaitRepliesAtOnce) {
@@ -112,7 +165,7 @@ TEST_F(Transaction, WhoWaitsIsServedAfterTheWhole) {
 TEST_F(Transaction, ResetDiscards) {
   EXPECT_EQ(talk.say(a, "WATCH x\r\nMULTI\r\nSET x 1\r\nRESET\r\nEXEC\r\nGET x\r\n"),
             "+OK\r\n+OK\r\n+QUEUED\r\n+RESET\r\n-ERR EXEC without MULTI\r\n$-1\r\n");
-  EXPECT_EQ(talk.node().watching().sessions(), 0u);
+  EXPECT_EQ(talk.node().watched_keys().sessions(), 0u);
 }
 
 TEST_F(Transaction, AnUndoneOneWakesNobody) {
@@ -219,6 +272,14 @@ TEST_F(RollbackTest, PutsBackValuesAndDeadlines) {
                   {"COPY", "text", "other", "DB", "1", "REPLACE"}});
   leaves_nothing({{"SELECT", "1"}, {"SET", "other", "2"}, {"DEL", "other"}});
   leaves_nothing({{"SET", "short", "1", "PXAT", "1"}, {"GET", "short"}, {"SET", "short", "2"}});
+}
+
+TEST_F(RollbackTest, PutsBackWhenAKeyWasUsed) {
+  node.call({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+  node.pass_ms(100'000);
+  leaves_nothing({{"APPEND", "large", "x"}, {"DEL", "number"}});
+  EXPECT_EQ(node.call({"OBJECT", "IDLETIME", "large"}), ":100\r\n");
+  EXPECT_EQ(node.call({"OBJECT", "IDLETIME", "number"}), ":100\r\n");
 }
 
 TEST_F(RollbackTest, CommitsLikeAnyOther) {

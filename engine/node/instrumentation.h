@@ -1,5 +1,6 @@
-// What a node notes about the commands that it executes, for those who look in: the logs of what
-// stood out, latency events, MONITOR, HOTKEYS. The functions of Node that feed it are in watch.cc.
+// Instrumentation: what a node notes about the commands that it executes. The logs of what stood
+// out (SLOWLOG, COMMANDLOG), latency events, MONITOR, HOTKEYS. The functions of Node that feed it
+// are in instrumentation.cc.
 //
 // Reading the clock costs a twentieth of a short command, so light commands of a batch share
 // readings: up to kSharedReading consecutive calls of one command are a group, and time is known of
@@ -23,7 +24,7 @@ namespace redoubt {
 
 class Session;
 
-struct Watch {
+struct Instrumentation {
   // Calls of one command that share a reading of the clock.
   static constexpr size_t kSharedReading = 16;
   // A call of this weight or more ends its group.

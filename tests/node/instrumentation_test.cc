@@ -1,6 +1,6 @@
 // Looking into a node: histograms, logs of commands, MONITOR, HOTKEYS, and clients that are
 // evicted.
-#include "engine/node/watch.h"
+#include "engine/node/instrumentation.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -79,14 +79,53 @@ TEST(HeavyHitters, KeepsWhatIsLargeAndErrsByNoMoreThanTheSmallest) {
     ASSERT_LE(sketch.size(), 20u);
   }
   const auto top = sketch.top(3);
+  ASSERT_EQ(top.size(), 3u);
   for (const auto& [key, sum] : top) {
     EXPECT_LT(std::stoi(key), 3);
     EXPECT_GE(sum, truth[key]);
     EXPECT_LE(sum, truth[key] + total / 20);
   }
+  for (const auto& [key, sum] : sketch.top(20)) EXPECT_GE(sum, truth[key]) << key;
 }
 
-TEST(Watch, TheSlowCommandOfABatchIsLogged) {
+TEST(HotKeysSession, SharesOutAmongTheKeysOfACommand) {
+  HotKeysOptions options;
+  options.cpu = options.net = true;
+  HotKeysSession session(options, {}, {}, 1);
+  session.add({"a", "b"}, Duration::nanoseconds(100), 60);
+  session.add({"b"}, Duration::nanoseconds(10), 5);
+  using Sums = std::vector<std::pair<std::string, uint64_t>>;
+  EXPECT_EQ(session.by_time.top(3), (Sums{{"b", 60}, {"a", 50}}));
+  EXPECT_EQ(session.by_bytes.top(3), (Sums{{"b", 35}, {"a", 30}}));
+  EXPECT_EQ(session.all_bytes, 65u);
+}
+
+TEST(HotKeysSession, TakesASample) {
+  HotKeysOptions options;
+  options.net = true;
+  options.sample_ratio = 10;
+  HotKeysSession session(options, {}, {}, 1);
+  for (int i = 0; i < 10'000; ++i) session.add({"a"}, {}, 1);
+  EXPECT_EQ(session.all_bytes, 10'000u);
+  EXPECT_NEAR(static_cast<double>(session.by_bytes.top(1)[0].second), 1000, 200);
+}
+
+TEST(LatencyMonitor, KeepsTheWorstOfEachSecond) {
+  LatencyMonitor monitor;
+  for (const int64_t ms : {20, 50, 30}) monitor.add("command", 1, ms);
+  monitor.add("command", 2, 10);
+  const LatencyMonitor::Event& event = monitor.events().at("command");
+  ASSERT_EQ(event.samples.size(), 2u);
+  EXPECT_EQ(event.samples[0].ms, 50);
+  EXPECT_EQ(event.samples[1].ms, 10);
+  EXPECT_EQ(event.max_ms, 50);
+  for (int64_t s = 3; s < 300; ++s) monitor.add("command", s, s);
+  ASSERT_EQ(event.samples.size(), LatencyMonitor::kSamplesMax);
+  EXPECT_EQ(event.samples.front().unix_s, 300 - static_cast<int64_t>(LatencyMonitor::kSamplesMax));
+  EXPECT_EQ(event.max_ms, 299);
+}
+
+TEST(Instrumentation, TheSlowCommandOfABatchIsLogged) {
   Talk talk({"--enable-debug-command", "yes", "--latency-monitor-threshold", "5"});
   const size_t a = talk.connect();
   std::string batch;
@@ -102,7 +141,7 @@ TEST(Watch, TheSlowCommandOfABatchIsLogged) {
   EXPECT_NE(talk.say(a, "LATENCY HISTOGRAM ping\r\n").find("calls\r\n:40\r\n"), std::string::npos);
 }
 
-TEST(Watch, EveryCommandIsLoggedWithThresholdZero) {
+TEST(Instrumentation, EveryCommandIsLoggedWithThresholdZero) {
   Talk talk({"--slowlog-log-slower-than", "0"});
   const size_t a = talk.connect();
   talk.say(a, "SET a 1\r\nGET a\r\nGET b\r\nNOSUCH\r\nGET\r\nAUTH secret\r\n");
@@ -110,9 +149,15 @@ TEST(Watch, EveryCommandIsLoggedWithThresholdZero) {
   const std::string entries = talk.say(a, "SLOWLOG GET -1\r\n");
   EXPECT_EQ(entries.find("secret"), std::string::npos);
   EXPECT_NE(entries.find("(redacted)"), std::string::npos);
+  talk.say(a, "SLOWLOG RESET\r\nGET first\r\nGET last\r\n");
+  EXPECT_NE(talk.say(a, "SLOWLOG GET 1\r\n").find("$4\r\nlast\r\n"), std::string::npos);
+  talk.say(a, "SLOWLOG RESET\r\nMULTI\r\nGET queued\r\nEXEC\r\n");
+  const std::string transaction = talk.say(a, "SLOWLOG GET -1\r\n");
+  EXPECT_NE(transaction.find("queued"), std::string::npos);
+  EXPECT_EQ(transaction.find("$4\r\nEXEC\r\n"), std::string::npos) << transaction;
 }
 
-TEST(Watch, LargeRequestsAndRepliesAreLogged) {
+TEST(Instrumentation, LargeRequestsAndRepliesAreLogged) {
   Talk talk;
   const size_t a = talk.connect();
   const std::string large(1 << 20, 'v');
@@ -124,6 +169,15 @@ TEST(Watch, LargeRequestsAndRepliesAreLogged) {
   EXPECT_EQ(talk.say(a, "COMMANDLOG RESET large-reply\r\nCOMMANDLOG GET 1 large-reply\r\n"),
             "+OK\r\n*0\r\n");
   EXPECT_EQ(talk.say(a, "COMMANDLOG LEN nosuch\r\n").substr(0, 5), "-ERR ");
+  // What a transaction runs is noted when it runs.
+  const size_t b = talk.connect();
+  talk.say(a, fmt::format("MULTI\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n{}\r\nGET k\r\n",
+                          large.size(), large));
+  talk.say(b, "COMMANDLOG RESET large-request\r\n");
+  talk.say(a, "EXEC\r\n");
+  EXPECT_EQ(talk.say(b, "COMMANDLOG LEN large-request\r\n"), ":1\r\n");
+  EXPECT_NE(talk.say(b, "COMMANDLOG GET -1 large-reply\r\n").find("$3\r\nGET\r\n"),
+            std::string::npos);
 }
 
 // Keeps what was executed, as MONITOR would show it.
@@ -166,6 +220,18 @@ TEST(Monitor, ItsLinesAreTheCommandsThatWereExecuted) {
     EXPECT_EQ(talk.client(monitor).take(), recorder.lines) << "seed " << seed;
     talk.node().set_observer(nullptr);
   }
+}
+
+TEST(Monitor, ShowsNoSecrets) {
+  Talk talk;
+  const size_t monitor = talk.connect();
+  const size_t c = talk.connect();
+  talk.say(monitor, "MONITOR\r\n");
+  talk.say(c, "HELLO 3 AUTH default secret\r\n");
+  const std::string line = talk.client(monitor).take();
+  EXPECT_NE(line.find("\"HELLO\" \"3\" \"AUTH\" \"(redacted)\" \"(redacted)\"\r\n"),
+            std::string::npos)
+      << line;
 }
 
 TEST(Monitor, ResetAndQuitLeaveAndKeysAreOutOfReach) {

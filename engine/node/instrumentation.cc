@@ -1,5 +1,5 @@
-// Noting what was executed (watch.h).
-#include "engine/node/watch.h"
+// Noting what was executed (instrumentation.h).
+#include "engine/node/instrumentation.h"
 
 #include <fmt/format.h>
 
@@ -18,15 +18,16 @@ bool reaches(int64_t value, int64_t threshold) {
 
 }  // namespace
 
-void Node::update_watch() {
+void Node::update_instrumentation() {
   const Settings& s = settings();
   const auto needs_all = [](int64_t threshold, int64_t shared) {
     return threshold >= 0 && threshold < shared;
   };
-  const bool hotkeys = watch_.hotkeys != nullptr && watch_.hotkeys->active;
-  watch_.closely = hotkeys || needs_all(s.slowlog_slower_than_us, Watch::kSharedSlowUs) ||
-                   needs_all(s.commandlog_request_larger_than, Watch::kSharedBytes) ||
-                   needs_all(s.commandlog_reply_larger_than, Watch::kSharedBytes);
+  const bool hotkeys = instrumentation_.hotkeys != nullptr && instrumentation_.hotkeys->active;
+  instrumentation_.closely =
+      hotkeys || needs_all(s.slowlog_slower_than_us, Instrumentation::kSharedSlowUs) ||
+      needs_all(s.commandlog_request_larger_than, Instrumentation::kSharedBytes) ||
+      needs_all(s.commandlog_reply_larger_than, Instrumentation::kSharedBytes);
   Duration limit{std::numeric_limits<int64_t>::max()};
   constexpr int64_t kLongestUs = std::numeric_limits<int64_t>::max() / 1'000'000;
   if (s.slowlog_slower_than_us >= 0) {
@@ -36,7 +37,7 @@ void Node::update_watch() {
     limit = std::min(limit,
                      Duration::milliseconds(std::min(s.latency_monitor_threshold_ms, kLongestUs)));
   }
-  watch_.group_limit = limit;
+  instrumentation_.group_limit = limit;
 }
 
 // --- timing
@@ -63,8 +64,8 @@ void Node::note_group(CallGroup& group, Duration time) {
       for (size_t i = 0; i < count; ++i) entry.latency->add(group.share(i, time), 1);
     }
   }
-  if (time < watch_.group_limit && group.calls[count - 1].weight < Watch::kHeavy &&
-      !watch_.closely) {
+  if (time < instrumentation_.group_limit &&
+      group.calls[count - 1].weight < Instrumentation::kHeavy && !instrumentation_.closely) {
     return;
   }
   size_t heaviest = 0;
@@ -76,8 +77,9 @@ void Node::note_group(CallGroup& group, Duration time) {
     const RequestBatch::Request& request = batch_.requests[planned.request];
     const std::span<const std::string_view> args(batch_.args.data() + request.first_arg,
                                                  request.arg_count);
-    const Duration share =
-        i == heaviest && group.share(i, time) < watch_.group_limit ? time : group.share(i, time);
+    const Duration share = i == heaviest && group.share(i, time) < instrumentation_.group_limit
+                               ? time
+                               : group.share(i, time);
     note_call(*planned.session, entry, args, share, request.bytes, planned.reply_bytes);
   }
 }
@@ -90,7 +92,7 @@ void Node::note_call(Session& session, const CommandEntry& entry,
   const auto log_if = [&](Kind kind, int64_t value, int64_t threshold, uint64_t entries_max) {
     if (!reaches(value, threshold) || (entry.row->flags & kSkipSlowlog) != 0) return;
     const std::vector<std::string_view> shown = redact_arguments(entry, args);
-    watch_.log.add(
+    instrumentation_.log.add(
         kind,
         {.id = 0,
          .unix_s = env_.wall().unix_s(),
@@ -106,20 +108,20 @@ void Node::note_call(Session& session, const CommandEntry& entry,
   log_if(Kind::large_reply, static_cast<int64_t>(reply_bytes), s.commandlog_reply_larger_than,
          s.commandlog_reply_max_len);
   note_latency((entry.row->flags & kFast) != 0 ? "fast-command" : "command", time);
-  if (watch_.hotkeys != nullptr && watch_.hotkeys->active) {
+  if (instrumentation_.hotkeys != nullptr && instrumentation_.hotkeys->active) {
     std::vector<int> indexes;
     std::vector<std::string_view> keys;
     if (find_keys(*entry.row, args, indexes)) {
       for (const int index : indexes) keys.push_back(args[static_cast<size_t>(index)]);
     }
-    watch_.hotkeys->add(std::move(keys), time, request_bytes + reply_bytes);
+    instrumentation_.hotkeys->add(std::move(keys), time, request_bytes + reply_bytes);
   }
 }
 
 void Node::note_latency(std::string_view event, Duration time) {
   const int64_t threshold = settings().latency_monitor_threshold_ms;
   if (threshold <= 0 || time.ms() < threshold) return;
-  watch_.latency.add(event, env_.wall().unix_s(), time.ms());
+  instrumentation_.latency.add(event, env_.wall().unix_s(), time.ms());
 }
 
 // A call outside the batch: in a transaction or a script, after waiting, or of the process itself.
@@ -136,8 +138,9 @@ void Node::note_single(Session& session, CommandEntry& entry,
   for (const std::string_view arg : args) request_bytes += arg.size() + 16;
   const size_t output = session.output.bytes();
   const size_t reply_bytes = output - std::min(output, output_before);
-  if (watch_.closely || time >= watch_.group_limit || request_bytes >= Watch::kSharedBytes ||
-      reply_bytes >= Watch::kSharedBytes) {
+  if (instrumentation_.closely || time >= instrumentation_.group_limit ||
+      request_bytes >= Instrumentation::kSharedBytes ||
+      reply_bytes >= Instrumentation::kSharedBytes) {
     note_call(session, entry, args, time, request_bytes, reply_bytes);
   }
 }
@@ -145,37 +148,38 @@ void Node::note_single(Session& session, CommandEntry& entry,
 // --- HOTKEYS
 
 bool Node::start_hotkeys(const HotKeysOptions& options) {
-  if (hotkeys() != nullptr && watch_.hotkeys->active) return false;
-  watch_.hotkeys = std::make_unique<HotKeysSession>(options, env_.now(), env_.wall(), started_.ns);
+  if (hotkeys() != nullptr && instrumentation_.hotkeys->active) return false;
+  instrumentation_.hotkeys =
+      std::make_unique<HotKeysSession>(options, env_.now(), env_.wall(), started_.ns);
   const ProcessFacts facts = env_.backend().process_facts();
-  watch_.hotkeys->user_cpu_us = facts.user_cpu_us;
-  watch_.hotkeys->system_cpu_us = facts.system_cpu_us;
-  update_watch();
+  instrumentation_.hotkeys->user_cpu_us = facts.user_cpu_us;
+  instrumentation_.hotkeys->system_cpu_us = facts.system_cpu_us;
+  update_instrumentation();
   return true;
 }
 
 const HotKeysSession* Node::hotkeys() {
-  if (watch_.hotkeys != nullptr && watch_.hotkeys->active &&
-      env_.now() >= watch_.hotkeys->options.until) {
+  if (instrumentation_.hotkeys != nullptr && instrumentation_.hotkeys->active &&
+      env_.now() >= instrumentation_.hotkeys->options.until) {
     stop_hotkeys();
   }
-  return watch_.hotkeys.get();
+  return instrumentation_.hotkeys.get();
 }
 
 void Node::stop_hotkeys() {
-  HotKeysSession* session = watch_.hotkeys.get();
+  HotKeysSession* session = instrumentation_.hotkeys.get();
   if (session == nullptr || !session->active) return;
   const ProcessFacts facts = env_.backend().process_facts();
   session->user_cpu_us = facts.user_cpu_us - session->user_cpu_us;
   session->system_cpu_us = facts.system_cpu_us - session->system_cpu_us;
   session->active = false;
   session->stopped = std::min(env_.now(), session->options.until);
-  update_watch();
+  update_instrumentation();
 }
 
 void Node::reset_hotkeys() {
-  watch_.hotkeys.reset();
-  update_watch();
+  instrumentation_.hotkeys.reset();
+  update_instrumentation();
 }
 
 // --- MONITOR
@@ -183,13 +187,13 @@ void Node::reset_hotkeys() {
 void Node::start_monitoring(Session& session) {
   if (session.has(kSessionMonitor)) return;
   session.flags |= kSessionMonitor;
-  watch_.monitors.push_back(&session);
+  instrumentation_.monitors.push_back(&session);
 }
 
 void Node::stop_monitoring(Session& session) {
   if (!session.has(kSessionMonitor)) return;
   session.flags &= ~static_cast<uint32_t>(kSessionMonitor);
-  std::erase(watch_.monitors, &session);
+  std::erase(instrumentation_.monitors, &session);
 }
 
 // The lines pass the gate like replies: they leave at the end of the turn.
@@ -202,8 +206,8 @@ void Node::feed_monitors(const Session& session, const CommandEntry& entry,
   const std::string line =
       monitor_line(env_.wall(), session.db, peer, redact_arguments(entry, args));
   // Backwards: a monitor that is too slow is closed, and leaves the list.
-  for (size_t i = watch_.monitors.size(); i-- > 0;) {
-    Session& monitor = *watch_.monitors[i];
+  for (size_t i = instrumentation_.monitors.size(); i-- > 0;) {
+    Session& monitor = *instrumentation_.monitors[i];
     ReplyWriter(monitor.output, monitor.protocol).simple(line);
     if (monitor.output.bytes() > kLargeOutput) check_output_limit(monitor);
   }
@@ -211,7 +215,8 @@ void Node::feed_monitors(const Session& session, const CommandEntry& entry,
 }
 
 void Node::flush_monitors() {
-  for (size_t i = watch_.monitors.size(); i-- > 0;) hold_or_flush(*watch_.monitors[i]);
+  for (size_t i = instrumentation_.monitors.size(); i-- > 0;)
+    hold_or_flush(*instrumentation_.monitors[i]);
 }
 
 }  // namespace redoubt

@@ -1,0 +1,72 @@
+// Garbage: large pieces of memory on their way to be freed by a background job.
+//
+// Unmapping costs about 0.1 us a page, so a piece of many pages is worth a trip to another thread.
+// What is here is no longer counted as part of any database.
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
+#include "net/blob.h"
+
+namespace redoubt {
+
+class Garbage {
+ public:
+  // From here on a piece is worth the trip.
+  static constexpr size_t kSlowToFree = 256 * 1024;
+
+  Garbage() = default;
+  Garbage(Garbage&& other) noexcept { *this = std::move(other); }
+  Garbage& operator=(Garbage&& other) noexcept {
+    pieces_.swap(other.pieces_);
+    std::swap(bytes_, other.bytes_);
+    std::swap(objects_, other.objects_);
+    std::swap(remains_, other.remains_);
+    return *this;
+  }
+  ~Garbage() {
+    for (void* piece : pieces_) std::free(piece);
+  }
+
+  bool empty() const { return pieces_.empty(); }
+  size_t bytes() const { return bytes_; }
+  // Values among the pieces; parts of values are not counted.
+  size_t objects() const { return objects_; }
+
+  // A whole value.
+  void add(Blob blob) {
+    ++objects_;
+    const size_t bytes = blob.footprint();
+    add(blob.release(), bytes);
+  }
+  // A part of one, from malloc.
+  void add(void* piece, size_t bytes) {
+    bytes_ += bytes;
+    pieces_.push_back(piece);
+  }
+
+  // The pieces, in an object of their own.
+  Garbage take_pieces() {
+    Garbage taken;
+    taken.pieces_.swap(pieces_);
+    taken.bytes_ = std::exchange(bytes_, 0);
+    taken.objects_ = std::exchange(objects_, 0);
+    return taken;
+  }
+
+  // Some database has values to be freed in slices.
+  void note_remains() { remains_ = true; }
+  bool has_remains() const { return remains_; }
+  void no_remains() { remains_ = false; }
+
+ private:
+  std::vector<void*> pieces_;
+  size_t bytes_ = 0;
+  size_t objects_ = 0;
+  bool remains_ = false;
+};
+
+}  // namespace redoubt
