@@ -138,6 +138,7 @@ std::optional<ModelReply> ModelTransactions::apply(uint64_t session, const Model
                                                    ModelArguments arguments, int64_t now_ms,
                                                    std::string_view seen) {
   const std::string_view name = arguments[0];
+  settle();
   if (same_word(name, "MULTI")) {
     return begin(sessions_[session]);
   }
@@ -174,7 +175,8 @@ ModelTransactions::Verdict ModelTransactions::verdict(const State& state, int64_
     if (watch.changed || expires) {
       return Verdict::fails;
     }
-    named = named || watch.named;
+    // Perhaps by the first command of EXEC itself.
+    named = named || watch.named || watch.removed;
   }
   return named ? Verdict::either : Verdict::runs;
 }
@@ -265,6 +267,7 @@ ModelReply ModelTransactions::end_exec(uint64_t session, ModelSession& client, i
   if (state.aborted) {
     reply = reply_error("EXECABORT Transaction discarded because of previous errors.");
   } else if (!state.runs) {
+    settle();
     const Verdict says = verdict(state, now_ms);
     if (says == Verdict::fails) {
       reply = reply_exact(none);
@@ -386,10 +389,23 @@ void ModelTransactions::removed(int database, std::string_view key) {
       if (watch.expired && held(watch.place) == nullptr) {
         watch.expired = false;
       } else {
-        watch.changed = true;
+        watch.removed = unsettled_ = true;
       }
     }
   }
+}
+
+void ModelTransactions::settle() {
+  if (!unsettled_) {
+    return;
+  }
+  for (auto& [number, state] : sessions_) {
+    for (Watch& watch : state.watches) {
+      watch.changed = watch.changed || watch.removed;
+      watch.removed = false;
+    }
+  }
+  unsettled_ = false;
 }
 
 void ModelTransactions::effect(ModelArguments words) {

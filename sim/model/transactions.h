@@ -69,6 +69,8 @@ class ModelTransactions {
   void after_command(int64_t now_ms);
   // The server removed the key, or a field of its value, on its own.
   void removed(int database, std::string_view key);
+  // What was removed until now was not removed by a command that is still to be told.
+  void settle();
   // An effect with these words was published.
   void effect(ModelArguments words);
 
@@ -77,7 +79,8 @@ class ModelTransactions {
     Place place;
     bool expired = false;  // it had expired, and was still held, when it was watched
     bool changed = false;
-    bool named = false;  // by an effect
+    bool removed = false;  // since the last command that was told
+    bool named = false;    // by an effect
   };
   struct State {
     bool open = false;
@@ -123,6 +126,7 @@ class ModelTransactions {
   std::map<uint64_t, State> sessions_;
   std::vector<Seen> before_;
   bool undoable_ = false;
+  bool unsettled_ = false;  // some watch has `removed`
   std::optional<Place> last_undone_;
 };
 

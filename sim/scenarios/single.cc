@@ -70,6 +70,7 @@ class SingleRun final : public WorldObserver {
   static WorldOptions world_options(const RunOptions& options);
   void draw();
   void draw_bursts();
+  void describe_draw();
   void add_hosts();
   template <typename Body>
   void visit_node(Body body);
@@ -191,6 +192,10 @@ void SingleRun::draw() {
   plan_.drop_message = plants_.is("lost_message");
   plan_.swap_messages = plants_.is("swapped_messages");
   plan_.keep_connection = plants_.is("kept_connection");
+  describe_draw();
+}
+
+void SingleRun::describe_draw() {
   drawn_ = "clients=" + std::to_string(clients_) + " subscribers=" + std::to_string(subscribers_) +
            " pipeline=" + std::to_string(plan_.pipeline_max) +
            " think_us=" + std::to_string(plan_.think_us) +

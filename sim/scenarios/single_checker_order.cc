@@ -111,6 +111,7 @@ bool SingleChecker::check_unblock(std::span<const std::string_view> args, std::s
 }
 
 void SingleChecker::on_turn_end() {
+  transactions_.settle();
   if (violation_ || waiting_.count() == 0 || node_->pause_mode() != PauseMode::none) return;
   const int64_t now_ms = node_->env().wall().unix_ms();
   if (const auto problem = waiting_.turn_ended(model_, now_ms)) {
