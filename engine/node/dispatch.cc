@@ -98,6 +98,7 @@ void Node::run_batch() {
   end_group();
   planned_.clear();
   run_woken();
+  if (observer_ != nullptr) observer_->on_turn_end();
   end_messages();
 
   // Requests executed; what they pointed to goes back, and the connections are read again.
@@ -340,7 +341,11 @@ void Node::execute_special(Session& session, Planned& planned,
     }
   }
   // A command that waits for keys ends when it is served.
-  if (!session.has(kSessionBlocked)) end_command(session, planned.entry, db_before, args, before);
+  if (!session.has(kSessionBlocked)) {
+    end_command(session, planned.entry, db_before, args, before);
+  } else if (observer_ != nullptr) {
+    observer_->on_wait(session, args);
+  }
 }
 
 // What follows a command: CLIENT REPLY may drop what it wrote, and the observer is told.

@@ -176,19 +176,10 @@ void make_lmpop(G& g) {
   add_many_pop(g);
 }
 
-// Short: nobody serves while the one who sends all commands waits.
-void add_timeout(G& g) {
-  if (g.random().one_in(20)) {
-    add_one_of(g, {"-1", "x", "", "nan", "-0.5"});
-  } else {
-    add_one_of(g, {"0.001", "0.002"});
-  }
-}
-
 void make_blpop(G& g) {
   add_one_of(g, {"BLPOP", "BRPOP"});
   add_keys(g, 3);
-  add_timeout(g);
+  g.add_wait(true);
 }
 
 void make_blmove(G& g) {
@@ -200,7 +191,7 @@ void make_blmove(G& g) {
     add_end(g);
     add_end(g);
   }
-  add_timeout(g);
+  g.add_wait(true);
 }
 
 void make_blmovem(G& g) {
@@ -220,7 +211,7 @@ void make_blmovem(G& g) {
 
 void make_blmpop(G& g) {
   g.begin("BLMPOP");
-  add_timeout(g);
+  g.add_wait(true);
   add_many_pop(g);
 }
 

@@ -140,10 +140,18 @@ void make_xrange(G& g) {
   }
 }
 
-void make_xread(G& g) {
+void add_block(G& g) {
+  g.add_word("BLOCK");
+  g.add_wait(false);
+}
+
+void add_xread(G& g, bool waits) {
   g.begin("XREAD");
   if (g.random().one_in(2)) {
     add_count(g);
+  }
+  if (waits) {
+    add_block(g);
   }
   g.add_word("STREAMS");
   const size_t streams = add_keys(g, 2);
@@ -156,7 +164,14 @@ void make_xread(G& g) {
   }
 }
 
-void make_xreadgroup(G& g) {
+void make_xread(G& g) {
+  add_xread(g, false);
+}
+void make_waiting_xread(G& g) {
+  add_xread(g, true);
+}
+
+void add_xreadgroup(G& g, bool waits) {
   g.begin("XREADGROUP");
   g.add_word("GROUP");
   add_group(g);
@@ -166,6 +181,9 @@ void make_xreadgroup(G& g) {
   }
   if (g.random().one_in(8)) {
     g.add_word("NOACK");
+  }
+  if (waits) {
+    add_block(g);
   }
   g.add_word("STREAMS");
   const size_t streams = add_keys(g, 2);
@@ -240,6 +258,13 @@ void make_claiming_xreadgroup(G& g) {
       g.add(">");
     }
   }
+}
+
+void make_xreadgroup(G& g) {
+  add_xreadgroup(g, false);
+}
+void make_waiting_xreadgroup(G& g) {
+  add_xreadgroup(g, true);
 }
 
 void make_xgroup_create(G& g) {
@@ -397,16 +422,17 @@ void make_xnack(G& g) {
 }
 
 constexpr GeneratorRow stream_rows[] = {
-    {50, nothing, make_xadd},       {3, nothing, make_xtrim},
-    {6, nothing, make_xdel},        {3, nothing, with_key<xlen>},
-    {8, nothing, make_xrange},      {6, nothing, make_xread},
-    {24, nothing, make_xreadgroup}, {10, nothing, make_xgroup_create},
-    {3, nothing, make_xgroup},      {8, nothing, make_xack},
-    {8, nothing, make_xpending},    {8, nothing, make_xclaim},
-    {6, nothing, make_xautoclaim},  {4, nothing, make_xinfo_groups},
-    {2, nothing, make_xsetid},      {3, newer, make_xdelex},
-    {3, newer, make_xackdel},       {3, newer, make_careful_xtrim},
-    {3, newer, make_limited_xread}, {12, newer, make_claiming_xreadgroup},
+    {50, nothing, make_xadd},         {3, nothing, make_xtrim},
+    {6, nothing, make_xdel},          {3, nothing, with_key<xlen>},
+    {8, nothing, make_xrange},        {6, nothing, make_xread},
+    {24, nothing, make_xreadgroup},   {10, nothing, make_xgroup_create},
+    {3, nothing, make_xgroup},        {8, nothing, make_xack},
+    {8, nothing, make_xpending},      {8, nothing, make_xclaim},
+    {6, nothing, make_xautoclaim},    {4, nothing, make_xinfo_groups},
+    {2, nothing, make_xsetid},        {3, newer, make_xdelex},
+    {3, newer, make_xackdel},         {3, newer, make_careful_xtrim},
+    {3, waiting, make_waiting_xread}, {4, waiting, make_waiting_xreadgroup},
+    {3, newer, make_limited_xread},   {12, newer, make_claiming_xreadgroup},
     {5, newer, make_xnack},
 };
 

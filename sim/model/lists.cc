@@ -1,5 +1,4 @@
-// The list family. A waiting command that finds nothing answers as if its time were up: whoever
-// sends all commands has nobody to serve it.
+// The list family.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -33,10 +32,6 @@ void erase_if_empty(ModelCall& call, std::string_view key) {
   if (entry != nullptr && entry->list.empty()) {
     call.erase(key);
   }
-}
-
-ModelReply null_array(const ModelCall& call) {
-  return call.resp() == 3 ? call.null() : reply_exact("*-1\r\n");
 }
 
 std::string bulks(const std::vector<std::string>& texts) {
@@ -123,7 +118,7 @@ ModelReply pop_generic(ModelCall& call, std::string_view name, End end) {
     return *error;
   }
   if (list == nullptr) {
-    return count ? null_array(call) : call.null();
+    return count ? null_array_of(call) : call.null();
   }
   const ModelReply reply =
       count ? reply_exact(bulks(pop_many(*list, end, *count))) : reply_bulk(pop(*list, end));
@@ -394,20 +389,6 @@ std::optional<ModelReply> move_element(ModelCall& call, End from, End to) {
   return reply_bulk(text);
 }
 
-std::optional<ModelReply> bad_timeout(std::string_view text) {
-  const std::optional<long double> seconds = parse_float(text);
-  if (!seconds) {
-    return reply_error("ERR timeout is not a float or out of range");
-  }
-  if (*seconds * 1000 > static_cast<long double>(largest)) {
-    return reply_error("ERR timeout is out of range");
-  }
-  if (*seconds < 0) {
-    return reply_error("ERR timeout is negative");
-  }
-  return std::nullopt;
-}
-
 ModelReply lmove_generic(ModelCall& call, bool waits) {
   const std::optional<End> from = end_word(call.argument(3));
   const std::optional<End> to = end_word(call.argument(4));
@@ -419,7 +400,10 @@ ModelReply lmove_generic(ModelCall& call, bool waits) {
       return *error;
     }
   }
-  return move_element(call, *from, *to).value_or(waits ? null_array(call) : call.null());
+  if (std::optional<ModelReply> moved = move_element(call, *from, *to)) {
+    return *moved;
+  }
+  return waits ? wait_in_vain(call, call.null()) : call.null();
 }
 
 ModelReply lmove_command(ModelCall& call) {
@@ -435,7 +419,7 @@ ModelReply brpoplpush_command(ModelCall& call) {
   if (std::optional<ModelReply> error = bad_timeout(call.argument(3))) {
     return *error;
   }
-  return move_element(call, End::right, End::left).value_or(null_array(call));
+  return move_element(call, End::right, End::left).value_or(wait_in_vain(call, call.null()));
 }
 
 // Takes elements off one list and puts them on another, in the order of `OBO` or `BULK`.
@@ -539,7 +523,7 @@ ModelReply mpop_generic(ModelCall& call, size_t at) {
       return reply_exact(resp_header('*', 2) + resp_bulk(call.argument(i)) + bytes);
     }
   }
-  return null_array(call);
+  return at == 2 ? wait_in_vain(call, null_array_of(call)) : null_array_of(call);
 }
 
 ModelReply lmpop_command(ModelCall& call) {
@@ -565,7 +549,7 @@ ModelReply bpop_generic(ModelCall& call, End end) {
       return reply_exact(bulks({std::string(call.argument(i)), text}));
     }
   }
-  return null_array(call);
+  return wait_in_vain(call, null_array_of(call));
 }
 
 ModelReply blpop_command(ModelCall& call) {

@@ -236,8 +236,10 @@ ModelReply reply_status(std::string_view text) {
 }
 
 ModelReply reply_error(std::string_view text) {
+  // What ends a line does not do so within it.
   std::string line(text);
-  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+  std::replace(line.begin(), line.end(), '\r', ' ');
+  std::replace(line.begin(), line.end(), '\n', ' ');
   return reply_exact("-" + line + "\r\n");
 }
 

@@ -116,11 +116,11 @@ std::optional<ModelReply> take_option(const ModelCall& call, size_t& i, Reading&
     return std::nullopt;
   }
   if (same_word(word, "BLOCK") && more > 0) {
-    // Nobody else writes while the model is asked, so what waits waits in vain.
     std::optional<int64_t> ms = parse_integer(call.argument(++i));
     if (!ms) {
       return reply_error("ERR timeout is not an integer or out of range");
     }
+    reading.waits = true;
     return *ms < 0 ? std::optional<ModelReply>(reply_error("ERR timeout is negative"))
                    : std::nullopt;
   }
@@ -320,7 +320,7 @@ ModelReply read(ModelCall& call, bool by_group) {
     }
   }
   if (count == 0) {
-    return reply_exact(null_array(call));
+    return reading.waits ? wait_in_vain(call, null_array_of(call)) : null_array_of(call);
   }
   return reply_exact(resp_header(call.resp() == 3 ? '%' : '*', count) + served);
 }

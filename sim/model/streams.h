@@ -100,6 +100,7 @@ struct Reading {
   int64_t bytes_max = 0;
   std::optional<int64_t> claim;
   bool no_ack = false;
+  bool waits = false;
   std::string_view group;
   std::string_view consumer;
   size_t first = 0;  // of the keys
