@@ -205,7 +205,7 @@ void make_blmovem(G& g) {
   g.add_key();
   add_end(g);
   add_end(g);
-  add_timeout(g);
+  g.add_wait(true);
   add_how_many(g);
 }
 

@@ -470,7 +470,10 @@ ModelReply lmovem_generic(ModelCall& call, bool waits) {
     return *error;
   }
   if (source == nullptr || (exactly && static_cast<int64_t>(source->size()) < count)) {
-    return waits || exactly ? null_array(call) : reply_exact("*0\r\n");
+    if (waits) {
+      return wait_in_vain(call, null_array_of(call));
+    }
+    return exactly ? null_array_of(call) : reply_exact("*0\r\n");
   }
   find_list(call, call.argument(2), error);
   return error ? *error : reply_exact(move_many(call, *from, *to, count, bulk));

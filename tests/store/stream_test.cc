@@ -244,8 +244,7 @@ TEST(Stream, DeliveriesAreCopiedAndDigested) {
   StreamGroup* group = stream->add_group("g", {1, 0}, 1);
   StreamConsumer* consumer = stream->add_consumer(*group, "c", 5);
   consumer->active_ms = 4;
-  StreamPending* pending = stream->add_pending(*group, *consumer, {1, 0});
-  pending->delivered_ms = 3;
+  StreamPending* pending = stream->add_pending(*group, consumer, {1, 0}, 3);
   pending->deliveries = 2;
   const auto digest = [](const Stream& of) {
     Digest made;
