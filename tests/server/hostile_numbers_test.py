@@ -155,6 +155,19 @@ class Elements(HostileTest):
         self.assertTrue(eventually(lambda: server.resident_bytes() < largest // 4))
         self.assert_nothing_left(server, client, before)
 
+    @ours_only
+    @with_server()
+    def test_memory_goes_back_to_the_system(self, server, client):
+        empty = server.resident_bytes()
+        for _ in range(3):
+            for start in range(0, 1_000_000, 20_000):
+                client.call("SADD", "big", *(b"member%d" % i for i in range(start, start + 20_000)))
+            full = server.resident_bytes()
+            client.call("DEL", "big")
+            self.assertTrue(eventually(lambda: server.resident_bytes() < (empty + full) // 2),
+                            f"{empty} bytes resident when empty, {full} when full, "
+                            f"{server.resident_bytes()} afterwards")
+
     @with_server()
     def test_a_million_elements_go_in_any_way(self, server, client):
         before = self.before(server, client)
