@@ -60,9 +60,11 @@ ReplayChecker::~ReplayChecker() {
 
 void ReplayChecker::on_effect(std::string_view bytes, uint64_t) {
   ++effects_;
-  if (lost_ != 0 && effects_ % lost_ == 0) return;
+  const bool lost = lost_ != 0 && effects_ % lost_ == 0;
   while (!bytes.empty()) {
     const std::vector<std::string_view> words = take_command(bytes);
+    if (listener_) listener_(words);
+    if (lost) continue;
     const std::string reply = copy_->execute(*session_, words);
     if (!reply.starts_with('-') || !failure_.empty()) continue;
     failure_ = "the effect";

@@ -5,8 +5,10 @@
 // removes reaches it as an effect.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,6 +28,10 @@ class ReplayChecker final : public EffectConsumer {
   // differs first.
   std::optional<std::string> compare();
 
+  // Who is told the words of each effect.
+  using Listener = std::function<void(std::span<const std::string_view> words)>;
+  void tell(Listener listener) { listener_ = std::move(listener); }
+
   // A planted bug: of so many effects, one is lost on its way.
   void lose_one_in(uint64_t effects) { lost_ = effects; }
 
@@ -35,6 +41,7 @@ class ReplayChecker final : public EffectConsumer {
   Node& node_;
   std::unique_ptr<Node> copy_;
   Session* session_ = nullptr;
+  Listener listener_;
   uint64_t effects_ = 0;
   uint64_t lost_ = 0;
   std::string failure_;  // an effect that the copy refused

@@ -24,6 +24,7 @@ std::vector<std::span<const Command>> all_families() {
       latency_commands(),
       list_commands(),
       list_move_commands(),
+      list_move_many_commands(),
       list_range_commands(),
       memory_commands(),
       pubsub_commands(),

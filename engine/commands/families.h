@@ -27,6 +27,7 @@ std::span<const Command> info_commands();
 std::span<const Command> latency_commands();
 std::span<const Command> list_commands();
 std::span<const Command> list_move_commands();
+std::span<const Command> list_move_many_commands();
 std::span<const Command> list_range_commands();
 std::span<const Command> memory_commands();
 std::span<const Command> pubsub_commands();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace redoubt {
 
@@ -174,7 +175,68 @@ double geo_distance(const GeoPoint& a, const GeoPoint& b) {
   return 2.0 * kEarthRadius * std::asin(std::sqrt(h));
 }
 
+namespace {
+
+// By itself: sine and cosine of one angle side by side become a function that is not in the
+// standard.
+[[gnu::noinline]] double sine(double angle) {
+  return std::sin(angle);
+}
+
+}  // namespace
+
+GeoShape geo_polygon(std::vector<GeoPoint> vertices) {
+  GeoShape shape;
+  GeoArea& area = shape.polygon_area;
+  area = {vertices.front(), vertices.front()};
+  double x = 0;
+  double y = 0;
+  double z = 0;
+  for (const GeoPoint& vertex : vertices) {
+    const double latitude = radians(vertex.latitude);
+    const double longitude = radians(vertex.longitude);
+    x += std::cos(latitude) * std::cos(longitude);
+    y += std::cos(latitude) * sine(longitude);
+    z += sine(latitude);
+    area.min = {std::min(area.min.longitude, vertex.longitude),
+                std::min(area.min.latitude, vertex.latitude)};
+    area.max = {std::max(area.max.longitude, vertex.longitude),
+                std::max(area.max.latitude, vertex.latitude)};
+  }
+  shape.centre = {degrees(std::atan2(y, x)), degrees(std::atan2(z, std::sqrt(x * x + y * y)))};
+  shape.polygon = std::move(vertices);
+  return shape;
+}
+
+namespace {
+
+// Whether a line from the point to the west crosses an odd number of sides.
+bool is_in_polygon(const GeoShape& shape, const GeoPoint& point) {
+  const GeoArea& area = shape.polygon_area;
+  if (point.latitude < area.min.latitude || point.latitude > area.max.latitude ||
+      point.longitude < area.min.longitude || point.longitude > area.max.longitude) {
+    return false;
+  }
+  bool inside = false;
+  const GeoPoint* from = &shape.polygon.back();
+  for (const GeoPoint& to : shape.polygon) {
+    if ((from->latitude > point.latitude) != (to.latitude > point.latitude)) {
+      const double share = (point.latitude - from->latitude) / (to.latitude - from->latitude);
+      const double crossing = from->longitude + share * (to.longitude - from->longitude);
+      if (crossing < point.longitude) inside = !inside;
+    }
+    from = &to;
+  }
+  return inside;
+}
+
+}  // namespace
+
 std::optional<double> geo_distance_within(const GeoShape& shape, const GeoPoint& point) {
+  if (!shape.polygon.empty()) {
+    if (!is_in_polygon(shape, point)) return std::nullopt;
+    return geo_distance(shape.centre, point);
+  }
   if (!shape.is_box) {
     const double distance = geo_distance(shape.centre, point);
     return distance > shape.radius ? std::nullopt : std::optional(distance);
@@ -192,6 +254,10 @@ std::optional<double> geo_distance_within(const GeoShape& shape, const GeoPoint&
 GeoFilter::GeoFilter(const GeoShape& shape) : shape_(shape), columns_(360) {
   constexpr double kMargin = 1e-9;
   constexpr double kNearPole = 89.9;
+  if (!shape.polygon.empty()) {
+    rows_ = 180;
+    return;
+  }
   rows_ = degrees((shape.is_box ? shape.height / 2 : shape.radius) / kEarthRadius) + kMargin;
   const double furthest = std::fabs(shape.centre.latitude) + rows_;
   if (!(furthest < kNearPole)) return;
@@ -215,7 +281,30 @@ std::optional<double> GeoFilter::distance_within(double score) const {
   return geo_distance_within(shape_, geo_point(score));
 }
 
+namespace {
+
+// At the finest step at which they are three by three, or fewer.
+GeoCells cells_over(const GeoArea& area) {
+  for (int step = kGeoStepMax;; --step) {
+    const uint64_t low = geo_encode(area.min, step).bits;
+    const uint64_t high = geo_encode(area.max, step).bits;
+    const uint32_t rows = gather(high) - gather(low) + 1;
+    const uint32_t columns = gather(high >> 1) - gather(low >> 1) + 1;
+    if (rows > 3 || columns > 3) continue;
+    GeoCells cells{};
+    for (uint32_t i = 0; i < rows * columns; ++i) {
+      const uint64_t row = spread(gather(low) + i / columns);
+      const uint64_t column = spread(gather(low >> 1) + i % columns);
+      cells[i] = {row | column << 1, step};
+    }
+    return cells;
+  }
+}
+
+}  // namespace
+
 GeoCells geo_cells_around(const GeoShape& shape) {
+  if (!shape.polygon.empty()) return cells_over(shape.polygon_area);
   const GeoArea box = bounding_box(shape);
   const double half_width = shape.width / 2;
   const double half_height = shape.height / 2;

@@ -8,12 +8,15 @@
 // exactly.
 //
 // A search looks at the cell of its centre and the eight around it, at the finest step at which
-// they cover the shape.
+// they cover the shape; one in a polygon at those that hold the area of its vertices, three by
+// three at most.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
+#include <vector>
 
 namespace redoubt {
 
@@ -50,14 +53,20 @@ GeoPoint geo_point(double score);
 // On a sphere, in metres.
 double geo_distance(const GeoPoint& a, const GeoPoint& b);
 
-// A circle, or a box whose sides are parallel to the axes, in metres.
+// A circle, or a box whose sides are parallel to the axes, in metres; or what a polygon encloses
+// whose sides are straight on the map, in degrees.
 struct GeoShape {
   bool is_box = false;
+  std::vector<GeoPoint> polygon;  // its vertices; none: it is one of the others
+  GeoArea polygon_area;           // the least that holds them
   GeoPoint centre;
   double radius = 0;
   double width = 0;
   double height = 0;
 };
+
+// A polygon; its centre is the mean of its vertices on the sphere.
+GeoShape geo_polygon(std::vector<GeoPoint> vertices);
 
 // The distance to the centre, when the point is within the shape.
 std::optional<double> geo_distance_within(const GeoShape& shape, const GeoPoint& point);

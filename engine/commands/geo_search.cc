@@ -25,6 +25,7 @@ struct Search {
   bool from_point = false;
   bool by_radius = false;
   bool by_box = false;
+  bool by_polygon = false;
   bool with_distance = false;
   bool with_hash = false;
   bool with_point = false;
@@ -34,6 +35,7 @@ struct Search {
   std::optional<std::string_view> store;
   bool store_distance = false;
 
+  bool has_area() const { return by_radius || by_box || by_polygon; }
   bool is_search() const { return kind == Kind::search || kind == Kind::search_store; }
 };
 
@@ -75,6 +77,34 @@ bool read_box(Context& c, size_t index, Search& search) {
   shape.width *= *unit;
   shape.height *= *unit;
   shape.is_box = search.by_box = true;
+  return true;
+}
+
+// The number of vertices, and each; `index` is that of the last one afterwards.
+bool read_polygon(Context& c, size_t& index, Search& search) {
+  constexpr int64_t kVerticesMax = 10'000;
+  const std::optional<int64_t> count = c.integer(index);
+  if (!count) return false;
+  if (*count < 3 || *count > kVerticesMax) {
+    c.error(*count < 3 ? "ERR BYPOLYGON must have at least 3 vertices"
+                       : "ERR BYPOLYGON must have at most 10000 vertices");
+    return false;
+  }
+  const auto vertices = static_cast<size_t>(*count);
+  if (vertices > (c.args.size() - index - 1) / 2) {
+    c.syntax_error();
+    return false;
+  }
+  std::vector<GeoPoint> polygon;
+  polygon.reserve(vertices);
+  for (size_t i = 0; i < vertices; ++i) {
+    const std::optional<GeoPoint> point = read_point(c, index + 1 + 2 * i);
+    if (!point) return false;
+    polygon.push_back(*point);
+  }
+  index += 2 * vertices;
+  search.shape = geo_polygon(std::move(polygon));
+  search.by_polygon = true;
   return true;
 }
 
@@ -146,22 +176,24 @@ bool read_option(Context& c, size_t& i, const Entry* entry, Search& search) {
     return true;
   }
   if (search.is_search()) {
-    if (behind >= 1 && !search.from_point && c.is(i, "frommember")) {
+    if (behind >= 1 && !search.from_point && !search.by_polygon && c.is(i, "frommember")) {
       i += 1;
       return read_member(c, at, entry, search);
     }
-    if (behind >= 2 && !search.from_member && c.is(i, "fromlonlat")) {
+    if (behind >= 2 && !search.from_member && !search.by_polygon && c.is(i, "fromlonlat")) {
       i += 2;
       return read_centre(c, at, search);
     }
-    if (behind >= 2 && !search.by_box && c.is(i, "byradius")) {
+    if (behind >= 2 && !search.by_box && !search.by_polygon && c.is(i, "byradius")) {
       i += 2;
       return read_radius(c, at, search);
     }
-    if (behind >= 3 && !search.by_radius && c.is(i, "bybox")) {
+    if (behind >= 3 && !search.by_radius && !search.by_polygon && c.is(i, "bybox")) {
       i += 3;
       return read_box(c, at, search);
     }
+    const bool open = !search.has_area() && !search.from_member && !search.from_point;
+    if (behind >= 1 && open && c.is(i, "bypolygon")) return read_polygon(c, ++i, search);
   }
   c.syntax_error();
   return false;
@@ -173,9 +205,10 @@ bool check_search(Context& c, const Search& search) {
     c.error(std::string("ERR ") +
             (search.is_search() ? "GEOSEARCHSTORE" : "STORE option in GEORADIUS") +
             " is not compatible with WITHDIST, WITHHASH and WITHCOORD options");
-  } else if (search.is_search() && !search.from_member && !search.from_point) {
+  } else if (search.is_search() && !search.from_member && !search.from_point &&
+             !search.by_polygon) {
     c.error("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for " + name);
-  } else if (search.is_search() && !search.by_radius && !search.by_box) {
+  } else if (search.is_search() && !search.has_area()) {
     c.error("ERR exactly one of BYRADIUS and BYBOX can be specified for " + name);
   } else if (search.any && search.count == 0) {
     c.error("ERR the ANY argument requires COUNT argument");

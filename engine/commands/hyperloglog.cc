@@ -111,11 +111,13 @@ void pfadd_command(Context& c) {
                  : add_sparse(c, key, *value);
   }
   if (result.changes > 0) c.modified(key, '$', "pfadd");
-  if (result.corrupt) {
-    c.error(kCorrupt);
-  } else {
+  if (!result.corrupt) {
     c.reply.integer(result.changes > 0 ? 1 : 0);
+    return;
   }
+  c.error(kCorrupt);
+  // What was added in front of the damage stays. A copy gets it without the error.
+  if (result.changes > 0) c.effect({"SET", key, *value_of(c, c.peek(key)), "KEEPTTL"});
 }
 
 // --- PFCOUNT

@@ -393,8 +393,9 @@ void write_keyspace(InfoWriter& out) {
     const Database& database = out.node.database(i);
     if (database.size() == 0) continue;
     out.field(fmt::format("db{}", i),
-              fmt::format("keys={},expires={},avg_ttl={},subexpiry=0", database.size(),
-                          database.expiring(), average_ttl_ms(out.node, database)));
+              fmt::format("keys={},expires={},avg_ttl={},subexpiry={}", database.size(),
+                          database.expiring(), average_ttl_ms(out.node, database),
+                          database.with_expiring_parts()));
   }
 }
 

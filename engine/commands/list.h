@@ -31,6 +31,14 @@ inline std::string_view push_event(ListEnd end) {
 // LEFT or RIGHT. Replies with an error when the argument is neither.
 std::optional<ListEnd> end_argument(Context& c, size_t index);
 
+// Where elements are taken from, and where they go.
+struct ListEnds {
+  ListEnd from = ListEnd::back;
+  ListEnd to = ListEnd::front;
+};
+// Two arguments, the same way.
+std::optional<ListEnds> ends_arguments(Context& c, size_t index);
+
 // Replies with the first or last element of a list that has one, and removes it.
 void pop_element(Context& c, std::string_view key, Entry& entry, ListEnd end);
 // The same for as many elements as there are, up to `count`, as an array; returns their number.

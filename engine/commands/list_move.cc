@@ -23,21 +23,8 @@ std::string_view end_word(ListEnd end) {
 
 // --- LMOVE, RPOPLPUSH, BLMOVE, BRPOPLPUSH
 
-struct Ends {
-  ListEnd from = ListEnd::back;
-  ListEnd to = ListEnd::front;
-};
-
-std::optional<Ends> ends_arguments(Context& c, size_t index) {
-  const std::optional<ListEnd> from = end_argument(c, index);
-  if (!from) return std::nullopt;
-  const std::optional<ListEnd> to = end_argument(c, index + 1);
-  if (!to) return std::nullopt;
-  return Ends{*from, *to};
-}
-
 // Moves an element of a list that has one to the list of another key, or of the same.
-void move_element(Context& c, Entry& source_entry, Ends ends) {
+void move_element(Context& c, Entry& source_entry, ListEnds ends) {
   const std::string_view source = c.args[1];
   const std::string_view destination = c.args[2];
   Entry* target = source == destination ? &source_entry : c.lookup_write(destination);
@@ -63,7 +50,7 @@ void move_element(Context& c, Entry& source_entry, Ends ends) {
   }
 }
 
-void move_or_null(Context& c, Ends ends) {
+void move_or_null(Context& c, ListEnds ends) {
   Entry* entry = c.lookup_write(c.args[1]);
   if (c.wrong_type(entry, Type::list)) return;
   if (entry == nullptr) {
@@ -73,7 +60,7 @@ void move_or_null(Context& c, Ends ends) {
   }
 }
 
-void move_or_wait(Context& c, Ends ends, size_t timeout_index) {
+void move_or_wait(Context& c, ListEnds ends, size_t timeout_index) {
   const std::optional<Instant> deadline = c.timeout(timeout_index);
   if (!deadline) return;
   Entry* entry = c.lookup_write(c.args[1]);
@@ -88,14 +75,14 @@ void move_or_wait(Context& c, Ends ends, size_t timeout_index) {
 }
 
 void lmove_command(Context& c) {
-  const std::optional<Ends> ends = ends_arguments(c, 3);
+  const std::optional<ListEnds> ends = ends_arguments(c, 3);
   if (ends) move_or_null(c, *ends);
 }
 void rpoplpush_command(Context& c) {
   move_or_null(c, {});
 }
 void blmove_command(Context& c) {
-  const std::optional<Ends> ends = ends_arguments(c, 3);
+  const std::optional<ListEnds> ends = ends_arguments(c, 3);
   if (ends) move_or_wait(c, *ends, 5);
 }
 void brpoplpush_command(Context& c) {
@@ -303,6 +290,14 @@ constexpr Command rows[] = {
 };
 
 }  // namespace
+
+std::optional<ListEnds> ends_arguments(Context& c, size_t index) {
+  const std::optional<ListEnd> from = end_argument(c, index);
+  if (!from) return std::nullopt;
+  const std::optional<ListEnd> to = end_argument(c, index + 1);
+  if (!to) return std::nullopt;
+  return ListEnds{*from, *to};
+}
 
 std::span<const Command> list_move_commands() {
   return rows;

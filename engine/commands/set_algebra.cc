@@ -175,36 +175,93 @@ void sdiffstore_command(Context& c) {
   store_result(c, Operation::difference, "sdiffstore");
 }
 
-void sintercard_command(Context& c) {
-  constexpr std::string_view kKeysError = "ERR numkeys should be greater than 0";
-  constexpr std::string_view kLimitError = "ERR LIMIT can't be negative";
+// --- SINTERCARD, SUNIONCARD, SDIFFCARD
+
+// How many members, up to a limit.
+struct CardinalityRequest {
+  size_t end_key = 0;  // the keys are arguments [2, end_key)
+  uint64_t limit = 0;  // 0: all
+};
+
+// `may_estimate`: APPROX is an option. Nothing, after an error.
+std::optional<CardinalityRequest> cardinality_arguments(Context& c, bool may_estimate) {
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
   const std::optional<int64_t> keys =
-      c.integer_between(1, 1, std::numeric_limits<int64_t>::max(), kKeysError);
-  if (!keys) return;
+      c.integer_between(1, 1, kMax, "ERR numkeys should be greater than 0");
+  if (!keys) return std::nullopt;
   if (static_cast<uint64_t>(*keys) > c.args.size() - 2) {
     c.error("ERR Number of keys can't be greater than number of args");
-    return;
+    return std::nullopt;
   }
-  const size_t end = 2 + static_cast<size_t>(*keys);
-  uint64_t limit = 0;
-  for (size_t i = end; i < c.args.size(); i += 2) {
+  CardinalityRequest request;
+  request.end_key = 2 + static_cast<size_t>(*keys);
+  for (size_t i = request.end_key; i < c.args.size(); ++i) {
+    // The exact number is an estimate, too.
+    if (may_estimate && c.is(i, "APPROX")) continue;
     if (!c.is(i, "LIMIT") || i + 1 >= c.args.size()) {
       c.syntax_error();
-      return;
+      return std::nullopt;
     }
-    const std::optional<int64_t> given =
-        c.integer_between(i + 1, 0, std::numeric_limits<int64_t>::max(), kLimitError);
-    if (!given) return;
-    limit = static_cast<uint64_t>(*given);
+    const std::optional<int64_t> limit =
+        c.integer_between(++i, 0, kMax, "ERR LIMIT can't be negative");
+    if (!limit) return std::nullopt;
+    request.limit = static_cast<uint64_t>(*limit);
   }
-  std::optional<Sources> sources = find_sources(c, 2, end);
+  return request;
+}
+
+void count_members(Context& c, Operation operation) {
+  const std::optional<CardinalityRequest> request = cardinality_arguments(c, false);
+  if (!request) return;
+  std::optional<Sources> sources = find_sources(c, 2, request->end_key);
   if (!sources) return;
   uint64_t count = 0;
-  for_each_of(c, Operation::intersection, *sources, [&](const SetElement&, const SetMember&) {
+  for_each_of(c, operation, *sources, [&](const SetElement&, const SetMember&) {
     ++count;
-    return count != limit;
+    return count != request->limit;
   });
   c.reply.integer(static_cast<int64_t>(count));
+}
+
+// The size of a union: that of the largest set, and what the others have beyond it.
+uint64_t union_size(Context& c, const std::vector<SetView>& sets, uint64_t limit) {
+  if (sets.empty()) return 0;
+  const auto largest =
+      std::max_element(sets.begin(), sets.end(),
+                       [](const SetView& a, const SetView& b) { return a.size() < b.size(); });
+  const uint64_t base = largest->size();
+  const auto enough = [&](uint64_t size) { return limit != 0 && size >= limit; };
+  if (enough(base)) return limit;
+  const SetLimits limits = set_limits(c.node);
+  SetEditor others(c.db().allocator(), c.node.hash_key(), limits);
+  uint64_t looked_at = 0;
+  for (auto set = sets.begin(); set != sets.end() && !enough(base + others.size()); ++set) {
+    if (set == largest) continue;
+    set->for_each_while([&](const SetElement& element) {
+      ++looked_at;
+      const SetMember member(element);
+      if (!largest->contains(member)) others.add(member);
+      return !enough(base + others.size());
+    });
+  }
+  c.node.env().count_work(looked_at);
+  const uint64_t size = base + others.size();
+  others.discard();
+  return size;
+}
+
+void sintercard_command(Context& c) {
+  count_members(c, Operation::intersection);
+}
+void sdiffcard_command(Context& c) {
+  count_members(c, Operation::difference);
+}
+void sunioncard_command(Context& c) {
+  const std::optional<CardinalityRequest> request = cardinality_arguments(c, true);
+  if (!request) return;
+  const std::optional<Sources> sources = find_sources(c, 2, request->end_key);
+  if (!sources) return;
+  c.reply.integer(static_cast<int64_t>(union_size(c, sources->sets, request->limit)));
 }
 
 // What the commands that reply their result have in common.
@@ -242,6 +299,17 @@ constexpr Command rows[] = {
                .complexity = kAllElements,
                .summary = "Subtract multiple sets",
                .handler = sdiff_command}),
+    {.name = "sdiffcard",
+     .arity = -3,
+     .flags = kReadOnly | kMovableKeys,
+     .categories = kCatSet,
+     .keys = {counted_keys(kKeyRO | kKeyAccess, 1)},
+     .since = "8.10.0",
+     .group = "set",
+     .complexity = kAllElements,
+     .summary = "Subtract multiple sets and return the cardinality of the result",
+     .arguments = "numkeys:integer key:key... [limit:integer(LIMIT)]",
+     .handler = sdiffcard_command},
     store_row({.name = "sdiffstore",
                .keys = {keys_at(kKeyOW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2, -1)},
                .complexity = kAllElements,
@@ -271,6 +339,17 @@ constexpr Command rows[] = {
                .complexity = kAllElements,
                .summary = "Add multiple sets",
                .handler = sunion_command}),
+    {.name = "sunioncard",
+     .arity = -3,
+     .flags = kReadOnly | kMovableKeys,
+     .categories = kCatSet,
+     .keys = {counted_keys(kKeyRO | kKeyAccess, 1)},
+     .since = "8.10.0",
+     .group = "set",
+     .complexity = kAllElements,
+     .summary = "Add multiple sets and return the cardinality of the result",
+     .arguments = "numkeys:integer key:key... [approx(APPROX)] [limit:integer(LIMIT)]",
+     .handler = sunioncard_command},
     store_row({.name = "sunionstore",
                .keys = {keys_at(kKeyOW | kKeyUpdate, 1), keys_at(kKeyRO | kKeyAccess, 2, -1)},
                .complexity = kAllElements,

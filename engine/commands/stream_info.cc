@@ -65,7 +65,7 @@ void reply_pending(Context& c, const PendingList& list, uint64_t count, bool wit
     const StreamPending* pending = list.at(place);
     c.reply.array(with_consumer ? 4 : 3);
     reply_stream_id(c, pending->id);
-    if (with_consumer) c.reply.bulk(pending->consumer->name());
+    if (with_consumer) c.reply.bulk(owner_of(*pending));
     c.reply.integer(pending->delivered_ms);
     c.reply.integer(static_cast<int64_t>(pending->deliveries));
   }
@@ -84,7 +84,7 @@ void reply_consumer_in_full(Context& c, const StreamConsumer& consumer, uint64_t
 
 void reply_group_in_full(Context& c, const Stream& stream, const StreamGroup& group,
                          uint64_t count) {
-  c.reply.map(7);
+  c.reply.map(group.unowned > 0 ? 8 : 7);
   c.reply.bulk("name");
   c.reply.bulk(group.name());
   field(c, "last-delivered-id", group.last_id);
@@ -100,6 +100,7 @@ void reply_group_in_full(Context& c, const Stream& stream, const StreamGroup& gr
        place = group.consumers.next(place)) {
     reply_consumer_in_full(c, *consumer, count);
   }
+  if (group.unowned > 0) field(c, "nacked-count", group.unowned);
 }
 
 void reply_in_full(Context& c, const Stream& stream, uint64_t count) {

@@ -1,4 +1,6 @@
-// Streams: what came after 7.2: XDELEX and XACKDEL, which care for references of groups.
+// Streams: what came after 7.2: XDELEX and XACKDEL, which care for references of groups, and XNACK,
+// which gives pending entries back to the group.
+#include <limits>
 #include <vector>
 
 #include "engine/commands/families.h"
@@ -109,6 +111,86 @@ void xackdel_command(Context& c) {
   reply_outcomes(c, outcomes);
 }
 
+// --- XNACK
+
+enum class NackMode : uint8_t { silent, fail, fatal };
+
+struct NackOptions {
+  NackMode mode = NackMode::fail;
+  std::vector<StreamId> ids;
+  std::optional<int64_t> retry_count;
+  bool force = false;
+};
+
+// RETRYCOUNT and FORCE, from an argument on. False, after an error.
+bool read_nack_options(Context& c, size_t first, NackOptions& options) {
+  for (size_t i = first; i < c.args.size(); ++i) {
+    if (c.is(i, "FORCE")) {
+      options.force = true;
+    } else if (c.is(i, "RETRYCOUNT") && i + 1 < c.args.size()) {
+      options.retry_count = c.integer_between(++i, 0, std::numeric_limits<int64_t>::max(),
+                                              "ERR Invalid RETRYCOUNT option argument for XNACK");
+      if (!options.retry_count) return false;
+    } else {
+      return fail(c, "ERR syntax error");
+    }
+  }
+  return true;
+}
+
+bool read_nack(Context& c, NackOptions& options) {
+  if (c.is(3, "SILENT")) {
+    options.mode = NackMode::silent;
+  } else if (c.is(3, "FATAL")) {
+    options.mode = NackMode::fatal;
+  } else if (!c.is(3, "FAIL")) {
+    return fail(c, "ERR syntax error");
+  }
+  if (!c.is(4, "IDS")) return fail(c, "ERR syntax error");
+  const std::optional<int64_t> count = c.integer_between(
+      5, 1, std::numeric_limits<int32_t>::max(), "ERR Number of IDs must be a positive integer");
+  if (!count) return false;
+  const auto ids = static_cast<size_t>(*count);
+  if (ids > c.args.size() - 6) {
+    return fail(c, "ERR The `numids` parameter must match the number of arguments");
+  }
+  return stream_ids(c, 6, ids, options.ids) && read_nack_options(c, 6 + ids, options);
+}
+
+// Whether the entry was given back.
+bool give_back(Stream& stream, StreamGroup& group, StreamId id, const NackOptions& options) {
+  constexpr auto kMost = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  StreamPending* pending = group.pending.find(id);
+  StreamEntry entry;
+  if (pending != nullptr) {
+    stream.assign(group, *pending, nullptr, 0);
+    if (options.mode == NackMode::silent && pending->deliveries > 0) --pending->deliveries;
+  } else if (options.force && stream.find(id, entry)) {
+    pending = stream.add_pending(group, nullptr, id, 0);
+    pending->deliveries = 0;
+  } else {
+    return false;
+  }
+  if (options.mode == NackMode::fatal) pending->deliveries = kMost;
+  if (options.retry_count) pending->deliveries = static_cast<uint64_t>(*options.retry_count);
+  return true;
+}
+
+void xnack_command(Context& c) {
+  NackOptions options;
+  if (!read_nack(c, options)) return;
+  const std::string_view key = c.args[1];
+  const Entry* entry = c.lookup_write(key);
+  if (c.wrong_type(entry, Type::stream)) return;
+  StreamGroup* group = entry == nullptr ? nullptr : stream_of(*entry).find_group(c.args[2]);
+  int64_t released = 0;
+  for (size_t i = 0; i < options.ids.size() && group != nullptr; ++i) {
+    released += give_back(stream_of(*entry), *group, options.ids[i], options) ? 1 : 0;
+  }
+  if (released > 0) modified_without_event(c, key);
+  c.reply.integer(released);
+}
+
 // What XDELEX and XACKDEL have in common.
 constexpr Command deletion_row(Command row) {
   row.flags = kWrite | kFast;
@@ -136,6 +218,19 @@ constexpr Command rows[] = {
          .arguments = "key:key [condition:<keepref(KEEPREF)|delref(DELREF)|acked(ACKED)>] "
                       "ids:{numids:integer id:string...}(IDS)",
          .handler = xdelex_command}),
+    {.name = "xnack",
+     .arity = -7,
+     .flags = kWrite | kFast,
+     .categories = kCatStream,
+     .keys = {keys_at(kKeyRW | kKeyUpdate, 1)},
+     .since = "8.8.0",
+     .group = "stream",
+     .complexity = "O(1) for each ID",
+     .summary = "Gives pending entries back to the consumer group, for others to claim at once.",
+     .arguments = "key:key group:string mode:<silent(SILENT)|fail(FAIL)|fatal(FATAL)> "
+                  "ids:{numids:integer id:string...}(IDS) [count:integer(RETRYCOUNT)] "
+                  "[force(FORCE)]",
+     .handler = xnack_command},
 };
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/commands/families.h"
-#include "engine/commands/stream_support.h"
+#include "engine/commands/stream_read.h"
 
 namespace redoubt {
 
@@ -121,8 +121,8 @@ void reply_pending(Context& c, const StreamGroup& group, const PendingFilter& fi
   for_each_pending(c, *pendings, filter, [&](const StreamPending& pending) {
     c.reply.array(4);
     reply_stream_id(c, pending.id);
-    c.reply.bulk(pending.consumer->name());
-    c.reply.integer(std::max<int64_t>(idle_ms(c, pending), 0));
+    c.reply.bulk(owner_of(pending));
+    c.reply.integer(pending.consumer == nullptr ? -1 : std::max<int64_t>(idle_ms(c, pending), 0));
     c.reply.integer(static_cast<int64_t>(pending.deliveries));
   });
 }
@@ -219,12 +219,11 @@ struct Claim {
 };
 
 void take(Context& c, const Claim& claim, StreamPending& pending) {
-  claim.stream.assign(claim.group, pending, claim.consumer);
-  pending.delivered_ms = claim.delivered_ms;
+  claim.stream.assign(claim.group, pending, &claim.consumer, claim.delivered_ms);
   if (claim.deliveries >= 0) {
     pending.deliveries = static_cast<uint64_t>(claim.deliveries);
   } else if (!claim.just_id) {
-    ++pending.deliveries;
+    count_delivery(pending);
   }
   claim.consumer.active_ms = c.now_ms();
   modified_without_event(c, claim.key);
@@ -249,7 +248,7 @@ bool claim_one(Context& c, const Claim& claim, const ClaimOptions& options, Stre
   }
   if (pending == nullptr) {
     if (!options.force) return false;
-    pending = claim.stream.add_pending(claim.group, claim.consumer, id);
+    pending = claim.stream.add_pending(claim.group, &claim.consumer, id, claim.delivered_ms);
   } else if (options.idle_min > 0 && idle_ms(c, *pending) < options.idle_min) {
     return false;
   }

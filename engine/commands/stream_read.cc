@@ -1,36 +1,16 @@
 // Streams: XREAD and XREADGROUP, which may wait for entries.
 #include <algorithm>
+#include <iterator>
+#include <limits>
 #include <vector>
 
 #include "engine/commands/families.h"
-#include "engine/commands/stream_support.h"
+#include "engine/commands/stream_read.h"
 #include "engine/node/text.h"
 
 namespace redoubt {
 
 namespace {
-
-struct ReadOptions {
-  bool by_group = false;
-  uint64_t count = 0;  // 0: all
-  bool waits = false;
-  Instant deadline;
-  bool no_ack = false;
-  size_t group_index = 0;  // of the group's name; the consumer's is behind it
-  size_t first_key = 0;
-  size_t streams = 0;
-};
-
-// One of the streams to read from.
-struct Source {
-  std::string_view key;
-  Stream* stream = nullptr;  // null: there is none
-  StreamGroup* group = nullptr;
-  StreamId after;        // entries behind this one
-  bool is_new = false;   // ">": those that the group has not read
-  bool is_last = false;  // "$"
-  bool served = false;
-};
 
 // --- arguments
 
@@ -42,6 +22,23 @@ bool read_streams(Context& c, size_t index, ReadOptions& options) {
   if (left % 2 == 0) return true;
   c.error(
       "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.");
+  return false;
+}
+
+// MAXCOUNT and MAXSIZE, which begin with 1.
+bool read_limit(Context& c, size_t index, std::string_view word, uint64_t& limit) {
+  const std::string message = "ERR " + std::string(word) + " must be a positive integer";
+  const std::optional<int64_t> number =
+      c.integer_between(index, 1, std::numeric_limits<int64_t>::max(), message);
+  if (number) limit = static_cast<uint64_t>(*number);
+  return number.has_value();
+}
+
+bool read_claim_idle(Context& c, size_t index, ReadOptions& options) {
+  options.claim_idle_ms = c.integer(index, "ERR min-idle-time is not an integer");
+  if (!options.claim_idle_ms) return false;
+  if (*options.claim_idle_ms >= 0) return true;
+  c.error("ERR min-idle-time must be a positive integer");
   return false;
 }
 
@@ -73,6 +70,15 @@ bool read_option(Context& c, size_t& index, ReadOptions& options) {
   const size_t more = c.args.size() - index - 1;
   if (c.is(index, "BLOCK") && more > 0) return read_deadline(c, ++index, options);
   if (c.is(index, "COUNT") && more > 0) return read_count(c, ++index, options);
+  if (c.is(index, "MAXCOUNT") && more > 0) {
+    return read_limit(c, ++index, "MAXCOUNT", options.total);
+  }
+  if (c.is(index, "MAXSIZE") && more > 0) {
+    return read_limit(c, ++index, "MAXSIZE", options.bytes_max);
+  }
+  if (c.is(index, "CLAIM") && more > 0) {
+    return group_option_ok(c, options, "CLAIM") && read_claim_idle(c, ++index, options);
+  }
   if (c.is(index, "GROUP") && more >= 2) {
     if (!group_option_ok(c, options, "GROUP")) return false;
     options.group_index = index + 1;
@@ -103,12 +109,16 @@ bool read_options(Context& c, ReadOptions& options) {
     c.error("ERR Missing GROUP option for XREADGROUP");
     return false;
   }
+  if (options.total != 0 && options.count > options.total) {
+    c.error("ERR MAXCOUNT must be greater than or equal to COUNT");
+    return false;
+  }
   return true;
 }
 
 // --- where to read from
 
-bool find_group(Context& c, const ReadOptions& options, Source& source) {
+bool find_group(Context& c, const ReadOptions& options, ReadSource& source) {
   const std::string_view name = c.args[options.group_index];
   if (source.stream != nullptr) source.group = source.stream->find_group(name);
   if (source.group != nullptr) return true;
@@ -117,7 +127,7 @@ bool find_group(Context& c, const ReadOptions& options, Source& source) {
   return false;
 }
 
-bool read_position(Context& c, const ReadOptions& options, size_t index, Source& source) {
+bool read_position(Context& c, const ReadOptions& options, size_t index, ReadSource& source) {
   const std::string_view text = c.args[index];
   if (text == "$" || (text == "+" && !options.by_group)) {
     if (options.by_group) {
@@ -152,9 +162,9 @@ bool read_position(Context& c, const ReadOptions& options, size_t index, Source&
   return true;
 }
 
-bool find_sources(Context& c, const ReadOptions& options, std::vector<Source>& sources) {
+bool find_sources(Context& c, const ReadOptions& options, std::vector<ReadSource>& sources) {
   for (size_t i = 0; i < options.streams; ++i) {
-    Source source;
+    ReadSource source;
     source.key = c.args[options.first_key + i];
     const Entry* entry = c.lookup(source.key);
     if (c.wrong_type(entry, Type::stream)) return false;
@@ -167,8 +177,8 @@ bool find_sources(Context& c, const ReadOptions& options, std::vector<Source>& s
 }
 
 // Where a group will be when what comes before this source was delivered: it may be named twice.
-StreamId position_of(const std::vector<Source>& sources, size_t index, uint64_t count) {
-  const Source& source = sources[index];
+StreamId position_of(const std::vector<ReadSource>& sources, size_t index, uint64_t count) {
+  const ReadSource& source = sources[index];
   StreamId position = source.group->last_id;
   for (size_t i = 0; i < index; ++i) {
     if (sources[i].group != source.group || !sources[i].is_new || !sources[i].served) continue;
@@ -182,10 +192,10 @@ StreamId position_of(const std::vector<Source>& sources, size_t index, uint64_t 
 }
 
 // Which sources have something to give; returns how many.
-size_t choose_served(std::vector<Source>& sources, const ReadOptions& options) {
+size_t choose_served(std::vector<ReadSource>& sources, const ReadOptions& options) {
   size_t served = 0;
   for (size_t i = 0; i < sources.size(); ++i) {
-    Source& source = sources[i];
+    ReadSource& source = sources[i];
     if (source.stream == nullptr) continue;
     if (source.group != nullptr && !source.is_new) {
       source.served = true;
@@ -201,7 +211,7 @@ size_t choose_served(std::vector<Source>& sources, const ReadOptions& options) {
 // --- serving
 
 // Entries that were delivered to the consumer before and not acknowledged.
-void reply_history(Context& c, const Source& source, StreamConsumer& consumer, uint64_t count) {
+void reply_history(Context& c, const ReadSource& source, StreamConsumer& consumer, uint64_t count) {
   StreamId start = source.after;
   start.increment();
   const auto first = consumer.pending.lower_bound(start);
@@ -224,30 +234,16 @@ void reply_history(Context& c, const Source& source, StreamConsumer& consumer, u
       continue;
     }
     reply_stream_entry(c, entry);
-    pending->delivered_ms = c.now_ms();
-    ++pending->deliveries;
+    source.stream->assign(*source.group, *pending, &consumer, c.now_ms());
+    count_delivery(*pending);
     effect_of_claim(c, source.key, *source.group, *pending);
     changed = true;
   }
   if (changed) modified_without_event(c, source.key);
 }
 
-void deliver(Context& c, const Source& source, StreamConsumer& consumer, StreamId id) {
-  StreamPending* pending = source.group->pending.find(id);
-  if (pending == nullptr) {
-    pending = source.stream->add_pending(*source.group, consumer, id);
-  } else {
-    // XGROUP SETID went back in the stream.
-    source.stream->assign(*source.group, *pending, consumer);
-  }
-  pending->delivered_ms = c.now_ms();
-  pending->deliveries = 1;
-  consumer.active_ms = c.now_ms();
-  effect_of_claim(c, source.key, *source.group, *pending);
-}
-
 // Entries that the group has not read.
-void reply_new(Context& c, const Source& source, StreamConsumer& consumer,
+void reply_new(Context& c, const ReadSource& source, StreamConsumer& consumer,
                const ReadOptions& options) {
   StreamId start = source.group->last_id;
   start.increment();
@@ -266,7 +262,7 @@ void reply_new(Context& c, const Source& source, StreamConsumer& consumer,
   effect_of_reading(c, source.key, *source.group);
 }
 
-void reply_source(Context& c, const Source& source, StreamConsumer* consumer,
+void reply_source(Context& c, const ReadSource& source, StreamConsumer* consumer,
                   const ReadOptions& options) {
   if (!c.reply.resp3()) c.reply.array(2);
   c.reply.bulk(source.key);
@@ -282,7 +278,8 @@ void reply_source(Context& c, const Source& source, StreamConsumer* consumer,
 }
 
 // What comes after "$" now comes after this id when the command is executed again.
-void wait_for_entries(Context& c, const ReadOptions& options, const std::vector<Source>& sources) {
+void wait_for_entries(Context& c, const ReadOptions& options,
+                      const std::vector<ReadSource>& sources) {
   std::vector<std::string_view> again(c.args.begin(), c.args.end());
   std::vector<StreamIdText> ids;
   ids.reserve(sources.size());
@@ -293,25 +290,28 @@ void wait_for_entries(Context& c, const ReadOptions& options, const std::vector<
   }
   c.block(Type::stream, options.first_key, options.first_key + options.streams, options.deadline,
           BlockReply::null_array,
-          options.by_group ? BlockMode::while_key_exists : BlockMode::until_served, again);
+          options.by_group ? BlockMode::while_key_exists : BlockMode::until_served, again,
+          next_claim(c, options, sources));
+}
+
+// False: there is nothing to give, and no reply is written.
+bool serve(Context& c, const ReadOptions& options, std::vector<ReadSource>& sources) {
+  const size_t served = choose_served(sources, options);
+  if (served > 0) c.reply.resp3() ? c.reply.map(served) : c.reply.array(served);
+  for (const ReadSource& source : sources) {
+    StreamConsumer* consumer = nullptr;
+    if (source.group != nullptr) consumer = &reading_consumer(c, options, source);
+    if (source.served) reply_source(c, source, consumer, options);
+  }
+  return served > 0;
 }
 
 void read_command(Context& c, bool by_group) {
   ReadOptions options;
   options.by_group = by_group;
-  std::vector<Source> sources;
+  std::vector<ReadSource> sources;
   if (!read_options(c, options) || !find_sources(c, options, sources)) return;
-  const size_t served = choose_served(sources, options);
-  if (served > 0) c.reply.resp3() ? c.reply.map(served) : c.reply.array(served);
-  for (const Source& source : sources) {
-    StreamConsumer* consumer = nullptr;
-    if (source.group != nullptr) {
-      consumer = &consumer_for(c, *source.stream, *source.group, source.key,
-                               c.args[options.group_index + 1]);
-    }
-    if (source.served) reply_source(c, source, consumer, options);
-  }
-  if (served > 0) return;
+  if (options.limited() ? serve_limited(c, options, sources) : serve(c, options, sources)) return;
   if (options.waits) {
     wait_for_entries(c, options, sources);
   } else {
@@ -329,12 +329,18 @@ void xreadgroup_command(Context& c) {
 
 // --- keys
 
+bool has_value(std::string_view option) {
+  constexpr std::string_view kOptions[] = {"BLOCK", "COUNT", "MAXCOUNT", "MAXSIZE", "CLAIM"};
+  return std::any_of(std::begin(kOptions), std::end(kOptions),
+                     [option](std::string_view word) { return equal_ignoring_case(option, word); });
+}
+
 // The first half of what follows STREAMS, which is the last option.
 bool keys_behind_streams(std::span<const std::string_view> args, std::vector<int>& indexes) {
   for (size_t i = 1; i < args.size(); ++i) {
     if (equal_ignoring_case(args[i], "GROUP")) {
       i += 2;
-    } else if (equal_ignoring_case(args[i], "BLOCK") || equal_ignoring_case(args[i], "COUNT")) {
+    } else if (has_value(args[i])) {
       ++i;
     } else if (equal_ignoring_case(args[i], "STREAMS")) {
       const size_t left = args.size() - i - 1;
@@ -400,6 +406,29 @@ constexpr Command rows[] = {
 };
 
 }  // namespace
+
+StreamConsumer& reading_consumer(Context& c, const ReadOptions& options, const ReadSource& source) {
+  return consumer_for(c, *source.stream, *source.group, source.key,
+                      c.args[options.group_index + 1]);
+}
+
+void deliver(Context& c, const ReadSource& source, StreamConsumer& consumer, StreamId id) {
+  StreamPending* pending = source.group->pending.find(id);
+  if (pending == nullptr) {
+    pending = source.stream->add_pending(*source.group, &consumer, id, c.now_ms());
+  } else {
+    // XGROUP SETID went back in the stream.
+    source.stream->assign(*source.group, *pending, &consumer, c.now_ms());
+  }
+  pending->deliveries = 1;
+  consumer.active_ms = c.now_ms();
+  effect_of_claim(c, source.key, *source.group, *pending);
+}
+
+void count_delivery(StreamPending& pending) {
+  constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  if (pending.deliveries < kMax) ++pending.deliveries;
+}
 
 std::span<const Command> stream_read_commands() {
   return rows;

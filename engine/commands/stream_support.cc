@@ -147,6 +147,10 @@ void reply_stream_id(Context& c, StreamId id) {
 
 void reply_stream_entry(Context& c, const StreamEntry& entry) {
   c.reply.array(2);
+  reply_stream_entry_parts(c, entry);
+}
+
+void reply_stream_entry_parts(Context& c, const StreamEntry& entry) {
   reply_stream_id(c, entry.id);
   c.reply.array(size_t{entry.field_count} * 2);
   entry.for_each_field([&](std::string_view field, std::string_view value) {
@@ -188,10 +192,10 @@ StreamConsumer& consumer_for(Context& c, Stream& stream, StreamGroup& group, std
 void effect_of_claim(Context& c, std::string_view key, const StreamGroup& group,
                      const StreamPending& pending) {
   if (!c.node.effects().active()) return;
-  c.effect({"XCLAIM", key, group.name(), pending.consumer->name(), "0",
-            StreamIdText(pending.id).view(), "TIME", IntegerText(pending.delivered_ms).view(),
-            "RETRYCOUNT", IntegerText(static_cast<int64_t>(pending.deliveries)).view(), "FORCE",
-            "JUSTID", "LASTID", StreamIdText(group.last_id).view()});
+  c.effect({"XCLAIM", key, group.name(), owner_of(pending), "0", StreamIdText(pending.id).view(),
+            "TIME", IntegerText(pending.delivered_ms).view(), "RETRYCOUNT",
+            IntegerText(static_cast<int64_t>(pending.deliveries)).view(), "FORCE", "JUSTID",
+            "LASTID", StreamIdText(group.last_id).view()});
 }
 
 void effect_of_reading(Context& c, std::string_view key, const StreamGroup& group) {

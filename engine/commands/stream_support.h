@@ -45,6 +45,8 @@ void error_subcommand_syntax(Context& c);
 
 void reply_stream_id(Context& c, StreamId id);
 void reply_stream_entry(Context& c, const StreamEntry& entry);
+// The two parts of an entry, id and fields, of an array that the caller began.
+void reply_stream_entry_parts(Context& c, const StreamEntry& entry);
 // The entries from `start` to `end`, at most `count`; 0: all.
 void reply_stream_range(Context& c, const Stream& stream, StreamId start, StreamId end,
                         uint64_t count, bool reverse);

@@ -14,7 +14,7 @@ namespace redoubt {
 namespace {
 
 enum class Operation : uint8_t { unite, intersect, subtract };
-enum class Aggregate : uint8_t { sum, min, max };
+enum class Aggregate : uint8_t { sum, min, max, count };
 
 // A key that is combined; one that does not exist is an empty set.
 struct Source {
@@ -44,11 +44,6 @@ struct Source {
       if (!visit(at.member(), at.score())) return;
     }
   }
-  // The score with the weight. 0 times infinity counts as 0.
-  double weighted(double score) const {
-    const double value = weight * score;
-    return std::isnan(value) ? 0 : value;
-  }
 };
 
 struct Combination {
@@ -58,11 +53,22 @@ struct Combination {
   bool with_scores = false;
   size_t limit = 0;  // ZINTERCARD; 0: none
 
+  // What a source gives to the result: with COUNT its weight, whatever the score is.
+  double weighted(const Source& source, double score) const {
+    return aggregate == Aggregate::count ? source.weight : source.weight * score;
+  }
+  // 0 times infinity counts as 0.
+  double weighted_number(const Source& source, double score) const {
+    const double value = weighted(source, score);
+    return std::isnan(value) ? 0 : value;
+  }
+
   double combined(double a, double b) const {
     switch (aggregate) {
       case Aggregate::min: return b < a ? b : a;
       case Aggregate::max: return b > a ? b : a;
-      case Aggregate::sum: break;
+      case Aggregate::sum:
+      case Aggregate::count: break;
     }
     // Infinity and minus infinity make 0.
     const double sum = a + b;
@@ -115,6 +121,8 @@ bool read_aggregate(Context& c, size_t i, Combination& combination) {
     combination.aggregate = Aggregate::min;
   } else if (c.is(i, "max")) {
     combination.aggregate = Aggregate::max;
+  } else if (c.is(i, "count")) {
+    combination.aggregate = Aggregate::count;
   } else {
     c.syntax_error();
     return false;
@@ -165,12 +173,12 @@ std::optional<Combination> read_combination(Context& c, const Grammar& grammar) 
 // The score of a member of the first source in the intersection of all; none when it is not there.
 std::optional<double> intersected(const Combination& combination, std::string_view member,
                                   double score) {
-  double result = combination.sources[0].weighted(score);
+  double result = combination.weighted_number(combination.sources[0], score);
   for (size_t i = 1; i < combination.sources.size(); ++i) {
     const Source& source = combination.sources[i];
     const std::optional<double> other = source.score(member);
     if (!other) return std::nullopt;
-    result = combination.combined(result, *other * source.weight);
+    result = combination.combined(result, combination.weighted(source, *other));
   }
   return result;
 }
@@ -182,7 +190,7 @@ void combine(Context& c, const Combination& combination, ZsetBuilder& builder) {
     for (const Source& source : sources) {
       work += source.size();
       source.for_each_while([&](std::string_view member, double score) {
-        const double value = source.weighted(score);
+        const double value = combination.weighted_number(source, score);
         builder.add(member, value, [&](double old) { return combination.combined(old, value); });
         return true;
       });

@@ -1,5 +1,6 @@
 #include "engine/node/blocking.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -127,6 +128,8 @@ size_t Blocking::keys_while_they_exist() const {
 void Node::block(Session& session, CommandEntry& command, const BlockRequest& request) {
   if (session.wait != nullptr) {
     session.wait->in_vain = true;  // it keeps its place
+    session.wait->retry = request.retry;
+    arm_wait(*session.wait);
     return;
   }
   session.wait = std::make_unique<Wait>();
@@ -135,17 +138,39 @@ void Node::block(Session& session, CommandEntry& command, const BlockRequest& re
   wait.command = &command;
   wait.request = OwnedRequest(request.args);
   wait.deadline = request.deadline;
+  wait.retry = request.retry;
   wait.mode = request.mode;
   wait.on_timeout = request.on_timeout;
   blocking_.add(wait, session.db, request);
   session.flags |= kSessionWaiting | kSessionBlocked;
-  if (wait.deadline == Instant::never()) return;
   wait.timer.owner = &wait;
   wait.timer.on_fire = [](Timer& timer) {
-    Session& late = *static_cast<Wait*>(timer.owner)->session;
-    late.node.end_wait(late, {});
+    Wait& due = *static_cast<Wait*>(timer.owner);
+    due.session->node.end_or_retry(due);
   };
-  env_.arm(wait.timer, wait.deadline);
+  arm_wait(wait);
+}
+
+void Node::arm_wait(Wait& wait) {
+  const Instant due = std::min(wait.deadline, wait.retry);
+  if (due != Instant::never()) {
+    env_.arm(wait.timer, due);
+  } else {
+    env_.disarm(wait.timer);
+  }
+}
+
+// The time of a wait is up, or that of trying again: its keys count as changed, so that it is its
+// turn when it is that of those who wait longer.
+void Node::end_or_retry(Wait& wait) {
+  if (wait.deadline <= env_.now()) {
+    end_wait(*wait.session, {});
+    return;
+  }
+  wait.retry = Instant::never();
+  for (const auto place : wait.places) blocking_.key_changed(place->db, place->key);
+  arm_wait(wait);
+  env_.request(batch_hook_);
 }
 
 bool Node::unblock(Session& session, bool with_error) {
@@ -203,7 +228,7 @@ void Node::execute_again(Wait& wait) {
   env_.count_work(1);
   invoke(session, command, args, nullptr);
   if (wait.in_vain) return;
-  command.nsec += static_cast<uint64_t>((env_.precise_now() - since).ns);
+  note_single(session, command, args, since, before, true);
   end_command(session, &command, session.db, args, before);
   forget_wait(session);
   wake(session);

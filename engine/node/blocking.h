@@ -45,6 +45,7 @@ struct BlockRequest {
   BlockMode mode = BlockMode::until_served;
   BlockReply on_timeout = BlockReply::null;
   Instant deadline;
+  Instant retry = Instant::never();  // when the command is executed again at the latest
 };
 
 // One session that waits for one key.
@@ -69,7 +70,8 @@ struct Wait {
   CommandEntry* command;
   OwnedRequest request;
   Instant deadline;
-  Timer timer;  // armed when there is a deadline
+  Instant retry;
+  Timer timer;  // armed for the earlier of the two, when there is one
   std::vector<std::set<WaitPlace>::iterator> places;
   BlockMode mode;
   BlockReply on_timeout;

@@ -63,7 +63,7 @@ Instant Context::deadline_in(int64_t ms) const {
 }
 
 void Context::block(Type type, size_t first, size_t last, Instant deadline, BlockReply on_timeout,
-                    BlockMode mode, std::span<const std::string_view> again) {
+                    BlockMode mode, std::span<const std::string_view> again, Instant retry) {
   ASSERT(first < last && last <= args.size());
   ASSERT(again.empty() || again.size() == args.size());
   if (!node.may_block(session)) {
@@ -77,7 +77,8 @@ void Context::block(Type type, size_t first, size_t last, Instant deadline, Bloc
               .type = type,
               .mode = mode,
               .on_timeout = on_timeout,
-              .deadline = deadline});
+              .deadline = deadline,
+              .retry = retry});
 }
 
 Blob Context::take_blob(size_t index) {

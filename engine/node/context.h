@@ -125,10 +125,11 @@ class Context {
   // The session waits until one of the keys among the arguments [first, last) holds a value of
   // `type`: then the whole command is executed again. At the deadline, or at once where a command
   // may not wait (MULTI, scripts), the reply is `on_timeout`. `again` replaces the arguments of the
-  // next execution, as many as these; a command that waits must not have changed data.
+  // next execution, as many as these; a command that waits must not have changed data. At `retry`
+  // it is executed again, whatever became of the keys.
   void block(Type type, size_t first, size_t last, Instant deadline, BlockReply on_timeout,
-             BlockMode mode = BlockMode::until_served,
-             std::span<const std::string_view> again = {});
+             BlockMode mode = BlockMode::until_served, std::span<const std::string_view> again = {},
+             Instant retry = Instant::never());
 
   // The Blob that holds exactly this argument's bytes, for the store to take over; empty when the
   // argument is only a view. The view stays valid.

@@ -67,6 +67,7 @@ void Node::run_batch() {
     since = now;
     group.count = 0;
     group.total_weight = 0;
+    group.waiting = 0;
   };
   const size_t count = planned_.size();
   if (count > 0) since = env_.precise_now();
@@ -97,6 +98,7 @@ void Node::run_batch() {
   end_group();
   planned_.clear();
   run_woken();
+  if (observer_ != nullptr) observer_->on_turn_end();
   end_messages();
 
   // Requests executed; what they pointed to goes back, and the connections are read again.
@@ -178,6 +180,8 @@ void Node::call(Session& session, CommandEntry& entry, std::span<const std::stri
   count_call(session, entry);
   planned->called = true;
   invoke(session, entry, args, planned);
+  if (session.has(kSessionBlocked)) [[unlikely]]
+    planned->waits = true;
   if (!instrumentation_.monitors.empty()) [[unlikely]]
     feed_monitors(session, entry, args);
 }
@@ -189,7 +193,12 @@ bool Node::call_alone(Session& session, CommandEntry& entry,
   const Instant since = env_.precise_now();
   const size_t output_before = session.output.bytes();
   const bool failed = invoke(session, entry, args, nullptr);
-  note_single(session, entry, args, since, output_before);
+  if (session.has(kSessionBlocked)) {
+    // It is noted when it is served.
+    entry.nsec += static_cast<uint64_t>((env_.precise_now() - since).ns);
+  } else {
+    note_single(session, entry, args, since, output_before);
+  }
   if (!instrumentation_.monitors.empty()) feed_monitors(session, entry, args);
   return failed;
 }
@@ -332,7 +341,11 @@ void Node::execute_special(Session& session, Planned& planned,
     }
   }
   // A command that waits for keys ends when it is served.
-  if (!session.has(kSessionBlocked)) end_command(session, planned.entry, db_before, args, before);
+  if (!session.has(kSessionBlocked)) {
+    end_command(session, planned.entry, db_before, args, before);
+  } else if (observer_ != nullptr) {
+    observer_->on_wait(session, args);
+  }
 }
 
 // What follows a command: CLIENT REPLY may drop what it wrote, and the observer is told.

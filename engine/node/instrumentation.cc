@@ -16,6 +16,10 @@ bool reaches(int64_t value, int64_t threshold) {
   return threshold >= 0 && value >= threshold;
 }
 
+std::string_view latency_event(const CommandEntry& entry) {
+  return (entry.row->flags & kFast) != 0 ? "fast-command" : "command";
+}
+
 }  // namespace
 
 void Node::update_instrumentation() {
@@ -48,6 +52,7 @@ void Node::CallGroup::add(const Planned& planned, uint64_t weight) {
   call.planned = &planned;
   call.weight = weight;
   total_weight += weight;
+  waiting += planned.waits ? 1 : 0;
 }
 
 // Ends a group: its calls took `time` together.
@@ -56,12 +61,14 @@ void Node::note_group(CallGroup& group, Duration time) {
   entry.nsec += static_cast<uint64_t>(std::max(time.ns, int64_t{0}));
   const size_t count = group.count;
   const bool even = group.total_weight < count * 16;
-  if (settings().latency_tracking) {
+  if (settings().latency_tracking && group.waiting < count) {
     if (entry.latency == nullptr) entry.latency = std::make_unique<LatencyHistogram>();
-    if (even) {
+    if (even && group.waiting == 0) {
       entry.latency->add({time.ns / static_cast<int64_t>(count)}, count);
     } else {
-      for (size_t i = 0; i < count; ++i) entry.latency->add(group.share(i, time), 1);
+      for (size_t i = 0; i < count; ++i) {
+        if (!group.calls[i].planned->waits) entry.latency->add(group.share(i, time), 1);
+      }
     }
   }
   if (time < instrumentation_.group_limit &&
@@ -74,12 +81,14 @@ void Node::note_group(CallGroup& group, Duration time) {
   }
   for (size_t i = 0; i < count; ++i) {
     const Planned& planned = *group.calls[i].planned;
+    if (planned.waits) continue;
     const RequestBatch::Request& request = batch_.requests[planned.request];
     const std::span<const std::string_view> args(batch_.args.data() + request.first_arg,
                                                  request.arg_count);
     const Duration share = i == heaviest && group.share(i, time) < instrumentation_.group_limit
                                ? time
                                : group.share(i, time);
+    note_latency(latency_event(entry), share);
     note_call(*planned.session, entry, args, share, request.bytes, planned.reply_bytes);
   }
 }
@@ -107,7 +116,6 @@ void Node::note_call(Session& session, const CommandEntry& entry,
          s.commandlog_request_max_len);
   log_if(Kind::large_reply, static_cast<int64_t>(reply_bytes), s.commandlog_reply_larger_than,
          s.commandlog_reply_max_len);
-  note_latency((entry.row->flags & kFast) != 0 ? "fast-command" : "command", time);
   if (instrumentation_.hotkeys != nullptr && instrumentation_.hotkeys->active) {
     std::vector<int> indexes;
     std::vector<std::string_view> keys;
@@ -126,8 +134,8 @@ void Node::note_latency(std::string_view event, Duration time) {
 
 // A call outside the batch: in a transaction or a script, after waiting, or of the process itself.
 void Node::note_single(Session& session, CommandEntry& entry,
-                       std::span<const std::string_view> args, Instant since,
-                       size_t output_before) {
+                       std::span<const std::string_view> args, Instant since, size_t output_before,
+                       bool waited) {
   const Duration time = env_.precise_now() - since;
   entry.nsec += static_cast<uint64_t>(std::max(time.ns, int64_t{0}));
   if (settings().latency_tracking) {
@@ -141,6 +149,7 @@ void Node::note_single(Session& session, CommandEntry& entry,
   if (instrumentation_.closely || time >= instrumentation_.group_limit ||
       request_bytes >= Instrumentation::kSharedBytes ||
       reply_bytes >= Instrumentation::kSharedBytes) {
+    note_latency(waited ? "command-unblocking" : latency_event(entry), time);
     note_call(session, entry, args, time, request_bytes, reply_bytes);
   }
 }

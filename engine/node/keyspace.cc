@@ -36,7 +36,10 @@ void Node::expire_key(int db, std::string_view key, uint64_t hash) {
   // So it does in a transaction that could not bring it back.
   if (rollback_ != nullptr && !rollback_->keeps(db, key)) return;
   const bool lazy = settings().lazyfree_lazy_expire;
+  const bool timed = settings().latency_monitor_threshold_ms > 0;
+  const Instant since = timed ? env_.precise_now() : Instant{};
   erase(db, key, hash, lazy);
+  if (timed) note_latency("expire-del", env_.precise_now() - since);
   const std::string_view effect[] = {lazy ? "UNLINK" : "DEL", key};
   effects_.append(db, effect);
   if (rollback_ != nullptr) {

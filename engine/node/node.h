@@ -41,6 +41,21 @@ class NodeObserver {
   virtual void on_command(const Session& session, int db_before,
                           std::span<const std::string_view> args, WallTime wall,
                           std::string_view reply) = 0;
+  // A command of a transaction was executed, within EXEC, of which on_command() tells last. With
+  // rollback, what expires meanwhile is told behind all of them, or never.
+  virtual void on_queued_command(const Session& session, std::span<const std::string_view> args,
+                                 std::string_view reply) {
+    static_cast<void>(session);
+    static_cast<void>(args);
+    static_cast<void>(reply);
+  }
+  // A command found nothing to do, and its session waits. on_command() tells when it is through.
+  virtual void on_wait(const Session& session, std::span<const std::string_view> args) {
+    static_cast<void>(session);
+    static_cast<void>(args);
+  }
+  // All requests of a turn are executed, and whoever waited for what they did has been served.
+  virtual void on_turn_end() {}
   // A message was written behind what a session was sent before: pub/sub, invalidations.
   virtual void on_push(const Session& session, std::string_view message) {
     static_cast<void>(session);
@@ -302,7 +317,7 @@ class Node {
                  std::span<const std::string_view> args, Duration time, size_t request_bytes,
                  size_t reply_bytes);
   void note_single(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
-                   Instant since, size_t output_before);
+                   Instant since, size_t output_before, bool waited = false);
   void flush_monitors();
 
   // memory.cc
@@ -314,6 +329,8 @@ class Node {
 
   // blocking.cc
   void end_wait(Session& session, std::string_view error);
+  void arm_wait(Wait& wait);
+  void end_or_retry(Wait& wait);
   void forget_wait(Session& session);
   void wake(Session& session);
   void execute_again(Wait& wait);

@@ -19,6 +19,7 @@ struct Node::Planned {
   uint32_t request = 0;  // index into batch_.requests; kProtocolError for an error of the parser
 
   bool called = false;  // its handler ran
+  bool waits = false;   // for keys: it is noted when it is served
 
   static constexpr uint32_t kProtocolError = UINT32_MAX;
 };
@@ -36,6 +37,7 @@ struct Node::CallGroup {
   CommandEntry* entry = nullptr;
   size_t count = 0;
   uint64_t total_weight = 0;
+  size_t waiting = 0;  // of them, those that wait for keys
   std::array<Call, Instrumentation::kSharedReading> calls;
 
   void add(const Planned& planned, uint64_t weight);

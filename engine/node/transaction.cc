@@ -132,6 +132,9 @@ std::optional<Node::FailedCommand> Node::run_queued(Context& c) {
     if (rollback_ != nullptr) keep_written(*queued.command->row, session.db, args);
     const size_t before = session.output.bytes();
     const bool failed = call_alone(session, *queued.command, args);
+    if (observer_ != nullptr) {
+      observer_->on_queued_command(session, args, session.output.copy_from(before));
+    }
     if (failed && rollback_ != nullptr) return FailedCommand{i, before};
   }
   return std::nullopt;

@@ -134,6 +134,8 @@ class Database {
   // The first deadline of the parts of a value (fields of a hash) was another one before it was
   // changed in place. Values that come, go or change their key are followed by themselves.
   void parts_expiry_changed(std::string_view key, int64_t before_ms, int64_t after_ms);
+  // How many keys have values with parts that expire.
+  size_t with_expiring_parts() const { return parts_expiry_.size(); }
   // The key whose value has the part that expires first, if that is before `now_ms`.
   std::optional<std::string_view> first_with_expired_parts(int64_t now_ms) const {
     if (parts_expiry_.empty() || parts_expiry_.begin()->first >= now_ms) return std::nullopt;

@@ -7,7 +7,7 @@
 // removal moves half a page, and for one in 64 of them a part of the list of pages, which has 1/64
 // of the length: for ten million items that is 1.2 MB of memory, a tenth of a millisecond.
 //
-// The items belong to whoever inserted them. `T` has `key()`.
+// The items belong to whoever inserted them.
 #pragma once
 
 #include <algorithm>
@@ -63,7 +63,16 @@ class ValueMemory {
   size_t pieces_ = 0;
 };
 
-template <typename T>
+// The order by `key()` of the items themselves.
+struct OrderByKey {
+  template <typename T>
+  static auto key(const T& item) {
+    return item.key();
+  }
+};
+
+// `Order` says what the key of an item is: the same items may be in several orders.
+template <typename T, typename Order = OrderByKey>
 class OrderedPages {
  public:
   // Where an item is; valid until the next change.
@@ -93,7 +102,7 @@ class OrderedPages {
     while (low < high) {
       const size_t middle = low + (high - low) / 2;
       const Page* at = page(middle);
-      if (at->items()[at->count - 1]->key() < key) {
+      if (Order::key(*at->items()[at->count - 1]) < key) {
         low = middle + 1;
       } else {
         high = middle;
@@ -102,8 +111,8 @@ class OrderedPages {
     if (low == page_count_) return {low, 0};
     T* const* begin = page(low)->items();
     T* const* end = begin + page(low)->count;
-    const auto found =
-        std::lower_bound(begin, end, key, [](T* item, const Key& k) { return item->key() < k; });
+    const auto found = std::lower_bound(
+        begin, end, key, [](T* item, const Key& k) { return Order::key(*item) < k; });
     return {low, static_cast<size_t>(found - begin)};
   }
   // Null at the end, and in front of the first one.
@@ -128,7 +137,7 @@ class OrderedPages {
   template <typename Key>
   T* find(const Key& key) const {
     T* item = at(lower_bound(key));
-    return item != nullptr && item->key() == key ? item : nullptr;
+    return item != nullptr && Order::key(*item) == key ? item : nullptr;
   }
 
   // Adds an item whose key is not there.
@@ -139,7 +148,7 @@ class OrderedPages {
       put(0, 0, item);
       return;
     }
-    Place place = lower_bound(item->key());
+    Place place = lower_bound(Order::key(*item));
     if (place.page == page_count_) place = {page_count_ - 1, page(page_count_ - 1)->count};
     Page* at = page(place.page);
     if (at->count == at->capacity) {
@@ -157,7 +166,7 @@ class OrderedPages {
   T* remove(ValueMemory& memory, const Key& key) {
     const Place place = lower_bound(key);
     T* item = at(place);
-    if (item == nullptr || item->key() != key) return nullptr;
+    if (item == nullptr || Order::key(*item) != key) return nullptr;
     remove_at(memory, place);
     return item;
   }

@@ -300,7 +300,8 @@ void Stream::digest(Digest& digest) const {
     for (auto at = group->pending.first(); const StreamPending* pending = group->pending.at(at);
          at = group->pending.next(at)) {
       add_id(pending->id);
-      digest.add(pending->consumer->name());
+      digest.add(int64_t{pending->consumer != nullptr});
+      digest.add(owner_of(*pending));
       digest.add(pending->delivered_ms);
       digest.add(static_cast<int64_t>(pending->deliveries));
     }

@@ -24,11 +24,21 @@ struct StreamConsumer;
 // An entry that was delivered to a consumer and not acknowledged.
 struct StreamPending {
   StreamId id;
-  int64_t delivered_ms = 0;  // Unix time of the last delivery
+  int64_t delivered_ms = 0;  // Unix time of the last delivery; 0: it was given back
   uint64_t deliveries = 1;
-  StreamConsumer* consumer = nullptr;
+  StreamConsumer* consumer = nullptr;  // null: it was given back, and nobody has it
 
   StreamId key() const { return id; }
+};
+
+// The order of pending entries in which they become idle: the longest since its delivery first.
+struct OrderByDelivery {
+  struct Key {
+    int64_t delivered_ms;
+    StreamId id;
+    auto operator<=>(const Key&) const = default;
+  };
+  static Key key(const StreamPending& pending) { return {pending.delivered_ms, pending.id}; }
 };
 
 // Followed by the name.
@@ -42,6 +52,11 @@ struct StreamConsumer {
   std::string_view key() const { return name(); }
 };
 
+// The name of who has a pending entry; empty when nobody has.
+inline std::string_view owner_of(const StreamPending& pending) {
+  return pending.consumer == nullptr ? std::string_view() : pending.consumer->name();
+}
+
 // Followed by the name.
 struct StreamGroup {
   static constexpr int64_t kUnknown = -1;
@@ -52,6 +67,8 @@ struct StreamGroup {
   StreamId last_id;                 // the last one delivered
   int64_t entries_read = kUnknown;  // the logical number of that entry, when it is known
   OrderedPages<StreamPending> pending;
+  OrderedPages<StreamPending, OrderByDelivery> by_delivery;  // the same ones
+  size_t unowned = 0;                                        // of them, those that nobody has
   OrderedPages<StreamConsumer> consumers;
   size_t name_size = 0;
 
@@ -129,11 +146,14 @@ class Stream {
   StreamConsumer* add_consumer(StreamGroup& group, std::string_view name, int64_t now_ms);
   void remove_consumer(StreamGroup& group, StreamConsumer& consumer);
 
-  // Makes an entry pending for a consumer; it is not pending in this group.
-  StreamPending* add_pending(StreamGroup& group, StreamConsumer& consumer, StreamId id);
+  // Makes an entry pending; it is not pending in this group. A null consumer: nobody has it.
+  StreamPending* add_pending(StreamGroup& group, StreamConsumer* consumer, StreamId id,
+                             int64_t delivered_ms);
   void remove_pending(StreamGroup& group, StreamPending* pending);
-  // Gives a pending entry to another consumer, or the same.
-  void assign(StreamGroup& group, StreamPending& pending, StreamConsumer& consumer);
+  // Gives a pending entry, delivered at this time, to another consumer or the same, or, with null,
+  // back to the group.
+  void assign(StreamGroup& group, StreamPending& pending, StreamConsumer* consumer,
+              int64_t delivered_ms);
   // Whether every group has read and acknowledged an entry.
   bool is_acknowledged(StreamId id) const;
   // Removes an entry from all groups' pending entries.

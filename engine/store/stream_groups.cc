@@ -57,32 +57,59 @@ StreamConsumer* Stream::add_consumer(StreamGroup& group, std::string_view name, 
 void Stream::remove_consumer(StreamGroup& group, StreamConsumer& consumer) {
   while (StreamPending* pending = consumer.pending.pop_back(group.memory)) {
     group.pending.remove(group.memory, pending->id);
+    group.by_delivery.remove(group.memory, OrderByDelivery::key(*pending));
     free_pending(group.memory, pending);
   }
   group.consumers.remove(group.memory, consumer.name());
   free_consumer(group.memory, &consumer);
 }
 
-StreamPending* Stream::add_pending(StreamGroup& group, StreamConsumer& consumer, StreamId id) {
+StreamPending* Stream::add_pending(StreamGroup& group, StreamConsumer* consumer, StreamId id,
+                                   int64_t delivered_ms) {
   StreamPending* pending = new (group.memory.allocate(sizeof(StreamPending))) StreamPending();
   pending->id = id;
-  pending->consumer = &consumer;
+  pending->delivered_ms = delivered_ms;
+  pending->consumer = consumer;
   group.pending.insert(group.memory, pending);
-  consumer.pending.insert(group.memory, pending);
+  group.by_delivery.insert(group.memory, pending);
+  if (consumer != nullptr) {
+    consumer->pending.insert(group.memory, pending);
+  } else {
+    ++group.unowned;
+  }
   return pending;
 }
 
 void Stream::remove_pending(StreamGroup& group, StreamPending* pending) {
   group.pending.remove(group.memory, pending->id);
-  pending->consumer->pending.remove(group.memory, pending->id);
+  group.by_delivery.remove(group.memory, OrderByDelivery::key(*pending));
+  if (pending->consumer != nullptr) {
+    pending->consumer->pending.remove(group.memory, pending->id);
+  } else {
+    --group.unowned;
+  }
   free_pending(group.memory, pending);
 }
 
-void Stream::assign(StreamGroup& group, StreamPending& pending, StreamConsumer& consumer) {
-  if (pending.consumer == &consumer) return;
-  pending.consumer->pending.remove(group.memory, pending.id);
-  consumer.pending.insert(group.memory, &pending);
-  pending.consumer = &consumer;
+void Stream::assign(StreamGroup& group, StreamPending& pending, StreamConsumer* consumer,
+                    int64_t delivered_ms) {
+  if (pending.delivered_ms != delivered_ms) {
+    group.by_delivery.remove(group.memory, OrderByDelivery::key(pending));
+    pending.delivered_ms = delivered_ms;
+    group.by_delivery.insert(group.memory, &pending);
+  }
+  if (pending.consumer == consumer) return;
+  if (pending.consumer != nullptr) {
+    pending.consumer->pending.remove(group.memory, pending.id);
+  } else {
+    --group.unowned;
+  }
+  if (consumer != nullptr) {
+    consumer->pending.insert(group.memory, &pending);
+  } else {
+    ++group.unowned;
+  }
+  pending.consumer = consumer;
 }
 
 bool Stream::is_acknowledged(StreamId id) const {
@@ -156,14 +183,25 @@ void Stream::copy_group(const StreamGroup& from) {
     made->active_ms = consumer->active_ms;
     for (auto at = consumer->pending.first();
          const StreamPending* pending = consumer->pending.at(at); at = consumer->pending.next(at)) {
-      StreamPending* copied = add_pending(*group, *made, pending->id);
-      copied->delivered_ms = pending->delivered_ms;
-      copied->deliveries = pending->deliveries;
+      add_pending(*group, made, pending->id, pending->delivered_ms)->deliveries =
+          pending->deliveries;
     }
+  }
+  if (from.unowned == 0) return;
+  for (auto at = from.pending.first(); const StreamPending* pending = from.pending.at(at);
+       at = from.pending.next(at)) {
+    if (pending->consumer != nullptr) continue;
+    add_pending(*group, nullptr, pending->id, pending->delivered_ms)->deliveries =
+        pending->deliveries;
   }
 }
 
 bool Stream::free_group(StreamGroup& group, size_t& budget) {
+  while (!group.by_delivery.empty()) {
+    if (budget == 0) return false;
+    --budget;
+    group.by_delivery.pop_back(group.memory);
+  }
   while (StreamConsumer* consumer = group.consumers.back()) {
     while (!consumer->pending.empty()) {
       if (budget == 0) return false;

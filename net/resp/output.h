@@ -52,6 +52,7 @@ class Output {
   Output& operator=(const Output&) = delete;
   ~Output() { clear(); }
 
+  OutputPool& pool() const { return *pool_; }
   bool empty() const { return bytes_ == 0; }
   // Bytes waiting.
   size_t bytes() const { return bytes_; }

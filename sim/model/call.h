@@ -59,6 +59,13 @@ inline constexpr std::string_view syntax_text = "ERR syntax error";
 inline constexpr std::string_view too_long_text =
     "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 
+// The null array.
+ModelReply null_array_of(const ModelCall& call);
+// What a command that may wait replies when it has found nothing: `at_once` where nothing waits.
+ModelReply wait_in_vain(const ModelCall& call, ModelReply at_once);
+// The error of a time-out in seconds, if it is a wrong one.
+std::optional<ModelReply> bad_timeout(std::string_view text);
+
 ModelReply wrong_arity(std::string_view name);
 ModelReply invalid_expire(std::string_view command);
 
@@ -137,6 +144,7 @@ std::vector<std::string> set_encodings(const ModelEntry& entry);
 std::vector<std::string> hash_encodings();
 std::span<const ModelCommand> stream_commands();
 std::span<const ModelCommand> stream_group_commands();
+std::span<const ModelCommand> stream_newer_commands();
 std::span<const ModelCommand> stream_pending_commands();
 std::span<const ModelCommand> hyperloglog_commands();
 

@@ -344,6 +344,21 @@ void CommandGenerator::add_database() {
   add_number(static_cast<int64_t>(random_.below(static_cast<uint64_t>(config_.databases))));
 }
 
+void CommandGenerator::add_wait(bool seconds) {
+  constexpr std::string_view odd[] = {"-1", "x", "", "nan", "-5"};
+  if (random_.one_in(20)) {
+    add(odd[random_.below(std::size(odd))]);
+    return;
+  }
+  const uint64_t ms = 1 + random_.below(config_.wait_ms_max);
+  if (!seconds) {
+    add_number(static_cast<int64_t>(ms));
+    return;
+  }
+  const std::string digits = std::to_string(ms % 1000);
+  add(std::to_string(ms / 1000) + "." + std::string(3 - digits.size(), '0') + digits);
+}
+
 void CommandGenerator::add_digest() {
   // Those of "", "v" and "1" would hit now and then; most are of a right or wrong length only.
   constexpr std::string_view digests[] = {"2d06800538d394c2",

@@ -59,7 +59,8 @@ struct GeneratorConfig {
   bool newer = true;             // what Redis 7.0 does not have
   bool flush = true;             // FLUSHDB, FLUSHALL and SWAPDB
   bool scan = true;              // SCAN and KEYS and RANDOMKEY
-  bool waiting = false;          // commands that wait, at most some milliseconds
+  bool waiting = false;          // commands that wait
+  unsigned wait_ms_max = 2;      // so long at most
   bool chance = true;            // SPOP, whose choice is the server's
   bool select = true;            // SELECT, and MOVE and COPY between databases
 };
@@ -103,6 +104,8 @@ class CommandGenerator {
   void add_deadline_amount(bool seconds, bool absolute);
   // Adds `word`, in upper, lower or mixed case.
   void add_word(std::string_view word);
+  // A short time-out, now and then a wrong one.
+  void add_wait(bool seconds);
   void mark_newer() { newer_ = true; }
   // Not to be broken on purpose: it would still do something, and what, nobody says.
   void mark_whole() { whole_ = true; }

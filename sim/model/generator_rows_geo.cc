@@ -133,6 +133,32 @@ void make_geosearch(G& g) {
   add_shown(g);
 }
 
+// Three corners, a square, or any points in any order, whose sides may cross.
+void add_polygon(G& g) {
+  const size_t count = g.random().one_in(30) ? g.random().below(4) : 3 + g.random().below(6);
+  g.add_word("BYPOLYGON");
+  g.add_number(static_cast<int64_t>(count));
+  for (size_t i = 0; i < count; i++) {
+    g.random().one_in(200) ? add_any_point(g) : add_point(g);
+  }
+}
+
+void make_polygon_search(G& g) {
+  g.begin("GEOSEARCH");
+  add_geo_key(g);
+  add_polygon(g);
+  add_choice(g);
+  add_shown(g);
+}
+
+void make_polygon_store(G& g) {
+  g.begin("GEOSEARCHSTORE");
+  g.mark_whole();
+  add_geo_key(g);
+  add_geo_key(g);
+  add_polygon(g);
+}
+
 void make_geosearchstore(G& g) {
   const bool distances = g.random().one_in(3);
   g.begin("GEOSEARCHSTORE");
@@ -167,8 +193,10 @@ void make_georadius(G& g) {
 }
 
 constexpr GeneratorRow rows[] = {
-    {14, nothing, make_geoadd},    {5, nothing, make_geopos},         {4, nothing, make_geodist},
-    {10, nothing, make_geosearch}, {4, nothing, make_geosearchstore}, {6, nothing, make_georadius},
+    {14, nothing, make_geoadd},        {5, nothing, make_geopos},
+    {4, nothing, make_geodist},        {10, nothing, make_geosearch},
+    {4, nothing, make_geosearchstore}, {6, nothing, make_georadius},
+    {6, newer, make_polygon_search},   {2, newer, make_polygon_store},
 };
 
 }  // namespace

@@ -130,6 +130,24 @@ void make_lmove(G& g) {
   add_end(g);
 }
 
+void add_how_many(G& g) {
+  if (g.random().one_in(4)) {
+    return;
+  }
+  add_one_of(g, {"COUNT", "COUNT", "EXACTLY"});
+  g.add_integer(g.random().one_in(20) ? -1 : 1, g.random().one_in(6) ? 60 : 5);
+  add_one_of(g, {"OBO", "BULK", "OBO", "BULK", "OBO", "BULK", "ONE"});
+}
+
+void make_lmovem(G& g) {
+  g.begin("LMOVEM");
+  g.add_key();
+  g.add_key();
+  add_end(g);
+  add_end(g);
+  add_how_many(g);
+}
+
 void make_rpoplpush(G& g) {
   g.begin("RPOPLPUSH");
   g.add_key();
@@ -158,19 +176,10 @@ void make_lmpop(G& g) {
   add_many_pop(g);
 }
 
-// Short: nobody serves while the one who sends all commands waits.
-void add_timeout(G& g) {
-  if (g.random().one_in(20)) {
-    add_one_of(g, {"-1", "x", "", "nan", "-0.5"});
-  } else {
-    add_one_of(g, {"0.001", "0.002"});
-  }
-}
-
 void make_blpop(G& g) {
   add_one_of(g, {"BLPOP", "BRPOP"});
   add_keys(g, 3);
-  add_timeout(g);
+  g.add_wait(true);
 }
 
 void make_blmove(G& g) {
@@ -182,12 +191,27 @@ void make_blmove(G& g) {
     add_end(g);
     add_end(g);
   }
+  g.add_wait(true);
+}
+
+void make_blmovem(G& g) {
+  if (!g.config().newer) {
+    make_blmove(g);
+    return;
+  }
+  g.begin("BLMOVEM");
+  g.mark_newer();
+  g.add_key();
+  g.add_key();
+  add_end(g);
+  add_end(g);
   add_timeout(g);
+  add_how_many(g);
 }
 
 void make_blmpop(G& g) {
   g.begin("BLMPOP");
-  add_timeout(g);
+  g.add_wait(true);
   add_many_pop(g);
 }
 
@@ -229,7 +253,8 @@ constexpr GeneratorRow rows[] = {
     {8, nothing, make_linsert},   {10, nothing, make_lrange}, {4, nothing, make_ltrim},
     {6, nothing, make_lrem},      {8, nothing, make_lpos},    {6, nothing, make_lmove},
     {4, nothing, make_rpoplpush}, {5, nothing, make_lmpop},   {3, waiting, make_blpop},
-    {3, waiting, make_blmove},    {3, waiting, make_blmpop},
+    {3, waiting, make_blmove},    {3, waiting, make_blmpop},  {6, newer, make_lmovem},
+    {2, waiting, make_blmovem},
 };
 
 }  // namespace

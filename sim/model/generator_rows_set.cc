@@ -126,6 +126,16 @@ void make_sintercard(G& g) {
   add_cardinality_limit(g);
 }
 
+void make_newer_cardinality(G& g) {
+  const bool united = g.random().one_in(2);
+  g.begin(united ? "SUNIONCARD" : "SDIFFCARD");
+  add_counted_keys(g, add_set_key);
+  add_cardinality_limit(g);
+  if (united && g.random().one_in(8)) {
+    g.add_word("APPROX");
+  }
+}
+
 constexpr GeneratorRow rows[] = {
     {24, nothing, make_sadd},
     {10, nothing, make_srem},
@@ -143,6 +153,7 @@ constexpr GeneratorRow rows[] = {
     {3, nothing, into_set<sunionstore>},
     {3, nothing, into_set<sdiffstore>},
     {3, nothing, make_sintercard},
+    {4, newer, make_newer_cardinality},
     {3, scan, with_scan<sscan, add_set_key>},
     {2, nothing, with_encoding<add_set_key>},
 };

@@ -140,10 +140,18 @@ void make_xrange(G& g) {
   }
 }
 
-void make_xread(G& g) {
+void add_block(G& g) {
+  g.add_word("BLOCK");
+  g.add_wait(false);
+}
+
+void add_xread(G& g, bool waits) {
   g.begin("XREAD");
   if (g.random().one_in(2)) {
     add_count(g);
+  }
+  if (waits) {
+    add_block(g);
   }
   g.add_word("STREAMS");
   const size_t streams = add_keys(g, 2);
@@ -156,7 +164,14 @@ void make_xread(G& g) {
   }
 }
 
-void make_xreadgroup(G& g) {
+void make_xread(G& g) {
+  add_xread(g, false);
+}
+void make_waiting_xread(G& g) {
+  add_xread(g, true);
+}
+
+void add_xreadgroup(G& g, bool waits) {
   g.begin("XREADGROUP");
   g.add_word("GROUP");
   add_group(g);
@@ -167,6 +182,9 @@ void make_xreadgroup(G& g) {
   if (g.random().one_in(8)) {
     g.add_word("NOACK");
   }
+  if (waits) {
+    add_block(g);
+  }
   g.add_word("STREAMS");
   const size_t streams = add_keys(g, 2);
   for (size_t i = 0; i < streams; i++) {
@@ -176,6 +194,77 @@ void make_xreadgroup(G& g) {
       g.add(">");
     }
   }
+}
+
+void add_limits(G& g) {
+  if (g.random().one_in(2)) {
+    g.add_word("MAXCOUNT");
+    g.add_integer(g.random().one_in(20) ? 0 : 1, 10);
+  }
+  if (g.random().one_in(3)) {
+    g.add_word("MAXSIZE");
+    g.add_integer(1, 200);
+  }
+}
+
+// What is as old as no time says, or as old as most entries are.
+void add_claim(G& g) {
+  g.add_word("CLAIM");
+  add_one_of(g, {"0", "0", "1", "30", "300", "-1", "100000000000"});
+}
+
+void make_limited_xread(G& g) {
+  g.begin("XREAD");
+  if (g.random().one_in(3)) {
+    add_count(g);
+  }
+  add_limits(g);
+  g.add_word("STREAMS");
+  const size_t streams = 1 + g.random().below(3);
+  for (size_t i = 0; i < streams; i++) {
+    g.add_key();
+  }
+  for (size_t i = 0; i < streams; i++) {
+    g.add_number(static_cast<int64_t>(g.random().below(largest_ms)));
+  }
+}
+
+void make_claiming_xreadgroup(G& g) {
+  g.begin("XREADGROUP");
+  g.add_word("GROUP");
+  add_group(g);
+  add_consumer(g);
+  if (!g.random().one_in(4)) {
+    add_claim(g);
+  }
+  if (!g.random().one_in(4)) {
+    add_count(g);
+  }
+  if (g.random().one_in(2)) {
+    add_limits(g);
+  }
+  if (g.random().one_in(8)) {
+    g.add_word("NOACK");
+  }
+  g.add_word("STREAMS");
+  const size_t streams = 1 + g.random().below(3);
+  for (size_t i = 0; i < streams; i++) {
+    g.add_key();
+  }
+  for (size_t i = 0; i < streams; i++) {
+    if (g.random().one_in(6)) {
+      add_id(g);
+    } else {
+      g.add(">");
+    }
+  }
+}
+
+void make_xreadgroup(G& g) {
+  add_xreadgroup(g, false);
+}
+void make_waiting_xreadgroup(G& g) {
+  add_xreadgroup(g, true);
 }
 
 void make_xgroup_create(G& g) {
@@ -312,16 +401,39 @@ void make_xackdel(G& g) {
   add_references(g);
 }
 
+void make_xnack(G& g) {
+  g.begin("XNACK");
+  g.add_key();
+  add_group(g);
+  add_one_of(g, {"SILENT", "FAIL", "FATAL"});
+  g.add_word("IDS");
+  const size_t count = 1 + g.random().below(4);
+  g.add_number(static_cast<int64_t>(count));
+  for (size_t i = 0; i < count; i++) {
+    add_id(g);
+  }
+  if (g.random().one_in(4)) {
+    g.add_word("RETRYCOUNT");
+    g.add_integer(0, 9);
+  }
+  if (g.random().one_in(3)) {
+    g.add_word("FORCE");
+  }
+}
+
 constexpr GeneratorRow stream_rows[] = {
-    {50, nothing, make_xadd},       {3, nothing, make_xtrim},
-    {6, nothing, make_xdel},        {3, nothing, with_key<xlen>},
-    {8, nothing, make_xrange},      {6, nothing, make_xread},
-    {24, nothing, make_xreadgroup}, {10, nothing, make_xgroup_create},
-    {3, nothing, make_xgroup},      {8, nothing, make_xack},
-    {8, nothing, make_xpending},    {8, nothing, make_xclaim},
-    {6, nothing, make_xautoclaim},  {4, nothing, make_xinfo_groups},
-    {2, nothing, make_xsetid},      {3, newer, make_xdelex},
-    {3, newer, make_xackdel},       {3, newer, make_careful_xtrim},
+    {50, nothing, make_xadd},         {3, nothing, make_xtrim},
+    {6, nothing, make_xdel},          {3, nothing, with_key<xlen>},
+    {8, nothing, make_xrange},        {6, nothing, make_xread},
+    {24, nothing, make_xreadgroup},   {10, nothing, make_xgroup_create},
+    {3, nothing, make_xgroup},        {8, nothing, make_xack},
+    {8, nothing, make_xpending},      {8, nothing, make_xclaim},
+    {6, nothing, make_xautoclaim},    {4, nothing, make_xinfo_groups},
+    {2, nothing, make_xsetid},        {3, newer, make_xdelex},
+    {3, newer, make_xackdel},         {3, newer, make_careful_xtrim},
+    {3, waiting, make_waiting_xread}, {4, waiting, make_waiting_xreadgroup},
+    {3, newer, make_limited_xread},   {12, newer, make_claiming_xreadgroup},
+    {5, newer, make_xnack},
 };
 
 // --- HyperLogLog ---------------------------------------------------------------------------------

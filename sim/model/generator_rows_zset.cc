@@ -282,6 +282,21 @@ void make_zmpop(G& g) {
   }
 }
 
+void make_bzpop(G& g) {
+  add_one_of(g, {"BZPOPMIN", "BZPOPMAX"});
+  for (size_t keys = 1 + g.random().below(3); keys > 0; keys--) {
+    add_zset_key(g);
+  }
+  g.add_wait(true);
+}
+
+void make_bzmpop(G& g) {
+  g.begin("BZMPOP");
+  g.add_wait(true);
+  add_counted_keys(g, add_zset_or_set_key);
+  add_one_of(g, {"MIN", "MAX"});
+}
+
 void add_combination_options(G& g, bool weights, bool scores) {
   if (weights && g.random().one_in(3)) {
     g.add_word("WEIGHTS");
@@ -292,7 +307,12 @@ void add_combination_options(G& g, bool weights, bool scores) {
   }
   if (weights && g.random().one_in(3)) {
     g.add_word("AGGREGATE");
-    add_one_of(g, {"SUM", "MIN", "MAX"});
+    if (g.config().newer && g.random().one_in(3)) {
+      g.mark_newer();
+      add_one_of(g, {"COUNT"});
+    } else {
+      add_one_of(g, {"SUM", "MIN", "MAX"});
+    }
   }
   if (scores && g.random().one_in(2)) {
     g.add_word("WITHSCORES");
@@ -344,6 +364,8 @@ constexpr GeneratorRow rows[] = {
     {3, nothing, make_zremrangebyrank},
     {4, nothing, make_zpop},
     {4, nothing, make_zmpop},
+    {3, waiting, make_bzpop},
+    {2, waiting, make_bzmpop},
     {5, nothing, make_combination},
     {5, nothing, make_combination_store},
     {3, nothing, make_zintercard},

@@ -265,6 +265,7 @@ struct Search {
   bool may_store;
   Point centre{};
   bool from_member = false, from_point = false, by_radius = false, by_box = false;
+  std::vector<Point> polygon{};
   double unit = 1, radius = 0, width = 0, height = 0;
   bool with_distance = false, with_hash = false, with_point = false, any = false;
   bool ascending = false, descending = false, store_distance = false;
@@ -329,11 +330,63 @@ bool take_centre(const ModelCall& call, size_t index, Search& search) {
   return point.has_value();
 }
 
+bool take_polygon(const ModelCall& call, size_t& i, Search& search) {
+  const std::optional<int64_t> count = parse_integer(call.argument(i));
+  if (!count) {
+    return fail(search, not_integer_text);
+  }
+  if (*count < 3 || *count > 10000) {
+    return fail(search, *count < 3 ? "ERR BYPOLYGON must have at least 3 vertices"
+                                   : "ERR BYPOLYGON must have at most 10000 vertices");
+  }
+  if (static_cast<size_t>(*count) * 2 > call.count() - i - 1) {
+    return fail(search, syntax_text);
+  }
+  double sum[3] = {0, 0, 0};
+  for (int64_t left = *count; left > 0; left--, i += 2) {
+    const std::optional<Point> point = take_point(call, i + 1, search.error);
+    if (!point) {
+      return false;
+    }
+    search.polygon.push_back(*point);
+    const double north = radians(point->latitude);
+    const double east = radians(point->longitude);
+    sum[0] += std::cos(north) * std::cos(east);
+    sum[1] += std::cos(north) * std::sin(east);
+    sum[2] += std::sin(north);
+  }
+  const double flat = std::sqrt(sum[0] * sum[0] + sum[1] * sum[1]);
+  search.centre = {std::atan2(sum[1], sum[0]) / (pi / 180.0),
+                   std::atan2(sum[2], flat) / (pi / 180.0)};
+  return true;
+}
+
+// By the sides that a line to the east crosses.
+bool encloses(const std::vector<Point>& polygon, Point point) {
+  size_t crossings = 0;
+  for (size_t i = 0; i < polygon.size(); i++) {
+    Point low = polygon[i];
+    Point high = polygon[(i + 1) % polygon.size()];
+    if (low.latitude > high.latitude) {
+      std::swap(low, high);
+    }
+    if (point.latitude < low.latitude || point.latitude >= high.latitude) {
+      continue;
+    }
+    // On which side of the line from `low` to `high` the point lies.
+    const double turn = (high.longitude - low.longitude) * (point.latitude - low.latitude) -
+                        (high.latitude - low.latitude) * (point.longitude - low.longitude);
+    crossings += turn > 0 ? 1 : 0;
+  }
+  return crossings % 2 == 1;
+}
+
 bool take_option(const ModelCall& call, size_t& i, const ModelZset* members, Search& search) {
   const std::string word = lower(call.argument(i));
   const size_t behind = call.count() - i - 1;
   const size_t at = i + 1;
-  const bool searches = search.kind == Kind::search || search.kind == Kind::search_store;
+  const bool search_kind = search.kind == Kind::search || search.kind == Kind::search_store;
+  const bool searches = search_kind && search.polygon.empty();
   bool* flag = word == "withdist"    ? &search.with_distance
                : word == "withhash"  ? &search.with_hash
                : word == "withcoord" ? &search.with_point
@@ -379,6 +432,10 @@ bool take_option(const ModelCall& call, size_t& i, const ModelZset* members, Sea
     i += 3;
     return take_box(call, at, search);
   }
+  const bool placed = search.from_member || search.from_point || search.by_radius || search.by_box;
+  if (searches && word == "bypolygon" && behind > 0 && !placed) {
+    return take_polygon(call, ++i, search);
+  }
   return fail(search, syntax_text);
 }
 
@@ -410,10 +467,10 @@ bool take_search(const ModelCall& call, const ModelZset* members, Search& search
                             (searches ? "GEOSEARCHSTORE" : "STORE option in GEORADIUS") +
                             " is not compatible with WITHDIST, WITHHASH and WITHCOORD options");
   }
-  if (searches && !search.from_member && !search.from_point) {
+  if (searches && search.polygon.empty() && !search.from_member && !search.from_point) {
     return fail(search, "ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for " + name);
   }
-  if (searches && !search.by_radius && !search.by_box) {
+  if (searches && search.polygon.empty() && !search.by_radius && !search.by_box) {
     return fail(search, "ERR exactly one of BYRADIUS and BYBOX can be specified for " + name);
   }
   return !search.any || search.count > 0 ||
@@ -422,6 +479,9 @@ bool take_search(const ModelCall& call, const ModelZset* members, Search& search
 
 // Where nine cells hold what the shape does, and distances are not rounded into one another.
 bool is_tame(const Search& search) {
+  if (!search.polygon.empty()) {
+    return true;
+  }
   const double reach = search.by_box ? std::max(search.width, search.height) : search.radius;
   return std::fabs(search.centre.latitude) <= 50 && std::fabs(search.centre.longitude) <= 110 &&
          reach <= 1'500'000;
@@ -445,8 +505,9 @@ std::vector<Found> find(const ModelZset& members, const Search& search) {
     const Point level{point.longitude, point.latitude};
     const double rows = distance({0, point.latitude}, {0, search.centre.latitude});
     const bool within =
-        search.by_box ? rows <= search.height / 2 && distance(level, corner) <= search.width / 2
-                      : metres <= search.radius;
+        !search.polygon.empty() ? encloses(search.polygon, point)
+        : search.by_box ? rows <= search.height / 2 && distance(level, corner) <= search.width / 2
+                        : metres <= search.radius;
     if (within) {
       found.push_back({member, score, metres});
     }

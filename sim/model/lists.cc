@@ -1,5 +1,4 @@
-// The list family. A waiting command that finds nothing answers as if its time were up: whoever
-// sends all commands has nobody to serve it.
+// The list family.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -33,10 +32,6 @@ void erase_if_empty(ModelCall& call, std::string_view key) {
   if (entry != nullptr && entry->list.empty()) {
     call.erase(key);
   }
-}
-
-ModelReply null_array(const ModelCall& call) {
-  return call.resp() == 3 ? call.null() : reply_exact("*-1\r\n");
 }
 
 std::string bulks(const std::vector<std::string>& texts) {
@@ -123,7 +118,7 @@ ModelReply pop_generic(ModelCall& call, std::string_view name, End end) {
     return *error;
   }
   if (list == nullptr) {
-    return count ? null_array(call) : call.null();
+    return count ? null_array_of(call) : call.null();
   }
   const ModelReply reply =
       count ? reply_exact(bulks(pop_many(*list, end, *count))) : reply_bulk(pop(*list, end));
@@ -394,20 +389,6 @@ std::optional<ModelReply> move_element(ModelCall& call, End from, End to) {
   return reply_bulk(text);
 }
 
-std::optional<ModelReply> bad_timeout(std::string_view text) {
-  const std::optional<long double> seconds = parse_float(text);
-  if (!seconds) {
-    return reply_error("ERR timeout is not a float or out of range");
-  }
-  if (*seconds * 1000 > static_cast<long double>(largest)) {
-    return reply_error("ERR timeout is out of range");
-  }
-  if (*seconds < 0) {
-    return reply_error("ERR timeout is negative");
-  }
-  return std::nullopt;
-}
-
 ModelReply lmove_generic(ModelCall& call, bool waits) {
   const std::optional<End> from = end_word(call.argument(3));
   const std::optional<End> to = end_word(call.argument(4));
@@ -419,7 +400,10 @@ ModelReply lmove_generic(ModelCall& call, bool waits) {
       return *error;
     }
   }
-  return move_element(call, *from, *to).value_or(waits ? null_array(call) : call.null());
+  if (std::optional<ModelReply> moved = move_element(call, *from, *to)) {
+    return *moved;
+  }
+  return waits ? wait_in_vain(call, call.null()) : call.null();
 }
 
 ModelReply lmove_command(ModelCall& call) {
@@ -435,7 +419,68 @@ ModelReply brpoplpush_command(ModelCall& call) {
   if (std::optional<ModelReply> error = bad_timeout(call.argument(3))) {
     return *error;
   }
-  return move_element(call, End::right, End::left).value_or(null_array(call));
+  return move_element(call, End::right, End::left).value_or(wait_in_vain(call, call.null()));
+}
+
+// Takes elements off one list and puts them on another, in the order of `OBO` or `BULK`.
+std::string move_many(ModelCall& call, End from, End to, int64_t count, bool bulk) {
+  List* source = &call.find(call.argument(1))->list;
+  List block;
+  for (const std::string& text : pop_many(*source, from, count)) {
+    push(block, (bulk ? from == End::right : to == End::left) ? End::left : End::right, text);
+  }
+  List& target = list_of(call, call.argument(2));
+  target.insert(to == End::left ? target.begin() : target.end(), block.begin(), block.end());
+  erase_if_empty(call, call.argument(1));
+  return bulks({block.begin(), block.end()});
+}
+
+ModelReply lmovem_generic(ModelCall& call, bool waits) {
+  const std::optional<End> from = end_word(call.argument(3));
+  const std::optional<End> to = end_word(call.argument(4));
+  if (!from || !to) {
+    return reply_error(syntax_text);
+  }
+  if (waits) {
+    if (std::optional<ModelReply> error = bad_timeout(call.argument(5))) {
+      return *error;
+    }
+  }
+  const size_t at = waits ? 6 : 5;
+  int64_t count = 1;
+  bool exactly = false;
+  bool bulk = false;
+  if (call.count() > at) {
+    exactly = same_word(call.argument(at), "EXACTLY");
+    if ((!exactly && !same_word(call.argument(at), "COUNT")) || call.count() != at + 3) {
+      return reply_error(syntax_text);
+    }
+    count = parse_integer(call.argument(at + 1)).value_or(0);
+    if (count < 1) {
+      return reply_error("ERR count should be greater than 0");
+    }
+    bulk = same_word(call.argument(at + 2), "BULK");
+    if (!bulk && !same_word(call.argument(at + 2), "OBO")) {
+      return reply_error(syntax_text);
+    }
+  }
+  std::optional<ModelReply> error;
+  const List* source = find_list(call, call.argument(1), error);
+  if (error) {
+    return *error;
+  }
+  if (source == nullptr || (exactly && static_cast<int64_t>(source->size()) < count)) {
+    return waits || exactly ? null_array(call) : reply_exact("*0\r\n");
+  }
+  find_list(call, call.argument(2), error);
+  return error ? *error : reply_exact(move_many(call, *from, *to, count, bulk));
+}
+
+ModelReply lmovem_command(ModelCall& call) {
+  return lmovem_generic(call, false);
+}
+ModelReply blmovem_command(ModelCall& call) {
+  return lmovem_generic(call, true);
 }
 
 ModelReply mpop_generic(ModelCall& call, size_t at) {
@@ -478,7 +523,7 @@ ModelReply mpop_generic(ModelCall& call, size_t at) {
       return reply_exact(resp_header('*', 2) + resp_bulk(call.argument(i)) + bytes);
     }
   }
-  return null_array(call);
+  return at == 2 ? wait_in_vain(call, null_array_of(call)) : null_array_of(call);
 }
 
 ModelReply lmpop_command(ModelCall& call) {
@@ -504,7 +549,7 @@ ModelReply bpop_generic(ModelCall& call, End end) {
       return reply_exact(bulks({std::string(call.argument(i)), text}));
     }
   }
-  return null_array(call);
+  return wait_in_vain(call, null_array_of(call));
 }
 
 ModelReply blpop_command(ModelCall& call) {
@@ -515,28 +560,18 @@ ModelReply brpop_command(ModelCall& call) {
 }
 
 constexpr ModelCommand commands[] = {
-    {"blmove", 6, blmove_command, true},
-    {"blmpop", -5, blmpop_command, false},
-    {"blpop", -3, blpop_command, false},
-    {"brpop", -3, brpop_command, false},
-    {"brpoplpush", 4, brpoplpush_command, true},
-    {"lindex", 3, lindex_command, false},
-    {"linsert", 5, linsert_command, true},
-    {"llen", 2, llen_command, false},
-    {"lmove", 5, lmove_command, true},
-    {"lmpop", -4, lmpop_command, false},
-    {"lpop", -2, lpop_command, false},
-    {"lpos", -3, lpos_command, false},
-    {"lpush", -3, lpush_command, true},
-    {"lpushx", -3, lpushx_command, true},
-    {"lrange", 4, lrange_command, false},
-    {"lrem", 4, lrem_command, false},
-    {"lset", 4, lset_command, true},
-    {"ltrim", 4, ltrim_command, false},
-    {"rpop", -2, rpop_command, false},
-    {"rpoplpush", 3, rpoplpush_command, true},
-    {"rpush", -3, rpush_command, true},
-    {"rpushx", -3, rpushx_command, true},
+    {"blmove", 6, blmove_command, true},   {"blmovem", -6, blmovem_command, true},
+    {"blmpop", -5, blmpop_command, false}, {"blpop", -3, blpop_command, false},
+    {"brpop", -3, brpop_command, false},   {"brpoplpush", 4, brpoplpush_command, true},
+    {"lindex", 3, lindex_command, false},  {"linsert", 5, linsert_command, true},
+    {"llen", 2, llen_command, false},      {"lmove", 5, lmove_command, true},
+    {"lmovem", -5, lmovem_command, true},  {"lmpop", -4, lmpop_command, false},
+    {"lpop", -2, lpop_command, false},     {"lpos", -3, lpos_command, false},
+    {"lpush", -3, lpush_command, true},    {"lpushx", -3, lpushx_command, true},
+    {"lrange", 4, lrange_command, false},  {"lrem", 4, lrem_command, false},
+    {"lset", 4, lset_command, true},       {"ltrim", 4, ltrim_command, false},
+    {"rpop", -2, rpop_command, false},     {"rpoplpush", 3, rpoplpush_command, true},
+    {"rpush", -3, rpush_command, true},    {"rpushx", -3, rpushx_command, true},
 };
 
 }  // namespace

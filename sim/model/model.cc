@@ -14,7 +14,8 @@ struct CommandTable {
          {string_commands(), numeric_string_commands(), bitmap_commands(), generic_commands(),
           server_commands(), list_commands(), sort_commands(), set_commands(), hash_commands(),
           zset_commands(), zset_combination_commands(), geo_commands(), stream_commands(),
-          stream_group_commands(), stream_pending_commands(), hyperloglog_commands()}) {
+          stream_group_commands(), stream_pending_commands(), stream_newer_commands(),
+          hyperloglog_commands()}) {
       rows.insert(rows.end(), family.begin(), family.end());
     }
     std::sort(rows.begin(), rows.end(),
@@ -41,6 +42,11 @@ const ModelCommand* find_command(std::string_view name) {
   return found != table.rows.end() && found->name == wanted ? &*found : nullptr;
 }
 
+bool accepts(const ModelCommand& command, ModelArguments arguments) {
+  const auto given = static_cast<int>(arguments.size());
+  return command.arity >= 0 ? given == command.arity : given >= -command.arity;
+}
+
 }  // namespace
 
 Model::Model(ModelConfig config)
@@ -54,8 +60,7 @@ ModelReply Model::apply(ModelSession& session, ModelArguments arguments, int64_t
   if (command == nullptr) {
     return reply_rule(ModelReply::Rule::anything);
   }
-  const auto given = static_cast<int>(arguments.size());
-  if (command->arity >= 0 ? given != command->arity : given < -command->arity) {
+  if (!accepts(*command, arguments)) {
     return wrong_arity(command->name);
   }
   ModelCall call{*this, session, arguments, now_ms};
@@ -119,6 +124,23 @@ bool Model::exists(int database_index, std::string_view key, int64_t now_ms) con
 bool Model::denied_when_out_of_memory(ModelArguments arguments) {
   const ModelCommand* command = find_command(arguments[0]);
   return command != nullptr && command->denied_when_out_of_memory;
+}
+
+std::optional<ModelReply> Model::wrong_number_of_arguments(ModelArguments arguments) {
+  const ModelCommand* command = find_command(arguments[0]);
+  if (command == nullptr || accepts(*command, arguments)) {
+    return std::nullopt;
+  }
+  return wrong_arity(command->name);
+}
+
+void Model::restore(int index, std::string_view key, const std::optional<ModelEntry>& entry) {
+  Database& keys = databases_[static_cast<size_t>(index)];
+  if (entry) {
+    keys[std::string(key)] = *entry;
+  } else {
+    keys.erase(std::string(key));
+  }
 }
 
 bool Model::knows(std::string_view name) {

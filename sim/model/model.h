@@ -1,9 +1,9 @@
-// The model: what every command of the string, generic, bitmap, connection and server families must
-// answer, written as plainly as it can be: a sorted map of strings to values, one small function a
-// command, no cleverness. It shares no code with the engine, so an error would have to be made
-// twice to stay unseen. The simulator compares each reply with it; property tests compare the
-// engine's commands with it in one process; tests/differential compares it with a real
-// redis-server.
+// The model: what every command of the data types, and those about keys, connections and the
+// server, must answer, written as plainly as it can be: a sorted map of strings to values, one
+// small function a command, no cleverness. It shares no code with the engine, so an error would
+// have to be made twice to stay unseen. The simulator compares each reply with it; property tests
+// compare the engine's commands with it in one process; tests/differential compares it with a real
+// redis-server. Transactions are another file's (transactions.h).
 //
 // It behaves as Redis 7.2, and for what is newer as docs/newer-commands.md says.
 //
@@ -23,6 +23,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -56,6 +57,7 @@ struct ModelConfig {
 struct ModelSession {
   int database = 0;
   int resp = 2;
+  bool in_transaction = false;  // its commands are executed within EXEC, where nothing waits
 };
 
 enum class ModelType : uint8_t { string, list, set, zset, hash, stream };
@@ -64,6 +66,8 @@ enum class ModelType : uint8_t { string, list, set, zset, hash, stream };
 struct ModelField {
   std::string value;
   int64_t deadline_ms = -1;  // -1: none
+
+  bool operator==(const ModelField&) const = default;
 };
 
 struct ModelStream;  // streams.h
@@ -122,6 +126,10 @@ class Model {
   // leaves the model alone.
   static bool denied_when_out_of_memory(ModelArguments arguments);
 
+  // What the command replies to a wrong number of arguments, without being executed; nothing when
+  // the number is right. Not for commands with subcommands, which have numbers of their own.
+  static std::optional<ModelReply> wrong_number_of_arguments(ModelArguments arguments);
+
   // Whether the model knows the command (otherwise apply answers with Rule::anything).
   static bool knows(std::string_view name);
 
@@ -129,6 +137,9 @@ class Model {
   using Database = std::map<std::string, ModelEntry, std::less<>>;
   const Database& database(int index) const { return databases_[static_cast<size_t>(index)]; }
   const ModelConfig& config() const { return config_; }
+
+  // Puts an entry back as it was, or removes it when there was none.
+  void restore(int index, std::string_view key, const std::optional<ModelEntry>& entry);
 
  private:
   friend struct ModelCall;

@@ -19,6 +19,31 @@ ModelReply wrong_arity(std::string_view name) {
   return reply_error("ERR wrong number of arguments for '" + std::string(name) + "' command");
 }
 
+ModelReply null_array_of(const ModelCall& call) {
+  return reply_exact(call.resp() == 3 ? "_\r\n" : "*-1\r\n");
+}
+
+ModelReply wait_in_vain(const ModelCall& call, ModelReply at_once) {
+  if (call.session.in_transaction) {
+    return at_once;
+  }
+  ModelReply reply = null_array_of(call);
+  reply.waits = true;
+  return reply;
+}
+
+std::optional<ModelReply> bad_timeout(std::string_view text) {
+  const std::optional<long double> seconds = parse_float(text);
+  if (!seconds) {
+    return reply_error("ERR timeout is not a float or out of range");
+  }
+  // What no 64 bits hold in milliseconds counts as negative.
+  if (*seconds < 0 || *seconds * 1000 >= 0x1p63L) {
+    return reply_error("ERR timeout is negative");
+  }
+  return std::nullopt;
+}
+
 ModelReply invalid_expire(std::string_view command) {
   return reply_error("ERR invalid expire time in '" + std::string(command) + "' command");
 }

@@ -236,7 +236,11 @@ ModelReply reply_status(std::string_view text) {
 }
 
 ModelReply reply_error(std::string_view text) {
-  return reply_exact("-" + std::string(text) + "\r\n");
+  // What ends a line does not do so within it.
+  std::string line(text);
+  std::replace(line.begin(), line.end(), '\r', ' ');
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return reply_exact("-" + line + "\r\n");
 }
 
 ModelReply reply_one_of(std::vector<std::string> choices) {

@@ -33,6 +33,8 @@ struct ModelReply {
   // one of `choices`. With some and draws, and with more than one, `choices` are RESP.
   // (unordered: `bytes` is the type)
   size_t width = 1;
+  // The reply of a command that found nothing to do, when its time is up: until then it waits.
+  bool waits = false;
 
   // Whether a server that answered `reply` (one whole reply) did as expected.
   bool matches(std::string_view reply) const;

@@ -238,7 +238,8 @@ ModelReply sdiffstore_command(ModelCall& call) {
   return store(call, Operation::difference);
 }
 
-ModelReply sintercard_command(ModelCall& call) {
+template <Operation operation>
+ModelReply cardinality_command(ModelCall& call) {
   const std::optional<int64_t> keys = parse_integer(call.argument(1));
   if (!keys || *keys < 1) {
     return reply_error("ERR numkeys should be greater than 0");
@@ -248,18 +249,21 @@ ModelReply sintercard_command(ModelCall& call) {
   }
   const size_t end = 2 + static_cast<size_t>(*keys);
   int64_t limit = 0;
-  for (size_t i = end; i < call.count(); i += 2) {
+  for (size_t i = end; i < call.count(); i++) {
+    if (operation == Operation::set_union && same_word(call.argument(i), "APPROX")) {
+      continue;
+    }
     if (!same_word(call.argument(i), "LIMIT") || i + 1 >= call.count()) {
       return reply_error(syntax_text);
     }
-    const std::optional<int64_t> given = parse_integer(call.argument(i + 1));
+    const std::optional<int64_t> given = parse_integer(call.argument(++i));
     if (!given || *given < 0) {
       return reply_error("ERR LIMIT can't be negative");
     }
     limit = *given;
   }
   std::optional<ModelReply> error;
-  const Members result = combine(call, Operation::intersection, 2, end, error);
+  const Members result = combine(call, operation, 2, end, error);
   if (error) {
     return *error;
   }
@@ -296,9 +300,10 @@ constexpr ModelCommand commands[] = {
     {"sadd", -3, sadd_command, true},
     {"scard", 2, scard_command, false},
     {"sdiff", -2, sdiff_command, false},
+    {"sdiffcard", -3, cardinality_command<Operation::difference>, false},
     {"sdiffstore", -3, sdiffstore_command, true},
     {"sinter", -2, sinter_command, false},
-    {"sintercard", -3, sintercard_command, false},
+    {"sintercard", -3, cardinality_command<Operation::intersection>, false},
     {"sinterstore", -3, sinterstore_command, true},
     {"sismember", 3, sismember_command, false},
     {"smembers", 2, smembers_command, false},
@@ -309,6 +314,7 @@ constexpr ModelCommand commands[] = {
     {"srem", -3, srem_command, false},
     {"sscan", -3, sscan_command, false},
     {"sunion", -2, sunion_command, false},
+    {"sunioncard", -3, cardinality_command<Operation::set_union>, false},
     {"sunionstore", -3, sunionstore_command, true},
 };
 

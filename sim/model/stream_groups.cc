@@ -24,14 +24,6 @@ ModelReply no_group(std::string_view key, std::string_view group) {
                      "'");
 }
 
-Group* find_group(ModelStream* stream, std::string_view name) {
-  if (stream == nullptr) {
-    return nullptr;
-  }
-  auto found = stream->groups.find(name);
-  return found == stream->groups.end() ? nullptr : &found->second;
-}
-
 namespace {
 
 // --- How far a group has read --------------------------------------------------------------------
@@ -53,6 +45,16 @@ int64_t read_up_to(const ModelStream& stream, Id id) {
   return -1;
 }
 
+}  // namespace
+
+Group* find_group(ModelStream* stream, std::string_view name) {
+  if (stream == nullptr) {
+    return nullptr;
+  }
+  auto found = stream->groups.find(name);
+  return found == stream->groups.end() ? nullptr : &found->second;
+}
+
 void read_on(const ModelStream& stream, Group& group, Id id) {
   const bool known =
       group.entries_read != -1 && group.entries_read < std::numeric_limits<int64_t>::max();
@@ -64,6 +66,8 @@ void read_on(const ModelStream& stream, Group& group, Id id) {
   group.last = id;
 }
 
+namespace {
+
 std::string lag_text(const ModelCall& call, const ModelStream& stream, const Group& group) {
   if (stream.added == 0) {
     return resp_integer(0);
@@ -74,24 +78,6 @@ std::string lag_text(const ModelCall& call, const ModelStream& stream, const Gro
 }
 
 // --- XREAD and XREADGROUP ------------------------------------------------------------------------
-
-struct Reading {
-  bool by_group = false;
-  int64_t count = 0;
-  bool no_ack = false;
-  std::string_view group;
-  std::string_view consumer;
-  size_t first = 0;  // of the keys
-  size_t streams = 0;
-};
-
-struct Source {
-  std::string_view key;
-  ModelStream* stream = nullptr;
-  Group* group = nullptr;
-  Id after;
-  bool fresh = false;  // ">"
-};
 
 std::optional<ModelReply> take_option(const ModelCall& call, size_t& i, Reading& reading) {
   const size_t more = call.count() - i - 1;
@@ -108,12 +94,33 @@ std::optional<ModelReply> take_option(const ModelCall& call, size_t& i, Reading&
     reading.count = std::max<int64_t>(*count, 0);
     return std::nullopt;
   }
+  if (more > 0 && (same_word(word, "MAXCOUNT") || same_word(word, "MAXSIZE"))) {
+    const bool entries = same_word(word, "MAXCOUNT");
+    std::optional<int64_t> limit = parse_integer(call.argument(++i));
+    if (!limit || *limit < 1) {
+      return reply_error(entries ? "ERR MAXCOUNT must be a positive integer"
+                                 : "ERR MAXSIZE must be a positive integer");
+    }
+    (entries ? reading.entries_max : reading.bytes_max) = *limit;
+    return std::nullopt;
+  }
+  if (same_word(word, "CLAIM") && more > 0) {
+    if (!reading.by_group) {
+      return only_groups("CLAIM");
+    }
+    reading.claim = parse_integer(call.argument(++i));
+    if (!reading.claim || *reading.claim < 0) {
+      return reply_error(reading.claim ? "ERR min-idle-time must be a positive integer"
+                                       : "ERR min-idle-time is not an integer");
+    }
+    return std::nullopt;
+  }
   if (same_word(word, "BLOCK") && more > 0) {
-    // Nobody else writes while the model is asked, so what waits waits in vain.
     std::optional<int64_t> ms = parse_integer(call.argument(++i));
     if (!ms) {
       return reply_error("ERR timeout is not an integer or out of range");
     }
+    reading.waits = true;
     return *ms < 0 ? std::optional<ModelReply>(reply_error("ERR timeout is negative"))
                    : std::nullopt;
   }
@@ -153,6 +160,9 @@ std::optional<ModelReply> take_reading(const ModelCall& call, Reading& reading) 
   }
   if (reading.by_group && !has_group) {
     return reply_error("ERR Missing GROUP option for XREADGROUP");
+  }
+  if (reading.entries_max > 0 && reading.count > reading.entries_max) {
+    return reply_error("ERR MAXCOUNT must be greater than or equal to COUNT");
   }
   return std::nullopt;
 }
@@ -216,38 +226,47 @@ std::optional<ModelReply> take_sources(ModelCall& call, const Reading& reading,
   return std::nullopt;
 }
 
-std::vector<std::string> history(const ModelCall& call, const Source& source,
-                                 const Reading& reading) {
+// Whether this stream may give one more.
+bool has_room(const Reading& reading, const std::vector<std::string>& given) {
+  return !reading.full && (reading.count == 0 || given.size() < static_cast<size_t>(reading.count));
+}
+
+std::vector<std::string> history(const ModelCall& call, const Source& source, Reading& reading) {
   std::vector<std::string> out;
   for (auto& [id, pending] : source.group->pending) {
-    if (id <= source.after || pending.consumer != reading.consumer ||
-        (reading.count > 0 && out.size() == static_cast<size_t>(reading.count))) {
+    if (id <= source.after || !pending.owned || pending.consumer != reading.consumer ||
+        !has_room(reading, out)) {
       continue;
     }
     auto entry = source.stream->entries.find(id);
-    if (entry == source.stream->entries.end()) {
-      out.push_back(resp_header('*', 2) + resp_bulk(id_text(id)) + null_array(call));
-      continue;
+    const bool there = entry != source.stream->entries.end();
+    const std::string text = there
+                                 ? entry_text(id, entry->second)
+                                 : resp_header('*', 2) + resp_bulk(id_text(id)) + null_array(call);
+    if (admit(reading, text, out) && there) {
+      pending.delivered_ms = call.now_ms;
+      count_delivery(pending);
     }
-    pending.delivered_ms = call.now_ms;
-    pending.deliveries++;
-    out.push_back(entry_text(id, entry->second));
   }
   return out;
 }
 
-std::vector<std::string> fresh(const ModelCall& call, const Source& source,
-                               const Reading& reading) {
+std::vector<std::string> fresh(const ModelCall& call, const Source& source, Reading& reading) {
   std::vector<std::string> out;
+  if (reading.claim) {
+    claim_idle(call, source, reading, out);
+  }
   for (const auto& [id, entry] : source.stream->entries) {
-    if (id <= source.group->last ||
-        (reading.count > 0 && out.size() == static_cast<size_t>(reading.count))) {
+    if (id <= source.group->last || !has_room(reading, out)) {
       continue;
     }
-    out.push_back(entry_text(id, entry));
+    const std::string text = reading.claim ? claimed_text(id, entry, 0, 0) : entry_text(id, entry);
+    if (!admit(reading, text, out)) {
+      continue;
+    }
     read_on(*source.stream, *source.group, id);
     if (!reading.no_ack) {
-      source.group->pending[id] = {std::string(reading.consumer), call.now_ms, 1};
+      source.group->pending[id] = {std::string(reading.consumer), call.now_ms};
     }
   }
   return out;
@@ -255,28 +274,28 @@ std::vector<std::string> fresh(const ModelCall& call, const Source& source,
 
 // Nothing: there is nothing to give.
 std::optional<std::vector<std::string>> serve(ModelCall& call, const Source& source,
-                                              const Reading& reading) {
-  if (source.stream == nullptr) {
-    return std::nullopt;
-  }
+                                              Reading& reading) {
   if (source.group != nullptr) {
     source.group->consumers.insert(std::string(reading.consumer));
-    if (!source.fresh) {
-      return history(call, source, reading);
-    }
   }
-  const Id after = source.group != nullptr ? source.group->last : source.after;
-  if (source.stream->entries.empty() || source.stream->entries.rbegin()->first <= after) {
+  if (source.stream == nullptr || reading.full) {
     return std::nullopt;
   }
-  if (source.group != nullptr) {
-    return fresh(call, source, reading);
+  std::vector<std::string> given;
+  if (source.group != nullptr && !source.fresh) {
+    given = history(call, source, reading);
+    return given.empty() && reading.full ? std::nullopt : std::optional(given);
   }
-  Id start = after;
-  step_up(start);
-  std::vector<std::string> entries = entries_between(*source.stream, start, largest_id);
-  keep_first(entries, reading.count);
-  return entries;
+  if (source.group != nullptr) {
+    given = fresh(call, source, reading);
+  } else if (Id start = source.after; step_up(start)) {
+    for (const std::string& text : entries_between(*source.stream, start, largest_id)) {
+      if (has_room(reading, given)) {
+        admit(reading, text, given);
+      }
+    }
+  }
+  return given.empty() ? std::nullopt : std::optional(given);
 }
 
 ModelReply read(ModelCall& call, bool by_group) {
@@ -301,7 +320,7 @@ ModelReply read(ModelCall& call, bool by_group) {
     }
   }
   if (count == 0) {
-    return reply_exact(null_array(call));
+    return reading.waits ? wait_in_vain(call, null_array_of(call)) : null_array_of(call);
   }
   return reply_exact(resp_header(call.resp() == 3 ? '%' : '*', count) + served);
 }
@@ -387,7 +406,7 @@ ModelReply delete_consumer(const ModelCall& call, Group& group) {
   int64_t pending = 0;
   group.consumers.erase(std::string(call.argument(4)));
   std::erase_if(group.pending, [&](const auto& each) {
-    const bool his = each.second.consumer == call.argument(4);
+    const bool his = each.second.owned && each.second.consumer == call.argument(4);
     pending += his ? 1 : 0;
     return his;
   });

@@ -96,7 +96,9 @@ std::string pending_summary(const ModelCall& call, const Group& group) {
   }
   std::map<std::string, int64_t> counts;
   for (const auto& [id, pending] : group.pending) {
-    counts[pending.consumer]++;
+    if (pending.owned) {
+      counts[pending.consumer]++;
+    }
   }
   out += resp_bulk(id_text(group.pending.begin()->first));
   out += resp_bulk(id_text(group.pending.rbegin()->first));
@@ -133,12 +135,13 @@ ModelReply xpending_command(ModelCall& call) {
   for (const auto& [id, pending] : group->pending) {
     const int64_t idle = call.now_ms - pending.delivered_ms;
     if (id < filter.start || id > filter.end || (filter.idle != 0 && idle < filter.idle) ||
-        (filter.consumer && *filter.consumer != pending.consumer) ||
+        (filter.consumer && (!pending.owned || *filter.consumer != pending.consumer)) ||
         static_cast<int64_t>(found.size()) >= filter.count) {
       continue;
     }
     found.push_back(resp_header('*', 4) + resp_bulk(id_text(id)) + resp_bulk(pending.consumer) +
-                    resp_integer(std::max<int64_t>(idle, 0)) + resp_integer(pending.deliveries));
+                    resp_integer(pending.owned ? std::max<int64_t>(idle, 0) : -1) +
+                    resp_integer(pending.deliveries));
   }
   return reply_exact(list_text(found));
 }
@@ -224,15 +227,16 @@ std::optional<ModelReply> take_claim(const ModelCall& call, Claim& claim) {
 
 void give(ModelStreamPending& pending, std::string_view consumer, const Claim& claim) {
   pending.consumer = std::string(consumer);
+  pending.owned = true;
   pending.delivered_ms = claim.delivered_ms;
   if (claim.deliveries >= 0) {
     pending.deliveries = claim.deliveries;
   } else if (!claim.just_id) {
-    pending.deliveries++;
+    count_delivery(pending);
   }
 }
 
-std::string claimed_text(Id id, const ModelStreamEntry& entry, bool just_id) {
+std::string shown_claim(Id id, const ModelStreamEntry& entry, bool just_id) {
   return just_id ? resp_bulk(id_text(id)) : entry_text(id, entry);
 }
 
@@ -265,7 +269,7 @@ ModelReply xclaim_command(ModelCall& call) {
       continue;
     }
     give(pending->second, call.argument(3), claim);
-    claimed.push_back(claimed_text(id, entry->second, claim.just_id));
+    claimed.push_back(shown_claim(id, entry->second, claim.just_id));
   }
   return reply_exact(list_text(claimed));
 }
@@ -330,7 +334,7 @@ ModelReply xautoclaim_command(ModelCall& call) {
     }
     if (claim.claim.idle <= 0 || call.now_ms - at->second.delivered_ms >= claim.claim.idle) {
       give(at->second, call.argument(3), claim.claim);
-      claimed.push_back(claimed_text(at->first, entry->second, claim.claim.just_id));
+      claimed.push_back(shown_claim(at->first, entry->second, claim.claim.just_id));
       claim.count--;
     }
     ++at;

@@ -32,6 +32,7 @@ struct ModelStreamPending {
   std::string consumer;
   int64_t delivered_ms = 0;
   int64_t deliveries = 1;
+  bool owned = true;  // false: it was given back
 };
 
 struct ModelStreamGroup {
@@ -87,6 +88,44 @@ std::string null_array(const ModelCall& call);
 // The first `count`, when that is not 0.
 void keep_first(std::vector<std::string>& elements, int64_t count);
 std::vector<std::string> entries_between(const ModelStream& stream, Id start, Id end);
+
+void read_on(const ModelStream& stream, Group& group, Id id);
+void count_delivery(ModelStreamPending& pending);
+
+// XREAD or XREADGROUP, and how much of what it may give was given.
+struct Reading {
+  bool by_group = false;
+  int64_t count = 0;
+  int64_t entries_max = 0;
+  int64_t bytes_max = 0;
+  std::optional<int64_t> claim;
+  bool no_ack = false;
+  bool waits = false;
+  std::string_view group;
+  std::string_view consumer;
+  size_t first = 0;  // of the keys
+  size_t streams = 0;
+
+  int64_t entries = 0;
+  int64_t bytes = 0;
+  bool full = false;
+};
+
+struct Source {
+  std::string_view key;
+  ModelStream* stream = nullptr;
+  Group* group = nullptr;
+  Id after;
+  bool fresh = false;  // ">"
+};
+
+// Adds an entry to what is given, unless that would be too much.
+bool admit(Reading& reading, const std::string& text, std::vector<std::string>& given);
+// With the time since its last delivery, and how many there were.
+std::string claimed_text(Id id, const ModelStreamEntry& entry, int64_t idle, int64_t deliveries);
+// Gives the consumer what has been idle for long enough.
+void claim_idle(const ModelCall& call, const Source& source, Reading& reading,
+                std::vector<std::string>& given);
 
 }  // namespace model_streams
 

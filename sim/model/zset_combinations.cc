@@ -76,7 +76,7 @@ std::optional<ModelReply> take_combination_options(const ModelCall& call, size_t
     } else if (allowed.weights && same_word(word, "AGGREGATE") && behind > 0) {
       combination.aggregate = lower(call.argument(++i));
       if (combination.aggregate != "sum" && combination.aggregate != "min" &&
-          combination.aggregate != "max") {
+          combination.aggregate != "max" && combination.aggregate != "count") {
         return reply_error(syntax_text);
       }
     } else if (allowed.scores && same_word(word, "WITHSCORES")) {
@@ -99,7 +99,7 @@ double number_or_zero(double value) {
 }
 
 double aggregated(const std::string& how, double a, double b) {
-  if (how == "sum") {
+  if (how == "sum" || how == "count") {
     return number_or_zero(a + b);
   }
   const bool second = how == "min" ? b < a : b > a;
@@ -123,7 +123,8 @@ ModelZset combined(Operation operation, Combination& combination) {
   for (size_t i = 0; i < sources.size(); i++) {
     ModelZset next;
     for (const auto& [member, score] : sources[i].members) {
-      const double value = score * sources[i].weight;
+      const bool counts = combination.aggregate == "count";
+      const double value = counts ? sources[i].weight : score * sources[i].weight;
       const auto at = result.find(member);
       if (at != result.end()) {
         const bool united = operation == Operation::unite;

@@ -686,15 +686,42 @@ ModelReply zpopmax_command(ModelCall& call) {
   return pop(call, true);
 }
 
-ModelReply zmpop_command(ModelCall& call) {
-  const std::optional<int64_t> keys = parse_integer(call.argument(1));
+ModelReply bzpop(ModelCall& call, bool highest) {
+  const size_t last = call.count() - 1;
+  if (std::optional<ModelReply> error = bad_timeout(call.argument(last))) {
+    return *error;
+  }
+  for (size_t i = 1; i < last; i++) {
+    std::optional<ModelReply> error;
+    const std::string key(call.argument(i));
+    if (find_zset(call, key, error) != nullptr) {
+      const ScoredMembers popped = take_ends(call, key, highest, 1);
+      return reply_exact("*3\r\n" + resp_bulk(key) + resp_pair(call, popped[0]));
+    }
+    if (error) {
+      return *error;
+    }
+  }
+  return wait_in_vain(call, null_array_of(call));
+}
+
+ModelReply bzpopmin_command(ModelCall& call) {
+  return bzpop(call, false);
+}
+ModelReply bzpopmax_command(ModelCall& call) {
+  return bzpop(call, true);
+}
+
+// The number of keys is argument `at`, and in front of it there is a time-out or none.
+ModelReply mpop(ModelCall& call, size_t at) {
+  const std::optional<int64_t> keys = parse_integer(call.argument(at));
   if (!keys || *keys < 1) {
     return reply_error("ERR numkeys should be greater than 0");
   }
-  if (static_cast<uint64_t>(*keys) + 2 >= call.count()) {
+  if (static_cast<uint64_t>(*keys) + at + 1 >= call.count()) {
     return reply_error(syntax_text);
   }
-  const size_t where = 2 + static_cast<size_t>(*keys);
+  const size_t where = at + 1 + static_cast<size_t>(*keys);
   const bool highest = same_word(call.argument(where), "MAX");
   if (!highest && !same_word(call.argument(where), "MIN")) {
     return reply_error(syntax_text);
@@ -713,7 +740,12 @@ ModelReply zmpop_command(ModelCall& call) {
     }
     count = *given;
   }
-  for (size_t i = 2; i < where; i++) {
+  if (at == 2) {
+    if (std::optional<ModelReply> error = bad_timeout(call.argument(1))) {
+      return *error;
+    }
+  }
+  for (size_t i = at + 1; i < where; i++) {
     std::optional<ModelReply> error;
     const std::string key(call.argument(i));
     if (find_zset(call, key, error) != nullptr) {
@@ -729,10 +761,20 @@ ModelReply zmpop_command(ModelCall& call) {
       return *error;
     }
   }
-  return reply_exact(call.resp() == 2 ? "*-1\r\n" : "_\r\n");
+  return at == 2 ? wait_in_vain(call, null_array_of(call)) : null_array_of(call);
+}
+
+ModelReply zmpop_command(ModelCall& call) {
+  return mpop(call, 1);
+}
+ModelReply bzmpop_command(ModelCall& call) {
+  return mpop(call, 2);
 }
 
 constexpr ModelCommand commands[] = {
+    {"bzmpop", -5, bzmpop_command, false},
+    {"bzpopmax", -3, bzpopmax_command, false},
+    {"bzpopmin", -3, bzpopmin_command, false},
     {"zadd", -4, zadd_command, true},
     {"zcard", 2, zcard_command, false},
     {"zcount", 4, count_command<By::score>, false},

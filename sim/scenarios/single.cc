@@ -27,6 +27,8 @@ constexpr Named kCheckers[] = {
     {"order", "what a connection sends is executed once, whole, in order"},
     {"replies", "clients receive what the node wrote, byte for byte, a reply for each command"},
     {"messages", "each subscriber gets what was published to its channels, once, in order"},
+    {"transactions", "EXEC executes all that was queued, or nothing, for the right reason"},
+    {"blocking", "who waits is served as soon as may be, first come first served, or told in time"},
     {"expiry", "no key expires before its time"},
     {"eviction", "no key is evicted without maxmemory"},
     {"connection", "no connection fails without a fault that explains it"},
@@ -43,6 +45,7 @@ constexpr std::string_view kPolicies[] = {"noeviction",      "allkeys-lru",  "al
 
 ModelConfig model_config(std::string_view policy) {
   ModelConfig config;
+  config.expiry_is_reported = true;
   config.lfu = policy.ends_with("-lfu");
   return config;
 }
@@ -66,6 +69,8 @@ class SingleRun final : public WorldObserver {
  private:
   static WorldOptions world_options(const RunOptions& options);
   void draw();
+  void draw_bursts();
+  void describe_draw();
   void add_hosts();
   template <typename Body>
   void visit_node(Body body);
@@ -80,6 +85,7 @@ class SingleRun final : public WorldObserver {
   Random random_;
   const std::string policy_;
   const std::string password_;
+  const bool rollback_;
   SingleChecker checker_;
   ClientPlan plan_;
   std::vector<std::string> arguments_;
@@ -119,7 +125,8 @@ SingleRun::SingleRun(const RunOptions& options)
       random_(world_.random("scenario")),
       policy_(kPolicies[random_.below(std::size(kPolicies))]),
       password_(random_.below(4) == 0 ? "a secret" : ""),
-      checker_(world_, model_config(policy_), password_),
+      rollback_(world_.random("rollback").coin() || options.plant == "torn_rollback"),
+      checker_(world_, model_config(policy_), password_, rollback_),
       plants_(options.plant) {
   world_.set_observer(this);
   draw();
@@ -150,6 +157,7 @@ void SingleRun::draw() {
   plan_.generator.ttl_ms_max = random_.between_log(10, 100'000);
   plan_.generator.value_bytes_max = static_cast<size_t>(random_.between_log(10, 1'000));
   plan_.generator.deadline_per_mille = static_cast<unsigned>(random_.between(0, 300));
+  draw_bursts();
   plan_.commands_max = options_.commands > 0 ? options_.commands : kCommands;
   const int64_t spare = random_.between_log(2'000, 200'000);
   if (random_.below(3) == 0 && !plants_.is("stray_eviction")) spare_bytes_ = spare;
@@ -167,7 +175,9 @@ void SingleRun::draw() {
                 "--active-expire-effort",
                 effort,
                 "--maxmemory-policy",
-                policy_};
+                policy_,
+                "--transaction-on-error",
+                rollback_ ? "rollback" : "continue"};
   for (const char* lazy : {"eviction", "expire", "server-del", "user-del", "user-flush"}) {
     arguments_.push_back("--lazyfree-lazy-" + std::string(lazy));
     arguments_.push_back(random_.coin() ? "yes" : "no");
@@ -182,15 +192,37 @@ void SingleRun::draw() {
   plan_.drop_message = plants_.is("lost_message");
   plan_.swap_messages = plants_.is("swapped_messages");
   plan_.keep_connection = plants_.is("kept_connection");
+  describe_draw();
+}
+
+void SingleRun::describe_draw() {
   drawn_ = "clients=" + std::to_string(clients_) + " subscribers=" + std::to_string(subscribers_) +
            " pipeline=" + std::to_string(plan_.pipeline_max) +
            " think_us=" + std::to_string(plan_.think_us) +
            " keys=" + std::to_string(plan_.generator.keys) +
            " value_bytes=" + std::to_string(plan_.generator.value_bytes_max) +
+           " transaction_ppm=" + std::to_string(plan_.bursts.transaction_ppm) +
+           " queue_ppm=" + std::to_string(plan_.bursts.queue_ppm) +
            " ttl_ms=" + std::to_string(plan_.generator.ttl_ms_max) +
            " spare_bytes=" + std::to_string(spare_bytes_);
   for (size_t i = 6; i < arguments_.size(); i += 2) {
     drawn_ += " " + arguments_[i].substr(2) + "=" + arguments_[i + 1];
+  }
+}
+
+// From a stream of their own: what is drawn for all else does not depend on them.
+void SingleRun::draw_bursts() {
+  Random random = world_.random("bursts");
+  plan_.generator.waiting = true;
+  plan_.generator.wait_ms_max = static_cast<unsigned>(random.between_log(1, 50));
+  plan_.bursts.transaction_ppm = random.between_log(100, 40'000);
+  plan_.bursts.queue_ppm = random.between_log(100, 200'000);
+  plan_.bursts.wait_ms_max = random.between_log(1, 100);
+  if (plants_.is_about_transactions()) plan_.bursts.transaction_ppm = 40'000;
+  if (plants_.is_about_waiting()) {
+    clients_ = 12;
+    plan_.bursts.queue_ppm = 200'000;
+    plan_.bursts.wait_ms_min = plan_.bursts.wait_ms_max = 100;
   }
 }
 
@@ -337,12 +369,13 @@ RunResult run_single(const RunOptions& options) {
 }  // namespace
 
 Scenario single_scenario() {
-  return {"single",
-          "one node, several clients, random commands with expiry and eviction",
-          kFaults,
-          kCheckers,
-          SinglePlants::rows(),
-          run_single};
+  return {
+      "single",
+      "one node, several clients: random commands, transactions, commands that wait, subscribers",
+      kFaults,
+      kCheckers,
+      SinglePlants::rows(),
+      run_single};
 }
 
 }  // namespace redoubt::sim

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/store/set_type.h"
+#include "sim/model/call.h"
 
 namespace redoubt::sim {
 
@@ -33,12 +34,7 @@ uint64_t hash_of(std::span<const std::string_view> arguments) {
 }
 
 bool same(std::string_view a, std::string_view upper_case) {
-  if (a.size() != upper_case.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const char c = a[i] >= 'a' && a[i] <= 'z' ? static_cast<char>(a[i] - 32) : a[i];
-    if (c != upper_case[i]) return false;
-  }
-  return true;
+  return same_word(a, upper_case);
 }
 
 // Needs no quotes in an inline command.
@@ -48,11 +44,11 @@ bool is_plain(std::string_view word) {
   });
 }
 
-std::string shown(std::string_view bytes) {
+}  // namespace
+
+std::string shown_bytes(std::string_view bytes) {
   return quote_bytes(bytes.substr(0, kShown)) + (bytes.size() > kShown ? "..." : "");
 }
-
-}  // namespace
 
 std::string command_text(std::span<const std::string_view> args) {
   std::string text;
@@ -61,7 +57,7 @@ std::string command_text(std::span<const std::string_view> args) {
     if (!text.empty()) text += ' ';
     const bool plain = !arg.empty() && std::all_of(arg.begin(), arg.end(),
                                                    [](char c) { return c > ' ' && c <= '~'; });
-    text += plain ? std::string(arg.substr(0, kShown)) : shown(arg);
+    text += plain ? std::string(arg.substr(0, kShown)) : shown_bytes(arg);
   }
   return text;
 }
@@ -72,7 +68,8 @@ void Link::begin_pipeline() {
   hashes.clear();
   silent.clear();
   replies_due = executed = answered = 0;
-  quits = false;
+  quits = waits_forever = false;
+  waits_ms = 0;
 }
 
 void Link::add(std::span<const std::string_view> arguments, bool is_silent, bool inline_form) {
@@ -80,6 +77,10 @@ void Link::add(std::span<const std::string_view> arguments, bool is_silent, bool
   hashes.push_back(hash_of(arguments));
   silent.push_back(is_silent ? 1 : 0);
   replies_due += is_silent ? 0 : 1;
+  if (const std::optional<WaitTerms> terms = wait_terms(arguments)) {
+    waits_ms += terms->ms;
+    waits_forever = waits_forever || terms->ms == 0;
+  }
   if (inline_form && std::all_of(arguments.begin(), arguments.end(), is_plain)) {
     for (const std::string_view argument : arguments) {
       if (argument.data() != arguments[0].data()) pipeline += ' ';
@@ -103,8 +104,11 @@ void Link::add(std::span<const std::string_view> arguments, bool is_silent, bool
   }
 }
 
-SingleChecker::SingleChecker(World& world, ModelConfig config, std::string password)
-    : world_(world), password_(std::move(password)), model_(config) {}
+SingleChecker::SingleChecker(World& world, ModelConfig config, std::string password, bool rollback)
+    : world_(world),
+      password_(std::move(password)),
+      model_(config),
+      transactions_(model_, rollback) {}
 
 void SingleChecker::violate(std::string_view checker, std::string expected, std::string seen) {
   if (violation_) return;
@@ -144,6 +148,7 @@ void SingleChecker::node_started(Node& node, HostId host, bool evicts) {
   host_ = host;
   evicts_ = evicts;
   replay_ = std::make_unique<ReplayChecker>(node);
+  replay_->tell([this](std::span<const std::string_view> words) { transactions_.effect(words); });
 }
 
 void SingleChecker::node_ended() {
@@ -155,6 +160,8 @@ void SingleChecker::node_ended() {
   closed_.clear();
   model_.clear();
   messages_.clear();
+  transactions_.clear();
+  waiting_.clear();
 }
 
 void SingleChecker::on_command(const Session& session, int /*db_before*/,
@@ -168,23 +175,21 @@ void SingleChecker::on_command(const Session& session, int /*db_before*/,
                    session.peer.to_string() + ": " + command_text(args));
   }
   ++commands_;
-  if (world_.traced()) {
-    world_.remark(host_, "session " + std::to_string(session.id) + " at " +
-                             std::to_string(wall.unix_ms()) + ": " + command_text(args) + " -> " +
-                             shown(reply));
-  }
+  if (world_.traced()) trace(session, args, "-> " + shown_bytes(reply));
+  if (waiting_.waits(session.id)) return end_wait(*peer, args, reply);
   Link& link = *peer->link;
   const size_t number = check_order(link, args);
   if (check_messages(*peer, args, reply)) return;
   if (number < link.silent.size() && link.silent[number] != 0) {
-    if (!reply.empty()) violate("model", command_text(args) + " -> no reply", shown(reply));
+    if (!reply.empty()) violate("model", command_text(args) + " -> no reply", shown_bytes(reply));
     if (!expect_connection_command(*peer, args)) {
       expect(peer->model, args, wall.unix_ms());
       learn_unseen(*peer, args, wall);
     }
     return;
   }
-  if (args.size() == 4 && same(args[0], "CLIENT") && same(args[1], "KILL")) {
+  if (check_unblock(args, reply) || check_queueing(*peer, args, wall, reply)) {
+  } else if (args.size() == 4 && same(args[0], "CLIENT") && same(args[1], "KILL")) {
     check_kill(args, closed, reply);
   } else {
     check_reply(*peer, args, wall, reply);
@@ -195,10 +200,10 @@ void SingleChecker::on_command(const Session& session, int /*db_before*/,
 void SingleChecker::on_push(const Session& session, std::string_view message) {
   messages_.pushed(session.id, message);
   Peer* peer = find(session);
-  if (peer == nullptr) return violate("messages", "a message to a client", shown(message));
+  if (peer == nullptr) return violate("messages", "a message to a client", shown_bytes(message));
   if (world_.traced()) {
     world_.remark(host_,
-                  "message to session " + std::to_string(session.id) + ": " + shown(message));
+                  "message to session " + std::to_string(session.id) + ": " + shown_bytes(message));
   }
   peer->link->replies += message;
 }
@@ -207,13 +212,14 @@ void SingleChecker::on_push(const Session& session, std::string_view message) {
 bool SingleChecker::check_messages(Peer& peer, std::span<const std::string_view> args,
                                    std::string_view reply) {
   if (const auto problem = messages_.executed(args)) {
-    violate("messages", command_text(args) + " -> " + shown(problem->expected),
-            shown(problem->seen));
+    violate("messages", command_text(args) + " -> " + shown_bytes(problem->expected),
+            shown_bytes(problem->seen));
   }
   const auto confirmation = messages_.confirmation(peer.session, peer.model.resp, args);
   if (!confirmation) return false;
   if (reply != *confirmation) {
-    violate("messages", command_text(args) + " -> " + shown(*confirmation), shown(reply));
+    violate("messages", command_text(args) + " -> " + shown_bytes(*confirmation),
+            shown_bytes(reply));
   }
   peer.link->replies += reply;
   return true;
@@ -231,7 +237,8 @@ size_t SingleChecker::check_order(Link& link, std::span<const std::string_view> 
   const size_t end =
       number + 1 < link.starts.size() ? link.starts[number + 1] : link.pipeline.size();
   const std::string_view bytes(link.pipeline);
-  violate("order", client + shown(bytes.substr(link.starts[number], end - link.starts[number])),
+  violate("order",
+          client + shown_bytes(bytes.substr(link.starts[number], end - link.starts[number])),
           command_text(args));
   return number;
 }
@@ -242,6 +249,7 @@ std::optional<ModelReply> SingleChecker::expect_connection_command(
   if (same(args[0], "RESET") && args.size() == 1) {
     peer.model = ModelSession();
     peer.name.clear();
+    transactions_.reset(peer.session);
     return reply_status("RESET");
   }
   if (same(args[0], "QUIT")) return reply_ok();
@@ -271,6 +279,10 @@ std::optional<ModelReply> SingleChecker::expect_client_command(
     peer.name = args[2];
     return reply_ok();
   }
+  if (same(args[1], "TRANSACTION") && args.size() == 4 && same(args[2], "ROLLBACK")) {
+    transactions_.choose_rollback(peer.session, same(args[3], "ON"));
+    return reply_ok();
+  }
   for (const std::string_view plain : {"NO-TOUCH", "NO-EVICT", "PAUSE", "UNPAUSE", "REPLY"}) {
     if (same(args[1], plain)) return reply_ok();
   }
@@ -294,7 +306,11 @@ ModelReply SingleChecker::expect_dbsize(int db, int64_t now_ms) const {
 ModelReply SingleChecker::expect(ModelSession& session, std::span<const std::string_view> args,
                                  int64_t now_ms) {
   if (args.size() == 1 && same(args[0], "DBSIZE")) return expect_dbsize(session.database, now_ms);
-  return model_.apply(session, args, now_ms);
+  if (session.in_transaction) return model_.apply(session, args, now_ms);
+  transactions_.before_command(session.database, args);
+  ModelReply reply = model_.apply(session, args, now_ms);
+  transactions_.after_command(now_ms);
+  return reply;
 }
 
 // What a SPOP chose that replied to nobody: the members that the set has no longer.
@@ -323,11 +339,14 @@ void SingleChecker::check_reply(Peer& peer, std::span<const std::string_view> ar
   }
   const std::optional<ModelReply> special = expect_connection_command(peer, args);
   const ModelReply expected = special ? *special : expect(peer.model, args, wall.unix_ms());
+  if (expected.waits) {
+    return violate("blocking", command_text(args) + " waits", shown_bytes(reply));
+  }
   if (expected.matches(reply)) [[likely]] {
     if (!special) model_.learn(peer.model, args, reply, wall.unix_ms());
     return;
   }
-  violate("model", command_text(args) + " -> " + expected.expected_text(), shown(reply));
+  violate("model", command_text(args) + " -> " + expected.expected_text(), shown_bytes(reply));
 }
 
 // CLIENT KILL ID of another connection. `closed` are those that were closed since the command
@@ -345,7 +364,7 @@ void SingleChecker::check_kill(std::span<const std::string_view> args, std::span
   if (reply == ":0\r\n") return;
   if (target == closed.end() || reply != ":1\r\n") {
     return violate("model", command_text(args) + " -> the number of connections that it closed",
-                   shown(reply));
+                   shown_bytes(reply));
   }
   target->link->killed = true;
 }
@@ -358,9 +377,10 @@ std::optional<uint64_t> SingleChecker::session_of_another(const Link& link, Rand
 }
 
 void SingleChecker::on_evicted(int db, std::string_view key) {
-  if (!evicts_) violate("eviction", "no eviction without maxmemory", "evicted " + shown(key));
-  if (world_.traced()) world_.remark(host_, "evicted " + shown(key));
+  if (!evicts_) violate("eviction", "no eviction without maxmemory", "evicted " + shown_bytes(key));
+  if (world_.traced()) world_.remark(host_, "evicted " + shown_bytes(key));
   model_.forget(db, key);
+  transactions_.removed(db, key);
 }
 
 void SingleChecker::on_fields_expired(int db, std::string_view key,
@@ -368,25 +388,32 @@ void SingleChecker::on_fields_expired(int db, std::string_view key,
   const int64_t now_ms = node_->env().wall().unix_ms();
   for (std::string_view field : fields) {
     if (model_.field_exists(db, key, field, now_ms)) {
-      violate("expiry", "the field " + shown(field) + " lives on", "expired");
+      violate("expiry", "the field " + shown_bytes(field) + " lives on", "expired");
     }
     model_.forget_field(db, key, field);
   }
+  transactions_.removed(db, key);
 }
 
 void SingleChecker::on_expired(int db, std::string_view key) {
   const int64_t now_ms = node_->env().wall().unix_ms();
-  if (world_.traced()) world_.remark(host_, "expired " + shown(key));
-  if (model_.exists(db, key, now_ms)) {
-    violate("expiry", "key " + shown(key) + " of database " + std::to_string(db) + " lives",
+  if (world_.traced()) world_.remark(host_, "expired " + shown_bytes(key));
+  const bool lives = model_.exists(db, key, now_ms);
+  // A transaction that might have been undone tells late, and has set the key again.
+  if (lives && transactions_.may_be_undone()) return;
+  if (lives) {
+    violate("expiry", "key " + shown_bytes(key) + " of database " + std::to_string(db) + " lives",
             "it expired at " + std::to_string(now_ms));
   }
   model_.forget(db, key);
+  transactions_.removed(db, key);
 }
 
 void SingleChecker::on_session_closed(const Session& session) {
   if (last_ != nullptr && last_->session == session.id) last_ = nullptr;
   messages_.session_closed(session.id);
+  transactions_.reset(session.id);
+  waiting_.session_closed(session.id);
   const auto peer = peers_.find(session.id);
   if (peer == peers_.end()) return;
   closed_.push_back(std::move(peer->second));
@@ -402,8 +429,8 @@ void SingleChecker::received(Link& link, std::string_view bytes) {
     }
     return violate(link.subscriber ? "messages" : "replies",
                    "client " + std::to_string(link.client) +
-                       " receives what the node wrote: " + shown(written.substr(differs)),
-                   shown(bytes.substr(differs)));
+                       " receives what the node wrote: " + shown_bytes(written.substr(differs)),
+                   shown_bytes(bytes.substr(differs)));
   }
   link.received += bytes.size();
   for (;;) {
@@ -412,7 +439,7 @@ void SingleChecker::received(Link& link, std::string_view bytes) {
     size_t end = 0;
     const RespParse parse = open.empty() ? RespParse::incomplete : link.framer.find_end(open, end);
     if (parse == RespParse::invalid) {
-      return violate("replies", "a RESP value", shown(open));
+      return violate("replies", "a RESP value", shown_bytes(open));
     }
     if (parse == RespParse::incomplete) break;
     link.understood += end;
@@ -470,7 +497,7 @@ void SingleChecker::compare_state() {
     const std::string reply = node_->execute(session, args);
     const ModelReply expected = expect(model_session, args, now_ms);
     if (!expected.matches(reply)) {
-      violate("state", command_text(args) + " -> " + expected.expected_text(), shown(reply));
+      violate("state", command_text(args) + " -> " + expected.expected_text(), shown_bytes(reply));
     }
   };
   for (int db = 0; db < model_.config().databases && !violation_; ++db) {

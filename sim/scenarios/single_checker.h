@@ -16,9 +16,11 @@
 #include "engine/node/node.h"
 #include "sim/model/model.h"
 #include "sim/model/resp_value.h"
+#include "sim/model/transactions.h"
 #include "sim/replay_checker.h"
 #include "sim/scenario.h"
 #include "sim/scenarios/single_messages.h"
+#include "sim/scenarios/single_waiting.h"
 #include "sim/world.h"
 
 namespace redoubt::sim {
@@ -38,6 +40,8 @@ struct Link {
   bool quits = false;           // its last command is QUIT
   bool subscriber = false;      // gets messages between its replies
   bool killed = false;          // by CLIENT KILL
+  int64_t waits_ms = 0;         // what the commands of the pipeline may wait together
+  bool waits_forever = false;
 
   // Replies that were written and not yet received and understood.
   std::string replies;
@@ -54,7 +58,8 @@ struct Link {
 
 class SingleChecker final : public NodeObserver {
  public:
-  SingleChecker(World& world, ModelConfig config, std::string password);
+  // `rollback`: transaction-on-error is "rollback".
+  SingleChecker(World& world, ModelConfig config, std::string password, bool rollback);
 
   // --- clients
   std::shared_ptr<Link> connected(uint32_t client, const Address& address);
@@ -71,6 +76,10 @@ class SingleChecker final : public NodeObserver {
   void node_ended();
   void on_command(const Session& session, int db_before, std::span<const std::string_view> args,
                   WallTime wall, std::string_view reply) override;
+  void on_queued_command(const Session& session, std::span<const std::string_view> args,
+                         std::string_view reply) override;
+  void on_wait(const Session& session, std::span<const std::string_view> args) override;
+  void on_turn_end() override;
   void on_evicted(int db, std::string_view key) override;
   void on_expired(int db, std::string_view key) override;
   void on_fields_expired(int db, std::string_view key,
@@ -86,6 +95,7 @@ class SingleChecker final : public NodeObserver {
   void compare_state();
 
   Model& model() { return model_; }
+  const ModelTransactions& transactions() const { return transactions_; }
   uint64_t commands() const { return commands_; }
   void violate(std::string_view checker, std::string expected, std::string seen);
   const std::optional<Violation>& violation() const { return violation_; }
@@ -113,11 +123,19 @@ class SingleChecker final : public NodeObserver {
   ModelReply expect_dbsize(int db, int64_t now_ms) const;
   ModelReply expect(ModelSession& session, std::span<const std::string_view> args, int64_t now_ms);
   bool may_break(Error error) const;
+  // single_checker_order.cc
+  void end_wait(Peer& peer, std::span<const std::string_view> args, std::string_view reply);
+  bool check_queueing(Peer& peer, std::span<const std::string_view> args, WallTime wall,
+                      std::string_view reply);
+  bool check_unblock(std::span<const std::string_view> args, std::string_view reply);
+  void trace(const Session& session, std::span<const std::string_view> args, std::string_view what);
   bool check_messages(Peer& peer, std::span<const std::string_view> args, std::string_view reply);
 
   World& world_;
   const std::string password_;
   Model model_;
+  ModelTransactions transactions_;
+  SingleWaiting waiting_;
   SingleMessages messages_;
   Node* node_ = nullptr;
   std::unique_ptr<ReplayChecker> replay_;
@@ -132,7 +150,8 @@ class SingleChecker final : public NodeObserver {
   std::optional<Violation> violation_;
 };
 
-// A short text of a command for messages.
+// Short texts for messages: of bytes, of a command.
+std::string shown_bytes(std::string_view bytes);
 std::string command_text(std::span<const std::string_view> args);
 
 }  // namespace redoubt::sim

@@ -3,11 +3,14 @@
 #include "sim/scenarios/single_subscriber.h"
 
 #include <array>
+#include <vector>
 
 namespace redoubt::sim {
 
 namespace {
 
+// A client that may wait for ever goes after this time.
+constexpr Duration kBoredom = Duration::milliseconds(300);
 constexpr Duration kReconnectMean = Duration::milliseconds(20);
 
 }  // namespace
@@ -15,7 +18,8 @@ constexpr Duration kReconnectMean = Duration::milliseconds(20);
 SingleClient::SingleClient(Env& env, ClientPlan& plan, SingleChecker& checker, uint32_t number,
                            Random random)
     : SingleConnection(env, plan, checker, number, random, kReconnectMean),
-      generator_(plan.generator, random_.next()) {
+      generator_(plan.generator, random_.next()),
+      bursts_(plan.bursts, generator_, plan.generator.keys, random_) {
   start();
 }
 
@@ -23,6 +27,7 @@ void SingleClient::on_connected() {
   authenticated_ = false;
   waiting_ = false;
   replies_ = Replies::on;
+  bursts_.reset();
   begin_pipeline();
 }
 
@@ -37,10 +42,8 @@ void SingleClient::begin_pipeline() {
     if (enter) {
       authenticated_ = !random_.chance(100'000);
       add({"AUTH", authenticated_ ? std::string_view(plan_.password) : "guess"});
-    } else if (random_.chance(plan_.connection_ppm)) {
-      add_connection_command();
-    } else {
-      add(generator_.next(now_ms).arguments);
+    } else if (!add_burst()) {
+      random_.chance(plan_.connection_ppm) ? add_connection_command() : add_generated(now_ms);
     }
   }
   // The last command has a reply, so that the end of the pipeline is seen.
@@ -52,7 +55,24 @@ void SingleClient::begin_pipeline() {
   Slice bytes = outgoing();
   if (breaks_off_) bytes = bytes.first(1 + random_.below(bytes.size()));
   send(bytes);
-  env_.arm_in(timer_, plan_.patience);
+  vanishes_ = link_->waits_forever;
+  const Duration limit = vanishes_ ? kBoredom : plan_.patience;
+  env_.arm_in(timer_, limit + Duration::milliseconds(link_->waits_ms));
+}
+
+// A command of a burst, if there is one. What is queued, or waits, has a reply.
+bool SingleClient::add_burst() {
+  const bool forever = !plan_.farewell && !bursts_.in_transaction();
+  const SingleBursts::Words* words = bursts_.next(forever, replies_ != Replies::on);
+  if (words == nullptr) return false;
+  add(std::vector<std::string_view>(words->begin(), words->end()));
+  return true;
+}
+
+void SingleClient::add_generated(int64_t now_ms) {
+  const std::span<const std::string_view> arguments = generator_.next(now_ms).arguments;
+  if (replies_ != Replies::on && wait_terms(arguments)) return add({"PING"});
+  add(arguments);
 }
 
 void SingleClient::add(std::initializer_list<std::string_view> arguments) {
@@ -72,7 +92,20 @@ void SingleClient::add(std::span<const std::string_view> arguments) {
   link_->add(arguments, silent, random_.chance(plan_.inline_ppm));
 }
 
+// Such as may be queued, too.
+void SingleClient::add_quiet_connection_command() {
+  switch (random_.below(6)) {
+    case 0: return add({"HELLO", random_.coin() ? "3" : "2"});
+    case 1: return add({"CLIENT", "ID"});
+    case 2: return add({"CLIENT", "SETNAME", random_.coin() ? "worker" : "a b"});
+    case 3: return add({"CLIENT", "GETNAME"});
+    case 4: return add({"ECHO", "hello"});
+    default: return add({"PING"});
+  }
+}
+
 void SingleClient::add_connection_command() {
+  if (bursts_.queueing()) return add_quiet_connection_command();
   static constexpr std::array<std::string_view, 4> kNames = {"worker", "a b", "", "x-1"};
   switch (random_.below(15)) {
     case 0: return add({"HELLO", "3"});
@@ -99,8 +132,8 @@ void SingleClient::add_publish() {
 void SingleClient::add_rare_connection_command() {
   const std::string pause_ms = std::to_string(random_.between_log(1, 100));
   const bool answers = replies_ == Replies::on;
-  const bool mutes = answers && plan_.mutes;
-  switch (random_.below(7)) {
+  const bool mutes = answers && plan_.mutes && !bursts_.in_transaction();
+  switch (random_.below(9)) {
     case 0:
       // It would take the password back, and the replies.
       return plan_.password.empty() && answers ? add({"RESET"}) : add({"PING", "x"});
@@ -109,6 +142,8 @@ void SingleClient::add_rare_connection_command() {
     case 3: return mutes ? add({"CLIENT", "REPLY", "OFF"}) : add({"CLIENT", "REPLY", "ON"});
     case 4: return mutes ? add({"CLIENT", "REPLY", "SKIP"}) : add({"PING"});
     case 5: return add_kill();
+    case 6:
+    case 7: return add_unblock();
     default:
       if (!answers) return add({"PING"});
       add({"QUIT"});
@@ -120,6 +155,14 @@ void SingleClient::add_kill() {
   const std::optional<uint64_t> session = checker_.session_of_another(*link_, random_);
   if (!session || replies_ != Replies::on) return add({"PING"});
   add({"CLIENT", "KILL", "ID", std::to_string(*session)});
+}
+
+void SingleClient::add_unblock() {
+  const std::optional<uint64_t> session = checker_.session_of_another(*link_, random_);
+  if (!session || replies_ != Replies::on) return add({"PING"});
+  const std::string id = std::to_string(*session);
+  if (random_.below(3) == 0) return add({"CLIENT", "UNBLOCK", id});
+  add({"CLIENT", "UNBLOCK", id, random_.coin() ? "TIMEOUT" : "ERROR"});
 }
 
 void SingleClient::on_sent() {
@@ -147,6 +190,7 @@ void SingleClient::after_pipeline() {
 }
 
 void SingleClient::on_timer() {
+  if (waiting_ && vanishes_) return hang_up();
   if (waiting_) return fail(Error::timed_out);
   begin_pipeline();
 }

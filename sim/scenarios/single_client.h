@@ -3,6 +3,7 @@
 #pragma once
 
 #include "sim/model/generator.h"
+#include "sim/scenarios/single_bursts.h"
 #include "sim/scenarios/single_connection.h"
 
 namespace redoubt::sim {
@@ -17,6 +18,7 @@ struct ClientPlan {
   int64_t connection_ppm = 10'000;  // commands of the connection family
   int64_t inline_ppm = 0;           // inline commands
   std::string password;             // empty: none is asked for
+  BurstPlan bursts;
   bool mutes = true;  // CLIENT REPLY OFF and SKIP: not where a refusal (OOM) could go unseen
   Duration patience = Duration::seconds(5);
   // The load is over when so many commands were sent. Clients then wait for the farewell: each
@@ -51,18 +53,24 @@ class SingleClient final : public SingleConnection {
   void begin_pipeline();
   void add(std::initializer_list<std::string_view> arguments);
   void add(std::span<const std::string_view> arguments);
+  bool add_burst();
+  void add_generated(int64_t now_ms);
   void add_connection_command();
+  void add_quiet_connection_command();
   void add_rare_connection_command();
   void add_publish();
   void add_kill();
+  void add_unblock();
   void after_pipeline();
   bool goes_on() const { return plan_.farewell ? last_connection_ : !plan_.load_is_over(); }
   Slice outgoing();
 
   CommandGenerator generator_;
+  SingleBursts bursts_;
   bool waiting_ = false;        // for replies
   uint64_t published_ = 0;      // messages, which carry their number
   bool breaks_off_ = false;     // this pipeline is left half way
+  bool vanishes_ = false;       // a command of it may wait for ever: then the client goes
   bool authenticated_ = false;  // or on its way to be
   enum class Replies : uint8_t { on, off, skip } replies_ = Replies::on;
 };

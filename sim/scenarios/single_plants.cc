@@ -1,5 +1,7 @@
 #include "sim/scenarios/single_plants.h"
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace redoubt::sim {
@@ -15,6 +17,12 @@ constexpr Plant kRows[] = {
     {"swapped_messages", "messages", "two messages arrive in the wrong order"},
     {"lost_subscription", "messages", "the node forgets that somebody has subscribed"},
     {"swapped_replies", "replies", "two replies arrive in the wrong order"},
+    {"blind_exec", "transactions", "EXEC runs although a watched key was changed"},
+    {"blind_watch", "transactions", "a watched key that expires is no reason to fail"},
+    {"torn_rollback", "model", "a transaction that is undone leaves one of its keys behind"},
+    {"last_come", "blocking", "of two that wait for the same, the later one is served first"},
+    {"deaf_waiter", "blocking", "who waits for a key is not told that it is there"},
+    {"early_timeout", "blocking", "a command that waits gives up before its time"},
     {"early_expiry", "expiry", "the node expires a key that lives"},
     {"stray_eviction", "eviction", "the node evicts without being told to"},
     {"hang_up", "connection", "the node closes a connection for no reason"},
@@ -37,7 +45,17 @@ std::span<const Plant> SinglePlants::rows() {
   return kRows;
 }
 
+bool SinglePlants::is_about_waiting() const {
+  return is("last_come") || is("deaf_waiter") || is("early_timeout");
+}
+
+bool SinglePlants::is_about_transactions() const {
+  return is("blind_exec") || is("blind_watch") || is("torn_rollback");
+}
+
 void SinglePlants::strike(Node& node, SingleChecker& checker) {
+  if (is_about_transactions()) return strike_transactions(node, checker);
+  if (is("deaf_waiter") || is("last_come")) return strike_waiting(node);
   if (checker.commands() < last_ + kCommandsBetween) return;
   last_ = checker.commands();
   if (is("lost_subscription")) {
@@ -46,6 +64,7 @@ void SinglePlants::strike(Node& node, SingleChecker& checker) {
     }
     return;
   }
+  if (is_about_waiting()) return strike_waiting(node);
   if (is("exit")) return node.env().backend().request_exit(3);
   if (is("hang_up") && node.first_session() != nullptr) {
     return node.close_session(*node.first_session(), false);
@@ -59,6 +78,66 @@ void SinglePlants::strike(Node& node, SingleChecker& checker) {
     return node.settings_changed();
   }
   if (is("lost_write") || is("wrong_ttl") || is("early_expiry")) change_data(node, checker);
+}
+
+void SinglePlants::strike_transactions(Node& node, SingleChecker& checker) {
+  if (is("blind_exec")) {
+    for (Session* s = node.first_session(); s != nullptr; s = s->next) {
+      s->flags &= ~static_cast<uint32_t>(kSessionWatchFailed);
+    }
+    return;
+  }
+  if (is("blind_watch")) {
+    for (int db = 0; db < node.database_count(); ++db) {
+      const WatchPlace* place = nullptr;
+      while ((place = node.watched_keys().next_in(db, place)) != nullptr) place->expired = true;
+    }
+    return;
+  }
+  const uint64_t undone = node.stats().transactions_rolled_back;
+  if (undone == std::exchange(last_, undone)) return;
+  const auto& place = checker.transactions().last_undone();
+  if (!place || !place->second.starts_with("k")) return;
+  Session& session = node.make_local_session();
+  node.execute(session, Words{"SELECT", std::to_string(place->first)});
+  node.execute(session, Words{"SET", place->second, "torn"});
+  node.drop_local_session(session);
+}
+
+void SinglePlants::strike_waiting(Node& node) {
+  Session* first = nullptr;
+  for (Session* s = node.first_session(); s != nullptr; s = s->next) {
+    if (s->wait == nullptr) continue;
+    if (is("early_timeout") && s->wait->deadline != Instant::never()) {
+      node.unblock(*s, false);
+      return;
+    }
+    if (is("deaf_waiter")) {
+      for (const auto at : s->wait->places) at->ready = true;
+    }
+    if (is("last_come") && first != nullptr && swap_waits(node, *first, *s)) return;
+    first = s;
+  }
+}
+
+// Two that wait with the same command change places; each keeps its time.
+bool SinglePlants::swap_waits(Node& node, Session& a, Session& b) {
+  Words of_a;
+  Words of_b;
+  a.wait->request.views(of_a);
+  b.wait->request.views(of_b);
+  const bool alike = a.db == b.db && of_a == of_b && a.wait->deadline != Instant::never();
+  const uint64_t ticket = std::max(a.wait->places[0]->ticket, b.wait->places[0]->ticket);
+  if (!alike || ticket <= last_) return false;
+  last_ = ticket;  // not back again
+  std::swap(a.wait, b.wait);
+  std::swap(a.wait->deadline, b.wait->deadline);
+  for (Session* s : {&a, &b}) {
+    s->wait->session = s;
+    node.env().disarm(s->wait->timer);
+    node.env().arm(s->wait->timer, s->wait->deadline);
+  }
+  return true;
 }
 
 void SinglePlants::strike_late(Node& node, SingleChecker& checker) {

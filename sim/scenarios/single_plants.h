@@ -21,6 +21,10 @@ class SinglePlants {
   // Some are hidden by faults, which would explain them.
   bool calm() const { return is("hang_up") || is("exit") || is("stray_eviction"); }
 
+  // Those that show only where many wait, or where there are many transactions.
+  bool is_about_waiting() const;
+  bool is_about_transactions() const;
+
   // The node does something that no client has asked for. Within a turn of the node, often.
   void strike(Node& node, SingleChecker& checker);
   // The same, when all clients are through.
@@ -29,6 +33,10 @@ class SinglePlants {
  private:
   // False: there was nothing that could be changed.
   bool change_data(Node& node, SingleChecker& checker);
+
+  void strike_transactions(Node& node, SingleChecker& checker);
+  void strike_waiting(Node& node);
+  bool swap_waits(Node& node, Session& a, Session& b);
 
   const std::string name_;
   uint64_t last_ = 0;

@@ -65,5 +65,24 @@ TEST(ListWaiting, TimeRunsOut) {
   EXPECT_EQ(talk.say(a, "BLMPOP 0.1 1 k LEFT\r\n"), "*-1\r\n");
 }
 
+TEST(ListWaiting, ABlockIsMovedWhenThereIsEnough) {
+  Talk talk;
+  const size_t a = talk.connect();
+  const size_t b = talk.connect();
+  const size_t c = talk.connect();
+  EXPECT_EQ(talk.say(a, "BLMOVEM k x LEFT RIGHT 0 EXACTLY 3 BULK\r\n"), "");
+  EXPECT_EQ(talk.say(c, "RPUSH k 1 2\r\n"), ":2\r\n");
+  EXPECT_EQ(talk.client(a).take(), "");
+  EXPECT_EQ(talk.say(c, "RPUSH k 3 4\r\n"), ":4\r\n");
+  EXPECT_EQ(talk.client(a).take(), "*3\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n");
+  // Who needs less does not wait behind who needs more.
+  talk.say(a, "BLMOVEM k x LEFT RIGHT 0 EXACTLY 3 OBO\r\n");
+  EXPECT_EQ(talk.say(b, "BLMOVEM k x LEFT LEFT 0 COUNT 9 OBO\r\n"), "*1\r\n$1\r\n4\r\n");
+  EXPECT_EQ(talk.say(b, "BLMOVEM k x LEFT LEFT 0.1 COUNT 9 OBO\r\n"), "*-1\r\n");
+  EXPECT_EQ(talk.say(b, "MULTI\r\nBLMOVEM k x LEFT LEFT 0\r\nEXEC\r\n"),
+            "+OK\r\n+QUEUED\r\n*1\r\n*-1\r\n");
+  EXPECT_EQ(talk.say(c, "LRANGE x 0 -1\r\n"), "*4\r\n$1\r\n4\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n");
+}
+
 }  // namespace
 }  // namespace redoubt

@@ -139,6 +139,28 @@ TEST(Info, Sections) {
   EXPECT_EQ(n.call({"INFO", "cluster"}), "=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n\r\n");
 }
 
+TEST(Info, HashesWithFieldsThatExpireAreCounted) {
+  LocalNode n;
+  const auto count = [&] {
+    const std::string text = field(n, "db0");
+    return text.substr(text.find("subexpiry="));
+  };
+  n.call({"HSET", "a", "f", "1", "g", "2"});
+  EXPECT_EQ(count(), "subexpiry=0");
+  n.call({"HEXPIRE", "a", "100", "FIELDS", "2", "f", "g"});
+  n.call({"HSETEX", "b", "EX", "50", "FIELDS", "1", "f", "1"});
+  EXPECT_EQ(count(), "subexpiry=2");
+  n.call({"HPERSIST", "a", "FIELDS", "1", "f"});
+  EXPECT_EQ(count(), "subexpiry=2");
+  n.call({"HDEL", "a", "g"});
+  EXPECT_EQ(count(), "subexpiry=1");
+  n.call({"COPY", "b", "c"});
+  n.call({"DEL", "b"});
+  EXPECT_EQ(count(), "subexpiry=1");
+  n.call({"HPERSIST", "c", "FIELDS", "1", "f"});
+  EXPECT_EQ(count(), "subexpiry=0");
+}
+
 TEST(Info, Numbers) {
   LocalNode n;
   for (int i = 0; i < 10; ++i) n.call({"SET", "k" + std::to_string(i), "v"});

@@ -173,5 +173,123 @@ TEST(StreamWaiting, TheGroupGoes) {
   EXPECT_TRUE(talk.client(a).take().starts_with("-WRONGTYPE "));
 }
 
+// --- HyperLogLog ---------------------------------------------------------------------------------
+
+TEST(HyperLogLogEffects, WhatADamagedValueTookInIsAnEffectWithoutTheError) {
+  using namespace std::string_literals;
+  // Sparse, and ends after a hundred registers.
+  const std::string damaged = "HYLL\x01\0\0\0"s + std::string(8, '\0') + "\x40\x63";
+  LocalNode n;
+  std::string inside;
+  std::string outside;
+  for (int i = 0; inside.empty() || outside.empty(); ++i) {
+    n.call({"SET", "k", damaged});
+    (n.call({"PFADD", "k", std::to_string(i)}) == ":1\r\n" ? inside : outside) = std::to_string(i);
+  }
+  n.call({"SET", "k", damaged});
+  n.take_effects();
+  EXPECT_EQ(n.call({"PFADD", "k", outside}).substr(0, 11), "-INVALIDOBJ");
+  EXPECT_EQ(n.take_effects(), "");
+  EXPECT_EQ(n.call({"PFADD", "k", inside, outside}).substr(0, 11), "-INVALIDOBJ");
+  const std::string effects = n.take_effects();
+  EXPECT_TRUE(effects.starts_with("SET k HYLL") && effects.ends_with(" KEEPTTL")) << effects;
+  EXPECT_NE(n.call({"GET", "k"}).find("HYLL"), std::string::npos);
+}
+
+// --- XREADGROUP CLAIM ----------------------------------------------------------------------------
+
+// An entry of the stream s, and how it was delivered before.
+std::string claimed(std::string_view id, int64_t idle, int64_t deliveries) {
+  return "*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*4\r\n$3\r\n" + std::string(id) +
+         "\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n:" + std::to_string(idle) +
+         "\r\n:" + std::to_string(deliveries) + "\r\n";
+}
+
+// One client has the entry 1-1, and is heard of no more.
+size_t with_pending_entry(Talk& talk) {
+  const size_t a = talk.connect();
+  talk.say(a, "XADD s 1-1 f v\r\nXGROUP CREATE s g 0\r\n");
+  talk.say(a, "XREADGROUP GROUP g gone STREAMS s >\r\n");
+  return a;
+}
+
+TEST(StreamClaims, WhoWaitsGetsWhatBecomesIdleMeanwhile) {
+  Talk talk;
+  with_pending_entry(talk);
+  const size_t b = talk.connect();
+  talk.send(b, "XREADGROUP GROUP g b BLOCK 60000 CLAIM 5000 STREAMS s >\r\n");
+  talk.run(Duration::milliseconds(2900));
+  EXPECT_EQ(talk.client(b).received(), "");
+  talk.run(Duration::milliseconds(2200));
+  const std::string got = talk.client(b).take();
+  EXPECT_TRUE(got == claimed("1-1", 5000, 1) || got == claimed("1-1", 5001, 1)) << got;
+}
+
+TEST(StreamClaims, TheFirstToWaitClaimsAndTheOthersWaitOn) {
+  Talk talk;
+  const size_t a = with_pending_entry(talk);
+  const size_t b = talk.connect();
+  const size_t c = talk.connect();
+  talk.send(b, "XREADGROUP GROUP g b BLOCK 60000 CLAIM 10000 STREAMS s >\r\n");
+  talk.run(Duration::milliseconds(10));
+  talk.send(c, "XREADGROUP GROUP g c BLOCK 30000 CLAIM 10000 STREAMS s >\r\n");
+  talk.run(Duration::seconds(11));
+  EXPECT_NE(talk.client(b).take(), "");
+  EXPECT_EQ(talk.client(c).take(), "");
+  // What b has now is idle in its turn, ten seconds later.
+  talk.run(Duration::seconds(11));
+  EXPECT_NE(talk.client(c).take().find(":2\r\n"), std::string::npos);
+  EXPECT_EQ(talk.say(a, "XPENDING s g\r\n"),
+            "*4\r\n:1\r\n$3\r\n1-1\r\n$3\r\n1-1\r\n*1\r\n*2\r\n$1\r\nc\r\n$1\r\n1\r\n");
+}
+
+TEST(StreamClaims, TimeRunsOutBeforeAnythingIsIdle) {
+  Talk talk;
+  with_pending_entry(talk);
+  const size_t b = talk.connect();
+  EXPECT_EQ(talk.say(b, "XREADGROUP GROUP g b BLOCK 300 CLAIM 100000 STREAMS s >\r\n"), "*-1\r\n");
+}
+
+TEST(StreamClaims, AnEntryThatIsGivenBackServesWhoWaits) {
+  Talk talk;
+  const size_t a = with_pending_entry(talk);
+  const size_t b = talk.connect();
+  talk.say(b, "XREADGROUP GROUP g b BLOCK 0 CLAIM 1000000 STREAMS s >\r\n");
+  EXPECT_EQ(talk.say(a, "XNACK s g SILENT IDS 1 1-1\r\n"), ":1\r\n");
+  EXPECT_EQ(talk.client(b).take(), claimed("1-1", -1, 0));
+}
+
+TEST(StreamClaims, WithManyPendingEntriesOnlyTheFirstAreLookedAt) {
+  LocalNode n;
+  for (int i = 1; i <= 20'000; ++i) n.call({"XADD", "s", std::to_string(i) + "-1", "f", "v"});
+  n.call({"XGROUP", "CREATE", "s", "g", "0"});
+  n.call({"XREADGROUP", "GROUP", "g", "a", "STREAMS", "s", ">"});
+  n.pass_ms(100);
+  const uint64_t before = n.env.work();
+  n.call({"XREADGROUP", "GROUP", "g", "b", "COUNT", "10", "CLAIM", "50", "STREAMS", "s", ">"});
+  n.call({"XREADGROUP", "GROUP", "g", "b", "CLAIM", "1000", "STREAMS", "s", ">"});
+  EXPECT_LT(n.env.work() - before, 100u);
+}
+
+TEST(StreamClaims, DeliveriesAreCountedAsFarAsAReplyCanSay) {
+  LocalNode n;
+  n.call({"XADD", "s", "1-1", "f", "v"});
+  n.call({"XGROUP", "CREATE", "s", "g", "0"});
+  n.call({"XREADGROUP", "GROUP", "g", "a", "STREAMS", "s", ">"});
+  EXPECT_EQ(n.call({"XNACK", "s", "g", "FATAL", "IDS", "1", "1-1"}), ":1\r\n");
+  n.call({"XCLAIM", "s", "g", "a", "0", "1-1"});
+  n.call({"XREADGROUP", "GROUP", "g", "a", "STREAMS", "s", "0"});
+  n.call({"XREADGROUP", "GROUP", "g", "b", "CLAIM", "0", "STREAMS", "s", ">"});
+  EXPECT_EQ(n.call({"XPENDING", "s", "g", "-", "+", "1"}),
+            "*1\r\n*4\r\n$3\r\n1-1\r\n$1\r\nb\r\n:0\r\n:9223372036854775807\r\n");
+}
+
+TEST(StreamClaims, CommandGetkeysKnowsTheNewerOptions) {
+  LocalNode n;
+  EXPECT_EQ(n.call({"COMMAND", "GETKEYS", "XREADGROUP", "GROUP", "g", "c", "CLAIM", "5", "MAXCOUNT",
+                    "3", "MAXSIZE", "9", "STREAMS", "a", "b", ">", ">"}),
+            "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+}
+
 }  // namespace
 }  // namespace redoubt

@@ -157,6 +157,35 @@ TEST(Instrumentation, EveryCommandIsLoggedWithThresholdZero) {
   EXPECT_EQ(transaction.find("$4\r\nEXEC\r\n"), std::string::npos) << transaction;
 }
 
+TEST(Instrumentation, ACommandThatWaitsIsNotedWhenItIsServed) {
+  Talk talk({"--slowlog-log-slower-than", "0"});
+  const size_t a = talk.connect();
+  const size_t b = talk.connect();
+  const auto noted = [&] {
+    const std::string log = talk.say(b, "SLOWLOG GET -1\r\n");
+    const bool logged = log.find("\r\nBLPOP\r\n") != std::string::npos;
+    const std::string times = talk.say(b, "LATENCY HISTOGRAM blpop\r\n");
+    EXPECT_EQ(logged, times.find("calls\r\n:1\r\n") != std::string::npos) << times;
+    talk.say(b, "SLOWLOG RESET\r\n");
+    return logged;
+  };
+  const auto calls = [&] {
+    const std::string stats = talk.say(b, "INFO commandstats\r\n");
+    return stats.substr(stats.find("cmdstat_blpop:") + 14, 7);
+  };
+  talk.say(a, "BLPOP k 0\r\n");
+  EXPECT_EQ(calls(), "calls=1");
+  EXPECT_EQ(talk.say(b, "LATENCY HISTOGRAM blpop\r\n"), "*0\r\n");
+  EXPECT_FALSE(noted());
+  talk.say(b, "LPUSH k v\r\n");
+  EXPECT_TRUE(noted());
+  EXPECT_EQ(calls(), "calls=1");
+  // In vain, it is a call and nothing else.
+  talk.say(a, "BLPOP k 0.1\r\n");
+  EXPECT_EQ(talk.say(b, "SLOWLOG GET -1\r\n").find("\r\nBLPOP\r\n"), std::string::npos);
+  EXPECT_EQ(calls(), "calls=2");
+}
+
 TEST(Instrumentation, LargeRequestsAndRepliesAreLogged) {
   Talk talk;
   const size_t a = talk.connect();

@@ -164,7 +164,7 @@ TEST(Skew, ATrimKeepsOneBlockOfAPage) {
     StreamGroup* group = s.stream->add_group("g", StreamId::largest(), 0);
     StreamConsumer* consumer = s.stream->add_consumer(*group, "c", 0);
     for (uint64_t block = kept; block < kBlocks; block += 64) {
-      s.stream->add_pending(*group, *consumer, {2 * block + 1, 0});
+      s.stream->add_pending(*group, consumer, {2 * block + 1, 0}, 0);
     }
     StreamTrim trim;
     trim.kind = StreamTrim::Kind::length;

@@ -131,7 +131,7 @@ TEST(Stream, CopiesAreEqualAndTheirOwn) {
   for (uint64_t i = 1; i < 500; ++i) stream.append({i, 0}, {"f", std::to_string(i)});
   StreamGroup* group = stream->add_group("g", {9, 0}, 9);
   StreamConsumer* consumer = stream->add_consumer(*group, "c", 5);
-  for (uint64_t i = 1; i < 200; ++i) stream->add_pending(*group, *consumer, {i, 0});
+  for (uint64_t i = 1; i < 200; ++i) stream->add_pending(*group, consumer, {i, 0}, 0);
   stream->erase({7, 0});
   Allocator other;
   Stream* copy = Stream::copy(other, *stream.stream);
@@ -156,7 +156,7 @@ TEST(Stream, IsFreedInSlices) {
   for (const char* name : {"a", "b"}) {
     StreamGroup* group = stream->add_group(name, {}, 0);
     StreamConsumer* consumer = stream->add_consumer(*group, "c", 5);
-    for (uint64_t i = 1; i <= 2000; ++i) stream->add_pending(*group, *consumer, {i, 0});
+    for (uint64_t i = 1; i <= 2000; ++i) stream->add_pending(*group, consumer, {i, 0}, 0);
   }
   size_t slices = 1;
   for (;; ++slices) {
@@ -173,7 +173,7 @@ TEST(Stream, ARemovedGroupTakesItsBytesAlong) {
   const size_t before = stream->bytes();
   StreamGroup* group = stream->add_group("group", {}, 0);
   StreamConsumer* consumer = stream->add_consumer(*group, "c", 5);
-  for (uint64_t i = 1; i <= 500; ++i) stream->add_pending(*group, *consumer, {i, 0});
+  for (uint64_t i = 1; i <= 500; ++i) stream->add_pending(*group, consumer, {i, 0}, 0);
   Stream* remains = stream->remove_group(*group);
   EXPECT_EQ(stream->bytes(), before);
   EXPECT_GT(remains->bytes(), 500 * sizeof(StreamPending));
@@ -186,7 +186,7 @@ TEST(Stream, EntriesThatAGroupNeedsStay) {
   for (uint64_t i = 1; i <= 10; ++i) stream.append({i, 0}, {"f", "v"});
   StreamGroup* group = stream->add_group("g", {5, 0}, 5);
   StreamConsumer* consumer = stream->add_consumer(*group, "c", 0);
-  stream->add_pending(*group, *consumer, {3, 0});
+  stream->add_pending(*group, consumer, {3, 0}, 0);
   StreamTrim trim;
   trim.kind = StreamTrim::Kind::length;
   trim.references = StreamReferences::acknowledged;
@@ -197,6 +197,84 @@ TEST(Stream, EntriesThatAGroupNeedsStay) {
   trim.references = StreamReferences::remove;
   EXPECT_EQ(stream->trim(trim, &reached), 6u);
   EXPECT_TRUE(group->pending.empty());
+}
+
+// Whole blocks only, no more entries than LIMIT says, with and without groups that are looked at.
+TEST(Stream, ATrimKeepsToBlocksAndToItsLimit) {
+  for (const StreamReferences references :
+       {StreamReferences::keep, StreamReferences::acknowledged}) {
+    const auto removed = [&](uint64_t length, uint64_t limit) {
+      OneStream stream;
+      for (uint64_t i = 1; i <= 100; ++i) {
+        stream.append({i, 0}, {"f", "v"}, {.block_bytes_max = 4096, .block_entries_max = 10});
+      }
+      stream->add_group("g", StreamId::largest(), 100);
+      StreamTrim trim;
+      trim.kind = StreamTrim::Kind::length;
+      trim.whole_blocks = true;
+      trim.length = length;
+      trim.limit = limit;
+      trim.references = references;
+      StreamId reached;
+      return stream->trim(trim, &reached);
+    };
+    EXPECT_EQ(removed(0, 0), 100u);
+    EXPECT_EQ(removed(0, 25), 20u);
+    EXPECT_EQ(removed(55, 0), 40u);
+  }
+}
+
+TEST(Stream, ABlockGoesWithItsLastEntry) {
+  OneStream stream;
+  for (uint64_t i = 1; i <= 4; ++i) {
+    stream.append({i, 0}, {"f", "v"}, {.block_bytes_max = 4096, .block_entries_max = 2});
+  }
+  ASSERT_TRUE(stream->erase({2, 0}));
+  StreamTrim trim;
+  trim.kind = StreamTrim::Kind::id;
+  trim.id = {2, 0};
+  StreamId reached;
+  EXPECT_EQ(stream->trim(trim, &reached), 1u);
+  EXPECT_EQ(stream->block_count(), 1u);
+}
+
+TEST(Stream, DeliveriesAreCopiedAndDigested) {
+  OneStream stream;
+  stream.append({1, 0}, {"f", "v"});
+  StreamGroup* group = stream->add_group("g", {1, 0}, 1);
+  StreamConsumer* consumer = stream->add_consumer(*group, "c", 5);
+  consumer->active_ms = 4;
+  StreamPending* pending = stream->add_pending(*group, *consumer, {1, 0});
+  pending->delivered_ms = 3;
+  pending->deliveries = 2;
+  const auto digest = [](const Stream& of) {
+    Digest made;
+    of.digest(made);
+    made.end_element();
+    return made.hex();
+  };
+  const std::string before = digest(*stream.stream);
+  Allocator other;
+  Stream* copy = Stream::copy(other, *stream.stream);
+  EXPECT_EQ(copy->find_group("g")->consumers.front()->active_ms, 4);
+  EXPECT_EQ(copy->find_group("g")->pending.front()->deliveries, 2u);
+  EXPECT_EQ(digest(*copy), before);
+  pending->delivered_ms = 4;
+  EXPECT_NE(digest(*stream.stream), before);
+  size_t budget = std::numeric_limits<size_t>::max();
+  EXPECT_TRUE(Stream::free_some(copy, budget));
+}
+
+TEST(Stream, CountsStopAtTheLargestSignedNumber) {
+  constexpr auto kMost = std::numeric_limits<int64_t>::max();
+  OneStream stream;
+  stream.append({1, 0}, {"f", "v"});
+  stream->set_entries_added(static_cast<uint64_t>(kMost));
+  StreamGroup* group = stream->add_group("g", {1, 0}, kMost);
+  stream.append({2, 0}, {"f", "v"});
+  EXPECT_EQ(stream->entries_added(), static_cast<uint64_t>(kMost));
+  stream->advance(*group, {2, 0});
+  EXPECT_EQ(group->entries_read, kMost);
 }
 
 // --- OrderedPages
