@@ -88,6 +88,9 @@ void Regions::give_back(Unit unit, size_t units) {
   region->used &= ~(uint64_t{1} << offset / (units * kUnitBytes));
   if (region->used != 0) return;
   unlink(region);
+  // malloc may keep the memory, as there are small pieces between regions: its pages go back to the
+  // system at least, and not while malloc's lock is held.
+  static_cast<void>(madvise(region->memory, kRegionBytes, MADV_DONTNEED));
   std::free(region->memory);
   delete region;
   --region_count_;

@@ -155,6 +155,20 @@ class Elements(HostileTest):
         self.assertTrue(eventually(lambda: server.resident_bytes() < largest // 4))
         self.assert_nothing_left(server, client, before)
 
+    @ours_only
+    @with_server()
+    def test_memory_goes_back_to_the_system(self, server, client):
+        for _ in range(3):
+            for start in range(0, 1_000_000, 20_000):
+                client.call("SADD", "big", *(b"member%d" % i for i in range(start, start + 20_000)))
+            full = server.resident_bytes()
+            used = int(info(client)["used_memory"])
+            client.call("DEL", "big")
+            # Not all: some regions hold a slab that stays, and malloc keeps what is small.
+            self.assertTrue(eventually(lambda: server.resident_bytes() < full - used // 4),
+                            f"{full} bytes resident, {used} used; "
+                            f"{server.resident_bytes()} resident afterwards")
+
     @with_server()
     def test_a_million_elements_go_in_any_way(self, server, client):
         before = self.before(server, client)
