@@ -79,14 +79,24 @@ void Regions::give_back(Unit unit, size_t units) {
   units_ -= units;
   if (unit.origin == nullptr) {
     std::free(unit.memory);
-    return;
+  } else {
+    Region* region = unit.origin;
+    ASSERT(region->units == units);
+    const size_t offset = static_cast<size_t>(static_cast<char*>(unit.memory) - region->memory);
+    if (region->full()) link(region);
+    region->used &= ~(uint64_t{1} << offset / (units * kUnitBytes));
+    // The last one of large pieces stays as long as anything does: a value that grows takes and
+    // gives back many, and a region is dear to get.
+    const bool only = region->next == nullptr && region->previous == nullptr;
+    if (region->used == 0 && (units == 1 || !only)) free_region(region);
   }
-  Region* region = unit.origin;
-  ASSERT(region->units == units);
-  const size_t offset = static_cast<size_t>(static_cast<char*>(unit.memory) - region->memory);
-  if (region->full()) link(region);
-  region->used &= ~(uint64_t{1} << offset / (units * kUnitBytes));
-  if (region->used != 0) return;
+  if (units_ > 0) return;
+  for (Region* first : with_room_) {
+    if (first != nullptr) free_region(first);
+  }
+}
+
+void Regions::free_region(Region* region) {
   unlink(region);
   // malloc may keep the memory, as there are small pieces between regions: its pages go back to the
   // system at least, and not while malloc's lock is held.

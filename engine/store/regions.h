@@ -41,6 +41,7 @@ class Regions {
   static constexpr size_t kSmallUnits = 24;
 
   Region* add_region(size_t units);
+  void free_region(Region* region);
   void link(Region* region);
   void unlink(Region* region);
 
