@@ -135,7 +135,8 @@ void add_how_many(G& g) {
     return;
   }
   add_one_of(g, {"COUNT", "COUNT", "EXACTLY"});
-  g.add_integer(g.random().one_in(20) ? -1 : 1, g.random().one_in(6) ? 60 : 5);
+  const int64_t least = g.random().one_in(20) ? -1 : 1;
+  g.add_integer(least, g.random().one_in(6) ? 60 : 5);
   add_one_of(g, {"OBO", "BULK", "OBO", "BULK", "OBO", "BULK", "ONE"});
 }
 

@@ -72,6 +72,9 @@ std::optional<WaitTerms> wait_terms(std::span<const std::string_view> args) {
   if (same_word(name, "BLMOVE") || same_word(name, "BRPOPLPUSH")) {
     return seconds_terms(args[last], 1, 2, ModelType::list);
   }
+  if (same_word(name, "BLMOVEM") && args.size() > 5) {
+    return seconds_terms(args[5], 1, 2, ModelType::list);
+  }
   if (same_word(name, "BZPOPMIN") || same_word(name, "BZPOPMAX")) {
     return seconds_terms(args[last], 1, last, ModelType::zset);
   }

@@ -251,9 +251,12 @@ const std::vector<Words>& rare_commands() {
       {"XGROUP", "CREATE", "log", "group", "0"},
       {"XGROUP", "CREATECONSUMER", "log", "group", "reader"},
       {"XREADGROUP", "GROUP", "group", "reader", "STREAMS", "log", ">"},
+      {"XNACK", "log", "group", "FAIL", "IDS", "1", "1-1"},
       {"XACKDEL", "log", "group", "IDS", "1", "1-1"},
+      {"XACK", "log", "group", "1-2"},
       {"XDELEX", "log", "IDS", "1", "1-2"},
-      {"XGROUP", "DELCONSUMER", "log", "group", "reader"}};
+      {"XGROUP", "DELCONSUMER", "log", "group", "reader"},
+      {"XGROUP", "DESTROY", "log", "group"}};
   return commands;
 }
 

@@ -59,7 +59,7 @@ class Plants : public testing::TestWithParam<Plant> {};
 TEST_P(Plants, AreFoundAndNamed) {
   const Plant& plant = GetParam();
   for (uint64_t number = 1; number <= 5; ++number) {
-    RunOptions options = seed(number, 20'000);
+    RunOptions options = seed(number, 100'000);
     options.plant = plant.name;
     const RunResult result = single().run(options);
     ASSERT_TRUE(result.violation) << "seed " << number;
