@@ -221,7 +221,8 @@ void SingleRun::draw_bursts() {
   if (plants_.is_about_transactions()) plan_.bursts.transaction_ppm = 40'000;
   if (plants_.is_about_waiting()) {
     clients_ = 12;
-    plan_.bursts.queue_ppm = 200'000;
+    plan_.bursts.queue_ppm = 400'000;
+    plan_.pipeline_max = 16;
     plan_.bursts.wait_ms_min = plan_.bursts.wait_ms_max = 100;
   }
 }

@@ -56,7 +56,7 @@ class LocalNodeOn : private EffectConsumer {
 
  private:
   void on_effect(std::string_view bytes, uint64_t) override {
-    // "*2\r\n$3\r\nDEL\r\n$1\r\na\r\n" as "DEL a".
+    // "*2\r\n$3\r\nDEL\r\n$1\r\na\r\n" as "DEL a", each effect on a line of its own.
     for (size_t at = 0; at < bytes.size();) {
       const size_t end = bytes.find("\r\n", at);
       if (bytes[at] == '*') {
@@ -66,7 +66,8 @@ class LocalNodeOn : private EffectConsumer {
       }
       const size_t size = std::stoul(std::string(bytes.substr(at + 1, end - at - 1)));
       if (!effects_.empty() && effects_.back() != '\n') effects_ += ' ';
-      effects_ += bytes.substr(end + 2, size);
+      for (const char c : bytes.substr(end + 2, size))
+        effects_ += c == '\n' ? std::string("\\n") : std::string(1, c);
       at = end + 2 + size + 2;
     }
   }
