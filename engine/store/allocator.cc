@@ -129,12 +129,13 @@ void Allocator::release(void* memory, size_t size) {
   piece->next = slab->free;
   slab->free = piece;
   --slab->used;
-  // The last slab of a class of small pieces stays when it is empty: a key set and deleted in turns
-  // would otherwise allocate a slab each time. It goes when another one of its class has room. A
-  // large piece costs more to fill than a slab to get, and a list passes through all those classes
-  // while it grows: their slabs go at once, so that the next class uses the same memory.
+  // In a small database the last slab of a class stays when it is empty: a key set and deleted in
+  // turns would otherwise allocate a slab each time. Slabs of regions are cheap to get, and a large
+  // piece costs more to fill than a slab to get: a list passes through all those classes while it
+  // grows, and the next class is to use the same memory.
   const bool only = slab->next == nullptr && slab->previous == nullptr;
-  if (slab->used == 0 && (!only || size > kSmallPiece)) give_back(slab);
+  const bool stays = only && slab->origin == nullptr && size <= kSmallPiece;
+  if (slab->used == 0 && !stays) give_back(slab);
 }
 
 void Allocator::release(Blob blob) {

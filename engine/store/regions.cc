@@ -85,10 +85,10 @@ void Regions::give_back(Unit unit, size_t units) {
     const size_t offset = static_cast<size_t>(static_cast<char*>(unit.memory) - region->memory);
     if (region->full()) link(region);
     region->used &= ~(uint64_t{1} << offset / (units * kUnitBytes));
-    // The last one of large pieces stays as long as anything does: a value that grows takes and
-    // gives back many, and a region is dear to get.
+    // The last one of its kind with room stays as long as anything does: a value that grows takes
+    // and gives back many pieces, and a region is dear to get.
     const bool only = region->next == nullptr && region->previous == nullptr;
-    if (region->used == 0 && (units == 1 || !only)) free_region(region);
+    if (region->used == 0 && !only) free_region(region);
   }
   if (units_ > 0) return;
   for (Region* first : with_room_) {
