@@ -61,7 +61,7 @@ void append_client_line(std::string& text, const Context& c, const Session& sess
       session.held == nullptr ? 0 : session.held->size(), waiting, session.memory_bytes(),
       session.sender != nullptr ? "rw" : "r", session.last_command, session.user,
       session.tracking == nullptr ? -1 : static_cast<int64_t>(session.tracking->options.redirect),
-      static_cast<int>(session.protocol), session.lib_name, session.lib_version);
+      static_cast<int>(session.protocol), session.library_name(), session.library_version());
 }
 
 // Connections that a client can see: not those that are closed already, nor the sessions of the
@@ -163,7 +163,8 @@ void client_setinfo(Context& c) {
     c.error(fmt::format("ERR {} cannot contain spaces, newlines or special characters.", option));
     return;
   }
-  (is_name ? c.session.lib_name : c.session.lib_version) = c.args[3];
+  if (c.session.library == nullptr) c.session.library = std::make_unique<ClientLibrary>();
+  (is_name ? c.session.library->name : c.session.library->version) = c.args[3];
   c.reply.ok();
 }
 

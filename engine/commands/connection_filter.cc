@@ -137,8 +137,8 @@ bool ClientFilter::holds(const Condition& condition, Subject subject, const Cont
     case Subject::address: return session.peer.to_string() == condition.text;
     case Subject::local_address: return session.local.to_string() == condition.text;
     case Subject::name: return session.name == condition.text;
-    case Subject::library_name: return session.lib_name == condition.text;
-    case Subject::library_version: return session.lib_version == condition.text;
+    case Subject::library_name: return session.library_name() == condition.text;
+    case Subject::library_version: return session.library_version() == condition.text;
     case Subject::db: return session.db == condition.number;
     case Subject::age: return (c.node.env().now() - session.created).s() >= condition.number;
     case Subject::idle:

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +22,7 @@
 #include "engine/node/pubsub.h"
 #include "engine/node/rollback.h"
 #include "engine/node/session.h"
+#include "engine/node/session_index.h"
 #include "engine/node/stats.h"
 #include "engine/node/tracking.h"
 #include "engine/store/database.h"
@@ -434,7 +434,7 @@ class Node {
   Session* first_session_ = nullptr;
   Session* last_session_ = nullptr;
   size_t session_count_ = 0;
-  std::map<uint64_t, Session*> sessions_by_id_;
+  SessionIndex sessions_by_id_;
   uint64_t checked_session_ = 0;  // where the walk over all sessions stands
   uint64_t next_session_id_ = 1;
   size_t sessions_memory_ = 0;

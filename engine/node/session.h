@@ -53,6 +53,12 @@ struct HeldReplies {
   Output bytes;
 };
 
+// What a client says of its library.
+struct ClientLibrary {
+  std::string name;
+  std::string version;
+};
+
 class Session {
  public:
   Session(Node& owner, uint64_t session_id, OutputPool& pool);
@@ -65,9 +71,8 @@ class Session {
   Handle handle;
   Address peer;
   Address local;
-  std::string name;      // CLIENT SETNAME
-  std::string lib_name;  // CLIENT SETINFO
-  std::string lib_version;
+  std::string name;                        // CLIENT SETNAME
+  std::unique_ptr<ClientLibrary> library;  // null: CLIENT SETINFO has not been used
   std::string user = "default";
   const char* last_command = "NULL";  // full name, which the command table keeps
 
@@ -89,8 +94,7 @@ class Session {
   std::unique_ptr<Wait> wait;                        // with kSessionBlocked
   std::unique_ptr<Transaction> transaction;          // with kSessionMulti
   std::unique_ptr<Watches> watches;                  // null: none
-  RollbackChoice rollback = RollbackChoice::inherit;
-  Chunk chunk;  // what the requests of this turn point into
+  Chunk chunk;                                       // what the requests of this turn point into
   Op receive;
   Sender* sender = nullptr;                      // the send in flight
   std::unique_ptr<Subscriptions> subscriptions;  // null: none
@@ -98,17 +102,23 @@ class Session {
   std::unique_ptr<Output> pushes;                // messages for behind the reply of this command
   size_t counted_memory = 0;                     // what it takes, as part of the node's sum
   size_t counted_output = 0;                     // of which replies
-  bool executing = false;                        // a command of it is being executed
-  bool queued = false;                           // on the list of those with messages to send
   Instant last_push;                             // when messages were sent last
-  bool retiring = false;                         // closed, on the list of those to free
   Instant soft_limit_since = Instant::never();   // output above the soft limit since
+
+  RollbackChoice rollback = RollbackChoice::inherit;
+  bool executing = false;  // a command of it is being executed
+  bool queued = false;     // on the list of those with messages to send
+  bool retiring = false;   // closed, on the list of those to free
 
   // The list of all sessions, in the order of their ids.
   Session* previous = nullptr;
   Session* next = nullptr;
 
   bool has(uint32_t flag) const { return (flags & flag) != 0; }
+  std::string_view library_name() const { return library ? library->name : std::string_view(); }
+  std::string_view library_version() const {
+    return library ? library->version : std::string_view();
+  }
   bool authenticated() const { return !has(kSessionUnauthenticated); }
   // Bytes of replies that have not left, as client-output-buffer-limit counts them.
   size_t output_bytes() const;

@@ -146,7 +146,7 @@ Session& Node::add_session() {
   (last_session_ == nullptr ? first_session_ : last_session_->next) = session;
   last_session_ = session;
   ++session_count_;
-  sessions_by_id_.emplace_hint(sessions_by_id_.end(), session->id, session);
+  sessions_by_id_.add(session->id, session);
   if (!settings().requirepass.empty()) session->flags |= kSessionUnauthenticated;
   return *session;
 }
@@ -410,12 +410,12 @@ void Node::unlink(Session& session) {
   (session.previous == nullptr ? first_session_ : session.previous->next) = session.next;
   (session.next == nullptr ? last_session_ : session.next->previous) = session.previous;
   --session_count_;
-  sessions_by_id_.erase(session.id);
+  sessions_by_id_.remove(session.id);
 }
 
 Session* Node::find_session(uint64_t id) const {
-  const auto at = sessions_by_id_.find(id);
-  return at == sessions_by_id_.end() || at->second->has(kSessionClosing) ? nullptr : at->second;
+  Session* session = sessions_by_id_.find(id);
+  return session == nullptr || session->has(kSessionClosing) ? nullptr : session;
 }
 
 // Clients that idle, soft limits, and what connections take in memory: of a thousand connections
@@ -424,11 +424,14 @@ void Node::check_idle_sessions() {
   constexpr size_t kEachTime = 1000;
   const int timeout = settings().timeout_s;
   size_t left = std::max(kEachTime, sessions_by_id_.size() / static_cast<size_t>(settings().hz));
-  auto at = sessions_by_id_.upper_bound(checked_session_);
-  for (; left > 0 && at != sessions_by_id_.end(); --left) {
-    Session& session = *at->second;
+  for (; left > 0; --left) {
+    Session* next = sessions_by_id_.next_after(checked_session_);
+    if (next == nullptr) {
+      checked_session_ = 0;
+      return;
+    }
+    Session& session = *next;
     checked_session_ = session.id;
-    ++at;
     if (session.has(kSessionClosing)) continue;
     count_session(session);
     check_output_limit(session);
@@ -438,7 +441,6 @@ void Node::check_idle_sessions() {
       close_session(session, false);
     }
   }
-  if (at == sessions_by_id_.end()) checked_session_ = 0;
 }
 
 // --- sessions of the process itself
