@@ -21,9 +21,15 @@ const std::map<std::string, std::set<std::string>, std::less<>> kLayers = {
     {"engine/commands", {"net", "net/resp", "engine/store", "engine/node"}},
     {"sim",
      {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim/model",
-      "sim/scenarios"}},
+      "sim/scenarios", "sim/checkers", "sim/program"}},
     {"sim/scenarios",
      {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim", "sim/model"}},
+    {"sim/checkers",
+     {"net", "engine/node", "engine/commands", "sim", "sim/history", "sim/linearizability",
+      "sim/model"}},
+    {"sim/program", {"net", "sim"}},
+    {"sim/history", {"net"}},
+    {"sim/linearizability", {"net"}},
     {"sim/model", {"net"}},  // it checks the engine and shares nothing with it
 };
 
