@@ -18,9 +18,21 @@
 namespace redoubt::sim {
 
 class Host;
+struct Core;
 
 using HostId = uint32_t;
 constexpr HostId kNoHost = 0xffffffff;
+
+// What the digest and the trace say of an event.
+enum class What : uint8_t { boot, stop, done, sent, log, fault, note };
+
+// Who is told of every event that enters the digest (sim/first_difference).
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void on_event(const Core& core, What what, HostId id, uint64_t detail, uint64_t value,
+                        std::string_view text) = 0;
+};
 
 struct WorldOptions {
   FaultOptions faults;
@@ -55,10 +67,9 @@ struct WorldOptions {
 
   // One line an event goes here; not owned.
   FILE* trace = nullptr;
+  // Is told of every event; not owned.
+  EventSink* sink = nullptr;
 };
-
-// What the digest and the trace say of an event.
-enum class What : uint8_t { boot, stop, done, sent, log, fault, note };
 
 struct Core {
   Core(uint64_t seed, const WorldOptions& world_options);
@@ -72,6 +83,7 @@ struct Core {
   Random network_random;
   Random fault_random;
   const uint64_t run_seed;
+  const bool is_watched;  // by a trace or a sink
 
   Instant now;
   EventHeap events;
@@ -91,8 +103,8 @@ struct Core {
                (static_cast<uint64_t>(what) << 56) | (detail << 32) | id);
     digest.add(value, text.size());
     if (!text.empty()) digest.add_bytes(as_slice(text));
-    if (options.trace != nullptr) [[unlikely]]
-      write_trace(what, id, detail, value, text);
+    if (is_watched) [[unlikely]]
+      tell(what, id, detail, value, text);
   }
   // A line of the trace that is no event.
   void remark(HostId id, std::string_view text);
@@ -102,11 +114,14 @@ struct Core {
   }
 
  private:
-  void write_trace(What what, HostId id, uint64_t detail, uint64_t value, std::string_view text);
+  void tell(What what, HostId id, uint64_t detail, uint64_t value, std::string_view text);
 };
 
 std::string_view op_kind_name(OpKind kind);
 // "12.345678901", seconds.
 std::string time_text(Instant at);
+// "12.345678901 node send ok 120": an event as a line.
+std::string event_text(Instant at, std::string_view host, What what, uint64_t detail,
+                       uint64_t value, std::string_view text);
 
 }  // namespace redoubt::sim

@@ -2,7 +2,6 @@
 // the only file of sim/ that may look at a clock, make processes or write files.
 #include <fmt/format.h>
 #include <poll.h>
-#include <seccomp.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +14,9 @@
 #include <string>
 #include <vector>
 
+#include "sim/program/canary.h"
+#include "sim/program/compare.h"
+#include "sim/program/sandbox.h"
 #include "sim/scenario.h"
 
 namespace redoubt::sim {
@@ -75,36 +77,6 @@ std::string last_line(uint64_t seed, const RunResult& result, double wall_s) {
   return fmt::format("seed {} {} digest {} events {} sim {:.1f}s wall {:.2f}s commands {}\n", seed,
                      result.violation ? "failed" : "ok", result.digest, result.events,
                      static_cast<double>(result.simulated.ns) / 1e9, wall_s, result.commands);
-}
-
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kSanitized = true;
-#elif defined(__has_feature)
-constexpr bool kSanitized = __has_feature(address_sanitizer);
-#else
-constexpr bool kSanitized = false;
-#endif
-
-// From here on a system call that a simulation does not need kills the process: whatever looks at
-// the real world does not go unseen. Sanitizers need more than that, and some kernels forbid it;
-// then there is no filter.
-void lock_the_door() {
-  if (kSanitized) return;
-  scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-  if (filter == nullptr) return;
-  constexpr int kNeeded[] = {
-      // memory
-      SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
-      SCMP_SYS(mprotect),
-      // what was opened before, and the report
-      SCMP_SYS(write), SCMP_SYS(close), SCMP_SYS(newfstatat), SCMP_SYS(fstat), SCMP_SYS(lseek),
-      SCMP_SYS(ioctl), SCMP_SYS(clock_gettime),
-      // the end, also that of a failed assertion
-      SCMP_SYS(exit_group), SCMP_SYS(exit), SCMP_SYS(futex), SCMP_SYS(gettid), SCMP_SYS(getpid),
-      SCMP_SYS(tgkill), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigreturn)};
-  for (const int call : kNeeded) seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
-  seccomp_load(filter);
-  seccomp_release(filter);
 }
 
 // --- list
@@ -465,13 +437,15 @@ int main_program(int argc, char** argv) {
   sweep_command->add_flag("--twice", arguments.twice, "each seed twice; the digests must be equal");
   sweep_command->add_option("--digests", arguments.digests,
                             "a file for seed and digest, a line each");
+  CompareCommand compare_command(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }
   if (list_command->parsed()) return list();
-  const Scenario* scenario = find_scenario(arguments.scenario);
+  if (compare_command.asked()) return compare_command.run();
+  const Scenario* scenario = find_any_scenario(arguments.scenario);
   if (const int wrong = check(scenario, arguments); wrong != kOk) return wrong;
   return run_command->parsed() ? run(*scenario, arguments) : sweep(*scenario, arguments);
 }

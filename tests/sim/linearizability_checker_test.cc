@@ -82,6 +82,15 @@ TEST(Linearizability, ASoundHistory) {
   EXPECT_EQ(report.left_out_keys, 0u);
 }
 
+// At one place in the stream the write comes first, whoever was called first.
+TEST(Linearizability, AReadStandsBehindTheWriteAtItsPlace) {
+  Clients clients;
+  clients.add(3, 9, "GET k", bulk("1"), 20);
+  clients.add(5, 8, "SET k 1", "+OK\r\n", 20);
+  clients.add(4, 9, "DEL l", ":0\r\n", 20);
+  EXPECT_EQ(clients.check().by_witness, 2u);
+}
+
 TEST(Linearizability, AStaleReadIsToldWithItsInterval) {
   Clients clients;
   clients.add(1'000, 2'000, "SET k 1", "+OK\r\n", 10);
@@ -181,6 +190,16 @@ TEST(Linearizability, DatabasesAreApart) {
   LinearizabilityChecker checker;
   checker.leave_out(9, "k");
   EXPECT_FALSE(clients.check(checker).violation);
+}
+
+TEST(Linearizability, SomeCommandsWriteInOtherDatabases) {
+  for (const char* command : {"MOVE k 9", "COPY other k DB 9"}) {
+    Clients clients;
+    clients.add({1, 2, "SET k 2", "+OK\r\n", 0, 2, 9});
+    clients.add({3, 4, command, ":1\r\n", 0, 3, 0});
+    clients.add({5, 6, "GET k", bulk("7"), 0, 4, 9});
+    EXPECT_FALSE(clients.check().violation) << command;
+  }
 }
 
 TEST(Linearizability, ANodeThatForgetsBeginsAnew) {
