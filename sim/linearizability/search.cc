@@ -88,7 +88,9 @@ uint32_t Search::member_of(Candidate candidate) const {
 }
 
 Result Search::run() {
-  enter(kNobody, 0, states_.number_of(specification_.initial()));
+  const uint32_t initial = states_.number_of(specification_.initial());
+  enter({kNobody, 0, initial, 0, 0});
+  if (!complete()) collect_candidates(initial);
   bool found = complete();
   while (!found && !frames_.empty() && within_limits()) {
     Frame& frame = frames_.back();
@@ -117,15 +119,42 @@ bool Search::try_candidate(Candidate candidate) {
   const uint32_t before = frames_.back().state;
   uint32_t after = 0;
   if (!step(before, member_of(candidate), &after)) return false;
-  if (candidate >= known_.size() && after == before) return false;
+  const bool unknown = candidate >= known_.size();
+  if (unknown && after == before) return false;
   const uint32_t base_before = base_;
+  const size_t first_candidate = candidates_.size();
   take_effect(candidate);
-  if (!visited_->add(base_, after, done_, used_)) {
+  if (complete()) {
+    enter({candidate, base_before, after, first_candidate, first_candidate});
+    return true;
+  }
+  const bool worth_it = !unknown || collect_what_shows(before, after);
+  if (!worth_it || !visited_->add(base_, after, done_, used_)) {
+    candidates_.resize(first_candidate);
     undo(candidate, base_before);
     return false;
   }
-  enter(candidate, base_before, after);
-  return complete();
+  if (!unknown) collect_candidates(after);
+  enter({candidate, base_before, after, first_candidate, first_candidate});
+  return false;
+}
+
+// Behind an operation of unknown outcome: only candidates that could not be the same without it.
+// False when there are none.
+bool Search::collect_what_shows(uint32_t before, uint32_t after) {
+  const size_t first = candidates_.size();
+  collect_candidates(after);
+  size_t kept = first;
+  for (size_t i = first; i < candidates_.size(); ++i) {
+    const uint32_t member = member_of(candidates_[i]);
+    uint32_t with = 0;
+    uint32_t without = 0;
+    if (!step(after, member, &with)) continue;
+    if (step(before, member, &without) && without == with) continue;
+    candidates_[kept++] = candidates_[i];
+  }
+  candidates_.resize(kept);
+  return kept > first;
 }
 
 bool Search::step(uint32_t state, uint32_t member, uint32_t* next) {
@@ -134,14 +163,13 @@ bool Search::step(uint32_t state, uint32_t member, uint32_t* next) {
   return true;
 }
 
-void Search::enter(Candidate came_by, uint32_t base_before, uint32_t state) {
-  frames_.push_back({came_by, base_before, state, candidates_.size(), candidates_.size()});
+void Search::enter(const Frame& frame) {
+  frames_.push_back(frame);
   const std::pair come(base_, frames_.size());
   if (come > best_) {
     best_ = come;
     unsaved_ = true;
   }
-  if (!complete()) collect_candidates(state);
 }
 
 void Search::leave() {

@@ -16,8 +16,9 @@
 //
 // What spares it work without losing an answer:
 //   - a read that fits takes effect at once: it is in nobody's way;
-//   - an operation of unknown outcome that would change nothing is left alone, and a configuration
-//     is not new when it was seen with fewer of them used;
+//   - a configuration is not new when it was seen with fewer operations of unknown outcome used;
+//   - so such an operation is left alone if it would change nothing, or if what comes next would be
+//     the same without it;
 //   - of operations with the same identity that are pending, only the first is tried.
 #pragma once
 
@@ -68,10 +69,11 @@ class Search {
   void give_lanes();
   uint32_t member_of(Candidate candidate) const;
 
-  void enter(Candidate came_by, uint32_t base_before, uint32_t state);
+  void enter(const Frame& frame);
   void leave();
   bool try_candidate(Candidate candidate);
   void collect_candidates(uint32_t state);
+  bool collect_what_shows(uint32_t before, uint32_t after);
   void collect_known();
   void collect_unknown();
   bool first_of_its_kind(uint32_t identity);
