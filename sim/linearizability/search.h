@@ -60,6 +60,7 @@ class Search {
     Candidate came_by;
     uint32_t base;  // before came_by
     uint32_t state;
+    uint32_t chain;  // so many operations of unknown outcome one behind another end here
     size_t first_candidate;
     size_t next_candidate;
   };
@@ -69,11 +70,12 @@ class Search {
   void give_lanes();
   uint32_t member_of(Candidate candidate) const;
 
+  Verdict pass();
   void enter(const Frame& frame);
   void leave();
   bool try_candidate(Candidate candidate);
   void collect_candidates(uint32_t state);
-  bool collect_what_shows(uint32_t before, uint32_t after);
+  bool collect_what_shows(uint32_t before, uint32_t after, bool may_be_unknown);
   void collect_known();
   void collect_unknown();
   bool first_of_its_kind(uint32_t identity);
@@ -109,8 +111,12 @@ class Search {
   std::vector<uint64_t> tried_at_;     // per identity: the collection in which it was last met
   uint64_t collections_ = 0;
 
+  // In this pass.
+  std::optional<Visited> visited_;
+  uint32_t chain_max_ = 0;
+  bool chain_was_cut_ = false;
+
   StringTable states_;
-  std::optional<Visited> visited_;  // made when the widths are known
   std::string next_state_;
 
   // The furthest that it has come: `base_`, and operations that took effect.
