@@ -2,14 +2,11 @@
 // event in which the two runs differ.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
 #include "sim/scenario.h"
-
-namespace CLI {
-class App;
-}
 
 namespace redoubt::sim {
 
