@@ -42,7 +42,8 @@ SimBackend::SimBackend(Core& core, Host& host, Network& network, Files& files)
       host_(host),
       network_(network),
       files_(files),
-      entropy_(core.run_seed, "entropy", host.id()) {}
+      entropy_(core.run_seed, "entropy", host.id()),
+      random_(core.run_seed, "kernel", host.id()) {}
 
 Instant SimBackend::now() {
   return host_.clock().monotonic(host_.local_now());
@@ -110,7 +111,7 @@ void SimBackend::start(uint32_t slot) {
     case OpKind::background: {
       const int64_t mean = op.kind == OpKind::resolve ? kResolveNs : kBackgroundNs;
       Event event;
-      event.at = host_.local_now() + Duration{1 + core_.network_random.exponential(mean)};
+      event.at = host_.local_now() + Duration{1 + random_.exponential(mean)};
       event.kind = EventKind::op_step;
       event.index = slot;
       event.generation = slots_[slot].generation;
@@ -158,10 +159,10 @@ void SimBackend::cancel(Op& op) {
   const bool stream_op = op.kind == OpKind::accept || op.kind == OpKind::connect ||
                          op.kind == OpKind::receive || op.kind == OpKind::send;
   if (!stream_op) return;  // it ends by itself, soon
-  if (core_.network_random.chance(core_.faults.io_cancel_late)) {
-    core_.count(Fault::io_cancel_late, host_.id());
+  if (core_.happens(Fault::io_cancel_late, host_.id())) {
+    Random& random = host_.fault_random(Fault::io_cancel_late);
     Event event;
-    event.at = host_.local_now() + Duration{1 + core_.network_random.exponential(kLateCancelNs)};
+    event.at = host_.local_now() + Duration{1 + random.exponential(kLateCancelNs)};
     event.kind = EventKind::op_step;
     event.index = slot;
     event.generation = slots_[slot].generation;
@@ -237,9 +238,8 @@ void SimBackend::finish(uint32_t slot, Error error) {
   entry.state = SlotState::finished;
   entry.op->result.error = error;
   int64_t wait = host_.in_turn() ? core_.options.kernel_ns : 0;
-  if (core_.network_random.chance(core_.faults.io_late)) {
-    core_.count(Fault::io_late, host_.id());
-    wait += core_.network_random.exponential(core_.faults.io_late_us * 1'000);
+  if (core_.happens(Fault::io_late, host_.id())) {
+    wait += host_.fault_random(Fault::io_late).exponential(core_.faults.io_late_us * 1'000);
   }
   if (wait == 0) return make_ready(slot, entry.generation);
   Event event;
@@ -260,10 +260,10 @@ void SimBackend::make_ready(uint32_t slot, uint32_t generation) {
 void SimBackend::deliver() {
   delivering_.clear();
   std::swap(delivering_, ready_);
-  if (delivering_.size() > 1 && core_.network_random.chance(core_.faults.io_reorder)) {
-    core_.count(Fault::io_reorder, host_.id());
+  if (delivering_.size() > 1 && core_.happens(Fault::io_reorder, host_.id())) {
+    Random& random = host_.fault_random(Fault::io_reorder);
     for (size_t left = delivering_.size(); left > 1; --left) {
-      std::swap(delivering_[left - 1], delivering_[core_.network_random.below(left)]);
+      std::swap(delivering_[left - 1], delivering_[random.below(left)]);
     }
   }
   for (const uint32_t slot : delivering_) hand_over(slot);
@@ -315,14 +315,14 @@ Row* SimBackend::find(Handle handle) {
 
 bool SimBackend::has_room() {
   if (live_rows_ >= core_.options.handles_max) return false;
-  const int64_t few = core_.faults.io_few_handles;
+  const int64_t few = core_.level(Fault::io_few_handles, host_.id());
   if (few == 0 || live_rows_ < static_cast<size_t>(few)) return true;
   core_.count(Fault::io_few_handles, host_.id());
   return false;
 }
 
 Chunk SimBackend::lend(uint32_t size) {
-  const int64_t few = core_.faults.io_few_chunks;
+  const int64_t few = core_.level(Fault::io_few_chunks, host_.id());
   const size_t count = few > 0 ? static_cast<size_t>(few) : core_.options.chunk_count;
   if (lent_ >= count) {
     if (few > 0) core_.count(Fault::io_few_chunks, host_.id());

@@ -74,7 +74,7 @@ class SimBackend final : public Backend {
   Chunk lend(uint32_t size);
   void wait_for_chunk(Handle stream) { chunk_waiters_.push_back(stream); }
   size_t lent_count() const { return lent_; }
-  uint64_t draws() const { return entropy_.draws(); }
+  uint64_t draws() const { return entropy_.draws() + random_.draws(); }
 
   // The end of a life: forgets all operations, takes all chunks back, closes all handles.
   void end_life(bool power_loss);
@@ -103,6 +103,7 @@ class SimBackend final : public Backend {
   Network& network_;
   Files& files_;
   Random entropy_;
+  Random random_;  // of what its kernel does without faults
 
   std::vector<Slot> slots_;
   uint32_t free_slot_ = kNone;

@@ -23,17 +23,25 @@ void Files::schedule(uint32_t slot, int64_t bytes, int64_t extra_ns) {
   const WorldOptions& options = core_.options;
   int64_t wait = options.disk_ns + bytes * options.disk_ns_per_kb / 1024 + extra_ns;
   wait += static_cast<int64_t>(random.below(static_cast<uint64_t>(options.disk_ns) + 1));
-  if (core_.faults.disk_slow > 0) {
-    wait += random.exponential(core_.faults.disk_slow * 1'000);
-    core_.count(Fault::disk_slow, host_.id());
-  }
+  wait += core_.extra(Fault::disk_slow, host_.id()).ns;
+  push_step(slot, host_.backend().generation(slot), host_.local_now() + Duration{wait});
+}
+
+void Files::push_step(uint32_t slot, uint32_t generation, Instant at) {
   Event event;
-  event.at = host_.local_now() + Duration{wait};
+  event.at = at;
   event.kind = EventKind::op_step;
   event.index = slot;
-  event.generation = host_.backend().generation(slot);
+  event.generation = generation;
   event.extra = host_.id();
   core_.events.push(event);
+}
+
+void Files::set_stalled(bool stalled) {
+  stalled_ = stalled;
+  if (stalled) return;
+  for (const auto& [slot, generation] : held_) push_step(slot, generation, core_.now);
+  held_.clear();
 }
 
 void Files::start(uint32_t slot) {
@@ -44,14 +52,9 @@ void Files::start(uint32_t slot) {
 }
 
 void Files::step(uint32_t slot) {
-  if (stalled_until_ > core_.now) {
-    Event event;
-    event.at = stalled_until_;
-    event.kind = EventKind::op_step;
-    event.index = slot;
-    event.generation = host_.backend().generation(slot);
-    event.extra = host_.id();
-    core_.events.push(event);
+  if (stalled_) {
+    core_.count(Fault::disk_stall, host_.id());
+    held_.emplace_back(slot, host_.backend().generation(slot));
     return;
   }
   Op& op = host_.backend().op(slot);
@@ -68,10 +71,7 @@ Files::OpenFile* Files::file(const Op& op) {
 Error Files::carry_out(uint32_t slot, Op& op, bool& again) {
   const bool syncs =
       op.kind == OpKind::sync || op.kind == OpKind::sync_data || op.kind == OpKind::sync_directory;
-  if (!syncs && disk_.random().chance(core_.faults.disk_error)) {
-    core_.count(Fault::disk_error, host_.id());
-    return Error::input_output;
-  }
+  if (!syncs && core_.happens(Fault::disk_error, host_.id())) return Error::input_output;
   switch (op.kind) {
     case OpKind::open: return open(op);
     case OpKind::read: return read(slot, op, again);
@@ -113,9 +113,8 @@ Error Files::open(Op& op) {
 }
 
 uint64_t Files::piece_of(uint64_t left) {
-  if (left > 1 && disk_.random().chance(core_.faults.disk_split)) {
-    core_.count(Fault::disk_split, host_.id());
-    return 1 + disk_.random().below(left - 1);
+  if (left > 1 && core_.happens(Fault::disk_split, host_.id())) {
+    return 1 + host_.fault_random(Fault::disk_split).below(left - 1);
   }
   return left;
 }
@@ -180,8 +179,7 @@ Error Files::begin_sync(uint32_t slot, Op& op) {
     if (opened == nullptr) return Error::cancelled;
     inode = opened->inode;
   }
-  if (disk_.random().chance(core_.faults.disk_sync_error)) {
-    core_.count(Fault::disk_sync_error, host_.id());
+  if (core_.happens(Fault::disk_sync_error, host_.id())) {
     inode->fail_sync();
     return Error::input_output;
   }

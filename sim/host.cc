@@ -31,7 +31,7 @@ Host::Host(Core& core, Network& network, HostId id, HostOptions options, Process
       address6_(address6_text(id)),
       clock_(Duration::seconds(1'000) + Duration::milliseconds(id),
              core.options.start_unix_us * 1'000),
-      clock_random_(core.run_seed, "clock", id),
+      fault_randoms_(core.run_seed, "faults", id),
       disk_(Random(core.run_seed, "disk", id)),
       files_(core, *this, disk_),
       backend_(core, *this, network, files_) {}
@@ -39,11 +39,11 @@ Host::Host(Core& core, Network& network, HostId id, HostOptions options, Process
 void Host::draw_clock() {
   if (!options_.faultable) return;
   if (const int64_t most = core_.faults.clock_skew; most > 0) {
-    clock_.jump(Duration::milliseconds(clock_random_.between(-most, most)));
+    clock_.jump(Duration::milliseconds(fault_random(Fault::clock_skew).between(-most, most)));
     core_.count(Fault::clock_skew, id_);
   }
   if (const int64_t most = core_.faults.clock_drift; most > 0) {
-    clock_.set_drift(clock_random_.between(-most, most));
+    clock_.set_drift(fault_random(Fault::clock_drift).between(-most, most));
     core_.count(Fault::clock_drift, id_);
   }
 }
@@ -62,7 +62,7 @@ void Host::end_world() {
 }
 
 uint64_t Host::draws() const {
-  return clock_random_.draws() + disk_.random().draws() + backend_.draws();
+  return fault_randoms_.draws() + disk_.random().draws() + backend_.draws();
 }
 
 int64_t Host::work_cost() const {
@@ -180,8 +180,7 @@ void Host::schedule_wake() {
   wake_armed_ = true;
   wake_at_ = at;  // without the jitter, which is drawn once for a deadline
   if (core_.faults.timer_jitter > 0 && options_.faultable) {
-    at = at + Duration{clock_random_.exponential(core_.faults.timer_jitter * 1'000)};
-    core_.count(Fault::timer_jitter, id_);
+    at = at + core_.extra(Fault::timer_jitter, id_);
   }
   Event event;
   event.at = at;

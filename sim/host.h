@@ -54,6 +54,8 @@ class Host {
   Files& files() { return files_; }
   SimBackend& backend() { return backend_; }
   SimClock& clock() { return clock_; }
+  // The stream of what a fault does to this machine and its links.
+  Random& fault_random(Fault fault) { return fault_randoms_[fault]; }
   // From all of its streams of random numbers.
   uint64_t draws() const;
   // The last lines of its log.
@@ -101,7 +103,7 @@ class Host {
   std::string address6_;
 
   SimClock clock_;
-  Random clock_random_;
+  FaultRandoms fault_randoms_;
   Disk disk_;
   Files files_;
   SimBackend backend_;

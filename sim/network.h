@@ -119,8 +119,11 @@ class Network {
   // inside to outside) or only `in`. Segments are lost, or held until heal(). Returns its number.
   uint32_t cut(std::vector<HostId> inside, bool out, bool in, CutKind kind);
   void heal(uint32_t cut);
-  // Chooses an open stream of the host and lets it die. False when it has none.
-  bool kill_link(HostId host);
+  // Lets an open stream of the host die; any number chooses one. It has at least one.
+  void kill_link(HostId host, uint64_t choice);
+  size_t open_streams(HostId host) const { return streams_of(host).size(); }
+  // Hosts that are well now (Core::is_well) reach each other: what was held between them moves.
+  void release();
   size_t connection_count() const { return live_connections_; }
 
  private:
@@ -147,6 +150,8 @@ class Network {
   const Cut* find_cut(HostId from, HostId to) const;
   bool reachable(uint32_t index, int side);
   bool passes(const Connection& connection, HostId from, HostId to) const;
+  // The open streams of a host whose links live, in order.
+  std::vector<uint32_t> streams_of(HostId host) const;
 
   // Connecting.
   Listener* find_listener(const Connection& connection, HostId host);
@@ -159,7 +164,7 @@ class Network {
   void match_accepts(Listener& listener);
 
   // Streams.
-  uint32_t buffer_bytes() const;
+  uint32_t buffer_bytes(const Connection& connection) const;
   void copy_in(uint32_t index, int side);
   void accept_bytes(uint32_t index, int side);
   void pump(uint32_t index, int side);

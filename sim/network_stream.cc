@@ -63,8 +63,9 @@ void drop_in_flight(Pipe& pipe) {
 
 }  // namespace
 
-uint32_t Network::buffer_bytes() const {
-  const int64_t small = core_.faults.net_small_buffers;
+uint32_t Network::buffer_bytes(const Connection& connection) const {
+  const int64_t small = core_.level_between(Fault::net_small_buffers, connection.sides[0].host,
+                                            connection.sides[1].host);
   return small > 0 ? static_cast<uint32_t>(small) : core_.options.socket_buffer_bytes;
 }
 
@@ -89,7 +90,8 @@ void Network::copy_in(uint32_t index, int side) {
   Side& me = live(index).sides[side];
   Op& op = core_.host(me.host).backend().op(me.send_slot);
   const uint64_t unacknowledged = me.out.accepted - me.out.acknowledged;
-  uint64_t room = buffer_bytes() > unacknowledged ? buffer_bytes() - unacknowledged : 0;
+  const uint64_t buffer = buffer_bytes(live(index));
+  uint64_t room = buffer > unacknowledged ? buffer - unacknowledged : 0;
   while (me.gather_index < op.gather.size()) {
     const Slice slice = op.gather[me.gather_index].subspan(me.gather_offset);
     const Slice piece = slice.first(static_cast<size_t>(std::min<uint64_t>(slice.size(), room)));
@@ -117,7 +119,7 @@ void Network::accept_bytes(uint32_t index, int side) {
   copy_in(index, side);
   if (me.gather_index == op.gather.size()) {
     finish(me.host, me.send_slot, Error::none);
-  } else if (core_.faults.net_small_buffers > 0) {
+  } else if (buffer_bytes(live(index)) < core_.options.socket_buffer_bytes) {
     core_.count(Fault::net_small_buffers, me.host);
   }
   pump(index, side);
@@ -132,13 +134,13 @@ void Network::pump(uint32_t index, int side) {
   const HostId to = connection.sides[1 - side].host;
   const Instant now = core_.host(me.host).local_now();
   const uint64_t in_window = pipe.departed - pipe.consumed;
-  uint64_t left = buffer_bytes() > in_window ? buffer_bytes() - in_window : 0;
+  const uint64_t buffer = buffer_bytes(connection);
+  uint64_t left = buffer > in_window ? buffer - in_window : 0;
   left = std::min(left, pipe.accepted - pipe.departed);
   for (int cuts = 0; left > 0;) {
     uint64_t size = std::min(left, kSegmentMax);
-    if (size > 1 && cuts < kCutsMax && core_.network_random.chance(core_.faults.net_cut)) {
-      core_.count(Fault::net_cut, me.host);
-      size = 1 + core_.network_random.below(size - 1);
+    if (size > 1 && cuts < kCutsMax && core_.happens_between(Fault::net_cut, me.host, to)) {
+      size = 1 + core_.fault_random(Fault::net_cut, me.host).below(size - 1);
       ++cuts;
     }
     pipe.last_arrival = std::max(pipe.last_arrival, now + delay(me.host, to, size));
@@ -169,9 +171,8 @@ void Network::deliver(uint32_t index, int side) {
   Op& op = backend.op(me.receive_slot);
   const bool lent = op.into.empty();
   uint64_t size = std::min<uint64_t>(available, lent ? core_.options.chunk_bytes : op.into.size());
-  if (size > 1 && core_.network_random.chance(core_.faults.io_short_receive)) {
-    core_.count(Fault::io_short_receive, me.host);
-    size = 1 + core_.network_random.below(size - 1);
+  if (size > 1 && core_.happens(Fault::io_short_receive, me.host)) {
+    size = 1 + core_.fault_random(Fault::io_short_receive, me.host).below(size - 1);
   }
   if (lent) {
     op.result.chunk = backend.lend(static_cast<uint32_t>(size));
@@ -263,8 +264,7 @@ void Network::on_segment(uint32_t index, int side, const Event& event) {
   Pipe& pipe = from.out;
   pipe.arrived += event.extra - static_cast<uint32_t>(pipe.arrived);
   ASSERT(pipe.arrived <= pipe.departed);
-  if (core_.network_random.chance(core_.faults.net_reset)) {
-    core_.count(Fault::net_reset, connection.sides[1 - side].host);
+  if (core_.happens_between(Fault::net_reset, connection.sides[1 - side].host, from.host)) {
     send_reset(index, side);
     return break_side(index, 1 - side, Error::reset);
   }
