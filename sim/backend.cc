@@ -25,6 +25,8 @@ namespace {
 
 // A cancelled operation that the fault io_cancel_late holds back waits about so long.
 constexpr int64_t kLateCancelNs = 1'000'000;
+// And one of which io_cancel_missed lets nobody know has so long to complete.
+constexpr Duration kMissedCancel = Duration::milliseconds(100);
 // Names and background jobs take about so long.
 constexpr int64_t kResolveNs = 300'000;
 constexpr int64_t kBackgroundNs = 200'000;
@@ -84,6 +86,7 @@ void SimBackend::submit(Op& op) {
   Slot& entry = slots_[slot];
   entry.op = &op;
   entry.state = SlotState::pending;
+  entry.missed = false;
   entry.progress = 0;
   ++in_flight_;
   op.world = slot;
@@ -110,16 +113,20 @@ void SimBackend::start(uint32_t slot) {
     case OpKind::resolve:
     case OpKind::background: {
       const int64_t mean = op.kind == OpKind::resolve ? kResolveNs : kBackgroundNs;
-      Event event;
-      event.at = host_.local_now() + Duration{1 + random_.exponential(mean)};
-      event.kind = EventKind::op_step;
-      event.index = slot;
-      event.generation = slots_[slot].generation;
-      event.extra = host_.id();
-      return core_.events.push(event);
+      return step_in(slot, Duration{1 + random_.exponential(mean)});
     }
     default: return files_.start(slot);
   }
+}
+
+void SimBackend::step_in(uint32_t slot, Duration wait) {
+  Event event;
+  event.at = host_.local_now() + wait;
+  event.kind = EventKind::op_step;
+  event.index = slot;
+  event.generation = slots_[slot].generation;
+  event.extra = host_.id();
+  core_.events.push(event);
 }
 
 void SimBackend::step(uint32_t slot) {
@@ -159,15 +166,14 @@ void SimBackend::cancel(Op& op) {
   const bool stream_op = op.kind == OpKind::accept || op.kind == OpKind::connect ||
                          op.kind == OpKind::receive || op.kind == OpKind::send;
   if (!stream_op) return;  // it ends by itself, soon
+  const int64_t missed_ppm = core_.level(Fault::io_cancel_missed, host_.id());
+  if (missed_ppm > 0 && host_.fault_random(Fault::io_cancel_missed).chance(missed_ppm)) {
+    slots_[slot].missed = true;  // counted when it completes
+    return step_in(slot, kMissedCancel);
+  }
   if (core_.happens(Fault::io_cancel_late, host_.id())) {
     Random& random = host_.fault_random(Fault::io_cancel_late);
-    Event event;
-    event.at = host_.local_now() + Duration{1 + random.exponential(kLateCancelNs)};
-    event.kind = EventKind::op_step;
-    event.index = slot;
-    event.generation = slots_[slot].generation;
-    event.extra = host_.id();
-    return core_.events.push(event);
+    return step_in(slot, Duration{1 + random.exponential(kLateCancelNs)});
   }
   if (network_.withdraw(host_.id(), slot, op)) finish(slot, Error::cancelled);
 }
@@ -237,6 +243,7 @@ void SimBackend::finish(uint32_t slot, Error error) {
   ASSERT(entry.state == SlotState::pending);
   entry.state = SlotState::finished;
   entry.op->result.error = error;
+  if (entry.missed && error == Error::none) core_.count(Fault::io_cancel_missed, host_.id());
   int64_t wait = host_.in_turn() ? core_.options.kernel_ns : 0;
   if (core_.happens(Fault::io_late, host_.id())) {
     wait += host_.fault_random(Fault::io_late).exponential(core_.faults.io_late_us * 1'000);

@@ -87,12 +87,15 @@ class SimBackend final : public Backend {
     SlotState state = SlotState::free;
     uint32_t generation = 0;
     uint32_t next_free = kNone;
+    bool missed = false;  // it was cancelled, and does not know
     uint64_t progress = 0;
   };
 
   void start(uint32_t slot);
   void resolve(uint32_t slot);
   void hand_over(uint32_t slot);
+  // The slot's turn to be stepped comes in so much time.
+  void step_in(uint32_t slot, Duration wait);
   // What a result carried, whose owner learns only that its handle is dead.
   void free_slot(uint32_t slot);
   void close_row(uint32_t index, bool forgotten, bool power_loss);

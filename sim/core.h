@@ -104,8 +104,8 @@ struct Core {
   }
   // A line of the trace that is no event.
   void remark(HostId id, std::string_view text);
-  void count(Fault fault, HostId id) {
-    ++fired[fault];
+  void count(Fault fault, HostId id, uint64_t times = 1) {
+    fired[fault] += times;
     record(What::fault, id, static_cast<uint64_t>(fault), fired[fault]);
   }
 

@@ -55,6 +55,7 @@ class Files {
   Error open(Op& op);
   Error read(uint32_t slot, Op& op, bool& again);
   Error write(uint32_t slot, Op& op, bool& again);
+  static void write_piece(Inode& inode, const Op& op, uint64_t from, uint64_t size);
   Error sync(uint32_t slot, Op& op, bool& again);
   Error begin_sync(uint32_t slot, Op& op);
   void save(Sync& sync);

@@ -7,6 +7,8 @@ namespace redoubt::sim {
 namespace {
 
 constexpr size_t kLogLinesMax = 200;
+// What the monotonic clock of a machine shows when its life in the world begins.
+constexpr Duration kUptime = Duration::seconds(1'000);
 
 std::string address_text(HostId id) {
   const uint32_t number = id + 1;
@@ -29,8 +31,7 @@ Host::Host(Core& core, Network& network, HostId id, HostOptions options, Process
       factory_(std::move(factory)),
       address_(address_text(id)),
       address6_(address6_text(id)),
-      clock_(Duration::seconds(1'000) + Duration::milliseconds(id),
-             core.options.start_unix_us * 1'000),
+      clock_(kUptime + Duration::milliseconds(id), core.options.start_unix_us * 1'000),
       fault_randoms_(core.run_seed, "faults", id),
       disk_(Random(core.run_seed, "disk", id)),
       files_(core, *this, disk_),
@@ -112,10 +113,37 @@ void Host::end_life(StopKind kind, WorldObserver* observer) {
   process_.reset();
   env_.reset();
   dying_ = false;
-  if (power_loss) disk_.lose_power(core_.faults.torn_percent);
+  if (power_loss) lose_unsynced();
   due_ = turn_wanted_ = wake_armed_ = paused_ = end_requested_ = false;
   ++wake_generation_;
   busy_until_ = core_.now;
+}
+
+// What the power loss does to the disk.
+void Host::lose_unsynced() {
+  PowerLoss ppm;
+  ppm.lost = core_.faults.disk_lost;
+  ppm.torn = core_.faults.disk_torn;
+  ppm.garbage = core_.faults.disk_garbage;
+  ppm.name_lost = core_.faults.disk_name_lost;
+  ppm.rename_lost = core_.faults.disk_rename_lost;
+  const PowerLoss happened = disk_.lose_power(ppm);
+  const auto count = [this](Fault fault, int64_t times) {
+    if (times > 0) core_.count(fault, id_, static_cast<uint64_t>(times));
+  };
+  count(Fault::disk_lost, happened.lost);
+  count(Fault::disk_torn, happened.torn);
+  count(Fault::disk_garbage, happened.garbage);
+  count(Fault::disk_name_lost, happened.name_lost);
+  count(Fault::disk_rename_lost, happened.rename_lost);
+}
+
+void Host::replace() {
+  ASSERT(!running());
+  disk_.wipe();
+  // Switched on some time ago, by its own clock, and set to the right time but for what faults say.
+  clock_ = SimClock(kUptime - (core_.now - Instant()), core_.options.start_unix_us * 1'000);
+  draw_clock();
 }
 
 void Host::ask_to_stop() {

@@ -69,6 +69,8 @@ class Host {
   void end_world();
   void set_paused(bool paused);
   void set_slow(int64_t factor) { slow_factor_ = factor; }
+  // Another machine takes the place of this one, which does not run: an empty disk, other clocks.
+  void replace();
   bool end_requested() const { return end_requested_; }
 
   // A turn in which only `body` runs, now: for checkers that ask the process something.
@@ -92,6 +94,7 @@ class Host {
 
  private:
   int64_t work_cost() const;
+  void lose_unsynced();
   void run_turn(void (*body)(Host&, void*), void* context);
   void schedule_wake();
 

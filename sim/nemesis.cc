@@ -120,18 +120,18 @@ bool Nemesis::strike(FaultStrike strike) {
   core_.record(What::strike, host, static_cast<uint64_t>(strike.fault),
                static_cast<uint64_t>(strike.lasts.ns), strike_text(strike));
   strikes_.push_back(strike);
-  const uint32_t cut = begin(strike, host);
+  Lasting lasting = {next_number_++, strike, host, 0, nullptr};
+  begin(strike, host, lasting);
   if (!lasts(strike.fault)) return true;
-  const Instant end = core_.now + strike.lasts;
-  lasting_.push_back({next_number_++, std::move(strike), host, cut});
-  push(end, kEnd, 0, lasting_.back().number);
+  push(core_.now + strike.lasts, kEnd, 0, lasting.number);
+  lasting_.push_back(std::move(lasting));
   return true;
 }
 
 void Nemesis::heal() {
   std::vector<Lasting> over;
   std::swap(over, lasting_);
-  for (const Lasting& lasting : over) end(lasting);
+  for (const Lasting& lasting : over) undo(lasting);
 }
 
 std::vector<HostId> Nemesis::begin_liveness() {

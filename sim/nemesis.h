@@ -7,13 +7,16 @@
 // the beginning of liveness.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "sim/core.h"
+#include "sim/disk.h"
 
 namespace redoubt::sim {
 
+class Host;
 class World;
 
 class Nemesis {
@@ -43,6 +46,7 @@ class Nemesis {
     FaultStrike strike;
     HostId host;
     uint32_t cut;
+    std::shared_ptr<const DiskImage> image;  // disk_old
   };
 
   void open_windows();
@@ -58,14 +62,23 @@ class Nemesis {
   void draw(FaultStrike& strike, HostId host);
   Duration draw_length(Fault fault);
   std::vector<std::string> some_with(Fault fault, HostId host);
+  void draw_rack(FaultStrike& strike, HostId host);
+  std::vector<HostId> racked_with(HostId host) const;
 
   // Striking it, unless it is impossible.
   bool strike(FaultStrike strike);
   bool possible(const FaultStrike& strike, HostId host) const;
   bool busy(Fault fault, HostId host) const;
   bool may_go_down(const FaultStrike& strike, HostId host) const;
-  uint32_t begin(const FaultStrike& strike, HostId host);
+  bool may_lose_disk(HostId host) const;
+  // What is to be remembered until it ends is left in `lasting`.
+  void begin(const FaultStrike& strike, HostId host, Lasting& lasting);
+  void begin_at(const FaultStrike& strike, Host& host);
+  void cut_links(const FaultStrike& strike, HostId host, Lasting& lasting);
+  // Its time has come, or it is undone before that.
   void end(const Lasting& lasting);
+  void undo(const Lasting& lasting);
+  void bring_back(const Lasting& lasting);
   // Its part in whatever lasts is over.
   void free(HostId host);
 
@@ -78,6 +91,7 @@ class Nemesis {
   uint32_t next_number_ = 1;
   std::vector<Lasting> lasting_;
   std::vector<FaultStrike> strikes_;
+  std::vector<HostId> disks_lost_;  // each once
 };
 
 }  // namespace redoubt::sim

@@ -321,10 +321,10 @@ void Network::on_event(const Event& event) {
   const bool connecting = connection.sides[0].state == SideState::connecting;
   switch (event.kind) {
     case EventKind::syn:
-      if (connecting) on_syn(index);
+      if (connecting && event.epoch == connection.sides[0].out.epoch) on_syn(index);
       return;
     case EventKind::syn_ack:
-      if (connecting) on_syn_ack(index);
+      if (connecting && event.epoch == connection.sides[0].out.epoch) on_syn_ack(index);
       return;
     case EventKind::refused:
       if (connecting) fail_connect(index, static_cast<Error>(event.extra));
@@ -338,6 +338,18 @@ void Network::on_event(const Event& event) {
   }
 }
 
+// A heavy tail: one segment in fifty is ten times as late as others, one in a thousand a hundred
+// times. The mean is the link's own, and as often small as large.
+int64_t Network::jitter_ns(HostId from, HostId to, int64_t most_us) {
+  const uint64_t link = (uint64_t{from} << 32) | to;
+  const uint64_t halvings = mix64(~core_.run_seed ^ mix64(link)) % 8;
+  Random& random = core_.fault_random(Fault::net_jitter, to);
+  const uint64_t luck = random.below(1'000);
+  const int64_t times = luck == 0 ? 100 : luck <= 20 ? 10 : 1;
+  core_.count(Fault::net_jitter, to);
+  return random.exponential((most_us * 1'000) >> halvings) * times;
+}
+
 Duration Network::delay(HostId from, HostId to, uint64_t bytes) {
   Random& random = core_.network_random;
   int64_t ns = kLoopbackNs;
@@ -349,6 +361,9 @@ Duration Network::delay(HostId from, HostId to, uint64_t bytes) {
   }
   ns += static_cast<int64_t>(random.below(static_cast<uint64_t>(ns / 4) + 1));
   ns += core_.extra_between(Fault::net_delay, to, from).ns;
+  if (const int64_t most_us = core_.level_between(Fault::net_jitter, to, from); most_us > 0) {
+    ns += jitter_ns(from, to, most_us);
+  }
   if (const int64_t slow = core_.level_between(Fault::net_slow, to, from); slow > 0 && bytes > 0) {
     ns += static_cast<int64_t>(bytes) * 1'000'000 / slow;
     core_.count(Fault::net_slow, to);
@@ -393,7 +408,19 @@ void Network::release() {
         on_retransmit(index, side);
       }
     }
+    release_attempt(index);
   }
+}
+
+// An attempt to connect that waits for its next try makes it now.
+void Network::release_attempt(uint32_t index) {
+  Connection& connection = live(index);
+  Side& side = connection.sides[0];
+  if (side.state != SideState::connecting || connection.attempts == 0) return;
+  ++side.out.epoch;
+  connection.attempts = 0;
+  const bool answered = connection.sides[1].state != SideState::none;
+  push(core_.now, answered ? EventKind::syn_ack : EventKind::syn, index, 0);
 }
 
 std::vector<uint32_t> Network::streams_of(HostId host) const {

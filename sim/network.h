@@ -146,6 +146,7 @@ class Network {
 
   // Links.
   Duration delay(HostId from, HostId to, uint64_t bytes);
+  int64_t jitter_ns(HostId from, HostId to, int64_t most_us);
   // The cut that keeps segments of this direction from arriving, if one does.
   const Cut* find_cut(HostId from, HostId to) const;
   bool reachable(uint32_t index, int side);
@@ -158,6 +159,7 @@ class Network {
   HostId host_of(HostId from, const Address& address) const;
   void on_syn(uint32_t index);
   void retry_syn(uint32_t index, EventKind kind);
+  void release_attempt(uint32_t index);
   void on_syn_ack(uint32_t index);
   void fail_connect(uint32_t index, Error error);
   void give_up_connect(uint32_t index, bool silently);
@@ -176,7 +178,10 @@ class Network {
   void on_keepalive(uint32_t index, int side);
   bool arrives(uint32_t index, int side, const Event& event);
   void lose(uint32_t index, int side);
-  void break_side(uint32_t index, int side, Error error);
+  static void corrupt(Pipe& pipe, uint64_t from, Random& random);
+  bool resets(uint32_t index, int side, uint64_t before);
+  enum class Unread : uint8_t { any, kept };
+  void break_side(uint32_t index, int side, Error error, Unread unread = Unread::any);
   void send_reset(uint32_t index, int to_side);
 
   Core& core_;

@@ -143,7 +143,12 @@ void Network::pump(uint32_t index, int side) {
       size = 1 + core_.fault_random(Fault::net_cut, me.host).below(size - 1);
       ++cuts;
     }
-    pipe.last_arrival = std::max(pipe.last_arrival, now + delay(me.host, to, size));
+    Duration wait = delay(me.host, to, size);
+    if (core_.happens_between(Fault::net_reorder, me.host, to)) {
+      Random& random = core_.fault_random(Fault::net_reorder, me.host);
+      wait = wait + Duration{random.exponential(core_.faults.net_hold_us * 1'000)};
+    }
+    pipe.last_arrival = std::max(pipe.last_arrival, now + wait);
     pipe.departed += size;
     left -= size;
     push(pipe.last_arrival, EventKind::segment, index, side, static_cast<uint32_t>(pipe.departed));
@@ -257,17 +262,49 @@ bool Network::arrives(uint32_t index, int side, const Event& event) {
   return true;
 }
 
+// One to four bytes of what has just arrived are others.
+void Network::corrupt(Pipe& pipe, uint64_t from, Random& random) {
+  for (uint64_t left = 1 + random.below(4); left > 0; --left) {
+    const uint64_t at = from + random.below(pipe.arrived - from);
+    const auto change = static_cast<std::byte>(1 + random.below(255));
+    pipe.ring[at & (pipe.ring.size() - 1)] ^= change;
+  }
+}
+
+// Whether what has just arrived, behind `before`, is the last of its connection.
+bool Network::resets(uint32_t index, int side, uint64_t before) {
+  Connection& connection = live(index);
+  const HostId from = connection.sides[side].host;
+  const HostId to = connection.sides[1 - side].host;
+  if (core_.happens_between(Fault::net_reset, to, from)) {
+    send_reset(index, side);
+    break_side(index, 1 - side, Error::reset);
+    return true;
+  }
+  Pipe& pipe = connection.sides[side].out;
+  if (pipe.arrived - before < 2 || !core_.happens_between(Fault::net_reset_mid, to, from)) {
+    return false;
+  }
+  const uint64_t size = pipe.arrived - before;
+  pipe.arrived = before + 1 + core_.fault_random(Fault::net_reset_mid, to).below(size - 1);
+  send_reset(index, side);
+  break_side(index, 1 - side, Error::reset, Unread::kept);
+  return true;
+}
+
 void Network::on_segment(uint32_t index, int side, const Event& event) {
   if (!arrives(index, side, event)) return;
   Connection& connection = live(index);
   Side& from = connection.sides[side];
   Pipe& pipe = from.out;
+  const uint64_t before = pipe.arrived;
   pipe.arrived += event.extra - static_cast<uint32_t>(pipe.arrived);
   ASSERT(pipe.arrived <= pipe.departed);
-  if (core_.happens_between(Fault::net_reset, connection.sides[1 - side].host, from.host)) {
-    send_reset(index, side);
-    return break_side(index, 1 - side, Error::reset);
+  const HostId receiver = connection.sides[1 - side].host;
+  if (core_.happens_between(Fault::net_corrupt, receiver, from.host)) {
+    corrupt(pipe, before, core_.fault_random(Fault::net_corrupt, receiver));
   }
+  if (resets(index, side, before)) return;
   if (passes(connection, connection.sides[1 - side].host, from.host)) {
     pipe.acknowledged = pipe.arrived;
     from.last_heard = core_.now;
@@ -316,8 +353,9 @@ void Network::on_reset(uint32_t index, int side) {
   break_side(index, side, Error::reset);
 }
 
-// From now on this side meets `error`, after what has arrived before (or without it).
-void Network::break_side(uint32_t index, int side, Error error) {
+// From now on this side meets `error`, after what has arrived before (or, unless that is to be
+// kept, without it).
+void Network::break_side(uint32_t index, int side, Error error, Unread unread) {
   Connection& connection = live(index);
   Side& me = connection.sides[side];
   if (me.state == SideState::connecting) return fail_connect(index, error);
@@ -330,7 +368,7 @@ void Network::break_side(uint32_t index, int side, Error error) {
   me.broken = error;
   Pipe& in = connection.sides[1 - side].out;
   drop_in_flight(in);
-  if (core_.network_random.coin()) in.consumed = in.arrived;
+  if (unread == Unread::any && core_.network_random.coin()) in.consumed = in.arrived;
   deliver(index, side);
   accept_bytes(index, side);
 }

@@ -118,7 +118,7 @@ std::string parse_details(std::span<const std::string_view> words, FaultStrike* 
 }  // namespace
 
 bool lasts(Fault fault) {
-  return fault != Fault::net_half_open && fault != Fault::clock_jump;
+  return fault != Fault::net_half_open && fault != Fault::clock_jump && fault != Fault::disk_rot;
 }
 
 std::string strike_text(const FaultStrike& strike) {

@@ -10,6 +10,8 @@
 //     clock_jump node by -60000ms at 3s
 //     slow_cpu node by 10 at 3s for 1s               (ten times slower)
 //     net_half_open node by 3 at 4s                  (one of its streams; any number names one)
+//     rack node1 with node2 node3 at 5s for 800ms
+//     disk_old node at 6s for 3s                     (at 9s it has the disk of the sixth second)
 //
 // A window as text: `net_cut=5000 from 0s until 12.5s`, or `until end`.
 #pragma once
@@ -29,7 +31,7 @@ struct FaultStrike {
   Instant at;
   Fault fault = Fault::kill;
   std::string host;
-  // Who is on its side of a cut.
+  // Who is on its side of a cut, or loses power with it.
   std::vector<std::string> others;
   // From its beginning to its end; zero for what has no end.
   Duration lasts;
