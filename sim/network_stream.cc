@@ -368,7 +368,9 @@ void Network::break_side(uint32_t index, int side, Error error, Unread unread) {
   me.broken = error;
   Pipe& in = connection.sides[1 - side].out;
   drop_in_flight(in);
-  if (unread == Unread::any && core_.network_random.coin()) in.consumed = in.arrived;
+  // Its own stream: a reset more leaves the delays of all else as they were.
+  Random& luck = core_.fault_random(Fault::net_reset, me.host);
+  if (unread == Unread::any && luck.coin()) in.consumed = in.arrived;
   deliver(index, side);
   accept_bytes(index, side);
 }

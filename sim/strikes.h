@@ -5,7 +5,7 @@
 // A strike as text, in this order, parts that say nothing left out:
 //
 //     kill node at 1.234567s for 200ms
-//     net_partition node with client1 client2 at 2s for 1.5s
+//     net_partition node with client1 client2 at 2s for 1500ms
 //     net_one_way node deaf at 2s for 300ms          (it does not hear; mute: it is not heard)
 //     clock_jump node by -60000ms at 3s
 //     slow_cpu node by 10 at 3s for 1s               (ten times slower)
