@@ -38,6 +38,8 @@ class Nemesis {
 
   // What has struck so far.
   const std::vector<FaultStrike>& strikes() const { return strikes_; }
+  // Who has lost what it had synced, or some of it, or will when disk_old ends.
+  const std::vector<HostId>& disks_lost() const { return disks_lost_; }
 
  private:
   // What has begun and will end.

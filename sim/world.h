@@ -73,6 +73,9 @@ class World {
   std::vector<HostId> begin_liveness() { return nemesis_.begin_liveness(); }
   // What has struck, for WorldOptions::schedule of another run.
   const std::vector<FaultStrike>& strikes() const { return nemesis_.strikes(); }
+  // Hosts that timed faults have robbed of what they had synced, each once: whether a copy of
+  // something can be left is for checkers to say.
+  const std::vector<HostId>& disks_lost() const { return nemesis_.disks_lost(); }
   // The faults as they are now. Changes take effect from the next occasion.
   FaultOptions& faults() { return core_.faults; }
   const FaultCounts& fired() const { return core_.fired; }

@@ -190,6 +190,7 @@ Toll toll_of(uint64_t seed, const FaultBudget& budget) {
   }
   toll.down = census.most;
   toll.disks = disks.size();
+  EXPECT_EQ(crew.world.disks_lost().size(), disks.size());
   toll.strikes = crew.world.strikes().size();
   return toll;
 }
