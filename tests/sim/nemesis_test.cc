@@ -170,7 +170,8 @@ TEST(Windows, AFaultHoldsInItsWindowAlone) {
   WorldOptions options;
   options.faults.net_delay = 1'000;  // off, since it has no window
   options.windows = {read_window("net_cut=500000 from 1s until 2s"),
-                     read_window("net_cut=1000 from 3s until end")};
+                     read_window("net_cut=1000 from 3s until end"),
+                     read_window("net_cut=2000 from 5s until end")};
   Crew crew(5, options);
   crew.world.start_faults();
   std::vector<int64_t> values;
