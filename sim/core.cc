@@ -39,10 +39,24 @@ Core::Core(uint64_t seed, const WorldOptions& world_options)
     : options(world_options),
       faults(world_options.faults),
       network_random(seed, "network"),
-      fault_random(seed, "faults"),
       run_seed(seed) {}
 
 Core::~Core() = default;
+
+Random& Core::fault_random(Fault fault, HostId id) {
+  return host(id).fault_random(fault);
+}
+
+bool Core::happens_now(Fault fault, int64_t ppm, HostId id) {
+  if (!fault_random(fault, id).chance(ppm)) return false;
+  count(fault, id);
+  return true;
+}
+
+Duration Core::extra_now(Fault fault, int64_t mean_us, HostId id) {
+  count(fault, id);
+  return {fault_random(fault, id).exponential(mean_us * 1'000)};
+}
 
 void Core::remark(HostId id, std::string_view text) {
   if (options.trace == nullptr) return;
@@ -67,6 +81,7 @@ void Core::write_trace(What what, HostId id, uint64_t detail, uint64_t value,
     case What::log: line += "log"; break;
     case What::fault: line += "fault " + std::string(fault_rows()[detail].name); break;
     case What::note: line += "note"; break;
+    case What::strike: line += "strike"; break;
   }
   line += " " + std::to_string(value);
   if (!text.empty() && what == What::sent) {

@@ -76,6 +76,11 @@ void LoadConnection::connect_done() {
     if (!closing_) checker_.connection_failed(number_, nullptr, connect_.result.error);
     return on_quiet();
   }
+  if (closing_) {
+    // It was given up, and completed all the same.
+    env_.close(connect_.result.handle);
+    return on_quiet();
+  }
   handle_ = connect_.result.handle;
   send_.handle = receive_.handle = handle_;
   link_ = checker_.connected(number_, env_.backend().local_address(handle_));
