@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "sim/program/commands.h"
+#include "sim/program/compare.h"
 
 namespace redoubt::sim {
 namespace {
@@ -46,12 +47,14 @@ int main_program(int argc, char** argv) {
   CLI::App* replay = app.add_subcommand("replay", "runs a failure that was shrunk or recorded");
   replay->add_option("FILE", arguments.scenario, "what redoubt-sim shrink has written")->required();
   replay->add_option("--trace", arguments.trace, "a file for one line an event");
+  CompareCommand compare(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kOk : kUsage;
   }
   if (list->parsed()) return list_command();
+  if (compare.asked()) return compare.run();
   if (const std::string wrong = check_options(arguments.run); !wrong.empty()) {
     return bad_usage(wrong);
   }

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "sim/program/canary.h"
 #include "sim/scenario/spec_file.h"
 
 namespace redoubt::sim {
@@ -42,6 +43,10 @@ std::optional<std::string> read_file(const std::string& path, std::string* error
 std::optional<ScenarioSpec> load_scenario(const std::string& name, RunOptions& options,
                                           std::string* error) {
   std::optional<ScenarioSpec> spec;
+  if (name == kCanary) {
+    spec.emplace().name = kCanary;
+    return spec;
+  }
   if (!name.ends_with(".toml")) {
     const ScenarioSpec* known = find_scenario(name);
     if (known == nullptr) {
@@ -66,6 +71,9 @@ std::string check_options(const RunOptions& options) {
     if (!error.empty()) return error;
   }
   if (options.plant.empty() || find_plant(options.plant) != nullptr) return {};
+  for (const Plant& plant : canary_plants()) {
+    if (plant.name == options.plant) return {};
+  }
   return fmt::format("there is no planted bug '{}'; see redoubt-sim list", options.plant);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "sim/program/canary.h"
 #include "sim/program/child.h"
 #include "sim/program/commands.h"
 #include "sim/program/sandbox.h"
@@ -39,7 +40,7 @@ int run_spec(const ScenarioSpec& spec, const Arguments& arguments, const RunOpti
   }
   const auto began = std::chrono::steady_clock::now();
   lock_the_door();
-  const RunResult result = run_scenario(spec, options);
+  const RunResult result = run_any(spec, options);
   const double wall_s = seconds_since(began);
   if (options.trace != nullptr) std::fclose(options.trace);
   fmt::print("{}{}", report_text(arguments, spec, options.seed, result),
@@ -74,9 +75,9 @@ bool start_run(Children& children, const ScenarioSpec& spec, const Arguments& ar
                const RunOptions& options, bool with_fixed) {
   return children.start(options.seed, [&, options, with_fixed] {
     const auto began = std::chrono::steady_clock::now();
-    RunResult result = run_scenario(spec, options);
+    RunResult result = run_any(spec, options);
     if (arguments.twice && !result.violation) {
-      const std::string again = run_scenario(spec, options).digest;
+      const std::string again = run_any(spec, options).digest;
       if (again != result.digest) {
         result.violation = {"determinism", Instant(), "", result.digest, again};
       }

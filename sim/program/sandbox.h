@@ -18,7 +18,7 @@ constexpr int kStopped = 1;
 // From here on a system call that a simulation does not need ends the process with a line on
 // standard error, such as "redoubt-sim: system call openat is not allowed in a simulation", and the
 // status kStopped. Sanitizers need more than that, and some kernels forbid it; then there are no
-// walls.
-void lock_the_door();
+// walls. `last_words` is called before that process ends, where a signal handler is called.
+void lock_the_door(void (*last_words)() = nullptr);
 
 }  // namespace redoubt::sim

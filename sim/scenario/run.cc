@@ -61,6 +61,7 @@ WorldOptions ScenarioRun::world_options() const {
   WorldOptions world;
   world.faults = draw_.faults;
   world.trace = options_.trace;
+  world.sink = options_.sink;
   return world;
 }
 

@@ -15,6 +15,8 @@
 
 namespace redoubt::sim {
 
+class EventSink;
+
 // What a checker found. `expected` and `seen` are for people.
 struct Violation {
   std::string checker;
@@ -50,6 +52,8 @@ struct RunOptions {
   // What clients send is written down, and comes back in RunResult::fixed.
   bool record = false;
   FILE* trace = nullptr;
+  // Is told of every event (WorldOptions::sink).
+  EventSink* sink = nullptr;
 };
 
 struct RunResult {
