@@ -20,9 +20,21 @@
 namespace redoubt::sim {
 
 class Host;
+struct Core;
 
 using HostId = uint32_t;
 constexpr HostId kNoHost = 0xffffffff;
+
+// What the digest and the trace say of an event.
+enum class What : uint8_t { boot, stop, done, sent, log, fault, note, strike };
+
+// Who is told of every event that enters the digest (sim/first_difference).
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void on_event(const Core& core, What what, HostId id, uint64_t detail, uint64_t value,
+                        std::string_view text) = 0;
+};
 
 struct WorldOptions {
   FaultOptions faults;
@@ -64,10 +76,9 @@ struct WorldOptions {
 
   // One line an event goes here; not owned.
   FILE* trace = nullptr;
+  // Is told of every event; not owned.
+  EventSink* sink = nullptr;
 };
-
-// What the digest and the trace say of an event.
-enum class What : uint8_t { boot, stop, done, sent, log, fault, note, strike };
 
 struct Core {
   Core(uint64_t seed, const WorldOptions& world_options);
@@ -80,6 +91,7 @@ struct Core {
   FaultCounts fired;
   Random network_random;  // of what the network does without faults
   const uint64_t run_seed;
+  const bool is_watched;  // by a trace or a sink
 
   Instant now;
   EventHeap events;
@@ -99,8 +111,8 @@ struct Core {
                (static_cast<uint64_t>(what) << 56) | (detail << 32) | id);
     digest.add(value, text.size());
     if (!text.empty()) digest.add_bytes(as_slice(text));
-    if (options.trace != nullptr) [[unlikely]]
-      write_trace(what, id, detail, value, text);
+    if (is_watched) [[unlikely]]
+      tell(what, id, detail, value, text);
   }
   // A line of the trace that is no event.
   void remark(HostId id, std::string_view text);
@@ -149,11 +161,14 @@ struct Core {
  private:
   bool happens_now(Fault fault, int64_t ppm, HostId id);
   Duration extra_now(Fault fault, int64_t mean_us, HostId id);
-  void write_trace(What what, HostId id, uint64_t detail, uint64_t value, std::string_view text);
+  void tell(What what, HostId id, uint64_t detail, uint64_t value, std::string_view text);
 };
 
 std::string_view op_kind_name(OpKind kind);
 // "12.345678901", seconds.
 std::string time_text(Instant at);
+// "12.345678901 node send ok 120": an event as a line.
+std::string event_text(Instant at, std::string_view host, What what, uint64_t detail,
+                       uint64_t value, std::string_view text);
 
 }  // namespace redoubt::sim
