@@ -39,11 +39,25 @@ Core::Core(uint64_t seed, const WorldOptions& world_options)
     : options(world_options),
       faults(world_options.faults),
       network_random(seed, "network"),
-      fault_random(seed, "faults"),
       run_seed(seed),
       is_watched(options.trace != nullptr || options.sink != nullptr) {}
 
 Core::~Core() = default;
+
+Random& Core::fault_random(Fault fault, HostId id) {
+  return host(id).fault_random(fault);
+}
+
+bool Core::happens_now(Fault fault, int64_t ppm, HostId id) {
+  if (!fault_random(fault, id).chance(ppm)) return false;
+  count(fault, id);
+  return true;
+}
+
+Duration Core::extra_now(Fault fault, int64_t mean_us, HostId id) {
+  count(fault, id);
+  return {fault_random(fault, id).exponential(mean_us * 1'000)};
+}
 
 void Core::remark(HostId id, std::string_view text) {
   if (options.trace == nullptr) return;
@@ -70,6 +84,7 @@ std::string event_text(Instant at, std::string_view host, What what, uint64_t de
       line += detail < kFaultCount ? fault_rows()[detail].name : "?";
       break;
     case What::note: line += "note"; break;
+    case What::strike: line += "strike"; break;
   }
   line += " " + std::to_string(value);
   if (!text.empty()) line += " ";

@@ -232,7 +232,7 @@ compare_compilers() {
   else
     failed=$((failed + 1))
   fi
-  output=$(build/redoubt-sim compare --scenario canary --seed 7 --plant unordered_argument \
+  output=$(build/redoubt-sim compare --scenario canary --seed 7 --bug unordered_argument \
              --against build/asan/redoubt-sim) || true
   if [[ $output == *"different behind 102 events"*"left   10.100000000 canary note "* ]]; then
     passed=$((passed + 1))

@@ -18,7 +18,7 @@
 
 #include "sim/history/history.h"
 #include "sim/linearizability/linearizability.h"
-#include "sim/scenario.h"
+#include "sim/scenario/scenario.h"
 
 namespace redoubt::sim {
 

@@ -19,24 +19,23 @@ namespace redoubt::sim {
 namespace {
 
 constexpr Plant kPlants[] = {
-    {"address_order", "compare", "a set in the order of addresses is walked through"},
-    {"real_clock", "compare", "the time of the real world is looked at"},
-    {"uninitialised_byte", "compare", "bytes are read that nobody has written"},
-    {"unordered_argument", "compare", "two draws are arguments of one call: compilers differ"},
-    {"first_argument_first", "compare", "the same with one order, whatever the compiler"},
-    {"last_argument_first", "compare", "the same with the other order"},
-    {"locale", "compare", "the locale decides about characters and numbers"},
-    {"time_zone", "compare", "a time is written in the local zone"},
-    {"environment", "compare", "an environment variable is looked at"},
-    {"draw_too_many", "compare", "a number is drawn, now and then, that nothing depends on"},
-    {"thread", "walls", "a thread is started"},
-    {"new_process", "walls", "a process is started"},
-    {"open_file", "walls", "a file is opened"},
-    {"open_socket", "walls", "a socket is made"},
+    {"address_order", "compare", "a set in the order of addresses is walked through", "canary"},
+    {"real_clock", "compare", "the time of the real world is looked at", "canary"},
+    {"uninitialised_byte", "compare", "bytes are read that nobody has written", "canary"},
+    {"unordered_argument", "compare", "two draws are arguments of one call: compilers differ",
+     "canary"},
+    {"first_argument_first", "compare", "the same with one order, whatever the compiler", "canary"},
+    {"last_argument_first", "compare", "the same with the other order", "canary"},
+    {"locale", "compare", "the locale decides about characters and numbers", "canary"},
+    {"time_zone", "compare", "a time is written in the local zone", "canary"},
+    {"environment", "compare", "an environment variable is looked at", "canary"},
+    {"draw_too_many", "compare", "a number is drawn, now and then, that nothing depends on",
+     "canary"},
+    {"thread", "walls", "a thread is started", "canary"},
+    {"new_process", "walls", "a process is started", "canary"},
+    {"open_file", "walls", "a file is opened", "canary"},
+    {"open_socket", "walls", "a socket is made", "canary"},
 };
-
-constexpr Named kCheckers[] = {{"compare", "redoubt-sim compare finds the first difference"},
-                               {"walls", "a system call past the door ends the run"}};
 
 constexpr int kTicks = 200;
 constexpr int kLeakAt = 100;  // the tick
@@ -183,15 +182,12 @@ RunResult run_canary(const RunOptions& options) {
 
 }  // namespace
 
-const Scenario& canary_scenario() {
-  static const Scenario kCanary = {"canary", "lets the real world in, when told to, to be caught",
-                                   {},       kCheckers,
-                                   kPlants,  run_canary};
-  return kCanary;
+std::span<const Plant> canary_plants() {
+  return kPlants;
 }
 
-const Scenario* find_any_scenario(std::string_view name) {
-  return name == canary_scenario().name ? &canary_scenario() : find_scenario(name);
+RunResult run_any(const ScenarioSpec& spec, const RunOptions& options) {
+  return spec.name == kCanary ? run_canary(options) : run_scenario(spec, options);
 }
 
 }  // namespace redoubt::sim

@@ -3,13 +3,17 @@
 // notice. It is here and not among the scenarios because its bugs are what those may not contain.
 #pragma once
 
-#include "sim/scenario.h"
+#include <span>
+
+#include "sim/scenario/scenario.h"
 
 namespace redoubt::sim {
 
-const Scenario& canary_scenario();
+constexpr std::string_view kCanary = "canary";
 
-// A scenario of this program by name: the canary too.
-const Scenario* find_any_scenario(std::string_view name);
+std::span<const Plant> canary_plants();
+
+// run_scenario(), or the canary where the spec has its name.
+RunResult run_any(const ScenarioSpec& spec, const RunOptions& options);
 
 }  // namespace redoubt::sim

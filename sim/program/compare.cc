@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "sim/first_difference/first_difference.h"
+#include "sim/program/arguments.h"
 #include "sim/program/canary.h"
 #include "sim/program/sandbox.h"
 #include "sim/program/surroundings.h"
@@ -194,7 +195,7 @@ CompareCommand::CompareCommand(CLI::App& app)
   app_->add_option("--seed", options_.seed, "any number");
   app_->add_option("--fault", options_.faults, "name=value, instead of what the seed drew");
   app_->add_option("--commands", options_.commands, "how many the clients send, roughly");
-  app_->add_option("--plant", options_.plant, "a bug that a checker must find");
+  app_->add_option("--bug", options_.plant, "a bug that a checker must find");
   app_->add_option("--against", against_, "another redoubt-sim for the second run");
   app_->add_option("--record", record_, "run once and write the events to this file");
   app_->add_option("--files", files_, "compare what two runs have recorded")->expected(2);
@@ -211,21 +212,14 @@ int CompareCommand::run() {
   return record_.empty() ? compare_processes() : record();
 }
 
-int CompareCommand::check() const {
-  const Scenario* const scenario = find_any_scenario(scenario_);
-  if (scenario == nullptr) {
-    return not_known(fmt::format("there is no scenario '{}'; see redoubt-sim list", scenario_));
+int CompareCommand::check() {
+  std::string error = check_options(options_);
+  if (error.empty()) {
+    const uint64_t seed = options_.seed;
+    spec_ = load_scenario(scenario_, options_, &error);
+    options_.seed = seed;
   }
-  for (const std::string& fault : options_.faults) {
-    FaultOptions ignored;
-    const std::string error = set_fault(ignored, fault);
-    if (!error.empty()) return not_known(error);
-  }
-  bool known = options_.plant.empty();
-  for (const Plant& row : scenario->plants) known = known || row.name == options_.plant;
-  if (known) return 0;
-  return not_known(
-      fmt::format("there is no planted bug '{}'; see redoubt-sim list", options_.plant));
+  return error.empty() ? 0 : not_known(error);
 }
 
 int CompareCommand::record() {
@@ -242,7 +236,7 @@ int CompareCommand::record() {
   enter_surroundings(surroundings_);
   lock_the_door(write_out);
   options_.sink = &writer;
-  const RunResult result = find_any_scenario(scenario_)->run(options_);
+  const RunResult result = run_any(*spec_, options_);
   writer.finish(outcome_text(result));
   writing = nullptr;
   return kSame;
@@ -268,7 +262,7 @@ std::vector<std::string> CompareCommand::child_arguments(std::string_view surrou
   };
   for (const std::string& fault : options_.faults) add("--fault", fault);
   if (options_.commands > 0) add("--commands", std::to_string(options_.commands));
-  if (!options_.plant.empty()) add("--plant", options_.plant);
+  if (!options_.plant.empty()) add("--bug", options_.plant);
   add("--surroundings", surroundings);
   return arguments;
 }
@@ -307,7 +301,7 @@ std::string CompareCommand::replay_line() const {
       fmt::format("redoubt-sim compare --scenario {} --seed {}", scenario_, options_.seed);
   for (const std::string& fault : options_.faults) line += " --fault " + fault;
   if (options_.commands > 0) line += fmt::format(" --commands {}", options_.commands);
-  if (!options_.plant.empty()) line += " --plant " + options_.plant;
+  if (!options_.plant.empty()) line += " --bug " + options_.plant;
   if (!against_.empty()) line += " --against " + against_;
   return line;
 }

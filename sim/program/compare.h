@@ -3,10 +3,11 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "sim/scenario.h"
+#include "sim/scenario/scenario.h"
 
 namespace redoubt::sim {
 
@@ -20,7 +21,7 @@ class CompareCommand {
   int run();
 
  private:
-  int check() const;
+  int check();
   int record();
   int compare_files();
   int compare_processes();
@@ -30,6 +31,7 @@ class CompareCommand {
   CLI::App* app_;
   std::string scenario_;
   RunOptions options_;
+  std::optional<ScenarioSpec> spec_;
   std::string against_;
   std::vector<std::string> files_;
   std::string record_;

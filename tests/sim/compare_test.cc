@@ -14,7 +14,7 @@ namespace {
 const std::string kCanary = " --scenario canary --seed 3";
 
 Ran compare(const std::string& plant) {
-  return run("compare" + kCanary + " --plant " + plant);
+  return run("compare" + kCanary + " --bug " + plant);
 }
 
 // A file that goes with the test.
@@ -47,7 +47,7 @@ TEST(Compare, SaysTheDigestOfTheRun) {
 }
 
 TEST(Compare, AViolationIsTheSameToo) {
-  const Ran ran = run("compare --scenario single --seed 5 --commands 3000 --plant lost_write");
+  const Ran ran = run("compare --scenario single --seed 5 --commands 3000 --bug lost_write");
   EXPECT_EQ(ran.status, 0) << ran.text;
   EXPECT_TRUE(has(ran, "a violation of ")) << ran.text;
 }
@@ -72,8 +72,8 @@ TEST_P(Leaks, AreCaughtAndTheFirstEventIsNamed) {
     const std::string line = ran.text.substr(at, ran.text.find('\n', at) - at);
     EXPECT_NE(line.find(GetParam().event), std::string::npos) << line;
   }
-  EXPECT_TRUE(has(ran, "  repeat: redoubt-sim compare" + kCanary + " --plant " +
-                           std::string(GetParam().plant)));
+  EXPECT_TRUE(has(
+      ran, "  repeat: redoubt-sim compare" + kCanary + " --bug " + std::string(GetParam().plant)));
 }
 
 INSTANTIATE_TEST_SUITE_P(Compare, Leaks,
@@ -97,8 +97,7 @@ TEST(Compare, TheOrderOfArgumentsShowsBetweenRecordings) {
   const TemporaryFile first("first");
   const TemporaryFile last("last");
   const auto record = [](const TemporaryFile& file, const std::string& plant) {
-    EXPECT_EQ(run("compare" + kCanary + " --plant " + plant + " --record " + file.path()).status,
-              0);
+    EXPECT_EQ(run("compare" + kCanary + " --bug " + plant + " --record " + file.path()).status, 0);
   };
   record(here, "unordered_argument");
   record(first, "first_argument_first");
@@ -114,7 +113,7 @@ TEST(Compare, TheOrderOfArgumentsShowsBetweenRecordings) {
 
 TEST(Compare, SaysWhatIsWrongWithItsArguments) {
   for (const char* arguments :
-       {"--scenario double --seed 1", "--scenario canary --seed 1 --plant tree",
+       {"--scenario double --seed 1", "--scenario canary --seed 1 --bug tree",
         "--scenario canary --seed 1 --fault kill=1", "--files /no/such/file /no/such/other",
         "--files /dev/null", "--scenario canary --seed 1 --record /no/such/directory/file", ""}) {
     const Ran ran = run("compare " + std::string(arguments));
@@ -135,7 +134,7 @@ TEST_P(Walls, NameTheCallAndEndTheRun) {
   if (kSanitized) GTEST_SKIP() << "there are no walls around a sanitizer";
   const std::string message = "redoubt-sim: system call " + std::string(GetParam().call) +
                               " is not allowed in a simulation\n";
-  const std::string plant = std::string(" --plant ") + GetParam().plant;
+  const std::string plant = std::string(" --bug ") + GetParam().plant;
   const Ran alone = run("run" + kCanary + plant);
   EXPECT_EQ(alone.status, 1);
   EXPECT_EQ(alone.text, message);

@@ -31,7 +31,7 @@ TEST(Program, SaysWhatIsWrongWithItsArguments) {
   for (const char* arguments :
        {"", "walk", "run --scenario single", "run --scenario single --seed x",
         "run --scenario double --seed 1", "run --scenario single --seed 1 --fault kill=1",
-        "run --scenario single --seed 1 --plant tree", "sweep --scenario single --seeds 9..1",
+        "run --scenario single --seed 1 --bug tree", "sweep --scenario single --seeds 9..1",
         "sweep --scenario single --seeds 1..2 --time soon",
         "run --scenario single --seed 1 --trace /no/such/directory/trace"}) {
     EXPECT_EQ(run(arguments).status, 2) << arguments;
@@ -60,7 +60,7 @@ TEST(Program, ATraceTellsOfEveryFault) {
 }
 
 TEST(Program, AViolationComesWithItsReplay) {
-  const Ran ran = run(kRun + "5 --plant lost_write");
+  const Ran ran = run(kRun + "5 --bug lost_write");
   EXPECT_EQ(ran.status, 1);
   EXPECT_TRUE(has(ran, "violation of "));
   EXPECT_TRUE(has(ran, "expected: "));
@@ -80,7 +80,7 @@ TEST(Program, SweepsAndSumsUp) {
   EXPECT_TRUE(has(ran, "seeds 12 failed 0 ")) << ran.text;
   EXPECT_TRUE(has(ran, "net_delay"));
   const Ran bad =
-      run("sweep --scenario single --seeds 1..3 --commands 20000 --plant swapped_replies");
+      run("sweep --scenario single --seeds 1..3 --commands 20000 --bug swapped_replies");
   EXPECT_EQ(bad.status, 1);
   EXPECT_TRUE(has(bad, "seeds 3 failed 3 ")) << bad.text;
   EXPECT_TRUE(has(bad, "violation of replies"));
