@@ -153,6 +153,7 @@ void LoadConnection::on_quiet() {
   if (in_flight()) return;
   closing_ = false;
   handle_ = {};
+  if (link_) checker_.connection_over(*link_);
   link_.reset();
   if (stopped_) return;
   env_.arm_in(timer_, pause(reconnect_mean_.ns));
