@@ -43,8 +43,11 @@ int run_spec(const ScenarioSpec& spec, const Arguments& arguments, const RunOpti
   const RunResult result = run_any(spec, options);
   const double wall_s = seconds_since(began);
   if (options.trace != nullptr) std::fclose(options.trace);
-  fmt::print("{}{}", report_text(arguments, spec, options.seed, result),
-             last_line(options.seed, result, wall_s));
+  fmt::print("{}", report_text(arguments, spec, options.seed, result));
+  if (!spec.digest.empty() && spec.digest != result.digest) {
+    fmt::print("not the run that was recorded: its digest was {}\n", spec.digest);
+  }
+  fmt::print("{}", last_line(options.seed, result, wall_s));
   return result.violation ? kViolated : kOk;
 }
 
@@ -94,6 +97,8 @@ bool start_run(Children& children, const ScenarioSpec& spec, const Arguments& ar
     if (result.violation) {
       told.checker = result.violation->checker;
       told.place = place_of(*result.violation);
+      told.violated_ns = result.violation->at.ns;
+      told.violated_ns = result.violation->at.ns;
       told.text = report_text(arguments, spec, options.seed, result);
     }
     if (with_fixed) told.fixed = scenario_text(result.fixed, {});
