@@ -37,14 +37,20 @@ std::string time_text(Instant at) {
 
 Core::Core(uint64_t seed, const WorldOptions& world_options)
     : options(world_options),
+      recorder(world_options.recorder),
       faults(world_options.faults),
       network_random(seed, "network"),
       fault_random(seed, "faults"),
-      run_seed(seed) {}
+      run_seed(seed) {
+  if (recorder != nullptr) recorder->follow(&now);
+}
 
-Core::~Core() = default;
+Core::~Core() {
+  if (recorder != nullptr) recorder->follow(nullptr);
+}
 
 void Core::remark(HostId id, std::string_view text) {
+  if (recorder != nullptr) recorder->remark(id, text);
   if (options.trace == nullptr) return;
   const std::string line = time_text(now) + " " + host(id).name() + " " + std::string(text) + "\n";
   std::fwrite(line.data(), 1, line.size(), options.trace);

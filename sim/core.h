@@ -14,6 +14,7 @@
 #include "sim/event.h"
 #include "sim/faults.h"
 #include "sim/random.h"
+#include "sim/trace/run_recorder.h"
 
 namespace redoubt::sim {
 
@@ -55,6 +56,8 @@ struct WorldOptions {
 
   // One line an event goes here; not owned.
   FILE* trace = nullptr;
+  // Is told of everything for a report; not owned.
+  RunRecorder* recorder = nullptr;
 };
 
 // What the digest and the trace say of an event.
@@ -67,6 +70,7 @@ struct Core {
   Core& operator=(const Core&) = delete;
 
   const WorldOptions options;
+  RunRecorder* const recorder;
   FaultOptions faults;  // as they are now: a quiet phase switches them off
   FaultCounts fired;
   Random network_random;
@@ -99,6 +103,8 @@ struct Core {
   void count(Fault fault, HostId id) {
     ++fired[fault];
     record(What::fault, id, static_cast<uint64_t>(fault), fired[fault]);
+    if (recorder != nullptr) [[unlikely]]
+      recorder->fault(id, static_cast<uint8_t>(fault));
   }
 
  private:

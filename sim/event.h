@@ -64,6 +64,9 @@ class EventHeap {
     heap_[index] = event;
   }
 
+  // The sequence of what was pushed last.
+  uint64_t last_sequence() const { return next_sequence_ - 1; }
+
   Event pop() {
     ASSERT(!heap_.empty());
     const Event first = heap_.front();

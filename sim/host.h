@@ -66,7 +66,9 @@ class Host {
   // The world ends; nobody is told.
   void end_world();
   void set_paused(bool paused);
-  void set_slow(int64_t factor) { slow_factor_ = factor; }
+  void set_slow(int64_t factor);
+  // The wall clock jumps by so much.
+  void jump_clock(Duration by);
   bool end_requested() const { return end_requested_; }
 
   // A turn in which only `body` runs, now: for checkers that ask the process something.
@@ -92,6 +94,7 @@ class Host {
   int64_t work_cost() const;
   void run_turn(void (*body)(Host&, void*), void* context);
   void schedule_wake();
+  void record_clock();
 
   Core& core_;
   const HostId id_;

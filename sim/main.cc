@@ -15,7 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "sim/report/report.h"
 #include "sim/scenario.h"
+#include "sim/trace/run_recorder.h"
 
 namespace redoubt::sim {
 namespace {
@@ -31,6 +33,7 @@ struct Arguments {
   std::string scenario;
   RunOptions run;
   std::string trace;
+  std::string report;
   std::string seeds;
   int jobs = 1;
   std::string time;
@@ -143,11 +146,26 @@ int run(const Scenario& scenario, const Arguments& arguments) {
       return bad_usage(fmt::format("{}: {}", arguments.trace, std::strerror(errno)));
     }
   }
+  RunRecorder recorder;
+  std::FILE* report = nullptr;
+  if (!arguments.report.empty()) {
+    report = std::fopen(arguments.report.c_str(), "we");
+    if (report == nullptr) {
+      return bad_usage(fmt::format("{}: {}", arguments.report, std::strerror(errno)));
+    }
+    options.recorder = &recorder;
+  }
   const auto began = std::chrono::steady_clock::now();
   lock_the_door();
   const RunResult result = scenario.run(options);
   const double wall_s = seconds_since(began);
   if (options.trace != nullptr) std::fclose(options.trace);
+  if (report != nullptr) {
+    const std::string replay = replay_line(arguments, options.seed);
+    const std::string page = make_report(recorder, {scenario.name, options.seed, replay, result});
+    const bool whole = std::fwrite(page.data(), 1, page.size(), report) == page.size();
+    if (std::fclose(report) != 0 || !whole) return bad_usage("the report cannot be written");
+  }
   fmt::print("{}{}", report_text(arguments, options.seed, result),
              last_line(options.seed, result, wall_s));
   return result.violation ? kViolated : kOk;
@@ -456,6 +474,7 @@ int main_program(int argc, char** argv) {
   add_common(run_command, arguments);
   run_command->add_option("--seed", arguments.run.seed, "any number")->required();
   run_command->add_option("--trace", arguments.trace, "a file for one line an event");
+  run_command->add_option("--report", arguments.report, "a file for an HTML page of what happened");
   CLI::App* sweep_command = app.add_subcommand("sweep", "many seeds");
   add_common(sweep_command, arguments);
   sweep_command->add_option("--seeds", arguments.seeds, "A..B")->required();

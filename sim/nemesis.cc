@@ -83,25 +83,27 @@ std::vector<HostId> Nemesis::some_with(HostId host) {
   return inside;
 }
 
+bool Nemesis::separate(Fault fault, HostId host, bool out, bool in, CutKind kind) {
+  const std::vector<HostId> inside = some_with(host);
+  open_window(fault, host, core_.faults.net_cut_off_ms,
+              world_.network().cut(inside, out, in, kind));
+  if (core_.recorder == nullptr) return true;
+  for (const HostId other : inside) {
+    if (other != host) core_.recorder->fault_joins(other, windows_.back().number);
+  }
+  return true;
+}
+
 bool Nemesis::strike(Fault fault, HostId host) {
   const FaultOptions& faults = core_.faults;
-  Network& network = world_.network();
   switch (fault) {
-    case Fault::net_partition:
-      open_window(fault, host, faults.net_cut_off_ms,
-                  network.cut(some_with(host), true, true, CutKind::lost));
-      return true;
+    case Fault::net_partition: return separate(fault, host, true, true, CutKind::lost);
     case Fault::net_one_way: {
       const bool out = core_.fault_random.coin();
-      open_window(fault, host, faults.net_cut_off_ms,
-                  network.cut(some_with(host), out, !out, CutKind::lost));
-      return true;
+      return separate(fault, host, out, !out, CutKind::lost);
     }
-    case Fault::net_clog:
-      open_window(fault, host, faults.net_cut_off_ms,
-                  network.cut(some_with(host), true, true, CutKind::held));
-      return true;
-    case Fault::net_half_open: return network.kill_link(host);
+    case Fault::net_clog: return separate(fault, host, true, true, CutKind::held);
+    case Fault::net_half_open: return world_.network().kill_link(host);
     case Fault::kill:
     case Fault::power_loss:
       world_.crash(host, fault == Fault::kill ? StopKind::kill : StopKind::power_loss);
@@ -122,6 +124,10 @@ bool Nemesis::strike(Fault fault, HostId host) {
     case Fault::disk_stall: {
       const int64_t ns = core_.fault_random.exponential(faults.disk_stall_ms * 1'000'000);
       world_.host(host).files().stall_until(core_.now + Duration{ns});
+      const uint32_t window = next_window_++;
+      if (core_.recorder != nullptr) {
+        core_.recorder->fault_begins(host, static_cast<uint8_t>(fault), window, "", Duration{ns});
+      }
       return true;
     }
     case Fault::disk_full:
@@ -131,7 +137,7 @@ bool Nemesis::strike(Fault fault, HostId host) {
     case Fault::clock_jump: {
       const int64_t most = faults.clock_jump_ms;
       const int64_t by = core_.fault_random.between_log(1, most);
-      world_.host(host).clock().jump(Duration::milliseconds(core_.fault_random.coin() ? by : -by));
+      world_.host(host).jump_clock(Duration::milliseconds(core_.fault_random.coin() ? by : -by));
       return true;
     }
     default: ASSERT(false);
@@ -147,9 +153,14 @@ void Nemesis::open_window(Fault fault, HostId host, int64_t mean_ms, uint32_t cu
   event.side = kEnd;
   event.generation = windows_.back().number;
   core_.events.push(event);
+  if (core_.recorder == nullptr) return;
+  std::string more;
+  if (fault == Fault::slow_cpu) more = std::to_string(core_.faults.slow_cpu_factor) + " times slower";
+  core_.recorder->fault_begins(host, static_cast<uint8_t>(fault), event.generation, more);
 }
 
 void Nemesis::end(const Window& window) {
+  if (core_.recorder != nullptr) core_.recorder->fault_ends(window.number);
   switch (window.fault) {
     case Fault::net_partition:
     case Fault::net_one_way:

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/core.h"
+#include "sim/network.h"
 
 namespace redoubt::sim {
 
@@ -34,6 +35,7 @@ class Nemesis {
   void begin(Fault fault);
   bool strike(Fault fault, HostId host);
   void open_window(Fault fault, HostId host, int64_t mean_ms, uint32_t cut = 0);
+  bool separate(Fault fault, HostId host, bool out, bool in, CutKind kind);
   void end(const Window& window);
   HostId choose(Fault fault);
   std::vector<HostId> some_with(HostId host);

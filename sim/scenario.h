@@ -14,6 +14,8 @@
 
 namespace redoubt::sim {
 
+class RunRecorder;
+
 // What a checker found. `expected` and `seen` are for people.
 struct Violation {
   std::string checker;
@@ -45,6 +47,8 @@ struct RunOptions {
   // A bug of Scenario::plants, to see its checker find it.
   std::string plant;
   FILE* trace = nullptr;
+  // For a report; see sim/trace/run_recorder.h.
+  RunRecorder* recorder = nullptr;
 };
 
 struct RunResult {

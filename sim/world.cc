@@ -17,6 +17,7 @@ HostId World::add_host(HostOptions options, ProcessFactory factory) {
   if (options.name.empty()) options.name = "host" + std::to_string(id);
   core_.hosts.push_back(
       std::make_unique<Host>(core_, network_, id, std::move(options), std::move(factory)));
+  if (core_.recorder != nullptr) core_.recorder->add_host(id, host(id).name());
   host(id).draw_clock();
   return id;
 }

@@ -116,6 +116,7 @@ WorldOptions SingleRun::world_options(const RunOptions& options) {
     ASSERT(error.empty());  // the caller has looked
   }
   world.trace = options.trace;
+  world.recorder = options.recorder;
   return world;
 }
 

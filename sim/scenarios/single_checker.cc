@@ -115,6 +115,7 @@ void SingleChecker::violate(std::string_view checker, std::string expected, std:
   violation_ = {std::string(checker), world_.now(),
                 host_ == kNoHost ? "" : world_.host(host_).name(), std::move(expected),
                 std::move(seen)};
+  if (RunRecorder* to = world_.recorder()) to->violation(host_);
   world_.halt();
 }
 
@@ -444,6 +445,8 @@ void SingleChecker::received(Link& link, std::string_view bytes) {
     if (parse == RespParse::incomplete) break;
     link.understood += end;
     ++link.answered;
+    // Hosts are the node, then the clients.
+    if (RunRecorder* to = world_.recorder()) to->returned(link.client + 1, open.substr(0, end));
   }
   if (link.answered > link.replies_due && !link.subscriber) {
     violate("replies", std::to_string(link.replies_due) + " replies",

@@ -68,6 +68,13 @@ class SingleChecker final : public NodeObserver {
   void connection_failed(uint32_t client, const Link* link, Error error);
   // A connection that CLIENT KILL can name, other than this one; none now and then.
   std::optional<uint64_t> session_of_another(const Link& link, Random& random) const;
+  // For a report: a client has put a command into its pipeline; its connection is over.
+  void record_call(const Link& link, std::span<const std::string_view> words, bool is_silent) {
+    if (RunRecorder* to = world_.recorder()) to->called(link.client + 1, words, is_silent);
+  }
+  void record_end(const Link& link) {
+    if (RunRecorder* to = world_.recorder()) to->abandoned(link.client + 1);
+  }
   // From now on whoever waits in vain is a matter of progress.
   void farewell() { farewell_ = true; }
 

@@ -90,6 +90,7 @@ void SingleClient::add(std::span<const std::string_view> arguments) {
     silent = replies_ != Replies::on;
   }
   link_->add(arguments, silent, random_.chance(plan_.inline_ppm));
+  checker_.record_call(*link_, arguments, silent);
 }
 
 // Such as may be queued, too.

@@ -124,6 +124,7 @@ void SingleConnection::on_quiet() {
   if (in_flight()) return;
   closing_ = false;
   handle_ = {};
+  if (link_) checker_.record_end(*link_);
   link_.reset();
   if (stopped_) return;
   env_.arm_in(timer_, Duration{1 + random_.exponential(reconnect_mean_.ns)});

@@ -21,9 +21,11 @@ const std::map<std::string, std::set<std::string>, std::less<>> kLayers = {
     {"engine/commands", {"net", "net/resp", "engine/store", "engine/node"}},
     {"sim",
      {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim/model",
-      "sim/scenarios"}},
+      "sim/scenarios", "sim/trace", "sim/report"}},
     {"sim/scenarios",
      {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim", "sim/model"}},
+    {"sim/trace", {"net"}},
+    {"sim/report", {"net", "sim", "sim/trace"}},
     {"sim/model", {"net"}},  // it checks the engine and shares nothing with it
 };
 
