@@ -155,7 +155,8 @@ void Nemesis::open_window(Fault fault, HostId host, int64_t mean_ms, uint32_t cu
   core_.events.push(event);
   if (core_.recorder == nullptr) return;
   std::string more;
-  if (fault == Fault::slow_cpu) more = std::to_string(core_.faults.slow_cpu_factor) + " times slower";
+  if (fault == Fault::slow_cpu)
+    more = std::to_string(core_.faults.slow_cpu_factor) + " times slower";
   core_.recorder->fault_begins(host, static_cast<uint8_t>(fault), event.generation, more);
 }
 

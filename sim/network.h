@@ -176,6 +176,9 @@ class Network {
 
   // For a report (network_trace.cc).
   void record_message(const Event& event);
+  void record_departure(const Event& event, uint64_t sequence);
+  bool is_repeated(const Event& event) const;
+  static bool is_time_up(const Event& event);
   void record_segment(uint32_t index, int side, uint64_t size);
   void record_arrival(const Event& event);
   bool gets_lost(const Event& event);

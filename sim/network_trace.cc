@@ -26,9 +26,24 @@ bool is_message(EventKind kind) {
 
 }  // namespace
 
-// All but segments, which record_segment() tells of.
+// All but segments, which record_segment() tells of. An attempt that is repeated departs when it
+// arrives, and that time is up is no message.
 void Network::record_message(const Event& event) {
   if (event.kind == EventKind::segment || !is_message(event.kind)) return;
+  if (is_repeated(event) || is_time_up(event)) return;
+  record_departure(event, core_.events.last_sequence());
+}
+
+bool Network::is_repeated(const Event& event) const {
+  const bool dials = event.kind == EventKind::syn || event.kind == EventKind::syn_ack;
+  return dials && connections_[event.index].attempts > 0;
+}
+
+bool Network::is_time_up(const Event& event) {
+  return event.kind == EventKind::refused && event.extra == static_cast<uint32_t>(Error::timed_out);
+}
+
+void Network::record_departure(const Event& event, uint64_t sequence) {
   const Connection& connection = live(event.index);
   const HostId dialling = connection.sides[0].host;
   const HostId dialled = host_of(dialling, connection.target);
@@ -37,7 +52,7 @@ void Network::record_message(const Event& event) {
   const bool answer = event.kind == EventKind::syn_ack || event.kind == EventKind::refused;
   const bool from_dialling = outward && !answer;
   core_.recorder->sent(from_dialling ? dialling : dialled, from_dialling ? dialled : dialling,
-                       core_.events.last_sequence(), message_kind(event.kind), 0);
+                       sequence, message_kind(event.kind), 0);
 }
 
 // A segment that ends where the pipe has departed to.
@@ -57,14 +72,15 @@ void Network::record_segment(uint32_t index, int side, uint64_t size) {
 
 void Network::record_arrival(const Event& event) {
   if (!is_message(event.kind)) return;
+  if (current(event) && is_repeated(event)) record_departure(event, event.sequence);
   HostId at = kNoHost;
   if (current(event)) {
     const Connection& connection = live(event.index);
-    const bool dialled = event.kind == EventKind::syn ||
-                         (event.kind == EventKind::reset ? event.side == 1
-                          : event.kind == EventKind::segment || event.kind == EventKind::fin
-                              ? event.side == 0
-                              : false);
+    const bool dialled =
+        event.kind == EventKind::syn ||
+        (event.kind == EventKind::reset                                     ? event.side == 1
+         : event.kind == EventKind::segment || event.kind == EventKind::fin ? event.side == 0
+                                                                            : false);
     at = dialled ? host_of(connection.sides[0].host, connection.target) : connection.sides[0].host;
   }
   core_.recorder->arrived(at, event.sequence, event.index, gets_lost(event));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "sim/faults.h"
 #include "sim/report/escape.h"
@@ -43,9 +44,9 @@ class Json {
     comma();
     out_ += std::to_string(value);
   }
-  void text(std::string_view value) {
+  void text(std::string_view value, TextKind kind = TextKind::words) {
     comma();
-    append_json(out_, value);
+    append_json(out_, value, kind);
   }
   void word(std::string_view value) {
     comma();
@@ -71,22 +72,25 @@ class Json {
 class Texts {
  public:
   // 0 is the empty text.
-  int64_t index(std::string_view text) {
+  int64_t index(std::string_view text, TextKind kind) {
     if (text.empty()) return 0;
-    const auto [known, fresh] = indices_.try_emplace(text, static_cast<int64_t>(list_.size()) + 1);
-    if (fresh) list_.push_back(text);
+    const Text key = {text, kind};
+    const auto [known, fresh] = indices_.try_emplace(key, static_cast<int64_t>(list_.size()) + 1);
+    if (fresh) list_.push_back(key);
     return known->second;
   }
   void write(Json& json) const {
     json.name("texts").open('[');
     json.text("");
-    for (const std::string_view text : list_) json.text(text);
+    for (const auto& [text, kind] : list_) json.text(text, kind);
     json.close(']');
   }
 
  private:
-  std::map<std::string_view, int64_t> indices_;
-  std::vector<std::string_view> list_;
+  using Text = std::pair<std::string_view, TextKind>;
+
+  std::map<Text, int64_t> indices_;
+  std::vector<Text> list_;
 };
 
 class Writer {
@@ -252,8 +256,12 @@ void Writer::write_items() {
   const auto shown = [this](size_t i, std::string_view text) {
     return thinned_.kept[i].near ? text : text.substr(0, kShortText);
   };
-  dense("text", [&](size_t i) { return texts_.index(shown(i, item(i).text)); });
-  sparse("reply", [&](size_t i) { return texts_.index(shown(i, item(i).reply)); });
+  dense("text", [&](size_t i) {
+    const ItemKind kind = item(i).kind;
+    const bool raw = kind == ItemKind::message || kind == ItemKind::operation;
+    return texts_.index(shown(i, item(i).text), raw ? TextKind::raw : TextKind::words);
+  });
+  sparse("reply", [&](size_t i) { return texts_.index(shown(i, item(i).reply), TextKind::raw); });
   texts_.write(json_);
 }
 

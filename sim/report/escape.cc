@@ -12,7 +12,6 @@ std::string_view readable(char c, char (&buffer)[4]) {
     case '\r': return "\\r";
     case '\n': return "\\n";
     case '\t': return "\\t";
-    case '\\': return "\\\\";
     default: break;
   }
   if (c >= ' ' && c <= '~') return {};
@@ -26,7 +25,7 @@ std::string_view readable(char c, char (&buffer)[4]) {
 
 }  // namespace
 
-void append_json(std::string& out, std::string_view bytes) {
+void append_json(std::string& out, std::string_view bytes, TextKind kind) {
   out += '"';
   const auto put = [&](char c) {
     switch (c) {
@@ -47,6 +46,7 @@ void append_json(std::string& out, std::string_view bytes) {
     char buffer[4];
     const std::string_view shown = readable(c, buffer);
     if (shown.empty()) put(c);
+    if (c == '\\' && kind == TextKind::raw) put(c);
     for (const char other : shown) put(other);
   }
   out += '"';

@@ -2,6 +2,7 @@
 // nothing.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -9,8 +10,10 @@ namespace redoubt::sim {
 
 // Appends the bytes as a JSON string that may stand in a <script> of an HTML page: ASCII without
 // < > & ' and without a backslash that is not JSON's own. Bytes that are not printable ASCII become
-// \r, \n, \t or \xNN, which one reads; a backslash is doubled, so that one can tell.
-void append_json(std::string& out, std::string_view bytes);
+// \r, \n, \t or \xNN, which one reads. Of raw bytes a backslash is doubled, so that one can tell;
+// what was written for people has done that already, where it quotes.
+enum class TextKind : uint8_t { words, raw };
+void append_json(std::string& out, std::string_view bytes, TextKind kind = TextKind::words);
 
 // Appends the bytes as text of an HTML page or of an attribute in quotes, in the same way.
 void append_html(std::string& out, std::string_view bytes);

@@ -47,6 +47,9 @@ class Thinner {
   static constexpr uint8_t kNear = 2;
 
   void keep_chain();
+  uint32_t distance(uint32_t item) const { return item < focus_ ? focus_ - item : item - focus_; }
+  // All sorts.
+  void keep_within(uint32_t distance);
   void keep_some(bool lasting, size_t room);
   void keep_of_stretch(const std::vector<uint32_t>& candidates, size_t from, size_t to,
                        size_t count);
@@ -85,6 +88,12 @@ std::vector<uint32_t> Thinner::by_distance(bool lasting) const {
   return sorted;
 }
 
+void Thinner::keep_within(uint32_t distance) {
+  const uint32_t first = focus_ > distance ? focus_ - distance : 0;
+  const size_t end = std::min(items_.size(), size_t{focus_} + distance + 1);
+  std::fill(keep_.begin() + first, keep_.begin() + static_cast<std::ptrdiff_t>(end), kNear);
+}
+
 void Thinner::keep_of_stretch(const std::vector<uint32_t>& candidates, size_t from, size_t to,
                               size_t count) {
   const size_t size = to - from;
@@ -104,6 +113,7 @@ void Thinner::keep_some(bool lasting, size_t room) {
   const std::vector<uint32_t> candidates = by_distance(lasting);
   const size_t near = candidates.size() <= room ? candidates.size() : room / 2;
   for (size_t i = 0; i < near; ++i) keep_[candidates[i]] = kNear;
+  if (!lasting && near > 0) keep_within(distance(candidates[near - 1]));
   size_t stretches = 0;
   for (size_t end = near; end < candidates.size(); end += std::max<size_t>(end, 1)) ++stretches;
   for (size_t begin = near; begin < candidates.size();) {

@@ -53,7 +53,8 @@ class Builder {
   std::map<uint32_t, uint32_t> operations_;  // that have no outcome yet
   std::map<uint32_t, uint32_t> windows_;     // of faults
   uint32_t last_ = kNoItem;                  // what the world is at
-  uint32_t ended_ = kNoItem;                 // the fault that ended last
+  uint32_t last_remark_ = kNoItem;
+  uint32_t ended_ = kNoItem;  // the fault that ended last
 };
 
 Builder::Life& Builder::life(uint16_t host) {
@@ -174,7 +175,10 @@ void Builder::on_fault(const TraceEvent& event) {
 void Builder::on_message(const TraceEvent& event) {
   std::vector<Item>& items = timeline_.items;
   if (event.kind == TraceKind::sent) {
-    const uint32_t item = add(event, ItemKind::message, context(event));
+    // Without a reason of this moment, bytes have waited: the sender's last turn is as near as any.
+    uint32_t cause = context(event);
+    if (cause == kNoItem && event.host != kNowhere) cause = life(event.host).turn;
+    const uint32_t item = add(event, ItemKind::message, cause);
     items[item].to = event.to();
     items[item].number = event.bytes();
     items[item].end = timeline_.end;
@@ -244,9 +248,12 @@ void Builder::on_word(const TraceEvent& event) {
       // Whatever the last thing was: a turn's remark, or a reply that a client has got.
       if (timeline_.violation != kNoItem) return;
       timeline_.violation = add(event, ItemKind::violation, kNoItem);
-      timeline_.items[timeline_.violation].cause = last_;
+      // Of a turn, what was seen of it last says more.
+      timeline_.items[timeline_.violation].cause =
+          last_remark_ != kNoItem && timeline_.items[last_remark_].cause == last_ ? last_remark_
+                                                                                  : last_;
       return;
-    default: add(event, ItemKind::remark, context(event));
+    default: last_remark_ = add(event, ItemKind::remark, context(event));
   }
 }
 

@@ -4,7 +4,8 @@
 // The cause of an item is what happened before it and made it happen, as far as the trace tells:
 //
 //   a turn       the message that arrived last before it; otherwise the turn before it, or the boot
-//   a message    the turn that sent it, or the message that the network answered
+//   a message    the turn that sent it, or the message that the network answered; otherwise the
+//                sender's last turn: bytes that had to wait, or are sent again
 //   a remark     the turn in which it was made; so with a line of the log
 //   an operation the turn that called it, and (result) the one that had its reply
 //   a stop       the fault that made it stop

@@ -29,8 +29,10 @@ class Viewer {
 
   begin() {
     const {run} = this;
-    if (run.violation && run.violation.item >= 0) this.goToViolation();
-    else this.fit();
+    const item = run.violation ? run.violation.item : -1;
+    if (item < 0) return this.fit();
+    this.zoomTo(item);
+    return this.select(item, {show: true});
   }
 
   // --- what is in view
@@ -104,9 +106,17 @@ class Viewer {
     const {run} = this;
     const list = this.filter.list;
     const place = Math.max(0, lastAtMost(list, item));
-    const around = 30;
-    const from = run.at[list[Math.max(0, place - around)] ?? item];
-    const until = run.at[list[Math.min(list.length - 1, place + Math.floor(around / 3))] ?? item];
+    const moment = (by, moments) => {  // so many different times away
+      let at = run.at[list[place] ?? item];
+      for (let n = place; n >= 0 && n < list.length && moments > 0; n += by) {
+        if (run.at[list[n]] === at || run.kind[list[n]] === Kind.turn) continue;
+        at = run.at[list[n]];
+        --moments;
+      }
+      return at;
+    };
+    const from = moment(-1, 12);
+    const until = moment(1, 4);
     const width = Math.max(until - from, (run.until[item] - run.at[item]) * 1.5, 20_000);
     const right = Math.max(run.at[item], until);
     this.setView(right - width * 1.05, right + width * 0.2);
@@ -174,6 +184,7 @@ class Viewer {
     if (item < 0) return;
     this.zoomTo(item);
     this.select(item, {show: true});
+    this.picture.overview.scrollIntoView({block: 'nearest'});
   }
 
   filterChanged() {
@@ -471,4 +482,4 @@ function applyTheme(chosen) {
 }
 
 applyTheme(null);
-new Viewer(new Run(JSON.parse(document.getElementById('data').textContent)));
+const viewer = new Viewer(new Run(JSON.parse(document.getElementById('data').textContent)));

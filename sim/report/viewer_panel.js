@@ -227,6 +227,12 @@ class Panel {
     const rows = [];
     const path = view.path;
     for (let n = 1; n < Math.min(path.length, this.pathShown + 1); ++n) {
+      const turns = this.idleTurns(n);
+      if (turns > 1) {
+        rows.push(element('li', {class: 'more gap'}, `${count(turns, 'more turn')} of ${run.who(path[n])}`));
+        n += turns - 1;
+        continue;
+      }
       const left = n === 1 && run.pathStart(path[0]) !== run.cause[path[0]] ? 0 : run.via[path[n - 1]];
       if (left > 0) rows.push(element('li', {class: 'more gap'}, `${count(left, 'step')} left out`));
       rows.push(element('li', {style: `--dot: var(--${DOTS[run.kind[path[n]]]})`}, this.row(path[n])));
@@ -240,6 +246,16 @@ class Panel {
       rows.push(element('li', {class: 'more empty'}, 'Nothing that is recorded led to it.'));
     }
     this.chain.replaceChildren(...rows);
+  }
+
+  // How many steps from here on are turns of one host between turns of it, which say nothing new.
+  idleTurns(n) {
+    const {run, view: {path}} = this;
+    const same = (i) => i >= 1 && i < path.length && run.kind[path[i]] === Kind.turn &&
+        run.host[path[i]] === run.host[path[n]];
+    let turns = 0;
+    while (same(n - 1) && same(n + turns) && same(n + turns + 1)) ++turns;
+    return turns;
   }
 
   effectsOf(item) {

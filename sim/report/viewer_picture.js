@@ -144,6 +144,11 @@ class Picture {
       g.fillRect(this.label, this.top(lane), this.width - this.label, lane.height);
     });
     const step = scaleStep(1 / this.scale, 110);
+    g.fillStyle = c.page;  // before the run and after it
+    if (this.view.from < 0) g.fillRect(this.label, AXIS, this.x(0) - this.label, this.height);
+    if (this.view.until > this.run.end) {
+      g.fillRect(this.x(this.run.end), AXIS, this.width - this.x(this.run.end), this.height);
+    }
     g.strokeStyle = c.line;
     g.lineWidth = 1;
     g.beginPath();
@@ -406,6 +411,36 @@ class Picture {
       for (const line of lines) sort === 2 ? this.cross(line) : this.head(line);
     });
     g.globalAlpha = 1;
+    if (sorts[0].length + sorts[2].length <= 24) this.drawMessageTexts(items);
+  }
+
+  // What the messages say, while there are few.
+  drawMessageTexts(items) {
+    const {g, run, colours: c} = this;
+    g.font = `10.5px ${MONO}`;
+    g.textBaseline = 'middle';
+    const taken = [];
+    for (const item of items) {
+      const text = run.textOf(item);
+      const line = text ? this.arrow(item) : null;
+      if (!line) continue;
+      const shown = text.length > 36 ? `${text.slice(0, 35)}\u2026` : text;
+      const width = g.measureText(shown).width + 8;
+      for (const share of [0.5, 0.3, 0.7, 0.15]) {
+        const x = line.x0 + (line.x1 - line.x0) * share + 4;
+        const y = line.y0 + (line.y1 - line.y0) * share;
+        if (x < this.label || x + width > this.width || y < AXIS + 8 || y > this.height - 8) continue;
+        if (taken.some((box) => x < box.right && box.left < x + width && Math.abs(y - box.y) < 15)) continue;
+        taken.push({left: x, right: x + width, y});
+        g.globalAlpha = 0.88;
+        g.fillStyle = c.surface;
+        g.fillRect(x, y - 7, width, 14);
+        g.globalAlpha = 1;
+        g.fillStyle = c.soft;
+        g.fillText(shown, x + 4, y + 0.5);
+        break;
+      }
+    }
   }
 
   head({x0, y0, x1, y1}) {
@@ -672,6 +707,7 @@ class Picture {
     const x = this.x(run.violation.at);
     if (x < this.label || x > this.width) return;
     const text = `\u2691 ${run.violation.checker}`;
+    g.textBaseline = 'middle';
     g.font = `600 11px ${FONT}`;
     const width = g.measureText(text).width + 12;
     const left = Math.min(Math.max(this.label, x - width / 2), this.width - width);
