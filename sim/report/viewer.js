@@ -30,7 +30,10 @@ class Viewer {
   begin() {
     const {run} = this;
     const item = run.violation ? run.violation.item : -1;
-    if (item < 0) return this.fit();
+    if (item < 0) {
+      this.panel.show('run');
+      return this.fit();
+    }
     this.zoomTo(item);
     return this.select(item, {show: true});
   }
@@ -115,11 +118,21 @@ class Viewer {
       }
       return at;
     };
-    const from = moment(-1, 12);
+    const from = Math.max(moment(-1, 12), this.askedAt(item));
     const until = moment(1, 4);
     const width = Math.max(until - from, (run.until[item] - run.at[item]) * 1.5, 20_000);
     const right = Math.max(run.at[item], until);
     this.setView(right - width * 1.05, right + width * 0.2);
+  }
+
+  // When the message departed that led to the item; the beginning if none did.
+  askedAt(item) {
+    const {run} = this;
+    const path = run.path(item, 50);
+    const message = path.find((step, n) => n > 0 && run.kind[step] === Kind.message);
+    if (message === undefined) return 0;
+    const asked = run.cause[message] >= 0 ? run.cause[message] : message;
+    return run.at[asked] - (run.at[item] - run.at[asked]) * 0.15;
   }
 
   // Time and lane of the event come into view.

@@ -62,6 +62,16 @@ function lastAtMost(list, value) {
   return low - 1;
 }
 
+// Bytes on the wire as words: without the counts and sizes of RESP.
+function wordsOf(text) {
+  return text.replace(/(^|\\r\\n)[*$]\d+(?=\\r\\n)/g, '$1').replace(/(\\r\\n)+/g, ' ').trim() || text;
+}
+
+// What a checker has seen: the command first, then whose it was.
+function seenText(text) {
+  return text.replace(/^session (\d+) at \d+: (.*)$/, '$2 \u00b7 session $1');
+}
+
 // A column of which only values other than 0 are written: pairs of distance and value.
 function sparse(pairs, into) {
   let at = 0;
@@ -222,16 +232,17 @@ class Run {
     switch (this.kind[item]) {
       case Kind.turn: return `works ${spanText(this.until[item] - this.at[item])}`;
       case Kind.message: {
-        const kind = this.detail[item] === 0 ? text : MESSAGE_NAMES[this.detail[item]];
+        const kind = this.detail[item] === 0 ? wordsOf(text) : MESSAGE_NAMES[this.detail[item]];
         return `${this.flags[item] & LOST ? '(lost) ' : ''}${kind || 'data'}`;
       }
       case Kind.operation:
         switch (this.detail[item]) {
-          case Outcome.replied: return `${text} \u2192 ${this.replyOf(item)}`;
+          case Outcome.replied: return `${text} \u2192 ${wordsOf(this.replyOf(item))}`;
           case Outcome.silent: return `${text} (no reply wanted)`;
           case Outcome.unknown: return `${text} \u2192 unknown: the connection ended`;
           default: return `${text} \u2192 not answered yet`;
         }
+      case Kind.remark: return seenText(text);
       case Kind.fault: return this.faultName(item);
       case Kind.span: return this.faultName(item) + (text ? `: ${text}` : '');
       case Kind.boot: return this.number[item] > 1 ? `starts again (${this.number[item]})` : 'starts';

@@ -38,6 +38,7 @@ class Picture {
     this.overview = document.getElementById('overview');
     this.colours = colours();
     this.lanes = [];
+    this.levels = [];  // of operations in view, by host
     this.resize();
   }
 
@@ -102,7 +103,7 @@ class Picture {
     const {run} = this;
     const top = this.top(lane) + lane.strip + 5;
     const room = this.life(lane) - 8 - top;
-    const levels = Math.max(1, run.hosts[lane.host].levels);
+    const levels = Math.max(1, this.levels[lane.host] || 1);
     const height = Math.max(2, Math.min(17, room / levels - 1));
     return {y: top + run.level[item] * (room / levels), height};
   }
@@ -260,10 +261,17 @@ class Picture {
       if (run.until[i] >= view.from) layers[run.kind[i]].push(i);
     }
     this.layers = layers;
+    // As tall as what is in view allows.
+    this.levels = new Uint8Array(run.hosts.length);
+    for (const i of layers[Kind.operation]) {
+      const host = run.host[i];
+      if (this.levels[host] <= run.level[i]) this.levels[host] = run.level[i] + 1;
+    }
     this.drawSpans(layers[Kind.span]);
+    this.drawMessages(layers[Kind.message]);
     this.drawOperations(layers[Kind.operation]);
     this.drawTurns(layers[Kind.turn]);
-    this.drawMessages(layers[Kind.message]);
+    if (this.fewMessages) this.drawMessageTexts(layers[Kind.message]);
     this.drawTicks(layers[Kind.remark], this.colours.remark, 9);
     this.drawTicks(layers[Kind.log], this.colours.soft, 13);
     this.drawDiamonds(layers[Kind.fault], this.colours.fault, 3.5);
@@ -299,7 +307,8 @@ class Picture {
         g.beginPath();
         g.rect(from, top, to - from, lane.height);
         g.clip();
-        g.fillText(text, from + 5, top + lane.height - 5);
+        const busy = run.hosts[lane.host].levels > 0;  // operations are drawn at the top
+        g.fillText(text, from + 5, busy ? top + lane.height - 5 : top + lane.strip + 14);
         g.restore();
         labels.set(lane, from + 5 + width + 8);
       }
@@ -379,11 +388,10 @@ class Picture {
 
   drawMessages(items) {
     const {g, run, colours: c} = this;
-    const crowded = items.length > 1500;
     const seen = new Map();
     const sorts = [[], [], []];  // data, the life of connections, lost
     for (const item of items) {
-      const pair = (run.host[item] << 10) ^ run.to[item];
+      const pair = run.host[item] * 65536 + run.to[item];
       const x0 = Math.round(this.x(run.at[item]));
       const x1 = Math.round(this.x(run.until[item]));
       const lost = (run.flags[item] & LOST) !== 0;
@@ -393,10 +401,13 @@ class Picture {
       const line = this.arrow(item);
       if (line) sorts[lost ? 2 : run.detail[item] === 0 ? 0 : 1].push(line);
     }
+    const many = sorts[0].length + sorts[1].length;
+    const crowded = many > 400;
+    const faint = Math.max(0.08, Math.min(0.6, 200 / many));  // what lies below is to be seen
     const strokes = [c.message, c['message-quiet'], c.lost];
     sorts.forEach((lines, sort) => {
       g.strokeStyle = g.fillStyle = strokes[sort];
-      g.globalAlpha = crowded && sort < 2 ? 0.45 : 0.9;
+      g.globalAlpha = sort === 2 ? (lines.length > 60 ? 0.4 : 0.9) : crowded ? faint : 0.9;
       g.lineWidth = crowded ? 0.8 : 1.3;
       if (sort === 1) g.setLineDash([2, 3]);
       if (sort === 2) g.setLineDash([5, 3]);
@@ -411,7 +422,7 @@ class Picture {
       for (const line of lines) sort === 2 ? this.cross(line) : this.head(line);
     });
     g.globalAlpha = 1;
-    if (sorts[0].length + sorts[2].length <= 24) this.drawMessageTexts(items);
+    this.fewMessages = sorts[0].length + sorts[2].length <= 24;
   }
 
   // What the messages say, while there are few.
@@ -421,7 +432,7 @@ class Picture {
     g.textBaseline = 'middle';
     const taken = [];
     for (const item of items) {
-      const text = run.textOf(item);
+      const text = wordsOf(run.textOf(item));
       const line = text ? this.arrow(item) : null;
       if (!line) continue;
       const shown = text.length > 36 ? `${text.slice(0, 35)}\u2026` : text;
