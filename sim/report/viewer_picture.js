@@ -586,8 +586,9 @@ class Picture {
     const {g, view, colours: c, run} = this;
     if (view.selected < 0) return;
     g.strokeStyle = g.fillStyle = c.accent;
-    for (let n = Math.min(view.path.length, 400) - 1; n >= 0; --n) {
-      g.globalAlpha = n === 0 ? 1 : 0.85;
+    // The near steps clearly, the far ones as a trace.
+    for (let n = Math.min(view.path.length, 200) - 1; n >= 0; --n) {
+      g.globalAlpha = n === 0 ? 1 : n < 12 ? 0.85 : Math.max(0.06, 0.85 * (1 - (n - 12) / 40));
       this.outline(view.path[n], n === 0);
     }
     g.globalAlpha = 1;
