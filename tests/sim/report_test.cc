@@ -129,6 +129,11 @@ TEST(Timeline, PutsInAViolationThatNobodyToldOf) {
     if (item.kind != ItemKind::operation) continue;
     EXPECT_EQ(timeline.items[item.result].kind, ItemKind::turn);
     EXPECT_EQ(timeline.items[item.result].begin, item.end);
+    using enum ItemKind;
+    std::vector<ItemKind> kinds = path(timeline, item.result);
+    ASSERT_GE(kinds.size(), 5u);
+    kinds.resize(5);
+    EXPECT_EQ(kinds, (std::vector<ItemKind>{turn, message, turn, message, turn}));
   }
 }
 
@@ -181,6 +186,32 @@ TEST(Thin, KeepsFewerAndFewerFarFromTheViolation) {
     at = thinned.kept[at].cause;
     ASSERT_NE(at, kNoItem);
   }
+}
+
+// The last thing that somebody did was long ago.
+TEST(Thin, KeepsWhatLedToTheViolation) {
+  Recording r;
+  r.begin();
+  r.recorder.add_host(2, "other");
+  r.exchange(1'000, "GET", "$-1");
+  for (int i = 0; i < 20'000; ++i) {
+    r.at(2'000 + i);
+    r.turn(2);
+  }
+  r.turn(1);
+  r.recorder.violation(1);
+  const Timeline timeline = r.timeline();
+  const Thinned thinned = thin(timeline, 200);
+  ASSERT_GT(thinned.left_out, 19'000u);
+  std::vector<ItemKind> kinds;
+  uint32_t at = static_cast<uint32_t>(thinned.kept.size() - 1);
+  for (; at != kNoItem; at = thinned.kept[at].cause) {
+    EXPECT_EQ(thinned.kept[at].steps_left_out, 0u);
+    kinds.push_back(timeline.items[thinned.kept[at].item].kind);
+  }
+  using enum ItemKind;
+  EXPECT_EQ(kinds,
+            (std::vector<ItemKind>{violation, turn, turn, message, turn, message, turn, boot}));
 }
 
 // What a JSON parser makes of it, for strings as append_json() writes them.
