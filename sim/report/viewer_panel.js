@@ -175,9 +175,10 @@ class Panel {
   factsOf(item) {
     const {run} = this;
     const kind = run.kind[item];
-    const pairs = [[run.until[item] > run.at[item] ? 'From' : 'At', timeText(run.at[item])]];
-    if (run.until[item] > run.at[item]) {
-      const open = (run.flags[item] & OPEN) !== 0;
+    const open = (run.flags[item] & OPEN) !== 0;
+    const lasts = open || run.until[item] > run.at[item];
+    const pairs = [[lasts ? 'From' : 'At', timeText(run.at[item])]];
+    if (lasts) {
       pairs.push(['Until', open ? 'the end of the run' : timeText(run.until[item])],
           ['Lasts', spanText(run.until[item] - run.at[item])]);
     }
