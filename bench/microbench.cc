@@ -9,7 +9,7 @@
 #include "engine/commands/families.h"
 #include "engine/node/node.h"
 #include "net/resp/request_parser.h"
-#include "sim/scenarios/node_process.h"
+#include "sim/node_process.h"
 #include "sim/world.h"
 
 namespace redoubt {

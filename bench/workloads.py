@@ -138,8 +138,8 @@ TYPES = [
     Workload("pfcount", ["PFCOUNT", "hll"], 1_000_000, prepare=hyperloglog),
     Workload("geosearch", ["GEOSEARCH", "places", "FROMLONLAT", "0", "50", "BYRADIUS", "50", "km", "ASC"], 100_000,
              prepare=places),
-    Workload("sinter", ["SINTER", "set1", "set2"], 3_000, prepare=two_sets),
-    Workload("sunionstore", ["SUNIONSTORE", "union", "set1", "set2"], 1_500, prepare=two_sets),
+    Workload("sinter", ["SINTER", "set1", "set2"], 15_000, prepare=two_sets),
+    Workload("sunionstore", ["SUNIONSTORE", "union", "set1", "set2"], 8_000, prepare=two_sets),
     Workload("zunionstore", ["ZUNIONSTORE", "union", "2", "zset1", "zset2"], 10_000, prepare=two_zsets),
     Workload("sort1000", ["SORT", "numbers"], 20_000, prepare=shuffled_numbers),
 ]

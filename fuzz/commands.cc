@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "fuzz/vocabulary.h"
-#include "sim/scenarios/node_process.h"
+#include "sim/node_process.h"
 #include "sim/world.h"
 
 namespace {

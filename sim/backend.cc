@@ -25,6 +25,8 @@ namespace {
 
 // A cancelled operation that the fault io_cancel_late holds back waits about so long.
 constexpr int64_t kLateCancelNs = 1'000'000;
+// And one of which io_cancel_missed lets nobody know has so long to complete.
+constexpr Duration kMissedCancel = Duration::milliseconds(100);
 // Names and background jobs take about so long.
 constexpr int64_t kResolveNs = 300'000;
 constexpr int64_t kBackgroundNs = 200'000;
@@ -42,7 +44,8 @@ SimBackend::SimBackend(Core& core, Host& host, Network& network, Files& files)
       host_(host),
       network_(network),
       files_(files),
-      entropy_(core.run_seed, "entropy", host.id()) {}
+      entropy_(core.run_seed, "entropy", host.id()),
+      random_(core.run_seed, "kernel", host.id()) {}
 
 Instant SimBackend::now() {
   return host_.clock().monotonic(host_.local_now());
@@ -83,6 +86,7 @@ void SimBackend::submit(Op& op) {
   Slot& entry = slots_[slot];
   entry.op = &op;
   entry.state = SlotState::pending;
+  entry.missed = false;
   entry.progress = 0;
   ++in_flight_;
   op.world = slot;
@@ -109,16 +113,20 @@ void SimBackend::start(uint32_t slot) {
     case OpKind::resolve:
     case OpKind::background: {
       const int64_t mean = op.kind == OpKind::resolve ? kResolveNs : kBackgroundNs;
-      Event event;
-      event.at = host_.local_now() + Duration{1 + core_.network_random.exponential(mean)};
-      event.kind = EventKind::op_step;
-      event.index = slot;
-      event.generation = slots_[slot].generation;
-      event.extra = host_.id();
-      return core_.events.push(event);
+      return step_in(slot, Duration{1 + random_.exponential(mean)});
     }
     default: return files_.start(slot);
   }
+}
+
+void SimBackend::step_in(uint32_t slot, Duration wait) {
+  Event event;
+  event.at = host_.local_now() + wait;
+  event.kind = EventKind::op_step;
+  event.index = slot;
+  event.generation = slots_[slot].generation;
+  event.extra = host_.id();
+  core_.events.push(event);
 }
 
 void SimBackend::step(uint32_t slot) {
@@ -158,15 +166,14 @@ void SimBackend::cancel(Op& op) {
   const bool stream_op = op.kind == OpKind::accept || op.kind == OpKind::connect ||
                          op.kind == OpKind::receive || op.kind == OpKind::send;
   if (!stream_op) return;  // it ends by itself, soon
-  if (core_.network_random.chance(core_.faults.io_cancel_late)) {
-    core_.count(Fault::io_cancel_late, host_.id());
-    Event event;
-    event.at = host_.local_now() + Duration{1 + core_.network_random.exponential(kLateCancelNs)};
-    event.kind = EventKind::op_step;
-    event.index = slot;
-    event.generation = slots_[slot].generation;
-    event.extra = host_.id();
-    return core_.events.push(event);
+  const int64_t missed_ppm = core_.level(Fault::io_cancel_missed, host_.id());
+  if (missed_ppm > 0 && host_.fault_random(Fault::io_cancel_missed).chance(missed_ppm)) {
+    slots_[slot].missed = true;  // counted when it completes
+    return step_in(slot, kMissedCancel);
+  }
+  if (core_.happens(Fault::io_cancel_late, host_.id())) {
+    Random& random = host_.fault_random(Fault::io_cancel_late);
+    return step_in(slot, Duration{1 + random.exponential(kLateCancelNs)});
   }
   if (network_.withdraw(host_.id(), slot, op)) finish(slot, Error::cancelled);
 }
@@ -236,10 +243,10 @@ void SimBackend::finish(uint32_t slot, Error error) {
   ASSERT(entry.state == SlotState::pending);
   entry.state = SlotState::finished;
   entry.op->result.error = error;
+  if (entry.missed && error == Error::none) core_.count(Fault::io_cancel_missed, host_.id());
   int64_t wait = host_.in_turn() ? core_.options.kernel_ns : 0;
-  if (core_.network_random.chance(core_.faults.io_late)) {
-    core_.count(Fault::io_late, host_.id());
-    wait += core_.network_random.exponential(core_.faults.io_late_us * 1'000);
+  if (core_.happens(Fault::io_late, host_.id())) {
+    wait += host_.fault_random(Fault::io_late).exponential(core_.faults.io_late_us * 1'000);
   }
   if (wait == 0) return make_ready(slot, entry.generation);
   Event event;
@@ -260,10 +267,10 @@ void SimBackend::make_ready(uint32_t slot, uint32_t generation) {
 void SimBackend::deliver() {
   delivering_.clear();
   std::swap(delivering_, ready_);
-  if (delivering_.size() > 1 && core_.network_random.chance(core_.faults.io_reorder)) {
-    core_.count(Fault::io_reorder, host_.id());
+  if (delivering_.size() > 1 && core_.happens(Fault::io_reorder, host_.id())) {
+    Random& random = host_.fault_random(Fault::io_reorder);
     for (size_t left = delivering_.size(); left > 1; --left) {
-      std::swap(delivering_[left - 1], delivering_[core_.network_random.below(left)]);
+      std::swap(delivering_[left - 1], delivering_[random.below(left)]);
     }
   }
   for (const uint32_t slot : delivering_) hand_over(slot);
@@ -315,14 +322,14 @@ Row* SimBackend::find(Handle handle) {
 
 bool SimBackend::has_room() {
   if (live_rows_ >= core_.options.handles_max) return false;
-  const int64_t few = core_.faults.io_few_handles;
+  const int64_t few = core_.level(Fault::io_few_handles, host_.id());
   if (few == 0 || live_rows_ < static_cast<size_t>(few)) return true;
   core_.count(Fault::io_few_handles, host_.id());
   return false;
 }
 
 Chunk SimBackend::lend(uint32_t size) {
-  const int64_t few = core_.faults.io_few_chunks;
+  const int64_t few = core_.level(Fault::io_few_chunks, host_.id());
   const size_t count = few > 0 ? static_cast<size_t>(few) : core_.options.chunk_count;
   if (lent_ >= count) {
     if (few > 0) core_.count(Fault::io_few_chunks, host_.id());

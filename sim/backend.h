@@ -74,7 +74,7 @@ class SimBackend final : public Backend {
   Chunk lend(uint32_t size);
   void wait_for_chunk(Handle stream) { chunk_waiters_.push_back(stream); }
   size_t lent_count() const { return lent_; }
-  uint64_t draws() const { return entropy_.draws(); }
+  uint64_t draws() const { return entropy_.draws() + random_.draws(); }
 
   // The end of a life: forgets all operations, takes all chunks back, closes all handles.
   void end_life(bool power_loss);
@@ -87,12 +87,15 @@ class SimBackend final : public Backend {
     SlotState state = SlotState::free;
     uint32_t generation = 0;
     uint32_t next_free = kNone;
+    bool missed = false;  // it was cancelled, and does not know
     uint64_t progress = 0;
   };
 
   void start(uint32_t slot);
   void resolve(uint32_t slot);
   void hand_over(uint32_t slot);
+  // The slot's turn to be stepped comes in so much time.
+  void step_in(uint32_t slot, Duration wait);
   // What a result carried, whose owner learns only that its handle is dead.
   void free_slot(uint32_t slot);
   void close_row(uint32_t index, bool forgotten, bool power_loss);
@@ -103,6 +106,7 @@ class SimBackend final : public Backend {
   Network& network_;
   Files& files_;
   Random entropy_;
+  Random random_;  // of what its kernel does without faults
 
   std::vector<Slot> slots_;
   uint32_t free_slot_ = kNone;

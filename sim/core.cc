@@ -40,13 +40,28 @@ Core::Core(uint64_t seed, const WorldOptions& world_options)
       recorder(world_options.recorder),
       faults(world_options.faults),
       network_random(seed, "network"),
-      fault_random(seed, "faults"),
-      run_seed(seed) {
+      run_seed(seed),
+      is_watched(options.trace != nullptr || options.sink != nullptr) {
   if (recorder != nullptr) recorder->follow(&now);
 }
 
 Core::~Core() {
   if (recorder != nullptr) recorder->follow(nullptr);
+}
+
+Random& Core::fault_random(Fault fault, HostId id) {
+  return host(id).fault_random(fault);
+}
+
+bool Core::happens_now(Fault fault, int64_t ppm, HostId id) {
+  if (!fault_random(fault, id).chance(ppm)) return false;
+  count(fault, id);
+  return true;
+}
+
+Duration Core::extra_now(Fault fault, int64_t mean_us, HostId id) {
+  count(fault, id);
+  return {fault_random(fault, id).exponential(mean_us * 1'000)};
 }
 
 void Core::remark(HostId id, std::string_view text) {
@@ -56,10 +71,9 @@ void Core::remark(HostId id, std::string_view text) {
   std::fwrite(line.data(), 1, line.size(), options.trace);
 }
 
-void Core::write_trace(What what, HostId id, uint64_t detail, uint64_t value,
-                       std::string_view text) {
-  const std::string host_name = id == kNoHost ? std::string("world") : host(id).name();
-  std::string line = time_text(now) + " " + host_name + " ";
+std::string event_text(Instant at, std::string_view host, What what, uint64_t detail,
+                       uint64_t value, std::string_view text) {
+  std::string line = time_text(at) + " " + std::string(host) + " ";
   switch (what) {
     case What::boot: line += "boot"; break;
     case What::stop: line += "stop"; break;
@@ -71,25 +85,33 @@ void Core::write_trace(What what, HostId id, uint64_t detail, uint64_t value,
     }
     case What::sent: line += "sent"; break;
     case What::log: line += "log"; break;
-    case What::fault: line += "fault " + std::string(fault_rows()[detail].name); break;
+    case What::fault:
+      line += "fault ";
+      line += detail < kFaultCount ? fault_rows()[detail].name : "?";
+      break;
     case What::note: line += "note"; break;
+    case What::strike: line += "strike"; break;
   }
   line += " " + std::to_string(value);
-  if (!text.empty() && what == What::sent) {
-    line += " ";
-    for (const char c : text.substr(0, 200)) {
-      if (c >= ' ' && c <= '~' && c != '\\') {
-        line += c;
-      } else {
-        char escaped[8];
-        std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned char>(c));
-        line += escaped;
-      }
+  if (!text.empty()) line += " ";
+  for (const char c : what == What::sent ? text.substr(0, 200) : text) {
+    if (c >= ' ' && c <= '~' && (c != '\\' || what != What::sent)) {
+      line += c;
+    } else {
+      char escaped[8];
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", static_cast<unsigned char>(c));
+      line += escaped;
     }
-  } else if (!text.empty()) {
-    line += " " + std::string(text);
   }
-  line += " digest " + digest.text().substr(0, 8) + "\n";
+  return line;
+}
+
+void Core::tell(What what, HostId id, uint64_t detail, uint64_t value, std::string_view text) {
+  if (options.sink != nullptr) options.sink->on_event(*this, what, id, detail, value, text);
+  if (options.trace == nullptr) return;
+  const std::string_view name = id == kNoHost ? std::string_view("world") : host(id).name();
+  const std::string line = event_text(now, name, what, detail, value, text) + " digest " +
+                           digest.text().substr(0, 8) + "\n";
   std::fwrite(line.data(), 1, line.size(), options.trace);
 }
 

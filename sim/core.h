@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,17 +15,37 @@
 #include "sim/event.h"
 #include "sim/faults.h"
 #include "sim/random.h"
+#include "sim/strikes.h"
 #include "sim/trace/run_recorder.h"
 
 namespace redoubt::sim {
 
 class Host;
+struct Core;
 
 using HostId = uint32_t;
 constexpr HostId kNoHost = 0xffffffff;
 
+// What the digest and the trace say of an event.
+enum class What : uint8_t { boot, stop, done, sent, log, fault, note, strike };
+
+// Who is told of every event that enters the digest (sim/first_difference).
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void on_event(const Core& core, What what, HostId id, uint64_t detail, uint64_t value,
+                        std::string_view text) = 0;
+};
+
 struct WorldOptions {
   FaultOptions faults;
+  // When given: timed faults are these strikes instead of what the seed draws in the rhythm of
+  // `faults`. One that is impossible in its moment (a kill of what does not run) does not happen.
+  std::optional<std::vector<FaultStrike>> schedule = {};
+  // When given: faults of chance and levels hold in these windows, and nowhere else. Of windows of
+  // one fault that overlap, the last in the list counts.
+  std::optional<std::vector<FaultWindow>> windows = {};
+  FaultBudget budget = {};
 
   // Processor time of a turn by itself, and of a unit of Env::work().
   int64_t turn_ns = 1'000;
@@ -56,12 +77,11 @@ struct WorldOptions {
 
   // One line an event goes here; not owned.
   FILE* trace = nullptr;
+  // Is told of every event; not owned.
+  EventSink* sink = nullptr;
   // Is told of everything for a report; not owned.
   RunRecorder* recorder = nullptr;
 };
-
-// What the digest and the trace say of an event.
-enum class What : uint8_t { boot, stop, done, sent, log, fault, note };
 
 struct Core {
   Core(uint64_t seed, const WorldOptions& world_options);
@@ -73,9 +93,9 @@ struct Core {
   RunRecorder* const recorder;
   FaultOptions faults;  // as they are now: a quiet phase switches them off
   FaultCounts fired;
-  Random network_random;
-  Random fault_random;
+  Random network_random;  // of what the network does without faults
   const uint64_t run_seed;
+  const bool is_watched;  // by a trace or a sink
 
   Instant now;
   EventHeap events;
@@ -95,24 +115,66 @@ struct Core {
                (static_cast<uint64_t>(what) << 56) | (detail << 32) | id);
     digest.add(value, text.size());
     if (!text.empty()) digest.add_bytes(as_slice(text));
-    if (options.trace != nullptr) [[unlikely]]
-      write_trace(what, id, detail, value, text);
+    if (is_watched) [[unlikely]]
+      tell(what, id, detail, value, text);
   }
   // A line of the trace that is no event.
   void remark(HostId id, std::string_view text);
-  void count(Fault fault, HostId id) {
-    ++fired[fault];
+  void count(Fault fault, HostId id, uint64_t times = 1) {
+    fired[fault] += times;
     record(What::fault, id, static_cast<uint64_t>(fault), fired[fault]);
     if (recorder != nullptr) [[unlikely]]
       recorder->fault(id, static_cast<uint8_t>(fault));
   }
 
+  // Whether a fault of chance happens now to this host; counted if so. A fault that is off costs
+  // one comparison.
+  bool happens(Fault fault, HostId id) {
+    const int64_t ppm = value_of(faults, fault);
+    return ppm > 0 && !is_well(id) && happens_now(fault, ppm, id);
+  }
+  // The same of a link, on behalf of its host `id`.
+  bool happens_between(Fault fault, HostId id, HostId other) {
+    const int64_t ppm = value_of(faults, fault);
+    return ppm > 0 && !(is_well(id) && is_well(other)) && happens_now(fault, ppm, id);
+  }
+  // How much longer something takes under a level in microseconds; zero when it is off.
+  Duration extra(Fault fault, HostId id) {
+    const int64_t mean_us = value_of(faults, fault);
+    return mean_us > 0 && !is_well(id) ? extra_now(fault, mean_us, id) : Duration();
+  }
+  Duration extra_between(Fault fault, HostId id, HostId other) {
+    const int64_t mean_us = level_between(fault, id, other);
+    return mean_us > 0 ? extra_now(fault, mean_us, id) : Duration();
+  }
+  // A level as it holds for this host, 0 when it is off.
+  int64_t level(Fault fault, HostId id) const {
+    const int64_t value = value_of(faults, fault);
+    return value > 0 && !is_well(id) ? value : 0;
+  }
+  int64_t level_between(Fault fault, HostId id, HostId other) const {
+    const int64_t value = value_of(faults, fault);
+    return value > 0 && !(is_well(id) && is_well(other)) ? value : 0;
+  }
+  // The streams of this host's faults.
+  Random& fault_random(Fault fault, HostId id);
+
+  // Faults no longer touch this host (World::begin_liveness), nor links between two such.
+  bool is_well(HostId id) const { return liveness && well[id]; }
+  bool liveness = false;
+  std::vector<bool> well;  // by host, once liveness has begun
+
  private:
-  void write_trace(What what, HostId id, uint64_t detail, uint64_t value, std::string_view text);
+  bool happens_now(Fault fault, int64_t ppm, HostId id);
+  Duration extra_now(Fault fault, int64_t mean_us, HostId id);
+  void tell(What what, HostId id, uint64_t detail, uint64_t value, std::string_view text);
 };
 
 std::string_view op_kind_name(OpKind kind);
 // "12.345678901", seconds.
 std::string time_text(Instant at);
+// "12.345678901 node send ok 120": an event as a line.
+std::string event_text(Instant at, std::string_view host, What what, uint64_t detail,
+                       uint64_t value, std::string_view text);
 
 }  // namespace redoubt::sim

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kOwnDirectory = "/data";
 constexpr size_t kNameMax = 255;
+constexpr size_t kSectorsPerPage = kPageSize / kSectorSize;
 
 size_t pages_for(uint64_t size) {
   return static_cast<size_t>((size + kPageSize - 1) / kPageSize);
@@ -148,11 +149,38 @@ void Inode::fail_sync() {
   dirty_.clear();
 }
 
-void Inode::tear(Random& random) {
+void Inode::set_pages(std::vector<PageRef> pages, uint64_t size) {
+  resize_pages(0);
+  pages_ = std::move(pages);
+  for (const PageRef& page : pages_) *pages_used_ += page != nullptr ? 1 : 0;
+  size_ = size;
+}
+
+// Numbers of sectors whose cache and medium differ.
+std::vector<size_t> Inode::unsynced_sectors() const {
+  std::vector<size_t> sectors;
+  for (size_t i = 0; i < std::max(pages_.size(), durable_pages_.size()); ++i) {
+    const PageRef cached = page_at(pages_, i);
+    const PageRef durable = page_at(durable_pages_, i);
+    if (cached == durable) continue;
+    for (size_t at = 0; at < kPageSize; at += kSectorSize) {
+      const std::byte* here = contents_of(cached).bytes.data() + at;
+      const std::byte* there = contents_of(durable).bytes.data() + at;
+      if (std::memcmp(here, there, kSectorSize) != 0)
+        sectors.push_back(i * kSectorsPerPage + at / kSectorSize);
+    }
+  }
+  return sectors;
+}
+
+// True when some of it is new and some is old.
+bool Inode::tear(Random& random) {
   // The length first: what lies beyond it is gone.
   const uint64_t size = random.coin() ? size_ : durable_size_;
   const size_t count = pages_for(size);
   std::vector<PageRef> torn(count);
+  bool any_new = size != durable_size_;
+  bool any_old = size != size_;
   for (size_t i = 0; i < count; ++i) {
     const PageRef cached = page_at(pages_, i);
     const PageRef durable = page_at(durable_pages_, i);
@@ -165,33 +193,49 @@ void Inode::tear(Random& random) {
       std::byte* sector = torn[i]->bytes.data() + at;
       const std::byte* cached_sector = contents_of(cached).bytes.data() + at;
       if (std::memcmp(sector, cached_sector, kSectorSize) == 0) continue;
-      const uint64_t fate = random.below(100);
-      if (fate < 46) {
-        std::memcpy(sector, cached_sector, kSectorSize);
-      } else if (fate >= 92) {
-        random.fill({sector, kSectorSize});
-      }
+      const bool takes_new = random.coin();
+      if (takes_new) std::memcpy(sector, cached_sector, kSectorSize);
+      (takes_new ? any_new : any_old) = true;
     }
   }
-  resize_pages(0);
-  pages_ = std::move(torn);
-  for (const PageRef& page : pages_) *pages_used_ += page != nullptr ? 1 : 0;
-  size_ = count * kPageSize;
+  set_pages(std::move(torn), count * kPageSize);
   truncate(size);
+  return any_new && any_old;
 }
 
-void Inode::lose_power(Random& random, int64_t torn_percent) {
-  const bool changed = size_ != durable_size_ || pages_ != durable_pages_;
-  if (changed) {
-    if (random.below(100) < static_cast<uint64_t>(torn_percent)) {
-      tear(random);
-    } else if (random.coin()) {
-      resize_pages(0);
-      pages_ = durable_pages_;
-      for (const PageRef& page : pages_) *pages_used_ += page != nullptr ? 1 : 0;
-      size_ = durable_size_;
+// One of eight of these sectors, but at least one, as far as the file goes. False when it ends
+// before all of them.
+bool Inode::garble(Random& random, const std::vector<size_t>& unsynced) {
+  std::vector<size_t> within;
+  for (const size_t sector : unsynced) {
+    if (sector * kSectorSize < size_) within.push_back(sector);
+  }
+  if (within.empty()) return false;
+  const size_t sure = within[random.below(within.size())];
+  for (const size_t sector : within) {
+    if (random.below(8) != 0 && sector != sure) continue;
+    const size_t at = sector % kSectorsPerPage * kSectorSize;
+    const uint64_t left = size_ - sector * kSectorSize;
+    std::byte* bytes = page_for_write(sector / kSectorsPerPage) + at;
+    random.fill({bytes, static_cast<size_t>(std::min<uint64_t>(kSectorSize, left))});
+  }
+  return true;
+}
+
+void Inode::lose_power(uint64_t seed, const PowerLoss& ppm, PowerLoss& happened) {
+  if (size_ != durable_size_ || pages_ != durable_pages_) {
+    Random torn(seed, "torn");
+    Random lost(seed, "lost");
+    Random garbage(seed, "garbage");
+    const std::vector<size_t> unsynced = unsynced_sectors();
+    if (lost.chance(ppm.lost)) {
+      set_pages(durable_pages_, durable_size_);
+      ++happened.lost;
+    } else if (torn.chance(ppm.torn)) {
+      happened.torn += tear(torn) ? 1 : 0;
     }
     // Otherwise it is kept as it was in the cache.
+    if (garbage.chance(ppm.garbage)) happened.garbage += garble(garbage, unsynced) ? 1 : 0;
   }
   durable_pages_ = pages_;
   durable_size_ = size_;
@@ -199,10 +243,58 @@ void Inode::lose_power(Random& random, int64_t torn_percent) {
   dirty_.clear();
 }
 
-Disk::Disk(Random random) : random_(random), root_(std::make_shared<Inode>(true, &pages_used_)) {
-  const Error made = make_directory(kOwnDirectory);
-  ASSERT(made == Error::none);
-  end_sync_names(root_, next_change_);
+std::vector<size_t> Inode::durable_pages() const {
+  std::vector<size_t> indices;
+  for (size_t i = 0; i < durable_pages_.size(); ++i) {
+    if (durable_pages_[i]) indices.push_back(i);
+  }
+  return indices;
+}
+
+void Inode::rot(size_t index, Random& random) {
+  PageRef& page = durable_pages_[index];
+  // A page that is clean in the cache is read from the medium again, sooner or later.
+  const bool clean = page_at(pages_, index) == page;
+  auto wrong = std::make_shared<Page>(*page);
+  const uint64_t end = std::min<uint64_t>(kPageSize, durable_size_ - index * kPageSize);
+  const uint64_t at = random.below(end);
+  const uint64_t count = std::min<uint64_t>(1 + random.below(8), end - at);
+  for (uint64_t i = at; i < at + count; ++i) {
+    wrong->bytes[i] ^= static_cast<std::byte>(1 + random.below(255));
+  }
+  page = wrong;
+  if (clean) pages_[index] = std::move(wrong);
+}
+
+DiskImage Inode::image() const {
+  DiskImage image;
+  image.directory = directory_;
+  image.pages = durable_pages_;
+  image.size = durable_size_;
+  for (const auto& [name, child] : durable_names) {
+    image.names.push_back(name);
+    image.children.push_back(child->image());
+  }
+  return image;
+}
+
+void Inode::restore(const DiskImage& image) {
+  set_pages(image.pages, image.size);
+  durable_pages_ = pages_;
+  durable_size_ = size_;
+  is_dirty_.assign(pages_.size(), 0);
+  dirty_.clear();
+  names.clear();
+  for (size_t i = 0; i < image.names.size(); ++i) {
+    const auto child = std::make_shared<Inode>(image.children[i].directory, pages_used_);
+    child->restore(image.children[i]);
+    names[image.names[i]] = child;
+  }
+  durable_names = names;
+}
+
+Disk::Disk(Random random) : random_(random) {
+  wipe();
 }
 
 Expected<Disk::Place> Disk::locate(std::string_view path) {
@@ -332,18 +424,67 @@ void Disk::end_sync_names(const InodeRef& directory, uint64_t mark) {
   });
 }
 
-void Disk::lose_power_below(const InodeRef& inode, int64_t torn_percent) {
-  if (!inode->directory()) return inode->lose_power(random_, torn_percent);
+void Disk::lose_power_below(const InodeRef& inode, const PowerLoss& ppm, PowerLoss& happened) {
+  if (!inode->directory()) return inode->lose_power(random_.next(), ppm, happened);
   inode->names = inode->durable_names;
-  for (const auto& [name, child] : inode->names) lose_power_below(child, torn_percent);
+  for (const auto& [name, child] : inode->names) lose_power_below(child, ppm, happened);
 }
 
-void Disk::lose_power(int64_t torn_percent) {
+PowerLoss Disk::lose_power(const PowerLoss& ppm) {
+  PowerLoss happened;
+  const uint64_t seed = random_.next();
+  Random names(seed, "names");
+  Random renames(seed, "renames");
   for (const Change& change : changes_) {
-    if (random_.coin()) apply(change);
+    const bool renamed = change.from != nullptr && change.to != nullptr;
+    const bool lost = renamed ? renames.chance(ppm.rename_lost) : names.chance(ppm.name_lost);
+    if (!lost) {
+      apply(change);
+    } else {
+      ++(renamed ? happened.rename_lost : happened.name_lost);
+    }
   }
   changes_.clear();
-  lose_power_below(root_, torn_percent);
+  lose_power_below(root_, ppm, happened);
+  return happened;
+}
+
+void Disk::find_rot(const InodeRef& inode, std::vector<RotPlace>& places) {
+  for (const size_t page : inode->durable_pages()) places.push_back({inode.get(), page});
+  for (const auto& [name, child] : inode->names) find_rot(child, places);
+}
+
+bool Disk::can_rot() const {
+  std::vector<RotPlace> places;
+  find_rot(root_, places);
+  return !places.empty();
+}
+
+bool Disk::rot(Random& random) {
+  std::vector<RotPlace> places;
+  find_rot(root_, places);
+  if (places.empty()) return false;
+  const RotPlace place = places[random.below(places.size())];
+  place.inode->rot(place.page, random);
+  return true;
+}
+
+void Disk::wipe() {
+  changes_.clear();
+  root_ = std::make_shared<Inode>(true, &pages_used_);
+  const Error made = make_directory(kOwnDirectory);
+  ASSERT(made == Error::none);
+  end_sync_names(root_, next_change_);
+}
+
+DiskImage Disk::image() const {
+  return root_->image();
+}
+
+void Disk::restore(const DiskImage& image) {
+  changes_.clear();
+  root_ = std::make_shared<Inode>(true, &pages_used_);
+  root_->restore(image);
 }
 
 Expected<std::string> Disk::contents(std::string_view path) {

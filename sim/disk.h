@@ -3,13 +3,17 @@
 // Programs see the cache. What they write reaches the medium by sync; names (created, removed,
 // renamed) by sync of their directory. Nothing else is promised, and lose_power() takes the least
 // favourable view that a disk and its file system are known to take:
-//  - a file that was not synced is kept as it was in the cache, or as it was on the medium, or
-//    torn: each 512-byte sector that differs is the new one, the old one, or now and then garbage;
-//    its length is the old or the new one;
+//  - a file that was not synced is kept as it was in the cache, or lost: as it was on the medium,
+//  or
+//    torn: each 512-byte sector that differs is the new one or the old one, its length is the old
+//    or the new one; and sectors that were not synced may hold garbage;
 //  - of the changes to names that were not synced, each one happened or not, whatever came after; a
 //    rename happens as a whole;
 //  - a sync that failed saves nothing, and the next one does not save what that one should have,
 //    unless it was written again (as Linux has it: the pages are clean after the failure).
+//
+// How probable each of these is, is the caller's. On top of that, bytes of the medium may change,
+// and a disk may be emptied or become what it was before.
 //
 // Contents are pages of 4 KB shared between cache and medium and copied on write, so that a sync
 // costs as much as was written since the last one.
@@ -36,6 +40,27 @@ struct Page {
   std::array<std::byte, kPageSize> bytes;
 };
 using PageRef = std::shared_ptr<Page>;  // null: all zero
+
+// What becomes of what was not synced when power fails, each in so many of a million cases; or how
+// often each has happened.
+struct PowerLoss {
+  int64_t lost = 0;         // a file
+  int64_t torn = 0;         // a file that is not lost
+  int64_t garbage = 0;      // a file that has sectors of garbage
+  int64_t name_lost = 0;    // of names created and removed
+  int64_t rename_lost = 0;  // of renames
+
+  bool operator==(const PowerLoss&) const = default;
+};
+
+// A medium at some moment: a file, or a directory with what is in it. Pages are shared.
+struct DiskImage {
+  bool directory = false;
+  std::vector<std::string> names;
+  std::vector<DiskImage> children;
+  std::vector<PageRef> pages;
+  uint64_t size = 0;
+};
 
 // A file or a directory.
 class Inode {
@@ -65,7 +90,14 @@ class Inode {
   void fail_sync();
   size_t dirty_count() const { return dirty_.size(); }
 
-  void lose_power(Random& random, int64_t torn_percent);
+  // Adds to `happened`; each kind of mishap draws from a stream of its own, made from `seed`.
+  void lose_power(uint64_t seed, const PowerLoss& ppm, PowerLoss& happened);
+
+  // The medium: pages that are not all zero; some bytes of one change; all of it.
+  std::vector<size_t> durable_pages() const;
+  void rot(size_t index, Random& random);
+  DiskImage image() const;
+  void restore(const DiskImage& image);
 
   using Names = std::map<std::string, std::shared_ptr<Inode>, std::less<>>;
   Names names;          // a directory's, as programs see them
@@ -75,7 +107,10 @@ class Inode {
   std::byte* page_for_write(size_t index);
   void mark_dirty(size_t index);
   void resize_pages(size_t count);
-  void tear(Random& random);
+  void set_pages(std::vector<PageRef> pages, uint64_t size);
+  bool tear(Random& random);
+  bool garble(Random& random, const std::vector<size_t>& unsynced);
+  std::vector<size_t> unsynced_sectors() const;
 
   const bool directory_;
   uint64_t* const pages_used_;
@@ -107,8 +142,16 @@ class Disk {
   uint64_t names_mark() const { return next_change_; }
   void end_sync_names(const InodeRef& directory, uint64_t mark);
 
-  // Everything that was not synced is at the mercy of the disk's own random stream.
-  void lose_power(int64_t torn_percent);
+  // Everything that was not synced is at the mercy of the disk's own random stream. Returns what
+  // has happened.
+  PowerLoss lose_power(const PowerLoss& ppm);
+  // Some bytes that were synced are others from now on; nobody is told. False when there are none.
+  bool rot(Random& random);
+  bool can_rot() const;
+  // Nobody has a file open.
+  void wipe();
+  DiskImage image() const;
+  void restore(const DiskImage& image);
 
   Random& random() { return random_; }
   const Random& random() const { return random_; }
@@ -138,7 +181,12 @@ class Disk {
   void change(Change change);
   static void apply(const Change& change);
   static bool contains(const InodeRef& tree, const InodeRef& wanted);
-  void lose_power_below(const InodeRef& inode, int64_t torn_percent);
+  void lose_power_below(const InodeRef& inode, const PowerLoss& ppm, PowerLoss& happened);
+  struct RotPlace {
+    Inode* inode;
+    size_t page;
+  };
+  static void find_rot(const InodeRef& inode, std::vector<RotPlace>& places);
 
   Random random_;
   uint64_t pages_used_ = 0;

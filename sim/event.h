@@ -53,15 +53,14 @@ class EventHeap {
   // `event.sequence` is given here.
   void push(Event event) {
     event.sequence = next_sequence_++;
-    heap_.push_back(event);
-    size_t index = heap_.size() - 1;
-    while (index > 0) {
-      const size_t parent = (index - 1) / 4;
-      if (!event.before(heap_[parent])) break;
-      heap_[index] = heap_[parent];
-      index = parent;
-    }
-    heap_[index] = event;
+    insert(event);
+  }
+
+  // Comes before all others of its instant, whenever they were pushed; among such, those of a lower
+  // `rank` come first.
+  void push_first(Event event, uint8_t rank) {
+    event.sequence = (uint64_t{rank} << 48) + next_first_++;
+    insert(event);
   }
 
   // The sequence of what was pushed last.
@@ -77,6 +76,18 @@ class EventHeap {
   }
 
  private:
+  void insert(const Event& event) {
+    heap_.push_back(event);
+    size_t index = heap_.size() - 1;
+    while (index > 0) {
+      const size_t parent = (index - 1) / 4;
+      if (!event.before(heap_[parent])) break;
+      heap_[index] = heap_[parent];
+      index = parent;
+    }
+    heap_[index] = event;
+  }
+
   // Puts `event` into the hole at the root.
   void sink(const Event& event) {
     size_t index = 0;
@@ -96,7 +107,8 @@ class EventHeap {
   }
 
   std::vector<Event> heap_;
-  uint64_t next_sequence_ = 0;
+  uint64_t next_first_ = 0;
+  uint64_t next_sequence_ = uint64_t{1} << 62;
 };
 
 }  // namespace redoubt::sim

@@ -7,15 +7,22 @@ namespace redoubt::sim {
 namespace {
 
 constexpr FaultRow kRows[] = {
-#define X(name, initial, low, high, unit, text) \
-  {#name, &FaultOptions::name, initial, low, high, unit, text, false},
+#define X(name, kind, low, high, unit, text) \
+  {#name, &FaultOptions::name, 0, low, high, unit, text, false, FaultKind::kind},
     REDOUBT_SIM_FAULTS(X)
 #undef X
 #define X(name, initial, low, high, unit, text) \
-  {#name, &FaultOptions::name, initial, low, high, unit, text, true},
+  {#name, &FaultOptions::name, initial, low, high, unit, text, true, FaultKind::strength},
         REDOUBT_SIM_STRENGTHS(X)
 #undef X
 };
+
+// A row's own streams have a number that comes from its name, not from its place in the table.
+constexpr uint64_t number_of(std::string_view name) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return hash;
+}
 
 }  // namespace
 
@@ -30,14 +37,31 @@ const FaultRow* find_fault(std::string_view name) {
   return nullptr;
 }
 
+FaultRandoms::FaultRandoms(uint64_t seed, std::string_view place, uint64_t index)
+    : base_(Random(seed, place, index).next()) {}
+
+void FaultRandoms::make() {
+  streams_.reserve(kFaultCount);
+  for (size_t i = 0; i < kFaultCount; ++i) {
+    streams_.emplace_back(base_ ^ number_of(kRows[i].name));
+  }
+}
+
+uint64_t FaultRandoms::draws() const {
+  uint64_t draws = 0;
+  for (const Random& stream : streams_) draws += stream.draws();
+  return draws;
+}
+
 FaultOptions draw_faults(Random& random, std::span<const Fault> eligible) {
   FaultOptions options;
-  const bool calm = random.below(16) == 0;
-  // Every row draws, so that a fault more in the list of a scenario changes only itself.
+  const uint64_t base = random.next();
+  const bool calm = Random(base).below(16) == 0;
   for (size_t i = 0; i < std::size(kRows); ++i) {
     const FaultRow& row = kRows[i];
-    const bool on = random.below(4) == 0;
-    const int64_t value = random.between_log(row.low > 0 ? row.low : 1, row.high);
+    Random own(base ^ number_of(row.name));
+    const bool on = own.below(4) == 0;
+    const int64_t value = own.between_log(row.low > 0 ? row.low : 1, row.high);
     bool allowed = row.strength;
     for (const Fault fault : eligible) allowed = allowed || static_cast<size_t>(fault) == i;
     if (allowed && !calm && (on || row.strength)) options.*row.field = value;

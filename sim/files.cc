@@ -23,35 +23,44 @@ void Files::schedule(uint32_t slot, int64_t bytes, int64_t extra_ns) {
   const WorldOptions& options = core_.options;
   int64_t wait = options.disk_ns + bytes * options.disk_ns_per_kb / 1024 + extra_ns;
   wait += static_cast<int64_t>(random.below(static_cast<uint64_t>(options.disk_ns) + 1));
-  if (core_.faults.disk_slow > 0) {
-    wait += random.exponential(core_.faults.disk_slow * 1'000);
-    core_.count(Fault::disk_slow, host_.id());
-  }
+  wait += core_.extra(Fault::disk_slow, host_.id()).ns;
+  push_step(slot, host_.backend().generation(slot), host_.local_now() + Duration{wait});
+}
+
+void Files::push_step(uint32_t slot, uint32_t generation, Instant at) {
   Event event;
-  event.at = host_.local_now() + Duration{wait};
+  event.at = at;
   event.kind = EventKind::op_step;
   event.index = slot;
-  event.generation = host_.backend().generation(slot);
+  event.generation = generation;
   event.extra = host_.id();
   core_.events.push(event);
 }
 
+void Files::set_stalled(bool stalled) {
+  stalled_ = stalled;
+  if (stalled) return;
+  for (const auto& [slot, generation] : held_) push_step(slot, generation, core_.now);
+  held_.clear();
+}
+
 void Files::start(uint32_t slot) {
-  Op& op = host_.backend().op(slot);
-  if (op.kind == OpKind::read) return schedule(slot, static_cast<int64_t>(op.into.size()));
-  if (op.kind == OpKind::write) return schedule(slot, static_cast<int64_t>(gather_size(op)));
-  schedule(slot, 0);
+  const Op& op = host_.backend().op(slot);
+  int64_t bytes = 0;
+  if (op.kind == OpKind::read) bytes = static_cast<int64_t>(op.into.size());
+  if (op.kind == OpKind::write) bytes = static_cast<int64_t>(gather_size(op));
+  int64_t extra_ns = 0;
+  if (core_.happens(Fault::io_unordered, host_.id())) {
+    const auto times = 10 + host_.fault_random(Fault::io_unordered).below(90);
+    extra_ns = core_.options.disk_ns * static_cast<int64_t>(times);
+  }
+  schedule(slot, bytes, extra_ns);
 }
 
 void Files::step(uint32_t slot) {
-  if (stalled_until_ > core_.now) {
-    Event event;
-    event.at = stalled_until_;
-    event.kind = EventKind::op_step;
-    event.index = slot;
-    event.generation = host_.backend().generation(slot);
-    event.extra = host_.id();
-    core_.events.push(event);
+  if (stalled_) {
+    core_.count(Fault::disk_stall, host_.id());
+    held_.emplace_back(slot, host_.backend().generation(slot));
     return;
   }
   Op& op = host_.backend().op(slot);
@@ -68,10 +77,7 @@ Files::OpenFile* Files::file(const Op& op) {
 Error Files::carry_out(uint32_t slot, Op& op, bool& again) {
   const bool syncs =
       op.kind == OpKind::sync || op.kind == OpKind::sync_data || op.kind == OpKind::sync_directory;
-  if (!syncs && disk_.random().chance(core_.faults.disk_error)) {
-    core_.count(Fault::disk_error, host_.id());
-    return Error::input_output;
-  }
+  if (!syncs && core_.happens(Fault::disk_error, host_.id())) return Error::input_output;
   switch (op.kind) {
     case OpKind::open: return open(op);
     case OpKind::read: return read(slot, op, again);
@@ -113,9 +119,8 @@ Error Files::open(Op& op) {
 }
 
 uint64_t Files::piece_of(uint64_t left) {
-  if (left > 1 && disk_.random().chance(core_.faults.disk_split)) {
-    core_.count(Fault::disk_split, host_.id());
-    return 1 + disk_.random().below(left - 1);
+  if (left > 1 && core_.happens(Fault::disk_split, host_.id())) {
+    return 1 + host_.fault_random(Fault::disk_split).below(left - 1);
   }
   return left;
 }
@@ -136,6 +141,26 @@ Error Files::read(uint32_t slot, Op& op, bool& again) {
   return Error::none;
 }
 
+// Some bytes of what is to be written, beginning with number `from`.
+void Files::write_piece(Inode& inode, const Op& op, uint64_t from, uint64_t size) {
+  uint64_t skip = from;
+  uint64_t at = op.offset + from;
+  for (const Slice slice : op.gather) {
+    if (skip >= slice.size()) {
+      skip -= slice.size();
+      continue;
+    }
+    const Slice piece =
+        slice.subspan(static_cast<size_t>(skip),
+                      static_cast<size_t>(std::min<uint64_t>(slice.size() - skip, size)));
+    inode.write(at, piece);
+    at += piece.size();
+    size -= piece.size();
+    skip = 0;
+    if (size == 0) return;
+  }
+}
+
 Error Files::write(uint32_t slot, Op& op, bool& again) {
   OpenFile* opened = file(op);
   if (opened == nullptr) return Error::cancelled;
@@ -147,21 +172,12 @@ Error Files::write(uint32_t slot, Op& op, bool& again) {
     if (full_) core_.count(Fault::disk_full, host_.id());
     return Error::no_space;
   }
-  uint64_t skip = done;
-  for (const Slice slice : op.gather) {
-    if (skip >= slice.size()) {
-      skip -= slice.size();
-      continue;
-    }
-    const Slice piece =
-        slice.subspan(static_cast<size_t>(skip),
-                      static_cast<size_t>(std::min<uint64_t>(slice.size() - skip, left)));
-    opened->inode->write(op.offset + done, piece);
-    done += piece.size();
-    left -= piece.size();
-    skip = 0;
-    if (left == 0) break;
-  }
+  const bool cut_short = left > 1 && core_.happens(Fault::disk_short_write, host_.id());
+  Random* const random = cut_short ? &host_.fault_random(Fault::disk_short_write) : nullptr;
+  if (cut_short) left = 1 + random->below(left - 1);
+  write_piece(*opened->inode, op, done, left);
+  done += left;
+  if (cut_short) return random->coin() ? Error::no_space : Error::input_output;
   op.result.bytes = done;
   again = done < gather_size(op);
   if (again) schedule(slot, 0);
@@ -180,14 +196,14 @@ Error Files::begin_sync(uint32_t slot, Op& op) {
     if (opened == nullptr) return Error::cancelled;
     inode = opened->inode;
   }
-  if (disk_.random().chance(core_.faults.disk_sync_error)) {
-    core_.count(Fault::disk_sync_error, host_.id());
+  if (core_.happens(Fault::disk_sync_error, host_.id())) {
     inode->fail_sync();
     return Error::input_output;
   }
   const auto dirty = static_cast<int64_t>(inode->dirty_count() * kPageSize);
   syncs_.push_back({slot, inode, inode->begin_sync(), disk_.names_mark()});
-  schedule(slot, dirty, core_.options.disk_sync_ns);
+  const Duration slow = core_.extra(Fault::disk_sync_slow, host_.id());
+  schedule(slot, dirty, core_.options.disk_sync_ns + slow.ns);
   return Error::none;
 }
 
@@ -236,14 +252,7 @@ void Files::abandon(uint32_t slot) {
   Op& op = host_.backend().op(slot);
   OpenFile* opened = op.kind == OpKind::write ? file(op) : nullptr;
   if (opened == nullptr || !opened->write || full_) return;
-  uint64_t left = disk_.random().below(gather_size(op) + 1);
-  uint64_t at = op.offset;
-  for (const Slice slice : op.gather) {
-    const Slice piece = slice.first(static_cast<size_t>(std::min<uint64_t>(slice.size(), left)));
-    opened->inode->write(at, piece);
-    at += piece.size();
-    left -= piece.size();
-  }
+  write_piece(*opened->inode, op, 0, disk_.random().below(gather_size(op) + 1));
 }
 
 void Files::end_life(bool power_loss) {

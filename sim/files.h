@@ -30,7 +30,8 @@ class Files {
   // the power is gone too.
   void end_life(bool power_loss);
 
-  void stall_until(Instant until) { stalled_until_ = until; }
+  // Nothing is carried out while it stands still.
+  void set_stalled(bool stalled);
   void set_full(bool full) { full_ = full; }
 
  private:
@@ -48,11 +49,13 @@ class Files {
   };
 
   void schedule(uint32_t slot, int64_t bytes, int64_t extra_ns = 0);
+  void push_step(uint32_t slot, uint32_t generation, Instant at);
   OpenFile* file(const Op& op);
   Error carry_out(uint32_t slot, Op& op, bool& again);
   Error open(Op& op);
   Error read(uint32_t slot, Op& op, bool& again);
   Error write(uint32_t slot, Op& op, bool& again);
+  static void write_piece(Inode& inode, const Op& op, uint64_t from, uint64_t size);
   Error sync(uint32_t slot, Op& op, bool& again);
   Error begin_sync(uint32_t slot, Op& op);
   void save(Sync& sync);
@@ -65,7 +68,8 @@ class Files {
   Disk& disk_;
   std::vector<OpenFile> open_;
   std::vector<Sync> syncs_;
-  Instant stalled_until_;
+  std::vector<std::pair<uint32_t, uint32_t>> held_;  // slot and generation, while stalled
+  bool stalled_ = false;
   bool full_ = false;
 };
 

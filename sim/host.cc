@@ -7,6 +7,8 @@ namespace redoubt::sim {
 namespace {
 
 constexpr size_t kLogLinesMax = 200;
+// What the monotonic clock of a machine shows when its life in the world begins.
+constexpr Duration kUptime = Duration::seconds(1'000);
 
 std::string address_text(HostId id) {
   const uint32_t number = id + 1;
@@ -29,9 +31,8 @@ Host::Host(Core& core, Network& network, HostId id, HostOptions options, Process
       factory_(std::move(factory)),
       address_(address_text(id)),
       address6_(address6_text(id)),
-      clock_(Duration::seconds(1'000) + Duration::milliseconds(id),
-             core.options.start_unix_us * 1'000),
-      clock_random_(core.run_seed, "clock", id),
+      clock_(kUptime + Duration::milliseconds(id), core.options.start_unix_us * 1'000),
+      fault_randoms_(core.run_seed, "faults", id),
       disk_(Random(core.run_seed, "disk", id)),
       files_(core, *this, disk_),
       backend_(core, *this, network, files_) {}
@@ -39,11 +40,11 @@ Host::Host(Core& core, Network& network, HostId id, HostOptions options, Process
 void Host::draw_clock() {
   if (!options_.faultable) return;
   if (const int64_t most = core_.faults.clock_skew; most > 0) {
-    clock_.jump(Duration::milliseconds(clock_random_.between(-most, most)));
+    clock_.jump(Duration::milliseconds(fault_random(Fault::clock_skew).between(-most, most)));
     core_.count(Fault::clock_skew, id_);
   }
   if (const int64_t most = core_.faults.clock_drift; most > 0) {
-    clock_.set_drift(clock_random_.between(-most, most));
+    clock_.set_drift(fault_random(Fault::clock_drift).between(-most, most));
     core_.count(Fault::clock_drift, id_);
   }
   record_clock();
@@ -75,7 +76,7 @@ void Host::end_world() {
 }
 
 uint64_t Host::draws() const {
-  return clock_random_.draws() + disk_.random().draws() + backend_.draws();
+  return fault_randoms_.draws() + disk_.random().draws() + backend_.draws();
 }
 
 int64_t Host::work_cost() const {
@@ -131,10 +132,37 @@ void Host::end_life(StopKind kind, WorldObserver* observer) {
   process_.reset();
   env_.reset();
   dying_ = false;
-  if (power_loss) disk_.lose_power(core_.faults.torn_percent);
+  if (power_loss) lose_unsynced();
   due_ = turn_wanted_ = wake_armed_ = paused_ = end_requested_ = false;
   ++wake_generation_;
   busy_until_ = core_.now;
+}
+
+// What the power loss does to the disk.
+void Host::lose_unsynced() {
+  PowerLoss ppm;
+  ppm.lost = core_.faults.disk_lost;
+  ppm.torn = core_.faults.disk_torn;
+  ppm.garbage = core_.faults.disk_garbage;
+  ppm.name_lost = core_.faults.disk_name_lost;
+  ppm.rename_lost = core_.faults.disk_rename_lost;
+  const PowerLoss happened = disk_.lose_power(ppm);
+  const auto count = [this](Fault fault, int64_t times) {
+    if (times > 0) core_.count(fault, id_, static_cast<uint64_t>(times));
+  };
+  count(Fault::disk_lost, happened.lost);
+  count(Fault::disk_torn, happened.torn);
+  count(Fault::disk_garbage, happened.garbage);
+  count(Fault::disk_name_lost, happened.name_lost);
+  count(Fault::disk_rename_lost, happened.rename_lost);
+}
+
+void Host::replace() {
+  ASSERT(!running());
+  disk_.wipe();
+  // Switched on some time ago, by its own clock, and set to the right time but for what faults say.
+  clock_ = SimClock(kUptime - (core_.now - Instant()), core_.options.start_unix_us * 1'000);
+  draw_clock();
 }
 
 void Host::ask_to_stop() {
@@ -206,8 +234,7 @@ void Host::schedule_wake() {
   wake_armed_ = true;
   wake_at_ = at;  // without the jitter, which is drawn once for a deadline
   if (core_.faults.timer_jitter > 0 && options_.faultable) {
-    at = at + Duration{clock_random_.exponential(core_.faults.timer_jitter * 1'000)};
-    core_.count(Fault::timer_jitter, id_);
+    at = at + core_.extra(Fault::timer_jitter, id_);
   }
   Event event;
   event.at = at;

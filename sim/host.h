@@ -54,6 +54,8 @@ class Host {
   Files& files() { return files_; }
   SimBackend& backend() { return backend_; }
   SimClock& clock() { return clock_; }
+  // The stream of what a fault does to this machine and its links.
+  Random& fault_random(Fault fault) { return fault_randoms_[fault]; }
   // From all of its streams of random numbers.
   uint64_t draws() const;
   // The last lines of its log.
@@ -69,6 +71,8 @@ class Host {
   void set_slow(int64_t factor);
   // The wall clock jumps by so much.
   void jump_clock(Duration by);
+  // Another machine takes the place of this one, which does not run: an empty disk, other clocks.
+  void replace();
   bool end_requested() const { return end_requested_; }
 
   // A turn in which only `body` runs, now: for checkers that ask the process something.
@@ -92,6 +96,7 @@ class Host {
 
  private:
   int64_t work_cost() const;
+  void lose_unsynced();
   void run_turn(void (*body)(Host&, void*), void* context);
   void schedule_wake();
   void record_clock();
@@ -104,7 +109,7 @@ class Host {
   std::string address6_;
 
   SimClock clock_;
-  Random clock_random_;
+  FaultRandoms fault_randoms_;
   Disk disk_;
   Files files_;
   SimBackend backend_;

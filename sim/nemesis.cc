@@ -8,181 +8,155 @@ namespace redoubt::sim {
 
 namespace {
 
-constexpr Fault kTimed[] = {
-    Fault::net_partition, Fault::net_one_way, Fault::net_clog,  Fault::net_half_open,
-    Fault::kill,          Fault::power_loss,  Fault::restart,   Fault::pause,
-    Fault::slow_cpu,      Fault::disk_stall,  Fault::disk_full, Fault::clock_jump,
-};
-constexpr uint8_t kBegin = 0;
-constexpr uint8_t kEnd = 1;
+// What a fault event is about. Of several at one instant, these come in this order.
+constexpr uint8_t kEdge = 0;   // of the window of a fault
+constexpr uint8_t kEnd = 1;    // of what lasts
+constexpr uint8_t kBegin = 2;  // of a fault that is drawn, or of a row of the schedule
 
 }  // namespace
+
+Nemesis::Nemesis(World& world, Core& core)
+    : world_(world), core_(core), randoms_(core.run_seed, "nemesis") {
+  open_windows();
+}
+
+void Nemesis::push(Instant at, uint8_t what, uint32_t index, uint32_t generation) {
+  Event event;
+  event.at = at;
+  event.kind = EventKind::fault;
+  event.side = what;
+  event.index = index;
+  event.generation = generation;
+  core_.events.push_first(event, what);
+}
+
+void Nemesis::open_windows() {
+  if (!core_.options.windows) return;
+  for (size_t i = 0; i < kFaultCount; ++i) {
+    if (fault_rows()[i].kind != FaultKind::timed) set_to_window(static_cast<Fault>(i));
+  }
+  for (const FaultWindow& window : *core_.options.windows) {
+    for (const Instant edge : {window.from, window.until}) {
+      if (edge == Instant::never() || edge <= core_.now) continue;
+      push(edge, kEdge, static_cast<uint32_t>(window.fault), 0);
+    }
+  }
+}
+
+void Nemesis::set_to_window(Fault fault) {
+  int64_t value = 0;
+  for (const FaultWindow& window : *core_.options.windows) {
+    const bool open = window.from <= core_.now && core_.now < window.until;
+    if (window.fault == fault && open) value = window.value;
+  }
+  core_.faults.*fault_row(fault).field = value;
+}
 
 void Nemesis::start() {
   running_ = true;
   ++rhythm_;
-  for (const Fault fault : kTimed) schedule(fault);
+  if (core_.options.schedule) {
+    const std::vector<FaultStrike>& strikes = *core_.options.schedule;
+    for (uint32_t i = 0; i < strikes.size(); ++i) {
+      if (strikes[i].at >= core_.now) push(strikes[i].at, kBegin, i, rhythm_);
+    }
+    return;
+  }
+  for (size_t i = 0; i < kFaultCount; ++i) {
+    if (fault_rows()[i].kind == FaultKind::timed) schedule(static_cast<Fault>(i));
+  }
+}
+
+void Nemesis::stop() {
+  running_ = false;
+  windows_move_ = false;
 }
 
 void Nemesis::schedule(Fault fault) {
-  const int64_t every_ms = core_.faults.*fault_row(fault).field;
+  const int64_t every_ms = value_of(core_.faults, fault);
   if (every_ms <= 0) return;
-  Event event;
-  event.at = core_.now + Duration{1 + core_.fault_random.exponential(every_ms * 1'000'000)};
-  event.kind = EventKind::fault;
-  event.side = kBegin;
-  event.index = static_cast<uint32_t>(fault);
-  event.generation = rhythm_;
-  core_.events.push(event);
+  const int64_t wait_ns = 1 + randoms_[fault].exponential(every_ms * 1'000'000);
+  push(core_.now + Duration{wait_ns}, kBegin, static_cast<uint32_t>(fault), rhythm_);
 }
 
-void Nemesis::on_event(const Event& event) {
-  if (event.side == kBegin) {
-    if (!running_ || event.generation != rhythm_) return;
-    const auto fault = static_cast<Fault>(event.index);
-    begin(fault);
-    return schedule(fault);
+bool Nemesis::on_event(const Event& event) {
+  if (event.side == kEdge) {
+    if (windows_move_) set_to_window(static_cast<Fault>(event.index));
+    return false;
   }
-  const auto found = std::find_if(windows_.begin(), windows_.end(), [&](const Window& window) {
-    return window.number == event.generation;
-  });
-  if (found == windows_.end()) return;
-  const Window window = *found;
-  windows_.erase(found);
-  end(window);
+  if (event.side == kEnd) return on_end(event.generation);
+  if (!running_ || event.generation != rhythm_) return false;
+  if (core_.options.schedule) return strike((*core_.options.schedule)[event.index]);
+  const auto fault = static_cast<Fault>(event.index);
+  const bool happened = draw_and_strike(fault);
+  schedule(fault);
+  return happened;
 }
 
-HostId Nemesis::choose(Fault fault) {
-  std::vector<HostId> candidates;
-  for (const auto& host : core_.hosts) {
-    const bool busy = std::any_of(windows_.begin(), windows_.end(), [&](const Window& window) {
-      return window.host == host->id() && window.fault == fault;
-    });
-    if (host->faultable() && host->running() && !host->paused() && !busy) {
-      candidates.push_back(host->id());
-    }
-  }
-  if (candidates.empty()) return kNoHost;
-  return candidates[core_.fault_random.below(candidates.size())];
-}
-
-void Nemesis::begin(Fault fault) {
-  const HostId host = choose(fault);
-  if (host == kNoHost) return;
-  if (strike(fault, host)) core_.count(fault, host);
-}
-
-// The host and some others, at least one of all being left out.
-std::vector<HostId> Nemesis::some_with(HostId host) {
-  std::vector<HostId> inside = {host};
-  if (core_.fault_random.coin()) return inside;
-  for (const auto& other : core_.hosts) {
-    const bool last = inside.size() + 2 > core_.hosts.size();
-    if (other->id() != host && !last && core_.fault_random.coin()) inside.push_back(other->id());
-  }
-  return inside;
-}
-
-bool Nemesis::separate(Fault fault, HostId host, bool out, bool in, CutKind kind) {
-  const std::vector<HostId> inside = some_with(host);
-  open_window(fault, host, core_.faults.net_cut_off_ms,
-              world_.network().cut(inside, out, in, kind));
-  if (core_.recorder == nullptr) return true;
-  for (const HostId other : inside) {
-    if (other != host) core_.recorder->fault_joins(other, windows_.back().number);
-  }
+bool Nemesis::on_end(uint32_t number) {
+  if (core_.liveness) return false;
+  const auto found =
+      std::find_if(lasting_.begin(), lasting_.end(),
+                   [number](const Lasting& lasting) { return lasting.number == number; });
+  if (found == lasting_.end()) return false;
+  const Lasting lasting = std::move(*found);
+  lasting_.erase(found);
+  end(lasting);
   return true;
 }
 
-bool Nemesis::strike(Fault fault, HostId host) {
-  const FaultOptions& faults = core_.faults;
-  switch (fault) {
-    case Fault::net_partition: return separate(fault, host, true, true, CutKind::lost);
-    case Fault::net_one_way: {
-      const bool out = core_.fault_random.coin();
-      return separate(fault, host, out, !out, CutKind::lost);
-    }
-    case Fault::net_clog: return separate(fault, host, true, true, CutKind::held);
-    case Fault::net_half_open: return world_.network().kill_link(host);
-    case Fault::kill:
-    case Fault::power_loss:
-      world_.crash(host, fault == Fault::kill ? StopKind::kill : StopKind::power_loss);
-      open_window(fault, host, faults.down_ms);
-      return true;
-    case Fault::restart:
-      world_.host(host).ask_to_stop();
-      open_window(fault, host, faults.down_ms);
-      return true;
-    case Fault::pause:
-      world_.host(host).set_paused(true);
-      open_window(fault, host, faults.pause_ms);
-      return true;
-    case Fault::slow_cpu:
-      world_.host(host).set_slow(faults.slow_cpu_factor);
-      open_window(fault, host, faults.slow_cpu_ms);
-      return true;
-    case Fault::disk_stall: {
-      const int64_t ns = core_.fault_random.exponential(faults.disk_stall_ms * 1'000'000);
-      world_.host(host).files().stall_until(core_.now + Duration{ns});
-      const uint32_t window = next_window_++;
-      if (core_.recorder != nullptr) {
-        core_.recorder->fault_begins(host, static_cast<uint8_t>(fault), window, "", Duration{ns});
-      }
-      return true;
-    }
-    case Fault::disk_full:
-      world_.host(host).files().set_full(true);
-      open_window(fault, host, faults.disk_full_ms);
-      return false;  // counted when a write meets it
-    case Fault::clock_jump: {
-      const int64_t most = faults.clock_jump_ms;
-      const int64_t by = core_.fault_random.between_log(1, most);
-      world_.host(host).jump_clock(Duration::milliseconds(core_.fault_random.coin() ? by : -by));
-      return true;
-    }
-    default: ASSERT(false);
+HostId Nemesis::find(const std::string& name) const {
+  for (const auto& host : core_.hosts) {
+    if (host->name() == name) return host->id();
   }
-  return false;
+  return kNoHost;
 }
 
-void Nemesis::open_window(Fault fault, HostId host, int64_t mean_ms, uint32_t cut) {
-  windows_.push_back({next_window_++, fault, host, cut});
-  Event event;
-  event.at = core_.now + Duration{1 + core_.fault_random.exponential(mean_ms * 1'000'000)};
-  event.kind = EventKind::fault;
-  event.side = kEnd;
-  event.generation = windows_.back().number;
-  core_.events.push(event);
-  if (core_.recorder == nullptr) return;
-  std::string more;
-  if (fault == Fault::slow_cpu)
-    more = std::to_string(core_.faults.slow_cpu_factor) + " times slower";
-  core_.recorder->fault_begins(host, static_cast<uint8_t>(fault), event.generation, more);
-}
-
-void Nemesis::end(const Window& window) {
-  if (core_.recorder != nullptr) core_.recorder->fault_ends(window.number);
-  switch (window.fault) {
-    case Fault::net_partition:
-    case Fault::net_one_way:
-    case Fault::net_clog: return world_.network().heal(window.cut);
-    case Fault::kill:
-    case Fault::power_loss: return world_.boot(window.host);
-    case Fault::restart:
-      // It may take longer to stop than it was given: then it is killed, as service managers do.
-      if (world_.host(window.host).running()) world_.crash(window.host, StopKind::kill);
-      return world_.boot(window.host);
-    case Fault::pause: return world_.host(window.host).set_paused(false);
-    case Fault::slow_cpu: return world_.host(window.host).set_slow(1);
-    case Fault::disk_full: return world_.host(window.host).files().set_full(false);
-    default: ASSERT(false);
-  }
+// Strikes it, and lets it end in its time.
+bool Nemesis::strike(FaultStrike strike) {
+  const HostId host = find(strike.host);
+  if (host == kNoHost || !possible(strike, host)) return false;
+  strike.at = core_.now;
+  core_.record(What::strike, host, static_cast<uint64_t>(strike.fault),
+               static_cast<uint64_t>(strike.lasts.ns), strike_text(strike));
+  strikes_.push_back(strike);
+  Lasting lasting = {next_number_++, strike, host, 0, nullptr};
+  if (core_.recorder != nullptr) record_begin(lasting);
+  begin(strike, host, lasting);
+  if (!lasts(strike.fault)) return true;
+  push(core_.now + strike.lasts, kEnd, 0, lasting.number);
+  lasting_.push_back(std::move(lasting));
+  return true;
 }
 
 void Nemesis::heal() {
-  std::vector<Window> windows;
-  std::swap(windows, windows_);
-  for (const Window& window : windows) end(window);
+  std::vector<Lasting> over;
+  std::swap(over, lasting_);
+  for (const Lasting& lasting : over) undo(lasting);
+}
+
+std::vector<HostId> Nemesis::begin_liveness() {
+  ASSERT(!core_.liveness);
+  stop();
+  std::vector<HostId> faultable;
+  for (const auto& host : core_.hosts) {
+    if (host->faultable()) faultable.push_back(host->id());
+  }
+  // From a stream of its own: a run with a schedule draws the same majority.
+  Random random(core_.run_seed, "liveness");
+  for (size_t left = faultable.size(); left > 1; --left) {
+    std::swap(faultable[left - 1], faultable[random.below(left)]);
+  }
+  faultable.resize(faultable.empty() ? 0 : faultable.size() / 2 + 1);
+  std::sort(faultable.begin(), faultable.end());
+
+  core_.well.assign(core_.hosts.size(), false);
+  for (const auto& host : core_.hosts) core_.well[host->id()] = !host->faultable();
+  for (const HostId host : faultable) core_.well[host] = true;
+  core_.liveness = true;
+  for (const HostId host : faultable) free(host);
+  world_.network().release();
+  return faultable;
 }
 
 }  // namespace redoubt::sim

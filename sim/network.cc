@@ -197,8 +197,7 @@ void Network::start_connect(HostId host, uint32_t slot) {
     return push(connection.started + wait, EventKind::refused, index, 0,
                 static_cast<uint32_t>(Error::unreachable));
   }
-  if (core_.network_random.chance(core_.faults.net_hang)) {
-    core_.count(Fault::net_hang, host);
+  if (core_.happens_between(Fault::net_hang, host, to)) {
     return push(connection.started + core_.options.connect_timeout, EventKind::refused, index, 0,
                 static_cast<uint32_t>(Error::timed_out));
   }
@@ -224,8 +223,7 @@ void Network::on_syn(uint32_t index) {
     return retry_syn(index, EventKind::syn);
   }
   Listener* listener = find_listener(connection, to);
-  const bool refuse = core_.network_random.chance(core_.faults.net_refuse);
-  if (refuse) core_.count(Fault::net_refuse, to);
+  const bool refuse = core_.happens_between(Fault::net_refuse, to, from);
   if (listener == nullptr || refuse) {
     const Error error = connection.unix_socket && !refuse ? Error::not_found : Error::refused;
     return push(core_.now + delay(to, from, 0), EventKind::refused, index, 0,
@@ -325,10 +323,10 @@ void Network::on_event(const Event& event) {
   const bool connecting = connection.sides[0].state == SideState::connecting;
   switch (event.kind) {
     case EventKind::syn:
-      if (connecting) on_syn(index);
+      if (connecting && event.epoch == connection.sides[0].out.epoch) on_syn(index);
       return;
     case EventKind::syn_ack:
-      if (connecting) on_syn_ack(index);
+      if (connecting && event.epoch == connection.sides[0].out.epoch) on_syn_ack(index);
       return;
     case EventKind::refused:
       if (connecting) fail_connect(index, static_cast<Error>(event.extra));
@@ -342,6 +340,18 @@ void Network::on_event(const Event& event) {
   }
 }
 
+// A heavy tail: one segment in fifty is ten times as late as others, one in a thousand a hundred
+// times. The mean is the link's own, and as often small as large.
+int64_t Network::jitter_ns(HostId from, HostId to, int64_t most_us) {
+  const uint64_t link = (uint64_t{from} << 32) | to;
+  const uint64_t halvings = mix64(~core_.run_seed ^ mix64(link)) % 8;
+  Random& random = core_.fault_random(Fault::net_jitter, to);
+  const uint64_t luck = random.below(1'000);
+  const int64_t times = luck == 0 ? 100 : luck <= 20 ? 10 : 1;
+  core_.count(Fault::net_jitter, to);
+  return random.exponential((most_us * 1'000) >> halvings) * times;
+}
+
 Duration Network::delay(HostId from, HostId to, uint64_t bytes) {
   Random& random = core_.network_random;
   int64_t ns = kLoopbackNs;
@@ -352,18 +362,19 @@ Duration Network::delay(HostId from, HostId to, uint64_t bytes) {
          static_cast<int64_t>(mix64(core_.run_seed ^ mix64(pair)) % (span + 1));
   }
   ns += static_cast<int64_t>(random.below(static_cast<uint64_t>(ns / 4) + 1));
-  if (core_.faults.net_delay > 0) {
-    ns += random.exponential(core_.faults.net_delay * 1'000);
-    core_.count(Fault::net_delay, to);
+  ns += core_.extra_between(Fault::net_delay, to, from).ns;
+  if (const int64_t most_us = core_.level_between(Fault::net_jitter, to, from); most_us > 0) {
+    ns += jitter_ns(from, to, most_us);
   }
-  if (core_.faults.net_slow > 0 && bytes > 0) {
-    ns += static_cast<int64_t>(bytes) * 1'000'000 / core_.faults.net_slow;
+  if (const int64_t slow = core_.level_between(Fault::net_slow, to, from); slow > 0 && bytes > 0) {
+    ns += static_cast<int64_t>(bytes) * 1'000'000 / slow;
     core_.count(Fault::net_slow, to);
   }
   return {ns};
 }
 
 const Network::Cut* Network::find_cut(HostId from, HostId to) const {
+  if (core_.is_well(from) && core_.is_well(to)) return nullptr;
   for (const Cut& cut : cuts_) {
     const bool from_inside = from < cut.inside.size() && cut.inside[from];
     const bool to_inside = to < cut.inside.size() && cut.inside[to];
@@ -388,28 +399,48 @@ void Network::heal(uint32_t number) {
     return cut.number == number && cut.kind == CutKind::held;
   });
   std::erase_if(cuts_, [number](const Cut& cut) { return cut.number == number; });
-  if (!held) return;
   // What was held moves at once; what was lost waits for its next attempt.
+  if (held) release();
+}
+
+void Network::release() {
   for (uint32_t index = 0; index < connections_.size(); ++index) {
     for (int side = 0; side < 2; ++side) {
-      if (live(index).sides[side].out.stalled) on_retransmit(index, side);
+      if (live(index).sides[side].out.stalled && reachable(index, side)) {
+        on_retransmit(index, side);
+      }
     }
+    release_attempt(index);
   }
 }
 
-bool Network::kill_link(HostId host) {
-  std::vector<uint32_t> candidates;
+// An attempt to connect that waits for its next try makes it now.
+void Network::release_attempt(uint32_t index) {
+  Connection& connection = live(index);
+  Side& side = connection.sides[0];
+  if (side.state != SideState::connecting || connection.attempts == 0) return;
+  ++side.out.epoch;
+  connection.attempts = 0;
+  const bool answered = connection.sides[1].state != SideState::none;
+  push(core_.now, answered ? EventKind::syn_ack : EventKind::syn, index, 0);
+}
+
+std::vector<uint32_t> Network::streams_of(HostId host) const {
+  std::vector<uint32_t> streams;
   for (uint32_t index = 0; index < connections_.size(); ++index) {
     const Connection& connection = connections_[index];
     const Side& a = connection.sides[0];
     const Side& b = connection.sides[1];
     if (connection.dead_link || (a.host != host && b.host != host)) continue;
-    if (a.state == SideState::open && b.state == SideState::open) candidates.push_back(index);
+    if (a.state == SideState::open && b.state == SideState::open) streams.push_back(index);
   }
-  if (candidates.empty()) return false;
-  const size_t chosen = core_.fault_random.below(candidates.size());
-  live(candidates[chosen]).dead_link = true;
-  return true;
+  return streams;
+}
+
+void Network::kill_link(HostId host, uint64_t choice) {
+  const std::vector<uint32_t> streams = streams_of(host);
+  ASSERT(!streams.empty());
+  live(streams[choice % streams.size()]).dead_link = true;
 }
 
 }  // namespace redoubt::sim

@@ -119,8 +119,11 @@ class Network {
   // inside to outside) or only `in`. Segments are lost, or held until heal(). Returns its number.
   uint32_t cut(std::vector<HostId> inside, bool out, bool in, CutKind kind);
   void heal(uint32_t cut);
-  // Chooses an open stream of the host and lets it die. False when it has none.
-  bool kill_link(HostId host);
+  // Lets an open stream of the host die; any number chooses one. It has at least one.
+  void kill_link(HostId host, uint64_t choice);
+  size_t open_streams(HostId host) const { return streams_of(host).size(); }
+  // Hosts that are well now (Core::is_well) reach each other: what was held between them moves.
+  void release();
   size_t connection_count() const { return live_connections_; }
 
  private:
@@ -143,23 +146,27 @@ class Network {
 
   // Links.
   Duration delay(HostId from, HostId to, uint64_t bytes);
+  int64_t jitter_ns(HostId from, HostId to, int64_t most_us);
   // The cut that keeps segments of this direction from arriving, if one does.
   const Cut* find_cut(HostId from, HostId to) const;
   bool reachable(uint32_t index, int side);
   bool passes(const Connection& connection, HostId from, HostId to) const;
+  // The open streams of a host whose links live, in order.
+  std::vector<uint32_t> streams_of(HostId host) const;
 
   // Connecting.
   Listener* find_listener(const Connection& connection, HostId host);
   HostId host_of(HostId from, const Address& address) const;
   void on_syn(uint32_t index);
   void retry_syn(uint32_t index, EventKind kind);
+  void release_attempt(uint32_t index);
   void on_syn_ack(uint32_t index);
   void fail_connect(uint32_t index, Error error);
   void give_up_connect(uint32_t index, bool silently);
   void match_accepts(Listener& listener);
 
   // Streams.
-  uint32_t buffer_bytes() const;
+  uint32_t buffer_bytes(const Connection& connection) const;
   void copy_in(uint32_t index, int side);
   void accept_bytes(uint32_t index, int side);
   void pump(uint32_t index, int side);
@@ -171,7 +178,10 @@ class Network {
   void on_keepalive(uint32_t index, int side);
   bool arrives(uint32_t index, int side, const Event& event);
   void lose(uint32_t index, int side);
-  void break_side(uint32_t index, int side, Error error);
+  static void corrupt(Pipe& pipe, uint64_t from, Random& random);
+  bool resets(uint32_t index, int side, uint64_t before);
+  enum class Unread : uint8_t { any, kept };
+  void break_side(uint32_t index, int side, Error error, Unread unread = Unread::any);
   void send_reset(uint32_t index, int to_side);
 
   // For a report (network_trace.cc).

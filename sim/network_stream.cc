@@ -63,8 +63,9 @@ void drop_in_flight(Pipe& pipe) {
 
 }  // namespace
 
-uint32_t Network::buffer_bytes() const {
-  const int64_t small = core_.faults.net_small_buffers;
+uint32_t Network::buffer_bytes(const Connection& connection) const {
+  const int64_t small = core_.level_between(Fault::net_small_buffers, connection.sides[0].host,
+                                            connection.sides[1].host);
   return small > 0 ? static_cast<uint32_t>(small) : core_.options.socket_buffer_bytes;
 }
 
@@ -89,7 +90,8 @@ void Network::copy_in(uint32_t index, int side) {
   Side& me = live(index).sides[side];
   Op& op = core_.host(me.host).backend().op(me.send_slot);
   const uint64_t unacknowledged = me.out.accepted - me.out.acknowledged;
-  uint64_t room = buffer_bytes() > unacknowledged ? buffer_bytes() - unacknowledged : 0;
+  const uint64_t buffer = buffer_bytes(live(index));
+  uint64_t room = buffer > unacknowledged ? buffer - unacknowledged : 0;
   while (me.gather_index < op.gather.size()) {
     const Slice slice = op.gather[me.gather_index].subspan(me.gather_offset);
     const Slice piece = slice.first(static_cast<size_t>(std::min<uint64_t>(slice.size(), room)));
@@ -117,7 +119,7 @@ void Network::accept_bytes(uint32_t index, int side) {
   copy_in(index, side);
   if (me.gather_index == op.gather.size()) {
     finish(me.host, me.send_slot, Error::none);
-  } else if (core_.faults.net_small_buffers > 0) {
+  } else if (buffer_bytes(live(index)) < core_.options.socket_buffer_bytes) {
     core_.count(Fault::net_small_buffers, me.host);
   }
   pump(index, side);
@@ -132,16 +134,21 @@ void Network::pump(uint32_t index, int side) {
   const HostId to = connection.sides[1 - side].host;
   const Instant now = core_.host(me.host).local_now();
   const uint64_t in_window = pipe.departed - pipe.consumed;
-  uint64_t left = buffer_bytes() > in_window ? buffer_bytes() - in_window : 0;
+  const uint64_t buffer = buffer_bytes(connection);
+  uint64_t left = buffer > in_window ? buffer - in_window : 0;
   left = std::min(left, pipe.accepted - pipe.departed);
   for (int cuts = 0; left > 0;) {
     uint64_t size = std::min(left, kSegmentMax);
-    if (size > 1 && cuts < kCutsMax && core_.network_random.chance(core_.faults.net_cut)) {
-      core_.count(Fault::net_cut, me.host);
-      size = 1 + core_.network_random.below(size - 1);
+    if (size > 1 && cuts < kCutsMax && core_.happens_between(Fault::net_cut, me.host, to)) {
+      size = 1 + core_.fault_random(Fault::net_cut, me.host).below(size - 1);
       ++cuts;
     }
-    pipe.last_arrival = std::max(pipe.last_arrival, now + delay(me.host, to, size));
+    Duration wait = delay(me.host, to, size);
+    if (core_.happens_between(Fault::net_reorder, me.host, to)) {
+      Random& random = core_.fault_random(Fault::net_reorder, me.host);
+      wait = wait + Duration{random.exponential(core_.faults.net_hold_us * 1'000)};
+    }
+    pipe.last_arrival = std::max(pipe.last_arrival, now + wait);
     pipe.departed += size;
     left -= size;
     push(pipe.last_arrival, EventKind::segment, index, side, static_cast<uint32_t>(pipe.departed));
@@ -170,9 +177,8 @@ void Network::deliver(uint32_t index, int side) {
   Op& op = backend.op(me.receive_slot);
   const bool lent = op.into.empty();
   uint64_t size = std::min<uint64_t>(available, lent ? core_.options.chunk_bytes : op.into.size());
-  if (size > 1 && core_.network_random.chance(core_.faults.io_short_receive)) {
-    core_.count(Fault::io_short_receive, me.host);
-    size = 1 + core_.network_random.below(size - 1);
+  if (size > 1 && core_.happens(Fault::io_short_receive, me.host)) {
+    size = 1 + core_.fault_random(Fault::io_short_receive, me.host).below(size - 1);
   }
   if (lent) {
     op.result.chunk = backend.lend(static_cast<uint32_t>(size));
@@ -257,18 +263,49 @@ bool Network::arrives(uint32_t index, int side, const Event& event) {
   return true;
 }
 
+// One to four bytes of what has just arrived are others.
+void Network::corrupt(Pipe& pipe, uint64_t from, Random& random) {
+  for (uint64_t left = 1 + random.below(4); left > 0; --left) {
+    const uint64_t at = from + random.below(pipe.arrived - from);
+    const auto change = static_cast<std::byte>(1 + random.below(255));
+    pipe.ring[at & (pipe.ring.size() - 1)] ^= change;
+  }
+}
+
+// Whether what has just arrived, behind `before`, is the last of its connection.
+bool Network::resets(uint32_t index, int side, uint64_t before) {
+  Connection& connection = live(index);
+  const HostId from = connection.sides[side].host;
+  const HostId to = connection.sides[1 - side].host;
+  if (core_.happens_between(Fault::net_reset, to, from)) {
+    send_reset(index, side);
+    break_side(index, 1 - side, Error::reset);
+    return true;
+  }
+  Pipe& pipe = connection.sides[side].out;
+  if (pipe.arrived - before < 2 || !core_.happens_between(Fault::net_reset_mid, to, from)) {
+    return false;
+  }
+  const uint64_t size = pipe.arrived - before;
+  pipe.arrived = before + 1 + core_.fault_random(Fault::net_reset_mid, to).below(size - 1);
+  send_reset(index, side);
+  break_side(index, 1 - side, Error::reset, Unread::kept);
+  return true;
+}
+
 void Network::on_segment(uint32_t index, int side, const Event& event) {
   if (!arrives(index, side, event)) return;
   Connection& connection = live(index);
   Side& from = connection.sides[side];
   Pipe& pipe = from.out;
+  const uint64_t before = pipe.arrived;
   pipe.arrived += event.extra - static_cast<uint32_t>(pipe.arrived);
   ASSERT(pipe.arrived <= pipe.departed);
-  if (core_.network_random.chance(core_.faults.net_reset)) {
-    core_.count(Fault::net_reset, connection.sides[1 - side].host);
-    send_reset(index, side);
-    return break_side(index, 1 - side, Error::reset);
+  const HostId receiver = connection.sides[1 - side].host;
+  if (core_.happens_between(Fault::net_corrupt, receiver, from.host)) {
+    corrupt(pipe, before, core_.fault_random(Fault::net_corrupt, receiver));
   }
+  if (resets(index, side, before)) return;
   if (passes(connection, connection.sides[1 - side].host, from.host)) {
     pipe.acknowledged = pipe.arrived;
     from.last_heard = core_.now;
@@ -317,8 +354,9 @@ void Network::on_reset(uint32_t index, int side) {
   break_side(index, side, Error::reset);
 }
 
-// From now on this side meets `error`, after what has arrived before (or without it).
-void Network::break_side(uint32_t index, int side, Error error) {
+// From now on this side meets `error`, after what has arrived before (or, unless that is to be
+// kept, without it).
+void Network::break_side(uint32_t index, int side, Error error, Unread unread) {
   Connection& connection = live(index);
   Side& me = connection.sides[side];
   if (me.state == SideState::connecting) return fail_connect(index, error);
@@ -331,7 +369,9 @@ void Network::break_side(uint32_t index, int side, Error error) {
   me.broken = error;
   Pipe& in = connection.sides[1 - side].out;
   drop_in_flight(in);
-  if (core_.network_random.coin()) in.consumed = in.arrived;
+  // Its own stream: a reset more leaves the delays of all else as they were.
+  Random& luck = core_.fault_random(Fault::net_reset, me.host);
+  if (unread == Unread::any && luck.coin()) in.consumed = in.arrived;
   deliver(index, side);
   accept_bytes(index, side);
 }

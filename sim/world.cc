@@ -17,6 +17,7 @@ HostId World::add_host(HostOptions options, ProcessFactory factory) {
   if (options.name.empty()) options.name = "host" + std::to_string(id);
   core_.hosts.push_back(
       std::make_unique<Host>(core_, network_, id, std::move(options), std::move(factory)));
+  if (core_.liveness) core_.well.push_back(!host(id).faultable());
   if (core_.recorder != nullptr) core_.recorder->add_host(id, host(id).name());
   host(id).draw_clock();
   return id;
@@ -84,7 +85,10 @@ void World::handle(const Event& event) {
       if (backend.op(event.index, event.generation) != nullptr) backend.step(event.index);
       return;
     }
-    case EventKind::fault: return nemesis_.on_event(event);
+    case EventKind::fault:
+      // One of which nothing comes is no event: a schedule does not hold it.
+      if (!nemesis_.on_event(event)) --core_.event_count;
+      return;
     case EventKind::boot: return boot(event.index);
     default: return network_.on_event(event);
   }
@@ -92,7 +96,7 @@ void World::handle(const Event& event) {
 
 std::string World::digest_text() const {
   Digest digest = core_.digest;
-  uint64_t draws = core_.network_random.draws() + core_.fault_random.draws();
+  uint64_t draws = core_.network_random.draws();
   for (const auto& host : core_.hosts) draws += host->draws();
   digest.add(core_.event_count, draws);
   return digest.text();

@@ -14,8 +14,9 @@
 // tenth of a microsecond in the world itself, and nothing is allocated for it.
 //
 // The parts: core.h what they share; event.h the heap; random.h, digest.h; faults.h the table of
-// faults, nemesis.h those that come and go; backend.h a machine's door, host.h its life and turns,
-// clock.h, disk.h and files.h; network.h and network_stream.cc its streams; process.h what it runs.
+// faults, nemesis.h those that come and go, strikes.h these as data; backend.h a machine's door,
+// host.h its life and turns, clock.h, disk.h and files.h; network.h and network_stream.cc its
+// streams; process.h what it runs.
 //
 // Not a fault, but so: what is submitted while the host works takes place at the moment within the
 // turn, as Env::work() has it; file operations in flight together are carried out in any order; the
@@ -62,10 +63,19 @@ class World {
   // something.
   void visit(HostId id, void (*body)(Host&, void*), void* context);
 
-  // Timed faults begin to come; stop coming; end.
+  // Timed faults begin to come; stop coming (windows of other faults stop moving, too); end.
   void start_faults() { nemesis_.start(); }
   void stop_faults() { nemesis_.stop(); }
   void heal() { nemesis_.heal(); }
+  // The phase in which the system has to converge: a majority of the faultable hosts, chosen by the
+  // seed and returned, is healed for good, and every other fault stays as it is. Instead of
+  // stop_faults() and heal(); once.
+  std::vector<HostId> begin_liveness() { return nemesis_.begin_liveness(); }
+  // What has struck, for WorldOptions::schedule of another run.
+  const std::vector<FaultStrike>& strikes() const { return nemesis_.strikes(); }
+  // Hosts that timed faults have robbed of what they had synced, each once: whether a copy of
+  // something can be left is for checkers to say.
+  const std::vector<HostId>& disks_lost() const { return nemesis_.disks_lost(); }
   // The faults as they are now. Changes take effect from the next occasion.
   FaultOptions& faults() { return core_.faults; }
   const FaultCounts& fired() const { return core_.fired; }
@@ -90,7 +100,8 @@ class World {
   void remark(HostId id, std::string_view text) { core_.remark(id, text); }
   // Null unless somebody wants a report.
   RunRecorder* recorder() const { return core_.recorder; }
-  // 32 hexadecimal digits over everything that has happened, the number of events and of draws.
+  // 32 hexadecimal digits over everything that has happened, the number of events and of draws. The
+  // draws of timed faults do not count, but what came of them: a schedule says the same.
   std::string digest_text() const;
 
  private:

@@ -115,6 +115,7 @@ void Node::cron() {
   if (settings().maxmemory > 0) evict_to_limit();
   run_active_expiry();
   collect_garbage();
+  trim_memory();
   tracking_.clean();
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
 }

@@ -373,6 +373,7 @@ class Node {
   void database_changed(int db);
   void collect_garbage();
   void free_remains();
+  void trim_memory();
   void run_active_expiry();
   bool expire_segments(int db, size_t& budget);
   bool expire_parts(int db, size_t& budget);
@@ -469,6 +470,7 @@ class Node {
   Timer stop_timer_;
   TurnHook batch_hook_;
   Instant last_cron_;
+  Instant last_trim_;
 };
 
 }  // namespace redoubt

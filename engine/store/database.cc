@@ -24,6 +24,9 @@ constexpr size_t kFreedTogether = 4096;
 
 // Giving so many bytes back takes about as long as freeing one small piece.
 constexpr size_t kBytesPerAllocation = 4096;
+// What a value that goes adds at most to what the next slice has to free: values that are replaced
+// again and again are freed as fast as they come, and a huge one holds nobody up.
+constexpr size_t kOwedForOne = 20'000;
 
 // While it lives, large pieces that are released go to the garbage.
 class LargeToGarbage {
@@ -111,6 +114,7 @@ void Database::discard(Type type, Encoding encoding, void* value, size_t effort,
     if (ops_of(type).free_some(allocator_, encoding, value, budget)) return;
     bytes = 0;
   }
+  owed_ += std::min(effort, kOwedForOne);
   discard(type, encoding, value, bytes);
 }
 
@@ -125,6 +129,8 @@ bool Database::free_some(size_t& budget) {
   constexpr size_t kStep = 64;
   const LargeToGarbage scope(allocator_, garbage_);
   freed_together_ = 0;
+  const size_t owed = std::exchange(owed_, 0);
+  budget = budget > SIZE_MAX - owed ? SIZE_MAX : budget + owed;
   const size_t before = used_bytes();
   while (!remains_.empty() && budget > 0) {
     Remains& next = remains_.front();

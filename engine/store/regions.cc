@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 
@@ -29,18 +30,33 @@ size_t list_of(size_t units) {
 }  // namespace
 
 Regions::~Regions() {
-  ASSERT(units_ == 0 && region_count_ == 0);
+  ASSERT(units_ == 0);
+  while (empty_ != nullptr) free_region(empty_);
+  ASSERT(region_count_ == 0);
 }
 
-Regions::Region* Regions::add_region(size_t units) {
+// One with room for a piece of so many units, which was empty or is new.
+Regions::Region* Regions::region_for(size_t units) {
+  Region* region = empty_;
+  if (region == nullptr) {
+    region = make_region();
+  } else {
+    empty_ = region->next;
+    --empty_count_;
+    least_empty_ = std::min(least_empty_, empty_count_);
+  }
+  region->units = units;
+  link(region);
+  return region;
+}
+
+Regions::Region* Regions::make_region() {
   void* memory = std::aligned_alloc(kRegionBytes, kRegionBytes);
   ASSERT(memory != nullptr);
   // Only advice: without huge pages everything works, slower.
   static_cast<void>(madvise(memory, kRegionBytes, MADV_HUGEPAGE));
-  Region* region = new Region{nullptr, nullptr, static_cast<char*>(memory), units, 0};
-  link(region);
   ++region_count_;
-  return region;
+  return new Region{nullptr, nullptr, static_cast<char*>(memory), 0, 0};
 }
 
 void Regions::link(Region* region) {
@@ -67,7 +83,7 @@ Regions::Unit Regions::get(size_t units) {
     return {memory, nullptr};
   }
   Region* region = with_room_[list_of(units)];
-  if (region == nullptr) region = add_region(units);
+  if (region == nullptr) region = region_for(units);
   const int place = std::countr_one(region->used);
   region->used |= uint64_t{1} << place;
   if (region->full()) unlink(region);
@@ -85,19 +101,27 @@ void Regions::give_back(Unit unit, size_t units) {
     const size_t offset = static_cast<size_t>(static_cast<char*>(unit.memory) - region->memory);
     if (region->full()) link(region);
     region->used &= ~(uint64_t{1} << offset / (units * kUnitBytes));
-    // The last one of its kind with room stays as long as anything does: a value that grows takes
-    // and gives back many pieces, and a region is dear to get.
-    const bool only = region->next == nullptr && region->previous == nullptr;
-    if (region->used == 0 && !only) free_region(region);
-  }
-  if (units_ > 0) return;
-  for (Region* first : with_room_) {
-    if (first != nullptr) free_region(first);
+    if (region->used == 0) {
+      unlink(region);
+      region->next = empty_;
+      empty_ = region;
+      ++empty_count_;
+    }
   }
 }
 
+bool Regions::trim(size_t regions_max) {
+  const size_t idle = std::min(least_empty_, empty_count_);
+  const size_t count = std::min(idle, regions_max);
+  for (size_t i = 0; i < count; ++i) free_region(empty_);
+  least_empty_ = empty_count_;
+  return idle > count;
+}
+
+// The first of those that are empty.
 void Regions::free_region(Region* region) {
-  unlink(region);
+  empty_ = region->next;
+  --empty_count_;
   // malloc may keep the memory, as there are small pieces between regions: its pages go back to the
   // system at least, and not while malloc's lock is held.
   static_cast<void>(madvise(region->memory, kRegionBytes, MADV_DONTNEED));

@@ -32,22 +32,33 @@ class Regions {
   Unit get(size_t units);
   void give_back(Unit unit, size_t units);
 
+  // Gives back to the system what has not been needed since the last call, at most so many regions:
+  // a value that is written anew again and again takes and gives back the same memory, and a fresh
+  // region is dear, as the system has to clear it. True: there is more.
+  bool trim(size_t regions_max);
+
   // Bytes handed out.
   size_t bytes() const { return units_ * kUnitBytes; }
+  // Regions that nothing is in.
+  size_t empty_regions() const { return empty_count_; }
 
  private:
   static constexpr size_t kRegionBytes = 2 * 1024 * 1024;
   // Up to here memory comes from malloc, unit by unit: most databases of most nodes are small.
   static constexpr size_t kSmallUnits = 24;
 
-  Region* add_region(size_t units);
+  Region* region_for(size_t units);
+  Region* make_region();
   void free_region(Region* region);
   void link(Region* region);
   void unlink(Region* region);
 
-  // Regions that are not full, the one that was given something back last in front. A region hands
-  // out pieces of one size, so that small ones cannot get into the way of large ones.
+  // Regions that are neither full nor empty, the one that was given something back last in front. A
+  // region hands out pieces of one size, so that small ones cannot get into the way of large ones.
   std::array<Region*, 2> with_room_{};
+  Region* empty_ = nullptr;  // linked by `next`
+  size_t empty_count_ = 0;
+  size_t least_empty_ = 0;  // since the last trim()
   size_t units_ = 0;
   size_t region_count_ = 0;
 };

@@ -11,6 +11,11 @@
 namespace redoubt::sim {
 namespace {
 
+constexpr std::string_view names_of_families[] = {"string", "generic", "bitmap",     "server",
+                                                  "list",   "set",     "hash",       "zset",
+                                                  "geo",    "stream",  "hyperloglog"};
+static_assert(std::size(names_of_families) == command_family_count);
+
 // Types of values, and the one that a family works on.
 constexpr uint64_t type_count = 6;
 
@@ -106,6 +111,10 @@ constexpr std::string_view patterns[] = {
 
 }  // namespace
 
+std::span<const std::string_view> family_names() {
+  return names_of_families;
+}
+
 Xoshiro::Xoshiro(uint64_t seed) {
   for (uint64_t& word : state_) {
     word = splitmix(seed);
@@ -142,6 +151,12 @@ CommandGenerator::CommandGenerator(const GeneratorConfig& config, uint64_t seed)
     }
   }
   values_.assign(16, "v");
+  if (!config.zipf) return;
+  uint64_t sum = 0;
+  for (uint64_t i = 0; i < config.keys; i++) {
+    sum += (uint64_t{1} << 40) / (i + 1);
+    zipf_.push_back(sum);
+  }
 }
 
 GeneratedCommand CommandGenerator::next(int64_t now_ms) {
@@ -240,12 +255,22 @@ void CommandGenerator::add_number(int64_t number) {
   add(std::string_view(text, static_cast<size_t>(end - text)));
 }
 
-void CommandGenerator::add_key() {
-  // Half of the time one of the first few, so that values live through several commands; mostly
-  // one whose place is that of the family's type, so that its commands meet their own values.
+// Half of the time one of the first few, so that values live through several commands; or as Zipf's
+// law has it.
+uint64_t CommandGenerator::key_index() {
+  if (!zipf_.empty()) {
+    const uint64_t at = random_.below(zipf_.back());
+    return static_cast<uint64_t>(std::upper_bound(zipf_.begin(), zipf_.end(), at) - zipf_.begin());
+  }
   const uint64_t few = std::min<uint64_t>(config_.keys, 2 * type_count);
   const uint64_t limit = random_.one_in(2) ? few : config_.keys;
-  const uint64_t index = random_.below(limit);
+  return random_.below(limit);
+}
+
+void CommandGenerator::add_key() {
+  // Mostly one whose place is that of the family's type, so that its commands meet their own
+  // values.
+  const uint64_t index = key_index();
   const std::optional<uint64_t> type = type_of(family_);
   if (!type || random_.one_in(6) || config_.keys < type_count) return add(key_names_[index]);
   const uint64_t own = index - index % type_count + *type;

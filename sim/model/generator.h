@@ -43,10 +43,14 @@ enum class CommandFamily : uint8_t {
 };
 constexpr size_t command_family_count = 11;
 
+// "string" and so on, in the order of CommandFamily.
+std::span<const std::string_view> family_names();
+
 struct GeneratorConfig {
   // How often each family is chosen, relative to the others; in the order of CommandFamily.
   unsigned weights[command_family_count] = {60, 25, 12, 3, 30, 25, 25, 25, 8, 20, 6};
   size_t keys = 24;   // how many names there are; some are empty, binary or like a pattern
+  bool zipf = false;  // the n-th name is chosen 1/n as often as the first, not all alike
   int databases = 3;  // SELECT, MOVE, COPY and SWAPDB use so many
   unsigned wrong_per_mille = 20;      // commands that are broken on purpose
   unsigned extreme_per_mille = 30;    // numbers and strings at the edges of their range
@@ -115,12 +119,14 @@ class CommandGenerator {
 
  private:
   std::string& slot();
+  uint64_t key_index();
   void choose();
   void spoil();
 
   GeneratorConfig config_;
   Xoshiro random_;
   std::vector<std::string> key_names_;
+  std::vector<uint64_t> zipf_;       // sums of the shares of the first names; empty without zipf
   std::vector<std::string> values_;  // values in circulation, so that IFEQ and LCS find something
   int64_t now_ms_ = 0;
   bool newer_ = false;

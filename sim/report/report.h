@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "sim/scenario.h"
+#include "sim/scenario/scenario.h"
 #include "sim/trace/run_recorder.h"
 
 namespace redoubt::sim {

@@ -35,6 +35,7 @@ class Builder {
   // What is going on right now on this host, or has just reached it.
   uint32_t context(const TraceEvent& event) const;
   Life& life(uint16_t host);
+  bool concerns(uint32_t fault, uint16_t host) const;
   // The fault that made room for a boot; the one that asks for a stop.
   uint32_t ended_just_now(const TraceEvent& event) const;
   uint32_t reason_to_stop(const TraceEvent& event) const;
@@ -82,17 +83,22 @@ uint32_t Builder::context(const TraceEvent& event) const {
   return (message ? item.to : item.host) == event.host ? last_ : kNoItem;
 }
 
+bool Builder::concerns(uint32_t fault, uint16_t host) const {
+  if (timeline_.items[fault].host == host) return true;
+  const auto& joined = timeline_.joined;
+  return std::find(joined.rbegin(), joined.rend(), std::pair(fault, host)) != joined.rend();
+}
+
 uint32_t Builder::ended_just_now(const TraceEvent& event) const {
-  if (ended_ == kNoItem) return kNoItem;
-  const Item& fault = timeline_.items[ended_];
-  return fault.end == event.at && fault.host == event.host ? ended_ : kNoItem;
+  if (ended_ == kNoItem || timeline_.items[ended_].end != event.at) return kNoItem;
+  return concerns(ended_, event.host) ? ended_ : kNoItem;
 }
 
 uint32_t Builder::reason_to_stop(const TraceEvent& event) const {
   for (const auto& [number, item] : windows_) {
     const Item& fault = timeline_.items[item];
-    if (fault.host == event.host && fault.detail == static_cast<uint8_t>(Fault::restart))
-      return item;
+    const bool asks = fault.detail == static_cast<uint8_t>(Fault::restart);
+    if ((asks || fault.begin == event.at) && concerns(item, event.host)) return item;
   }
   const uint32_t restart = ended_just_now(event);
   return restart != kNoItem ? restart : context(event);
@@ -144,14 +150,7 @@ void Builder::on_fault(const TraceEvent& event) {
       items[item].end = event.b > 0 ? event.at + Duration::microseconds(event.b) : timeline_.end;
       items[item].open = event.b == 0;
       if (event.b == 0) windows_[event.a] = item;
-      // It says so after it has struck.
-      if (last_ != kNoItem && items[last_].kind == ItemKind::stop &&
-          items[last_].begin == event.at && items[last_].host == event.host) {
-        std::swap(items[last_], items[item]);
-        items[item].cause = last_;
-        if (event.b == 0) windows_[event.a] = last_;
-        last_ = item;
-      }
+      last_ = item;  // what it does comes next
       return;
     }
     case TraceKind::fault_joins: {

@@ -10,7 +10,7 @@
 
 #include "engine/node/node.h"
 #include "sim/model/model.h"
-#include "sim/replay_checker.h"
+#include "sim/checkers/replay.h"
 #include "tests/commands/quiet_world.h"
 
 namespace redoubt {

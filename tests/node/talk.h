@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "sim/scenarios/node_process.h"
+#include "sim/node_process.h"
 #include "sim/world.h"
 
 namespace redoubt {

@@ -9,6 +9,15 @@ namespace {
 
 constexpr OpenFlags kCreate = {.read = true, .write = true, .create = true};
 
+// As unfavourable as it gets: half is lost, half of the rest torn, and some of it garbage.
+constexpr PowerLoss kHalf = {.lost = 250'000,
+                             .torn = 666'666,
+                             .garbage = 250'000,
+                             .name_lost = 500'000,
+                             .rename_lost = 500'000};
+constexpr PowerLoss kTorn = {
+    .lost = 0, .torn = 1'000'000, .garbage = 250'000, .name_lost = 500'000, .rename_lost = 500'000};
+
 InodeRef make(Disk& disk, std::string_view path) {
   return disk.open(path, kCreate).value();
 }
@@ -50,7 +59,7 @@ TEST(Disk, WhatWasCutOffReadsAsZero) {
   std::string expected(100, 'x');
   expected.resize(9'000);
   EXPECT_EQ(disk.contents("f").value(), expected);
-  disk.lose_power(100);
+  disk.lose_power(kTorn);
   EXPECT_EQ(disk.contents("f").value(), expected);
 }
 
@@ -96,7 +105,7 @@ TEST(Disk, WhatWasSyncedSurvives) {
     sync(file);
     sync_names(disk, "/data");
     write(file, 5'000, std::string(10, 'u'));
-    disk.lose_power(100);
+    disk.lose_power(kTorn);
     const std::string text = disk.contents("f").value();
     ASSERT_EQ(text.size(), 10'000u);
     // Only the sector of the unsynced bytes may be anything but what was synced.
@@ -114,7 +123,7 @@ TEST(Disk, UnsyncedBytesAreKeptLostOrTorn) {
     write(file, 0, std::string(8'192, 'o'));
     sync(file);
     write(file, 0, std::string(8'192, 'n'));
-    disk.lose_power(50);
+    disk.lose_power(kHalf);
     const std::string text = disk.contents("f").value();
     const bool has_old = text.find('o') != std::string::npos;
     const bool has_new = text.find('n') != std::string::npos;
@@ -133,7 +142,7 @@ TEST(Disk, UnsyncedNamesMayVanish) {
     sync_names(disk, "/data");
     disk.rename("a", "b");
     make(disk, "c");
-    disk.lose_power(50);
+    disk.lose_power(kHalf);
     std::string names;
     const auto listed = disk.list("/data");
     for (const std::string& name : listed.value()) names += name + " ";
@@ -161,10 +170,147 @@ TEST(Disk, AFailedSyncSavesNothingForGood) {
     write(same, 0, std::string(4'096, 'a'));
     same->fail_sync();
     sync(same);
-    again.lose_power(0);
+    again.lose_power({.lost = 500'000, .torn = 0, .garbage = 0, .name_lost = 0, .rename_lost = 0});
     lost = lost || again.contents("f").value() != std::string(4'096, 'a');
   }
   EXPECT_TRUE(lost);
+}
+
+// What has happened is counted, and nothing else happens.
+TEST(Disk, CountsWhatAPowerLossDoes) {
+  PowerLoss total;
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    Disk disk{Random(seed)};
+    const InodeRef file = make(disk, "f");
+    make(disk, "old");
+    sync_names(disk, "/data");
+    write(file, 0, std::string(8'192, 'o'));
+    sync(file);
+    write(file, 0, std::string(8'192, 'n'));
+    disk.rename("old", "new");
+    make(disk, "made");
+    const PowerLoss happened = disk.lose_power(kHalf);
+    const std::string text = disk.contents("f").value();
+    const bool has_old = text.find('o') != std::string::npos;
+    const bool has_new = text.find('n') != std::string::npos;
+    const bool garbage = text.find_first_not_of("on") != std::string::npos;
+    EXPECT_EQ(happened.garbage, garbage ? 1 : 0);
+    if (!garbage) {
+      EXPECT_EQ(happened.torn, has_old && has_new ? 1 : 0);
+      EXPECT_EQ(happened.lost, !has_new ? 1 : 0);
+    }
+    EXPECT_EQ(happened.name_lost, disk.find("made").ok() ? 0 : 1);
+    EXPECT_EQ(happened.rename_lost, disk.find("new").ok() ? 0 : 1);
+    EXPECT_EQ(disk.lose_power(kHalf), PowerLoss());
+    total.lost += happened.lost;
+    total.torn += happened.torn;
+    total.garbage += happened.garbage;
+  }
+  EXPECT_GT(total.lost, 10);
+  EXPECT_GT(total.torn, 10);
+  EXPECT_GT(total.garbage, 10);
+}
+
+TEST(Disk, WithoutMishapsPowerLossLosesNothing) {
+  Disk disk(Random(1));
+  write(make(disk, "f"), 0, std::string(8'192, 'n'));
+  disk.rename("f", "g");
+  EXPECT_EQ(disk.lose_power({}), PowerLoss());
+  EXPECT_EQ(disk.contents("g").value(), std::string(8'192, 'n'));
+}
+
+// One kind of mishap draws nothing from another.
+TEST(Disk, GarbageDoesNotChangeWhatIsTorn) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    std::string texts[2];
+    for (const int garbage : {0, 1}) {
+      Disk disk{Random(seed)};
+      const InodeRef file = make(disk, "f");
+      write(file, 0, std::string(8'192, 'o'));
+      sync(file);
+      write(file, 0, std::string(8'192, 'n'));
+      PowerLoss ppm;
+      ppm.torn = 1'000'000;
+      ppm.garbage = garbage * 1'000'000;
+      disk.lose_power(ppm);
+      texts[garbage] = disk.contents("f").value();
+    }
+    EXPECT_NE(texts[0], texts[1]);
+    for (size_t at = 0; at < 8'192; at += kSectorSize) {
+      const std::string with = texts[1].substr(at, kSectorSize);
+      if (with.find_first_not_of(with[0]) != std::string::npos) continue;  // garbage
+      EXPECT_EQ(with, texts[0].substr(at, kSectorSize));
+    }
+  }
+}
+
+TEST(Disk, RotChangesAFewSyncedBytes) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    Disk disk(Random(1));
+    EXPECT_FALSE(disk.can_rot());
+    const std::string text(10'000, 'x');
+    const InodeRef file = make(disk, "f");
+    write(file, 0, text);
+    EXPECT_FALSE(disk.can_rot());
+    sync(file);
+    EXPECT_TRUE(disk.can_rot());
+    Random random(seed);
+    EXPECT_TRUE(disk.rot(random));
+    const std::string after = disk.contents("f").value();
+    size_t changed = 0;
+    for (size_t i = 0; i < text.size(); ++i) changed += after[i] != text[i] ? 1 : 0;
+    EXPECT_GE(changed, 1u);
+    EXPECT_LE(changed, 8u);
+    // What is written again and synced is sound again.
+    write(file, 0, text);
+    sync(file);
+    sync_names(disk, "/data");
+    disk.lose_power(kTorn);
+    EXPECT_EQ(disk.contents("f").value(), text);
+  }
+}
+
+TEST(Disk, RotUnderAWriteShowsWhenThatIsLost) {
+  Disk disk(Random(1));
+  const InodeRef file = make(disk, "f");
+  write(file, 0, std::string(100, 'o'));
+  sync(file);
+  write(file, 0, std::string(100, 'n'));
+  Random random(1);
+  EXPECT_TRUE(disk.rot(random));
+  EXPECT_EQ(disk.contents("f").value(), std::string(100, 'n'));
+  PowerLoss ppm;
+  ppm.lost = 1'000'000;
+  disk.lose_power(ppm);
+  const std::string text = disk.contents("f").value();
+  EXPECT_NE(text, std::string(100, 'o'));
+  EXPECT_EQ(text.size(), 100u);
+}
+
+TEST(Disk, AnImageIsWhatWasSyncedThen) {
+  Disk disk(Random(1));
+  disk.make_directory("d");
+  const InodeRef file = make(disk, "d/f");
+  write(file, 0, std::string(5'000, 'a'));
+  sync(file);
+  sync_names(disk, "/data");
+  sync_names(disk, "d");
+  write(file, 100, "not synced");
+  make(disk, "unsynced");
+  const DiskImage image = disk.image();
+  write(file, 0, std::string(9'000, 'b'));
+  sync(file);
+  disk.rename("d/f", "g");
+  disk.restore(image);
+  EXPECT_EQ(disk.contents("d/f").value(), std::string(5'000, 'a'));
+  EXPECT_EQ(disk.list("/data").value(), std::vector<std::string>{"d"});
+  EXPECT_EQ(disk.bytes_used(), (2 + 3) * kPageSize);  // `file` still holds three
+  // It is on the medium.
+  disk.lose_power(kHalf);
+  EXPECT_EQ(disk.contents("d/f").value(), std::string(5'000, 'a'));
+  disk.wipe();
+  EXPECT_EQ(disk.list("/data").value(), std::vector<std::string>{});
+  EXPECT_EQ(disk.bytes_used(), 3 * kPageSize);
 }
 
 TEST(Disk, SpaceComesBack) {
@@ -175,7 +321,7 @@ TEST(Disk, SpaceComesBack) {
     sync(file);
     sync_names(disk, "/data");
     write(file, 3, "y");
-    disk.lose_power(50);
+    disk.lose_power(kHalf);
   }
   disk.remove("f");
   sync_names(disk, "/data");

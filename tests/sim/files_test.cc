@@ -132,9 +132,21 @@ Task<int> write_once(Env& env, Seen* seen, std::string argument) {
   co_return 0;
 }
 
+// Whatever was not synced is at risk when power fails.
+FaultOptions risky_disks() {
+  FaultOptions faults;
+  faults.disk_lost = 250'000;
+  faults.disk_torn = 666'666;
+  faults.disk_garbage = 250'000;
+  faults.disk_name_lost = 500'000;
+  faults.disk_rename_lost = 500'000;
+  return faults;
+}
+
 TEST(Files, WhatWasSyncedSurvivesPowerLoss) {
   for (uint64_t seed = 0; seed < 30; ++seed) {
     WorldOptions options;
+    options.faults = risky_disks();
     World world(seed, options);
     Seen seen;
     const HostId host = world.add_host({}, story(write_once, &seen, "sync"));
@@ -151,6 +163,7 @@ TEST(Files, ASyncThatHasNotCompletedPromisesNothing) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     WorldOptions options;
     options.disk_sync_ns = 1'000'000'000;
+    options.faults = risky_disks();
     World world(seed, options);
     Seen seen;
     const HostId host = world.add_host({}, story(write_once, &seen, "sync"));
@@ -167,6 +180,7 @@ TEST(Files, ASyncThatHasNotCompletedPromisesNothing) {
 TEST(Files, AKillLeavesThePageCacheAndEndsTheSync) {
   WorldOptions options;
   options.disk_sync_ns = 1'000'000'000;
+  options.faults = risky_disks();
   World world(3, options);
   Seen seen;
   const HostId host = world.add_host({}, story(write_once, &seen, "sync"));
@@ -175,7 +189,8 @@ TEST(Files, AKillLeavesThePageCacheAndEndsTheSync) {
   world.crash(host, StopKind::kill);
   EXPECT_EQ(world.host(host).disk().contents("f").value(), std::string(10'000, 'x'));
   world.crash(host, StopKind::power_loss);
-  world.host(host).disk().lose_power(100);
+  world.host(host).disk().lose_power(
+      {.lost = 0, .torn = 1'000'000, .garbage = 250'000, .name_lost = 0, .rename_lost = 0});
   EXPECT_EQ(world.host(host).disk().contents("f").value(), std::string(10'000, 'x'));
 }
 
@@ -219,6 +234,7 @@ Task<int> overlapping_syncs(Env& env, Seen* seen, std::string) {
 TEST(Files, ASyncCoversWhatEarlierOnesHaveBegun) {
   for (uint64_t seed = 0; seed < 30; ++seed) {
     WorldOptions options;
+    options.faults = risky_disks();
     World world(seed, options);
     Seen seen;
     const HostId host = world.add_host({}, story(overlapping_syncs, &seen));

@@ -86,7 +86,11 @@ Task<int> naive_client(Env& env, Seen* seen, std::string address) {
       seen->complain("receive: " + std::string(describe(io.op.result.error)));
       co_return 1;
     }
-    if (answer.substr(0, io.op.result.bytes) != question) seen->complain("answer in pieces");
+    if (io.op.result.bytes != question.size()) {
+      seen->complain("answer in pieces");
+    } else if (answer.substr(0, question.size()) != question) {
+      seen->complain("another answer");
+    }
     if (env.now() - asked > Duration::milliseconds(5)) seen->complain("answer late");
     if (!seen->complaint.empty()) co_return 1;
   }
@@ -129,6 +133,138 @@ Task<int> naive_writer(Env& env, Seen* seen, std::string mode) {
     co_await Sleep(env, Duration::milliseconds(5));
   }
   seen->finished = true;
+  co_return 0;
+}
+
+namespace {
+
+Task<Handle> open_file(Env& env, std::string path) {
+  IoOp file(env);
+  file.op.kind = OpKind::open;
+  file.op.path = path;
+  file.op.flags = {.read = true, .write = true, .create = true};
+  co_await file;
+  co_return file.op.result.handle;
+}
+
+Task<Error> write_all(Env& env, Handle handle, std::string text) {
+  IoOp file(env);
+  const Slice slice = as_slice(text);
+  file.op.kind = OpKind::write;
+  file.op.handle = handle;
+  file.op.gather = {&slice, 1};
+  co_await file;
+  co_return file.op.result.error;
+}
+
+Task<std::string> read_all(Env& env, Handle handle) {
+  IoOp file(env);
+  std::string text(20'000, ' ');
+  file.op.kind = OpKind::read;
+  file.op.handle = handle;
+  file.op.into = std::as_writable_bytes(std::span(text));
+  co_await file;
+  text.resize(file.op.result.bytes);
+  co_return text;
+}
+
+Task<Error> sync_file(Env& env, Handle handle) {
+  IoOp file(env);
+  file.op.kind = OpKind::sync;
+  file.op.handle = handle;
+  co_await file;
+  co_return file.op.result.error;
+}
+
+Task<Error> sync_names(Env& env) {
+  IoOp file(env);
+  file.op.kind = OpKind::sync_directory;
+  file.op.path = ".";
+  co_await file;
+  co_return file.op.result.error;
+}
+
+}  // namespace
+
+Task<int> naive_reader(Env& env, Seen* seen, std::string) {
+  const Handle handle = co_await open_file(env, "f");
+  for (int i = 0; i < 200; ++i) {
+    const std::string text(1'000, static_cast<char>('a' + i % 26));
+    const Slice slice = as_slice(text);
+    Op write;
+    write.kind = OpKind::write;
+    write.handle = handle;
+    write.gather = {&slice, 1};
+    write.on_done = [](Op&) {};
+    env.submit(write);
+    const std::string back = co_await read_all(env, handle);
+    if (back.find_first_not_of(back.substr(0, 1)) != std::string::npos) {
+      seen->complain("half a write");
+    }
+    co_await Sleep(env, Duration::milliseconds(2));
+  }
+  seen->finished = true;
+  co_return 0;
+}
+
+Task<int> naive_syncer(Env& env, Seen* seen, std::string) {
+  for (int i = 0; i < kSyncerFiles; ++i) {
+    const Handle handle = co_await open_file(env, "f" + std::to_string(i));
+    const std::string text(1'000, 'x');
+    const Slice slice = as_slice(text);
+    Op write;
+    write.kind = OpKind::write;
+    write.handle = handle;
+    write.gather = {&slice, 1};
+    write.on_done = [](Op&) {};
+    env.submit(write);
+    co_await Sleep(env, Duration::microseconds(100));
+    co_await sync_file(env, handle);
+    co_await Sleep(env, Duration::milliseconds(10));
+    if (write.in_flight) co_return 1;
+  }
+  co_await sync_names(env);
+  seen->finished = true;
+  co_return 0;
+}
+
+Task<int> naive_overwriter(Env& env, Seen* seen, std::string) {
+  const Handle handle = co_await open_file(env, "f");
+  co_await sync_names(env);
+  co_await write_all(env, handle, std::string(16'384, 'o'));
+  co_await sync_file(env, handle);
+  co_await write_all(env, handle, std::string(16'384, 'n'));
+  seen->finished = true;
+  co_return 0;
+}
+
+Task<int> naive_keeper(Env& env, Seen* seen, std::string) {
+  const auto version = [seen] {
+    return std::string(9'000, static_cast<char>('a' + seen->rounds % 26));
+  };
+  const Handle handle = co_await open_file(env, "f");
+  co_await sync_names(env);
+  for (; !seen->finished; ++seen->rounds) {
+    const std::string found = co_await read_all(env, handle);
+    if (seen->rounds > 0) {
+      // What this life or an earlier one has synced, or the write that was under way.
+      const std::string next = version();
+      --seen->rounds;
+      const std::string kept = version();
+      ++seen->rounds;
+      if (found.empty()) {
+        seen->complain("the file is empty");
+      } else if (found.find_first_not_of(found[0]) != std::string::npos) {
+        seen->complain("the file has changed");
+      } else if (found != kept && found != next) {
+        seen->complain("the file is old");
+      }
+    }
+    co_await write_all(env, handle, version());
+    co_await sync_file(env, handle);
+    co_await Sleep(env, Duration::milliseconds(20));
+    seen->finished = seen->rounds == 500;
+  }
   co_return 0;
 }
 

@@ -76,7 +76,17 @@ inline std::unique_ptr<Process> make_echo(Env& env) {
 // Connects once, asks a hundred times, ten milliseconds apart; believes that each answer comes
 // whole and within five milliseconds, and that nothing ever fails.
 Task<int> naive_client(Env& env, Seen* seen, std::string address);
-// Writes a file, believes that it is there after the write, and that a reader sees all or nothing.
+// Writes a file, with mode "sync" to the medium, believes that it is there after the write, and
+// that a reader sees all or nothing.
 Task<int> naive_writer(Env& env, Seen* seen, std::string mode);
+// Reads while it writes, and believes that it sees each write whole.
+Task<int> naive_reader(Env& env, Seen* seen, std::string);
+// Writes files, f0 and so on; does not wait for a write before it syncs, but some time.
+constexpr int kSyncerFiles = 20;
+Task<int> naive_syncer(Env& env, Seen* seen, std::string);
+// Writes 'o' and syncs, then writes 'n' over it and does not.
+Task<int> naive_overwriter(Env& env, Seen* seen, std::string);
+// Writes, syncs and reads back a file, also in its next lives: what was synced is there.
+Task<int> naive_keeper(Env& env, Seen* seen, std::string);
 
 }  // namespace redoubt::sim

@@ -1,35 +1,12 @@
 // The program redoubt-sim as people and scripts meet it: lines, exit status, replays.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdio>
 #include <string>
+
+#include "tests/sim/program.h"
 
 namespace redoubt::sim {
 namespace {
-
-struct Ran {
-  int status = -1;
-  std::string text;
-};
-
-Ran run(const std::string& arguments, const std::string& before = "") {
-  const std::string line = before + " " + REDOUBT_SIM_PROGRAM + " " + arguments + " 2>&1";
-  Ran ran;
-  std::FILE* pipe = popen(line.c_str(), "re");
-  if (pipe == nullptr) return ran;
-  char buffer[4'096];
-  for (size_t got; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) {
-    ran.text.append(buffer, got);
-  }
-  const int status = pclose(pipe);
-  ran.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-  return ran;
-}
-
-bool has(const Ran& ran, const std::string& text) {
-  return ran.text.find(text) != std::string::npos;
-}
 
 // The last line without its wall time, which alone may differ.
 std::string outcome(const Ran& ran) {
@@ -54,7 +31,7 @@ TEST(Program, SaysWhatIsWrongWithItsArguments) {
   for (const char* arguments :
        {"", "walk", "run --scenario single", "run --scenario single --seed x",
         "run --scenario double --seed 1", "run --scenario single --seed 1 --fault kill=1",
-        "run --scenario single --seed 1 --plant tree", "sweep --scenario single --seeds 9..1",
+        "run --scenario single --seed 1 --bug tree", "sweep --scenario single --seeds 9..1",
         "sweep --scenario single --seeds 1..2 --time soon",
         "run --scenario single --seed 1 --trace /no/such/directory/trace",
         "run --scenario single --seed 1 --report /no/such/directory/page"}) {
@@ -98,7 +75,7 @@ std::string contents(const std::string& path) {
 // Under the filter, and without a change of what happens.
 TEST(Program, WritesAReport) {
   const std::string path = testing::TempDir() + "redoubt-report.html";
-  const std::string runs[] = {kRun + "7", kRun + "5 --plant lost_write"};
+  const std::string runs[] = {kRun + "7", kRun + "5 --bug lost_write"};
   for (const std::string& line : runs) {
     const Ran ran = run(line + " --report " + path);
     EXPECT_EQ(outcome(ran), outcome(run(line)));
@@ -115,7 +92,7 @@ TEST(Program, WritesAReport) {
 }
 
 TEST(Program, AViolationComesWithItsReplay) {
-  const Ran ran = run(kRun + "5 --plant lost_write");
+  const Ran ran = run(kRun + "5 --bug lost_write");
   EXPECT_EQ(ran.status, 1);
   EXPECT_TRUE(has(ran, "violation of "));
   EXPECT_TRUE(has(ran, "expected: "));
@@ -135,7 +112,7 @@ TEST(Program, SweepsAndSumsUp) {
   EXPECT_TRUE(has(ran, "seeds 12 failed 0 ")) << ran.text;
   EXPECT_TRUE(has(ran, "net_delay"));
   const Ran bad =
-      run("sweep --scenario single --seeds 1..3 --commands 20000 --plant swapped_replies");
+      run("sweep --scenario single --seeds 1..3 --commands 20000 --bug swapped_replies");
   EXPECT_EQ(bad.status, 1);
   EXPECT_TRUE(has(bad, "seeds 3 failed 3 ")) << bad.text;
   EXPECT_TRUE(has(bad, "violation of replies"));

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "sim/scenario.h"
+#include "sim/scenario/scenario.h"
 #include "sim/trace/trace_reader.h"
 #include "tests/sim/naive.h"
 
@@ -163,15 +163,15 @@ TEST(Recorder, FollowsEachMessageOfAWorld) {
 }
 
 TEST(Recorder, ChangesNothing) {
-  const Scenario& single = *find_scenario("single");
+  const ScenarioSpec& single = *find_scenario("single");
   for (uint64_t seed = 1; seed <= 6; ++seed) {
     RunOptions options;
     options.seed = seed;
     options.commands = 3'000;
-    const RunResult plain = single.run(options);
+    const RunResult plain = run_scenario(single, options);
     RunRecorder recorder;
     options.recorder = &recorder;
-    const RunResult recorded = single.run(options);
+    const RunResult recorded = run_scenario(single, options);
     EXPECT_EQ(recorded.digest, plain.digest);
     EXPECT_GE(recorder.count(TraceKind::called), recorded.commands / 2);
     EXPECT_GE(recorder.count(TraceKind::called), recorder.count(TraceKind::returned));

@@ -93,11 +93,14 @@ TEST(Timeline, AFaultMakesAHostStopAndItsEndMakesItStart) {
   Recording r;
   r.begin();
   r.at(500);
-  r.recorder.stop(0, 1, 0);
-  r.recorder.fault_begins(0, static_cast<uint8_t>(Fault::kill), 1, "");
+  r.recorder.fault_begins(0, static_cast<uint8_t>(Fault::rack), 1, "");
+  r.recorder.fault_joins(1, 1);
+  r.recorder.stop(0, 2, 0);
+  r.recorder.stop(1, 2, 0);
   r.at(900);
   r.recorder.fault_ends(1);
   r.recorder.boot(0, 2);
+  r.recorder.boot(1, 2);
   const Timeline timeline = r.timeline();
   const uint32_t ended = find(timeline, ItemKind::stop);
   using enum ItemKind;
@@ -110,7 +113,7 @@ TEST(Timeline, AFaultMakesAHostStopAndItsEndMakesItStart) {
   std::vector<HostState> states;
   for (const auto& since : timeline.hosts[0].states) states.push_back(since.value);
   EXPECT_EQ(states,
-            (std::vector<HostState>{HostState::running, HostState::down, HostState::running}));
+            (std::vector<HostState>{HostState::running, HostState::off, HostState::running}));
 }
 
 // A checker that does not tell the recorder: the violation is put behind what had begun by then.

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "tests/sim/naive.h"
 #include "tests/sim/stories.h"
 
@@ -382,6 +384,65 @@ TEST(Stream, WhatACutLoosesArrivesAfterIt) {
   }
 }
 
+// What a clog has held comes all at once: bytes of every stream, and attempts to connect.
+TEST(Stream, AClogReleasesInABurst) {
+  WorldOptions options;
+  World world(1, options);
+  Seen served;
+  const HostId server = world.add_host({}, make_echo);
+  world.boot(server);
+  std::vector<Seen> asked(10);
+  const auto late = [](Env& env, Seen* seen, std::string wait) -> Task<int> {
+    co_await Sleep(env, Duration::milliseconds(std::stoll(wait)));
+    const Got stream = co_await connect_to(env, Address::tcp("10.0.0.1", 7));
+    co_await Sleep(env, Duration::milliseconds(100));
+    co_await send_text(env, stream.handle, "x");
+    co_await receive_some(env, stream.handle);
+    seen->lines.push_back(std::to_string((env.now() - Instant()).ms()));
+    seen->finished = true;
+    co_return 0;
+  };
+  for (size_t i = 0; i < asked.size(); ++i) {
+    // Half of them have connected before the links clog, the others try while they are.
+    world.boot(world.add_host({}, story(late, &asked[i], i % 2 == 0 ? "0" : "1000")));
+  }
+  world.run_for(Duration::milliseconds(50));
+  const uint32_t cut = world.network().cut({server}, true, true, CutKind::held);
+  world.run_for(Duration::seconds(60));
+  for (const Seen& seen : asked) EXPECT_FALSE(seen.finished);
+  world.network().heal(cut);
+  world.run_for(Duration::milliseconds(10));
+  for (size_t i = 0; i < asked.size(); ++i) EXPECT_EQ(asked[i].finished, i % 2 == 0);
+  world.run_for(Duration::milliseconds(110));  // the new ones wait that long before they send
+  for (const Seen& seen : asked) EXPECT_TRUE(seen.finished);
+}
+
+// A reset within a segment leaves the first part of it to be read.
+TEST(Stream, AResetCutsASegment) {
+  std::set<size_t> sizes;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    WorldOptions options;
+    options.faults.net_reset_mid = 1'000'000;
+    Pair pair(
+        serve_one,
+        [](Env& env, Seen*, std::string) -> Task<int> {
+          const Got stream = co_await connect_to(env, kServer);
+          co_await send_text(env, stream.handle, "0123456789");
+          co_await Sleep(env, Duration::seconds(10));
+          co_return 0;
+        },
+        options, seed);
+    pair.world.run_for(Duration::seconds(1));
+    ASSERT_EQ(pair.served.lines.size(), 2u);
+    EXPECT_EQ(pair.served.lines[0],
+              std::string("0123456789").substr(0, pair.served.lines[0].size()));
+    EXPECT_EQ(pair.served.lines[1], "connection reset by peer");
+    sizes.insert(pair.served.lines[0].size());
+  }
+  EXPECT_EQ(*sizes.begin(), 1u);
+  EXPECT_EQ(*sizes.rbegin(), 9u);
+}
+
 TEST(Stream, LentChunksAreBounded) {
   WorldOptions options;
   options.chunk_count = 2;
@@ -448,9 +509,10 @@ Task<int> send_much(Env& env, Seen* seen, std::string) {
 TEST(Stream, TheSameBytesWithEveryHarmlessFault) {
   FaultCounts total;
   constexpr Fault kHarmless[] = {
-      Fault::net_delay,     Fault::net_cut,      Fault::net_slow,          Fault::net_clog,
-      Fault::net_partition, Fault::net_one_way,  Fault::net_small_buffers, Fault::pause,
-      Fault::slow_cpu,      Fault::timer_jitter, Fault::io_late,           Fault::io_short_receive};
+      Fault::net_delay,     Fault::net_cut,         Fault::net_slow,          Fault::net_clog,
+      Fault::net_partition, Fault::net_one_way,     Fault::net_small_buffers, Fault::pause,
+      Fault::net_jitter,    Fault::net_reorder,     Fault::slow_cpu,          Fault::timer_jitter,
+      Fault::io_late,       Fault::io_short_receive};
   for (uint64_t seed = 0; seed < 60; ++seed) {
     Random random(seed, "options");
     WorldOptions options;

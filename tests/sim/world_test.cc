@@ -195,6 +195,40 @@ TEST(World, AnExitEndsTheProcessAfterItsTurn) {
   EXPECT_EQ(observer.status_, 3);
 }
 
+TEST(World, AReplacedMachineHasItsOwnClocksAndAnEmptyDisk) {
+  WorldOptions options;
+  options.faults.clock_skew = 3'600'000;
+  options.schedule.emplace();
+  ASSERT_EQ(parse_strike("replace node at 100s for 1s", &options.schedule->emplace_back()), "");
+  World world(1, options);
+  Seen seen;
+  const HostId host = world.add_host(
+      {.name = "node", .faultable = true},
+      story(
+          [](Env& env, Seen* result, std::string) -> Task<int> {
+            IoOp file(env);
+            file.op.kind = OpKind::open;
+            file.op.path = "f";
+            file.op.flags = {.read = true, .write = true, .create = true, .exclusive = true};
+            co_await file;
+            result->lines.push_back(std::string(describe(file.op.result.error)));
+            result->lines.push_back(std::to_string(env.now().ns / 1'000'000'000));
+            result->lines.push_back(std::to_string(env.wall().unix_s()));
+            co_return 0;
+          },
+          &seen));
+  world.boot(host);
+  world.start_faults();
+  world.run_for(Duration::seconds(200));
+  ASSERT_EQ(seen.lines.size(), 6u);
+  EXPECT_EQ(seen.lines[0], "no error");
+  EXPECT_EQ(seen.lines[3], "no error");
+  EXPECT_EQ(seen.lines[1], "1000");
+  EXPECT_EQ(seen.lines[4], "1001");
+  EXPECT_NE(std::stoll(seen.lines[2]) + 101, std::stoll(seen.lines[5]));
+  EXPECT_EQ(world.fired()[Fault::clock_skew], 2u);
+}
+
 TEST(World, SpeedIsAMatterOfNanoseconds) {
   // Not a measurement, but an event must not cost tens of microseconds either.
   WorldOptions options;

@@ -21,11 +21,18 @@ const std::map<std::string, std::set<std::string>, std::less<>> kLayers = {
     {"engine/commands", {"net", "net/resp", "engine/store", "engine/node"}},
     {"sim",
      {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim/model",
-      "sim/scenarios", "sim/trace", "sim/report"}},
+      "sim/scenarios", "sim/checkers", "sim/program", "sim/trace"}},
     {"sim/scenarios",
      {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim", "sim/model"}},
+    {"sim/checkers",
+     {"net", "engine/node", "engine/commands", "sim", "sim/history", "sim/linearizability",
+      "sim/model"}},
+    {"sim/first_difference", {"net", "sim"}},
+    {"sim/program", {"net", "sim", "sim/first_difference", "sim/report", "sim/trace"}},
     {"sim/trace", {"net"}},
-    {"sim/report", {"net", "sim", "sim/trace"}},
+    {"sim/report", {"net", "sim", "sim/scenario", "sim/trace"}},
+    {"sim/history", {"net"}},
+    {"sim/linearizability", {"net"}},
     {"sim/model", {"net"}},  // it checks the engine and shares nothing with it
 };
 
@@ -121,7 +128,7 @@ bool is_exception(std::string_view path, std::string_view name) {
 }
 
 bool sees_past_the_door(std::string_view path) {
-  return is_below(path, "net/uring") || contains(kOutside, path);
+  return is_below(path, "net/uring") || is_below(path, "sim/program") || contains(kOutside, path);
 }
 
 struct Include {

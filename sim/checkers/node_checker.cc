@@ -1,0 +1,574 @@
+#include "sim/checkers/node_checker.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <iterator>
+#include <utility>
+
+#include "engine/store/set_type.h"
+#include "sim/model/call.h"
+
+namespace redoubt::sim {
+
+namespace {
+
+constexpr size_t kShown = 200;
+// After a node's start a refusal from before it may still be on its way.
+constexpr Duration kStarting = Duration::seconds(10);
+
+uint64_t hash_of(std::span<const std::string_view> arguments) {
+  uint64_t hash = arguments.size();
+  for (const std::string_view argument : arguments) {
+    hash = (hash ^ argument.size()) * 0x9fb21c651e98df25;
+    const char* at = argument.data();
+    size_t left = argument.size();
+    while (left > 0) {
+      uint64_t word = 0;
+      const size_t size = std::min(left, sizeof word);
+      std::memcpy(&word, at, size);
+      hash = (hash ^ (hash >> 29) ^ word) * 0xc2b2ae3d27d4eb4f;
+      at += size;
+      left -= size;
+    }
+  }
+  return hash ^ (hash >> 32);
+}
+
+bool same(std::string_view a, std::string_view upper_case) {
+  return same_word(a, upper_case);
+}
+
+// Needs no quotes in an inline command.
+bool is_plain(std::string_view word) {
+  return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+    return c > ' ' && c <= '~' && c != '"' && c != '\'' && c != '*';
+  });
+}
+
+}  // namespace
+
+std::string shown_bytes(std::string_view bytes) {
+  return quote_bytes(bytes.substr(0, kShown)) + (bytes.size() > kShown ? "..." : "");
+}
+
+std::string command_text(std::span<const std::string_view> args) {
+  std::string text;
+  for (const std::string_view arg : args) {
+    if (text.size() > kShown) return text + " ...";
+    if (!text.empty()) text += ' ';
+    const bool plain = !arg.empty() && std::all_of(arg.begin(), arg.end(),
+                                                   [](char c) { return c > ' ' && c <= '~'; });
+    text += plain ? std::string(arg.substr(0, kShown)) : shown_bytes(arg);
+  }
+  return text;
+}
+
+void Link::begin_pipeline() {
+  pipeline.clear();
+  starts.clear();
+  hashes.clear();
+  silent.clear();
+  replies_due = executed = answered = 0;
+  quits = waits_forever = false;
+  waits_ms = 0;
+}
+
+void Link::add(std::span<const std::string_view> arguments, bool is_silent, bool inline_form) {
+  starts.push_back(pipeline.size());
+  hashes.push_back(hash_of(arguments));
+  silent.push_back(is_silent ? 1 : 0);
+  replies_due += is_silent ? 0 : 1;
+  if (const std::optional<WaitTerms> terms = wait_terms(arguments)) {
+    waits_ms += terms->ms;
+    waits_forever = waits_forever || terms->ms == 0;
+  }
+  if (inline_form && std::all_of(arguments.begin(), arguments.end(), is_plain)) {
+    for (const std::string_view argument : arguments) {
+      if (argument.data() != arguments[0].data()) pipeline += ' ';
+      pipeline += argument;
+    }
+    pipeline += "\r\n";
+    return;
+  }
+  char digits[24];
+  const auto header = [&](char type, size_t count) {
+    const auto end = std::to_chars(digits, digits + sizeof digits, count).ptr;
+    pipeline += type;
+    pipeline.append(digits, end);
+    pipeline += "\r\n";
+  };
+  header('*', arguments.size());
+  for (const std::string_view argument : arguments) {
+    header('$', argument.size());
+    pipeline += argument;
+    pipeline += "\r\n";
+  }
+}
+
+NodeChecker::NodeChecker(World& world, ModelConfig config, std::string password, bool rollback)
+    : world_(world),
+      password_(std::move(password)),
+      model_(config),
+      transactions_(model_, rollback) {}
+
+void NodeChecker::violate(std::string_view checker, std::string expected, std::string seen) {
+  if (violation_ || !watches(checker)) return;
+  violation_ = {std::string(checker), world_.now(),
+                host_ == kNoHost ? "" : world_.host(host_).name(), std::move(expected),
+                std::move(seen)};
+  if (RunRecorder* to = world_.recorder()) to->violation(host_);
+  world_.halt();
+}
+
+void NodeChecker::only(std::span<const std::string> checkers) {
+  only_.assign(checkers.begin(), checkers.end());
+}
+
+bool NodeChecker::watches(std::string_view checker) const {
+  return only_.empty() || std::find(only_.begin(), only_.end(), checker) != only_.end();
+}
+
+std::shared_ptr<Link> NodeChecker::connected(uint32_t client, const Address& address) {
+  auto link = std::make_shared<Link>();
+  link->client = client;
+  link->address = address;
+  // An older one from there whose session the node never saw is of the past.
+  std::erase_if(unclaimed_, [&](const auto& other) { return other->address == address; });
+  unclaimed_.push_back(link);
+  return link;
+}
+
+NodeChecker::Peer* NodeChecker::find(const Session& session) {
+  if (last_ != nullptr && last_->session == session.id) return last_;
+  const auto known = peers_.find(session.id);
+  if (known != peers_.end()) return last_ = &known->second;
+  const auto claimed = std::find_if(unclaimed_.begin(), unclaimed_.end(), [&](const auto& link) {
+    return link->address == session.peer;
+  });
+  if (claimed == unclaimed_.end()) return nullptr;
+  Peer peer;
+  peer.session = session.id;
+  peer.link = *claimed;
+  unclaimed_.erase(claimed);
+  return last_ = &peers_.emplace(session.id, std::move(peer)).first->second;
+}
+
+void NodeChecker::node_started(Node& node, HostId host, bool evicts) {
+  node_ = &node;
+  host_ = host;
+  evicts_ = evicts;
+  started_ = world_.now();
+  check_file(node);
+  replay_ = std::make_unique<ReplayChecker>(node);
+  replay_->tell([this](std::span<const std::string_view> words) { transactions_.effect(words); });
+}
+
+void NodeChecker::node_ended() {
+  // Nothing is persistent yet: it comes back empty, and what was on its way is lost with it.
+  replay_.reset();
+  node_ = nullptr;
+  last_ = nullptr;
+  peers_.clear();
+  closed_.clear();
+  model_.clear();
+  messages_.clear();
+  transactions_.clear();
+  waiting_.clear();
+}
+
+void NodeChecker::on_command(const Session& session, int /*db_before*/,
+                             std::span<const std::string_view> args, WallTime wall,
+                             std::string_view reply) {
+  if (session.has(kSessionLocal)) return;
+  const std::vector<Peer> closed = std::exchange(closed_, {});
+  Peer* peer = find(session);
+  if (peer == nullptr) {
+    return violate("order", "a command of a connection that a client has made",
+                   session.peer.to_string() + ": " + command_text(args));
+  }
+  ++commands_;
+  if (world_.traced()) trace(session, args, "-> " + shown_bytes(reply));
+  if (waiting_.waits(session.id)) return end_wait(*peer, args, reply);
+  Link& link = *peer->link;
+  if (link.hostile) return on_hostile_command(*peer, args, wall, reply);
+  const size_t number = check_order(link, args);
+  if (link.operates) return;
+  if (check_messages(*peer, args, reply)) return;
+  if (number < link.silent.size() && link.silent[number] != 0) {
+    if (!reply.empty()) violate("model", command_text(args) + " -> no reply", shown_bytes(reply));
+    if (!expect_connection_command(*peer, args)) {
+      expect(peer->model, args, wall.unix_ms());
+      learn_unseen(*peer, args, wall);
+    }
+    return;
+  }
+  if (check_unblock(args, reply) || check_queueing(*peer, args, wall, reply)) {
+  } else if (args.size() == 4 && same(args[0], "CLIENT") && same(args[1], "KILL")) {
+    check_kill(args, closed, reply);
+  } else {
+    check_reply(*peer, args, wall, reply);
+  }
+  link.replies += reply;
+}
+
+// Of what it sends, some may be a command.
+void NodeChecker::on_hostile_command(Peer& peer, std::span<const std::string_view> args,
+                                     WallTime wall, std::string_view reply) {
+  if (reply.starts_with('-')) return;
+  check_reply(peer, args, wall, reply);
+}
+
+void NodeChecker::on_push(const Session& session, std::string_view message) {
+  messages_.pushed(session.id, message);
+  Peer* peer = find(session);
+  if (peer == nullptr) return violate("messages", "a message to a client", shown_bytes(message));
+  if (world_.traced()) {
+    world_.remark(host_,
+                  "message to session " + std::to_string(session.id) + ": " + shown_bytes(message));
+  }
+  peer->link->replies += message;
+}
+
+// True: the command was about subscriptions, and its reply is checked.
+bool NodeChecker::check_messages(Peer& peer, std::span<const std::string_view> args,
+                                 std::string_view reply) {
+  if (const auto problem = messages_.executed(args)) {
+    violate("messages", command_text(args) + " -> " + shown_bytes(problem->expected),
+            shown_bytes(problem->seen));
+  }
+  const auto confirmation = messages_.confirmation(peer.session, peer.model.resp, args);
+  if (!confirmation) return false;
+  if (reply != *confirmation) {
+    violate("messages", command_text(args) + " -> " + shown_bytes(*confirmation),
+            shown_bytes(reply));
+  }
+  peer.link->replies += reply;
+  return true;
+}
+
+size_t NodeChecker::check_order(Link& link, std::span<const std::string_view> args) {
+  const size_t number = link.executed++;
+  if (number < link.hashes.size() && link.hashes[number] == hash_of(args)) return number;
+  const std::string client = "client " + std::to_string(link.client) + ", command " +
+                             std::to_string(number + 1) + " of its pipeline: ";
+  if (number >= link.hashes.size()) {
+    violate("order", client + "none", command_text(args));
+    return number;
+  }
+  const size_t end =
+      number + 1 < link.starts.size() ? link.starts[number + 1] : link.pipeline.size();
+  const std::string_view bytes(link.pipeline);
+  violate("order",
+          client + shown_bytes(bytes.substr(link.starts[number], end - link.starts[number])),
+          command_text(args));
+  return number;
+}
+
+// The commands of the connection family that the model leaves alone.
+std::optional<ModelReply> NodeChecker::expect_connection_command(
+    Peer& peer, std::span<const std::string_view> args) {
+  if (same(args[0], "RESET") && args.size() == 1) {
+    peer.model = ModelSession();
+    peer.name.clear();
+    transactions_.reset(peer.session);
+    return reply_status("RESET");
+  }
+  if (same(args[0], "QUIT")) return reply_ok();
+  if (same(args[0], "PUBLISH") && args.size() == 3) return reply_integer(messages_.receivers());
+  if (same(args[0], "AUTH") && args.size() == 2 && !password_.empty()) {
+    if (args[1] == password_) return reply_ok();
+    return reply_error("WRONGPASS invalid username-password pair or user is disabled.");
+  }
+  if (same(args[0], "CLIENT") && args.size() >= 2) return expect_client_command(peer, args);
+  return std::nullopt;
+}
+
+std::optional<ModelReply> NodeChecker::expect_client_command(
+    Peer& peer, std::span<const std::string_view> args) {
+  if (same(args[1], "ID") && args.size() == 2) {
+    return reply_integer(static_cast<int64_t>(peer.session));
+  }
+  if (same(args[1], "GETNAME") && args.size() == 2) {
+    return peer.name.empty() ? reply_null(peer.model.resp) : reply_bulk(peer.name);
+  }
+  if (same(args[1], "SETNAME") && args.size() == 3) {
+    const bool printable =
+        std::all_of(args[2].begin(), args[2].end(), [](char c) { return c >= '!' && c <= '~'; });
+    if (!printable) {
+      return reply_error("ERR Client names cannot contain spaces, newlines or special characters.");
+    }
+    peer.name = args[2];
+    return reply_ok();
+  }
+  if (same(args[1], "TRANSACTION") && args.size() == 4 && same(args[2], "ROLLBACK")) {
+    transactions_.choose_rollback(peer.session, same(args[3], "ON"));
+    return reply_ok();
+  }
+  for (const std::string_view plain : {"NO-TOUCH", "NO-EVICT", "PAUSE", "UNPAUSE", "REPLY"}) {
+    if (same(args[1], plain)) return reply_ok();
+  }
+  return std::nullopt;
+}
+
+// The keys that live, and those that the node still holds after their time, which is its own
+// affair: all of them have a deadline.
+ModelReply NodeChecker::expect_dbsize(int db, int64_t now_ms) const {
+  int64_t live = 0;
+  int64_t live_with_deadline = 0;
+  for (const auto& [key, entry] : model_.database(db)) {
+    if (entry.expired_at(now_ms)) continue;
+    ++live;
+    live_with_deadline += entry.deadline_ms != ModelEntry::no_deadline;
+  }
+  const auto with_deadline = static_cast<int64_t>(node_->database(db).expiring());
+  return reply_integer(live + with_deadline - live_with_deadline);
+}
+
+ModelReply NodeChecker::expect(ModelSession& session, std::span<const std::string_view> args,
+                               int64_t now_ms) {
+  if (args.size() == 1 && same(args[0], "DBSIZE")) return expect_dbsize(session.database, now_ms);
+  if (session.in_transaction) return model_.apply(session, args, now_ms);
+  transactions_.before_command(session.database, args);
+  ModelReply reply = model_.apply(session, args, now_ms);
+  transactions_.after_command(now_ms);
+  return reply;
+}
+
+// What a SPOP chose that replied to nobody: the members that the set has no longer.
+void NodeChecker::learn_unseen(Peer& peer, std::span<const std::string_view> args, WallTime wall) {
+  if (args.size() < 2 || !same(args[0], "SPOP")) return;
+  const auto& keys = model_.database(peer.model.database);
+  const auto known = keys.find(args[1]);
+  if (known == keys.end()) return;
+  const Database& database = node_->database(peer.model.database);
+  const Entry* entry = database.find(args[1], database.hash(args[1]));
+  if (entry != nullptr && entry->type() != Type::set) return;
+  std::vector<std::string> gone;
+  for (const std::string& member : known->second.set) {
+    if (entry == nullptr || !SetView(*entry).contains(SetMember(member))) gone.push_back(member);
+  }
+  std::string reply = resp_header('*', gone.size());
+  for (const std::string& member : gone) reply += resp_bulk(member);
+  model_.learn(peer.model, args, reply, wall.unix_ms());
+}
+
+void NodeChecker::check_reply(Peer& peer, std::span<const std::string_view> args, WallTime wall,
+                              std::string_view reply) {
+  if (evicts_ && reply.starts_with("-OOM ")) {
+    if (Model::denied_when_out_of_memory(args)) return;
+  }
+  const std::optional<ModelReply> special = expect_connection_command(peer, args);
+  const ModelReply expected = special ? *special : expect(peer.model, args, wall.unix_ms());
+  if (expected.waits) {
+    return violate("blocking", command_text(args) + " waits", shown_bytes(reply));
+  }
+  if (expected.matches(reply)) [[likely]] {
+    if (!special) model_.learn(peer.model, args, reply, wall.unix_ms());
+    return;
+  }
+  violate("model", command_text(args) + " -> " + expected.expected_text(), shown_bytes(reply));
+}
+
+// CLIENT KILL ID of another connection. `closed` are those that were closed since the command
+// before; one that ended by itself in this turn is not there to be killed.
+void NodeChecker::check_kill(std::span<const std::string_view> args, std::span<const Peer> closed,
+                             std::string_view reply) {
+  const auto is_target = [&](uint64_t session) { return std::to_string(session) == args[3]; };
+  for (const auto& [session, peer] : peers_) {
+    if (is_target(session)) {
+      return violate("connection", command_text(args) + " closes the connection", "it is open");
+    }
+  }
+  const auto target = std::find_if(closed.begin(), closed.end(),
+                                   [&](const Peer& peer) { return is_target(peer.session); });
+  if (reply == ":0\r\n") return;
+  if (target == closed.end() || reply != ":1\r\n") {
+    return violate("model", command_text(args) + " -> the number of connections that it closed",
+                   shown_bytes(reply));
+  }
+  target->link->killed = true;
+}
+
+std::optional<uint64_t> NodeChecker::session_of_another(const Link& link, Random& random) const {
+  if (peers_.empty()) return std::nullopt;
+  const auto peer = std::next(peers_.begin(), static_cast<ptrdiff_t>(random.below(peers_.size())));
+  if (peer->second.link.get() == &link) return std::nullopt;
+  return peer->first;
+}
+
+void NodeChecker::on_evicted(int db, std::string_view key) {
+  if (!evicts_) violate("eviction", "no eviction without maxmemory", "evicted " + shown_bytes(key));
+  if (world_.traced()) world_.remark(host_, "evicted " + shown_bytes(key));
+  model_.forget(db, key);
+  transactions_.removed(db, key);
+}
+
+void NodeChecker::on_fields_expired(int db, std::string_view key,
+                                    std::span<const std::string_view> fields) {
+  const int64_t now_ms = node_->env().wall().unix_ms();
+  for (std::string_view field : fields) {
+    if (model_.field_exists(db, key, field, now_ms)) {
+      violate("expiry", "the field " + shown_bytes(field) + " lives on", "expired");
+    }
+    model_.forget_field(db, key, field);
+  }
+  transactions_.removed(db, key);
+}
+
+void NodeChecker::on_expired(int db, std::string_view key) {
+  const int64_t now_ms = node_->env().wall().unix_ms();
+  if (world_.traced()) world_.remark(host_, "expired " + shown_bytes(key));
+  const bool lives = model_.exists(db, key, now_ms);
+  // A transaction that might have been undone tells late, and has set the key again.
+  if (lives && transactions_.may_be_undone()) return;
+  if (lives) {
+    violate("expiry", "key " + shown_bytes(key) + " of database " + std::to_string(db) + " lives",
+            "it expired at " + std::to_string(now_ms));
+  }
+  model_.forget(db, key);
+  transactions_.removed(db, key);
+}
+
+void NodeChecker::on_session_closed(const Session& session) {
+  if (last_ != nullptr && last_->session == session.id) last_ = nullptr;
+  messages_.session_closed(session.id);
+  transactions_.reset(session.id);
+  waiting_.session_closed(session.id);
+  const auto peer = peers_.find(session.id);
+  if (peer == peers_.end()) return;
+  closed_.push_back(std::move(peer->second));
+  peers_.erase(peer);
+}
+
+void NodeChecker::received(Link& link, std::string_view bytes) {
+  const std::string_view written = std::string_view(link.replies).substr(link.received);
+  if (written.substr(0, bytes.size()) != bytes) {
+    size_t differs = 0;
+    while (differs < std::min(bytes.size(), written.size()) && bytes[differs] == written[differs]) {
+      ++differs;
+    }
+    return violate(link.subscriber ? "messages" : "replies",
+                   "client " + std::to_string(link.client) +
+                       " receives what the node wrote: " + shown_bytes(written.substr(differs)),
+                   shown_bytes(bytes.substr(differs)));
+  }
+  link.received += bytes.size();
+  for (;;) {
+    const std::string_view open =
+        std::string_view(link.replies).substr(link.understood, link.received - link.understood);
+    size_t end = 0;
+    const RespParse parse = open.empty() ? RespParse::incomplete : link.framer.find_end(open, end);
+    if (parse == RespParse::invalid) {
+      return violate("replies", "a RESP value", shown_bytes(open));
+    }
+    if (parse == RespParse::incomplete) break;
+    link.understood += end;
+    ++link.answered;
+    if (RunRecorder* to = world_.recorder())
+      to->returned(host_ + 1 + link.client, open.substr(0, end));
+  }
+  if (link.answered > link.replies_due && !link.subscriber) {
+    violate("replies", std::to_string(link.replies_due) + " replies",
+            std::to_string(link.answered) + " replies");
+  }
+  if (link.understood == link.replies.size()) {
+    link.replies.clear();
+    link.received = link.understood = 0;
+  }
+}
+
+// Whether some fault that has happened explains it.
+bool NodeChecker::may_break(Error error) const {
+  const FaultCounts& fired = world_.fired();
+  const auto any = [&](std::initializer_list<Fault> faults) {
+    return std::any_of(faults.begin(), faults.end(), [&](Fault fault) { return fired[fault] > 0; });
+  };
+  const bool died = any({Fault::kill, Fault::power_loss, Fault::restart});
+  switch (error) {
+    case Error::refused: {
+      const bool starts = node_ == nullptr || world_.now() - started_ < kStarting;
+      return starts || died || any({Fault::net_refuse});
+    }
+    case Error::reset: return died || any({Fault::net_reset});
+    case Error::closed: return died;
+    default:
+      return died ||
+             any({Fault::net_delay, Fault::net_small_buffers, Fault::net_slow, Fault::net_partition,
+                  Fault::net_one_way, Fault::net_clog, Fault::net_half_open, Fault::net_hang,
+                  Fault::net_cut, Fault::pause, Fault::slow_cpu, Fault::io_late,
+                  Fault::timer_jitter, Fault::io_few_handles, Fault::io_short_receive});
+  }
+}
+
+void NodeChecker::connection_failed(uint32_t client, const Link* link, Error error) {
+  if (link != nullptr && (link->hostile || (link->slow && error == Error::timed_out))) return;
+  if (link != nullptr && link->killed && error != Error::timed_out) return;
+  if (may_break(error) || (farewell_ && error == Error::timed_out)) return;
+  if (link != nullptr && link->quits && link->complete() && error == Error::closed) return;
+  violate("connection", "no connection fails without a fault that explains it",
+          "client " + std::to_string(client) + ": " + std::string(describe(error)));
+}
+
+// --- The configuration file
+
+std::string NodeChecker::changes_file(uint64_t n) {
+  file_values_.push_back(std::to_string(1'000 + n));
+  return file_values_.back();
+}
+
+void NodeChecker::file_written(uint64_t n) {
+  file_values_ = {std::to_string(1'000 + n)};
+}
+
+// A node has read its file: what it has of the operator's directive was written to it.
+void NodeChecker::check_file(Node& node) {
+  const std::string_view name[] = {kOperatorsDirective};
+  const auto seen = node.config().get(name);
+  if (file_values_.empty()) file_values_.push_back(seen.at(0).second);
+  const auto known = std::find(file_values_.begin(), file_values_.end(), seen.at(0).second);
+  if (known != file_values_.end()) return;
+  std::string expected;
+  for (const std::string& value : file_values_) {
+    expected += (expected.empty() ? "" : " or ") + value;
+  }
+  violate("files", std::string(kOperatorsDirective) + " is " + expected + " after a start",
+          seen.at(0).second);
+}
+
+void NodeChecker::compare_replay() {
+  if (!watches("replay")) return;
+  const std::optional<std::string> difference = replay_->compare();
+  if (difference) violate("replay", "the effects give the node's data", *difference);
+}
+
+void NodeChecker::compare_state() {
+  Session& session = node_->make_local_session();
+  ModelSession model_session;
+  const int64_t now_ms = node_->env().wall().unix_ms();
+  const auto compare = [&](std::initializer_list<std::string_view> words) {
+    const std::vector<std::string_view> args(words);
+    const std::string reply = node_->execute(session, args);
+    const ModelReply expected = expect(model_session, args, now_ms);
+    if (!expected.matches(reply)) {
+      violate("state", command_text(args) + " -> " + expected.expected_text(), shown_bytes(reply));
+    }
+  };
+  for (int db = 0; db < model_.config().databases && !violation_; ++db) {
+    compare({"SELECT", std::to_string(db)});
+    std::vector<std::string> keys;
+    for (const auto& [key, entry] : model_.database(db)) keys.push_back(key);
+    for (const std::string& key : keys) {
+      // Of all of these at most one is not a wrong type.
+      compare({"GET", key});
+      compare({"LRANGE", key, "0", "-1"});
+      compare({"SMEMBERS", key});
+      compare({"HGETALL", key});
+      compare({"PEXPIRETIME", key});
+    }
+    compare({"DBSIZE"});
+  }
+  node_->drop_local_session(session);
+}
+
+}  // namespace redoubt::sim

@@ -1,0 +1,93 @@
+// What all who talk to a node share: one connection at a time, whose bytes go to the checker, and
+// which is made anew a while after it ended. What is said on it is the affair of the derived class.
+#pragma once
+
+#include <memory>
+
+#include "sim/checkers/node_checker.h"
+#include "sim/load/plan.h"
+#include "sim/process.h"
+#include "sim/random.h"
+
+namespace redoubt::sim {
+
+class LoadConnection : public Process {
+ public:
+  ~LoadConnection() override;
+
+ protected:
+  // How often it looks whether it is time for something.
+  static constexpr Duration kLook = Duration::milliseconds(100);
+
+  // `reconnect_mean`: between the end of a connection and the next one.
+  LoadConnection(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t number, Random random,
+                 Duration reconnect_mean);
+  // Connects after a moment. The last line of the constructors of derived classes.
+  void start();
+
+  // The connection is open: `link_` is its side of the checker.
+  virtual void on_connected() = 0;
+  // The bytes of send() are through.
+  virtual void on_sent() {}
+  // The checker has seen what came.
+  virtual void on_received() {}
+  // The timer fired while the connection is open.
+  virtual void on_timer() = 0;
+  // Whether a connection is to be made now.
+  virtual bool wants_connection() const { return true; }
+  // Bytes came. The checker sees them; all, unless a bug is planted.
+  virtual void on_bytes(std::string_view bytes) { checker_.received(*link_, incoming(bytes)); }
+  virtual std::string_view incoming(std::string_view bytes) { return bytes; }
+
+  // The bytes stay until on_sent().
+  void send(Slice bytes);
+  bool sending() const { return send_.in_flight; }
+  // The connection ends; the next one begins when all operations have come back.
+  void hang_up();
+  // The same, and the checker hears why.
+  void fail(Error error);
+  // There is no connection after this one.
+  void stop_for_good();
+  // A pause between two actions: drawn, and noted for a script; or as the script has it.
+  Duration pause(int64_t mean_ns);
+  // Between two reads; zero for who reads as fast as it can.
+  void read_slowly(int64_t mean_us) { read_pause_us_ = mean_us; }
+  bool reads_slowly() const { return read_pause_us_ > 0; }
+
+  Env& env_;
+  LoadPlan& plan_;
+  NodeChecker& checker_;
+  const uint32_t number_;
+  Random random_;
+  std::shared_ptr<Link> link_;
+  Timer timer_;
+  bool last_connection_ = false;  // made since the farewell
+  std::string plant_buffer_;
+  // The pauses since the last step of the script that is being recorded.
+  std::vector<Duration> pauses_;
+  // Those before the next step of the script that is being played.
+  std::span<const Duration> scripted_pauses_;
+
+ private:
+  void connect();
+  void connect_done();
+  void send_done();
+  void receive();
+  void receive_done();
+  void timer_fired();
+  void on_quiet();
+  bool in_flight() const { return connect_.in_flight || send_.in_flight || receive_.in_flight; }
+
+  const Duration reconnect_mean_;
+  int64_t read_pause_us_ = 0;
+  Timer read_timer_;
+  Handle handle_;
+  Op connect_;
+  Op send_;
+  Op receive_;
+  Slice slice_;
+  bool closing_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace redoubt::sim

@@ -1,0 +1,69 @@
+#include "sim/load/operator.h"
+
+namespace redoubt::sim {
+
+namespace {
+
+constexpr Duration kReconnectMean = Duration::milliseconds(100);
+constexpr int64_t kThinkNs = 300'000'000;
+constexpr Duration kPatience = Duration::seconds(30);
+
+}  // namespace
+
+Operator::Operator(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t number, Random random)
+    : LoadConnection(env, plan, checker, number, random, kReconnectMean) {
+  start();
+}
+
+void Operator::on_connected() {
+  link_->operates = true;
+  replies_.clear();
+  if (plan_.farewell) {
+    stop_for_good();
+    return hang_up();
+  }
+  change();
+}
+
+void Operator::change() {
+  link_->begin_pipeline();
+  const auto add = [this](std::initializer_list<std::string_view> words) {
+    link_->add(std::span<const std::string_view>(words.begin(), words.size()), false, false);
+  };
+  if (!plan_.password.empty()) add({"AUTH", plan_.password});
+  const std::string value = checker_.changes_file(++changes_);
+  add({"CONFIG", "SET", kOperatorsDirective, value});
+  add({"CONFIG", "REWRITE"});
+  waiting_ = true;
+  send(as_slice(link_->pipeline));
+  env_.arm_in(timer_, kPatience);
+}
+
+void Operator::on_bytes(std::string_view bytes) {
+  replies_ += bytes;
+  size_t count = 0;
+  size_t at = 0;
+  bool written = false;
+  RespValue value;
+  for (size_t end = 0;
+       parse_resp(std::string_view(replies_).substr(at), value, end) == RespParse::complete;
+       at += end) {
+    written = replies_[at] == '+';
+    ++count;
+  }
+  if (!waiting_ || count < link_->replies_due) return;
+  waiting_ = false;
+  replies_.clear();
+  if (written) checker_.file_written(changes_);
+  env_.arm_in(timer_, Duration{1 + random_.exponential(kThinkNs)});
+}
+
+void Operator::on_timer() {
+  if (waiting_ || plan_.farewell || sending()) {
+    waiting_ = false;
+    return hang_up();
+  }
+  change();
+}
+
+}  // namespace redoubt::sim

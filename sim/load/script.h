@@ -1,0 +1,31 @@
+// What clients do, step by step: recorded from a run, kept in a file, cut down to what a failure
+// needs, and played again.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "net/time.h"
+
+namespace redoubt::sim {
+
+// One pipeline of a client.
+struct ScriptStep {
+  uint32_t node = 0;
+  uint32_t client = 0;
+  Instant at;  // when it was sent; for those who read it, and for their order
+  // The pauses before it: before each attempt to connect, or between the last reply and this.
+  std::vector<Duration> pauses;
+  // Commands as words; whether each was sent as an inline command.
+  std::vector<std::vector<std::string>> commands;
+  std::vector<uint8_t> inline_form;
+  // It breaks off after so many bytes; 0: it is sent whole.
+  uint64_t cut = 0;
+  // The connection ends when the replies are there.
+  bool hangs_up = false;
+};
+
+using Script = std::vector<ScriptStep>;
+
+}  // namespace redoubt::sim

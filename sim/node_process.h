@@ -1,0 +1,50 @@
+// A node as a process of a simulated host.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/commands/families.h"
+#include "engine/node/node.h"
+#include "net/task.h"
+#include "sim/process.h"
+
+namespace redoubt::sim {
+
+// How a node is started.
+struct NodeStart {
+  // As on the command line of redoubt-server: "--port", "6379", ...
+  std::vector<std::string> arguments;
+  // Read before the arguments, and made empty if it is not there; empty: none.
+  std::string config_file;
+  NodeObserver* observer = nullptr;
+  std::vector<std::span<const Command>> families = all_families();
+  // Called when the node listens. Without a file that is within the constructor.
+  std::function<void(Node&)> ready;
+};
+
+class NodeProcess final : public Process {
+ public:
+  NodeProcess(Env& env, NodeStart start);
+  NodeProcess(Env& env, const std::vector<std::string>& arguments, NodeObserver* observer,
+              std::vector<std::span<const Command>> families = all_families());
+
+  void stop(Env& env) override;
+  // Exists from the beginning, unless a file has to be read first.
+  Node& node() { return *node_; }
+
+ private:
+  Task<Error> read_until_read();
+  Task<Error> read_file();
+  void begin(std::string_view text);
+  void give_up(const std::string& reason);
+
+  Env& env_;
+  const NodeStart start_;
+  std::string text_;
+  Task<Error> reading_;
+  std::unique_ptr<Node> node_;
+};
+
+}  // namespace redoubt::sim

@@ -1,0 +1,187 @@
+#include "sim/scenario/plants.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace redoubt::sim {
+
+namespace {
+
+constexpr Plant kRows[] = {
+    {"lost_write", "model", "now and then the node forgets a key"},
+    {"wrong_ttl", "model", "now and then the node changes a deadline"},
+    {"lost_command", "order", "a command is lost on its way to the node"},
+    {"dropped_reply", "replies", "a reply is lost on its way to a client"},
+    {"lost_message", "messages", "a message is lost on its way to a subscriber"},
+    {"swapped_messages", "messages", "two messages arrive in the wrong order"},
+    {"lost_subscription", "messages", "the node forgets that somebody has subscribed"},
+    {"swapped_replies", "replies", "two replies arrive in the wrong order"},
+    {"blind_exec", "transactions", "EXEC runs although a watched key was changed"},
+    {"blind_watch", "transactions", "a watched key that expires is no reason to fail"},
+    {"torn_rollback", "model", "a transaction that is undone leaves one of its keys behind"},
+    {"last_come", "blocking", "of two that wait for the same, the later one is served first"},
+    {"deaf_waiter", "blocking", "who waits for a key is not told that it is there"},
+    {"early_timeout", "blocking", "a command that waits gives up before its time"},
+    {"early_expiry", "expiry", "the node expires a key that lives"},
+    {"stray_eviction", "eviction", "the node evicts without being told to"},
+    {"hang_up", "connection", "the node closes a connection for no reason"},
+    {"exit", "process", "the node ends for no reason"},
+    {"deaf_node", "progress", "after the faults the node stands still"},
+    {"no_handles", "progress", "after the faults the node accepts no connection"},
+    {"lost_effect", "replay", "now and then an effect is lost on its way"},
+    {"late_loss", "state", "the node forgets, or makes up, a key that nobody asks for again"},
+    {"kept_connection", "leaks", "a connection is never closed"},
+};
+
+// Between two strikes, so that what follows one can be seen.
+constexpr uint64_t kCommandsBetween = 500;
+
+using Words = std::vector<std::string_view>;
+
+}  // namespace
+
+std::span<const Plant> all_plants() {
+  return kRows;
+}
+
+bool Plants::is_about_waiting() const {
+  return is("last_come") || is("deaf_waiter") || is("early_timeout");
+}
+
+bool Plants::is_about_transactions() const {
+  return is("blind_exec") || is("blind_watch") || is("torn_rollback");
+}
+
+bool Plants::is_about_messages() const {
+  return is("lost_message") || is("swapped_messages") || is("lost_subscription");
+}
+
+bool Plants::is_about_files() const {
+  return is("unsynced_file");
+}
+
+void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
+  if (is_about_transactions()) return strike_transactions(node, checker);
+  if (is("deaf_waiter") || is("last_come")) return strike_waiting(node);
+  if (checker.commands() < last_ + (at_once ? 1 : kCommandsBetween)) return;
+  last_ = checker.commands();
+  if (is("lost_subscription")) {
+    for (Session* s = node.first_session(); s != nullptr; s = s->next) {
+      node.pubsub().unsubscribe(*s, ChannelKind::channel, "news:0");
+    }
+    return;
+  }
+  if (is_about_waiting()) return strike_waiting(node);
+  if (is("exit")) return node.env().backend().request_exit(3);
+  if (is("hang_up") && node.first_session() != nullptr) {
+    return node.close_session(*node.first_session(), false);
+  }
+  if (is("stray_eviction")) {
+    const std::string limit = std::to_string(node.used_memory() / 2);
+    const Words pairs = {"maxmemory", limit, "maxmemory-policy",
+                         checker.model().config().lfu ? "allkeys-lfu" : "allkeys-lru"};
+    std::string error;
+    ASSERT(node.config().set(pairs, &error));
+    return node.settings_changed();
+  }
+  if (is("lost_write") || is("wrong_ttl") || is("early_expiry")) change_data(node, checker);
+}
+
+void Plants::strike_transactions(Node& node, NodeChecker& checker) {
+  if (is("blind_exec")) {
+    for (Session* s = node.first_session(); s != nullptr; s = s->next) {
+      s->flags &= ~static_cast<uint32_t>(kSessionWatchFailed);
+    }
+    return;
+  }
+  if (is("blind_watch")) {
+    for (int db = 0; db < node.database_count(); ++db) {
+      const WatchPlace* place = nullptr;
+      while ((place = node.watched_keys().next_in(db, place)) != nullptr) place->expired = true;
+    }
+    return;
+  }
+  const uint64_t undone = node.stats().transactions_rolled_back;
+  if (undone == std::exchange(last_, undone)) return;
+  const auto& place = checker.transactions().last_undone();
+  if (!place || !place->second.starts_with("k")) return;
+  Session& session = node.make_local_session();
+  node.execute(session, Words{"SELECT", std::to_string(place->first)});
+  node.execute(session, Words{"SET", place->second, "torn"});
+  node.drop_local_session(session);
+}
+
+void Plants::strike_waiting(Node& node) {
+  Session* first = nullptr;
+  for (Session* s = node.first_session(); s != nullptr; s = s->next) {
+    if (s->wait == nullptr) continue;
+    if (is("early_timeout") && s->wait->deadline != Instant::never()) {
+      node.unblock(*s, false);
+      return;
+    }
+    if (is("deaf_waiter")) {
+      for (const auto at : s->wait->places) at->ready = true;
+    }
+    if (is("last_come") && first != nullptr && swap_waits(node, *first, *s)) return;
+    first = s;
+  }
+}
+
+// Two that wait with the same command change places; each keeps its time.
+bool Plants::swap_waits(Node& node, Session& a, Session& b) {
+  Words of_a;
+  Words of_b;
+  a.wait->request.views(of_a);
+  b.wait->request.views(of_b);
+  const bool alike = a.db == b.db && of_a == of_b && a.wait->deadline != Instant::never();
+  const uint64_t ticket = std::max(a.wait->places[0]->ticket, b.wait->places[0]->ticket);
+  if (!alike || ticket <= last_) return false;
+  last_ = ticket;  // not back again
+  std::swap(a.wait, b.wait);
+  std::swap(a.wait->deadline, b.wait->deadline);
+  for (Session* s : {&a, &b}) {
+    s->wait->session = s;
+    node.env().disarm(s->wait->timer);
+    node.env().arm(s->wait->timer, s->wait->deadline);
+  }
+  return true;
+}
+
+void Plants::strike_late(Node& node, NodeChecker& checker) {
+  if (!is("late_loss") || change_data(node, checker)) return;
+  // No key lives any more: then one is there that nobody wrote.
+  Session& session = node.make_local_session();
+  node.execute(session, Words{"SET", "stray", "1"});
+  node.drop_local_session(session);
+}
+
+// In each database, the first key that can be changed.
+bool Plants::change_data(Node& node, NodeChecker& checker) {
+  const int64_t now_ms = node.env().wall().unix_ms();
+  Session& session = node.make_local_session();
+  bool changed = false;
+  for (int db = 0; db < checker.model().config().databases; ++db) {
+    const std::string number = std::to_string(db);
+    node.execute(session, Words{"SELECT", number});
+    for (const auto& [name, entry] : checker.model().database(db)) {
+      if (entry.expired_at(now_ms)) continue;
+      const std::string key = name;  // what follows may remove the entry
+      if (is("wrong_ttl")) {
+        if (entry.deadline_ms == ModelEntry::no_deadline) continue;
+        const std::string later = std::to_string(entry.deadline_ms + 5'000);
+        node.execute(session, Words{"PEXPIREAT", key, later});
+      } else if (is("early_expiry")) {
+        node.expire_key(db, key, node.database(db).hash(key));
+      } else {
+        node.execute(session, Words{"DEL", key});
+      }
+      changed = true;
+      break;
+    }
+  }
+  node.drop_local_session(session);
+  return changed;
+}
+
+}  // namespace redoubt::sim

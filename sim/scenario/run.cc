@@ -1,0 +1,169 @@
+// A run of a scenario: faults and load; then quiet, in which everybody has to be served; then what
+// is left is compared with what should be there.
+#include <algorithm>
+
+#include "sim/scenario/draw.h"
+#include "sim/scenario/node_group.h"
+
+namespace redoubt::sim {
+
+namespace {
+
+// A dead link is found by keepalive: 300 s and three probes.
+constexpr Duration kGoodbye = Duration::seconds(1'200);
+constexpr Duration kFreeing = Duration::seconds(10);
+
+class ScenarioRun final : public WorldObserver {
+ public:
+  ScenarioRun(const ScenarioSpec& spec, const RunOptions& options);
+
+  RunResult run();
+
+  void host_stopping(HostId id, StopKind kind, int status) override;
+
+ private:
+  WorldOptions world_options() const;
+  void load_phase();
+  void quiet_phase();
+  void check_end();
+  // True when all of the groups are as `what` says.
+  template <typename What>
+  bool all(What what) {
+    return std::all_of(groups_.begin(), groups_.end(), [&](auto& group) { return what(*group); });
+  }
+  bool ok() const { return violated() == nullptr; }
+  const Violation* violated() const;
+  RunResult result();
+
+  const ScenarioSpec& spec_;
+  const RunOptions& options_;
+  const Plants plants_;
+  const RunDraw draw_;
+  World world_;
+  Script record_;
+  std::vector<std::unique_ptr<NodeGroup>> groups_;
+};
+
+ScenarioRun::ScenarioRun(const ScenarioSpec& spec, const RunOptions& options)
+    : spec_(spec),
+      options_(options),
+      plants_(options.plant),
+      draw_(draw_run(spec, options, plants_)),
+      world_(options.seed, world_options()) {
+  world_.set_observer(this);
+  for (int64_t i = 0; i < draw_.numbers.topology_nodes; ++i) {
+    groups_.push_back(std::make_unique<NodeGroup>(world_, static_cast<uint32_t>(i), spec_, draw_,
+                                                  options_, options.record ? &record_ : nullptr));
+  }
+}
+
+WorldOptions ScenarioRun::world_options() const {
+  WorldOptions world;
+  world.faults = draw_.faults;
+  world.trace = options_.trace;
+  world.sink = options_.sink;
+  world.recorder = options_.recorder;
+  return world;
+}
+
+const Violation* ScenarioRun::violated() const {
+  for (const auto& group : groups_) {
+    if (group->checker().violation()) return &*group->checker().violation();
+  }
+  return nullptr;
+}
+
+void ScenarioRun::host_stopping(HostId id, StopKind kind, int status) {
+  for (const auto& group : groups_) {
+    if (group->host() == id) group->stopping(kind, status);
+  }
+}
+
+void ScenarioRun::load_phase() {
+  for (HostId id = 0; id < world_.host_count(); ++id) world_.boot(id);
+  world_.start_faults();
+  const Instant end = Instant() + Duration::seconds(draw_.numbers.length_seconds);
+  const auto over = [](NodeGroup& group) { return group.plan().load_is_over(); };
+  while (ok() && !all(over) && world_.now() < end) {
+    // Short steps only where somebody looks between them.
+    world_.run_for(plants_.any() ? Duration::milliseconds(1) : Duration::seconds(1));
+    for (const auto& group : groups_) {
+      if (ok()) group->look();
+    }
+  }
+}
+
+// No more faults, and what lasts of them ends. Then each client connects anew and gets its replies.
+void ScenarioRun::quiet_phase() {
+  if (!ok()) return;
+  world_.stop_faults();
+  world_.heal();
+  world_.faults() = FaultOptions();
+  for (const auto& group : groups_) group->say_farewell();
+  const Duration patience = Duration::seconds(draw_.numbers.length_quiet_seconds);
+  const Instant end = world_.now() + patience;
+  const auto served = [](NodeGroup& group) { return group.served(); };
+  while (ok() && !all(served) && world_.now() < end) world_.run_for(Duration::seconds(1));
+  for (const auto& group : groups_) {
+    if (!ok() || group->served()) continue;
+    group->checker().violate(
+        "progress",
+        "all clients are served within " + std::to_string(patience.s()) + " s after the last fault",
+        std::to_string(group->plan().active.size()) + " are not, the first is client " +
+            std::to_string(*group->plan().active.begin()));
+  }
+}
+
+void ScenarioRun::check_end() {
+  if (!ok()) return;
+  const Instant end = world_.now() + kGoodbye;
+  const auto quiet = [](NodeGroup& group) { return group.quiet(); };
+  const auto running = [](NodeGroup& group) { return group.running(); };
+  while (ok() && all(running) && !all(quiet) && world_.now() < end) {
+    world_.run_for(Duration::seconds(10));
+  }
+  for (const auto& group : groups_) {
+    if (ok()) group->compare_end();
+  }
+  if (!ok()) return;
+  world_.run_for(kFreeing);
+  for (const auto& group : groups_) {
+    if (ok()) group->check_leaks();
+  }
+}
+
+RunResult ScenarioRun::result() {
+  RunResult result;
+  if (const Violation* violation = violated()) result.violation = *violation;
+  result.digest = world_.digest_text();
+  result.events = world_.event_count();
+  result.simulated = world_.now() - Instant();
+  result.faults = draw_.faults;
+  result.fired = world_.fired();
+  result.drawn = draw_.text;
+  result.fixed = draw_.fixed;
+  if (options_.record) result.fixed.script = std::move(record_);
+  if (result.violation) result.fixed.fails = result.violation->checker;
+  for (const auto& group : groups_) {
+    result.commands += group->checker().commands();
+    if (!result.violation) continue;
+    const auto& lines = world_.host(group->host()).log_lines();
+    result.log.insert(result.log.end(), lines.begin(), lines.end());
+  }
+  return result;
+}
+
+RunResult ScenarioRun::run() {
+  load_phase();
+  quiet_phase();
+  check_end();
+  return result();
+}
+
+}  // namespace
+
+RunResult run_scenario(const ScenarioSpec& spec, const RunOptions& options) {
+  return ScenarioRun(spec, options).run();
+}
+
+}  // namespace redoubt::sim

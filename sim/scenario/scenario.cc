@@ -1,0 +1,66 @@
+#include "sim/scenario/scenario.h"
+
+#include "net/assert.h"
+#include "sim/scenario/spec_file.h"
+
+namespace redoubt::sim {
+
+namespace {
+
+constexpr Named kCheckers[] = {
+    {"model", "each reply is what a naive model of the commands answers"},
+    {"order", "what a connection sends is executed once, whole, in order"},
+    {"replies", "clients receive what the node wrote, byte for byte, a reply for each command"},
+    {"messages", "each subscriber gets what was published to its channels, once, in order"},
+    {"transactions", "EXEC executes all that was queued, or nothing, for the right reason"},
+    {"blocking", "who waits is served as soon as may be, first come first served, or told in time"},
+    {"expiry", "no key expires before its time"},
+    {"eviction", "no key is evicted without maxmemory"},
+    {"connection", "no connection fails without a fault that explains it"},
+    {"process", "the node ends only when something ends it"},
+    {"files", "a node starts from the file that it wrote, as it was before or after a change"},
+    {"progress", "after the faults, every client is served in time"},
+    {"replay", "the effects of the node, applied to an empty one, give the same data"},
+    {"linearizability", "what clients saw of each key has an order that explains it"},
+    {"state", "in the end the node's data is the model's"},
+    {"leaks", "in the end nothing is left: connections, buffers, operations, memory"},
+};
+
+std::vector<ScenarioSpec> read_builtin() {
+  std::vector<ScenarioSpec> all;
+  for (const ScenarioFile& file : builtin_scenarios()) {
+    std::string error;
+    std::optional<ScenarioSpec> spec = parse_scenario(file.name, file.text, &error);
+    if (!spec) std::fprintf(stderr, "%s\n", error.c_str());
+    ASSERT(spec.has_value());
+    all.push_back(std::move(*spec));
+  }
+  return all;
+}
+
+}  // namespace
+
+std::span<const Named> all_checkers() {
+  return kCheckers;
+}
+
+const Plant* find_plant(std::string_view name) {
+  for (const Plant& plant : all_plants()) {
+    if (plant.name == name) return &plant;
+  }
+  return nullptr;
+}
+
+std::span<const ScenarioSpec> scenarios() {
+  static const std::vector<ScenarioSpec> kAll = read_builtin();
+  return kAll;
+}
+
+const ScenarioSpec* find_scenario(std::string_view name) {
+  for (const ScenarioSpec& spec : scenarios()) {
+    if (spec.name == name) return &spec;
+  }
+  return nullptr;
+}
+
+}  // namespace redoubt::sim
