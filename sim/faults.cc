@@ -17,13 +17,6 @@ constexpr FaultRow kRows[] = {
 #undef X
 };
 
-// A row's own streams have a number that comes from its name, not from its place in the table.
-constexpr uint64_t number_of(std::string_view name) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return hash;
-}
-
 }  // namespace
 
 std::span<const FaultRow> fault_rows() {
@@ -43,7 +36,7 @@ FaultRandoms::FaultRandoms(uint64_t seed, std::string_view place, uint64_t index
 void FaultRandoms::make() {
   streams_.reserve(kFaultCount);
   for (size_t i = 0; i < kFaultCount; ++i) {
-    streams_.emplace_back(base_ ^ number_of(kRows[i].name));
+    streams_.emplace_back(base_, kRows[i].name);
   }
 }
 
@@ -55,11 +48,11 @@ uint64_t FaultRandoms::draws() const {
 
 FaultOptions draw_faults(Random& random, std::span<const Fault> eligible) {
   FaultOptions options;
+  const bool calm = random.below(16) == 0;
   const uint64_t base = random.next();
-  const bool calm = Random(base).below(16) == 0;
   for (size_t i = 0; i < std::size(kRows); ++i) {
     const FaultRow& row = kRows[i];
-    Random own(base ^ number_of(row.name));
+    Random own(base, row.name);
     const bool on = own.below(4) == 0;
     const int64_t value = own.between_log(row.low > 0 ? row.low : 1, row.high);
     bool allowed = row.strength;

@@ -193,7 +193,7 @@ class FaultRandoms {
 };
 
 // Swarm testing: each fault of `eligible` is on in a quarter of the runs, as strong as it happens,
-// and one run in sixteen has none at all. One number of `random`; each row has its own stream.
+// and one run in sixteen has none at all. Each row draws from a stream of its own.
 FaultOptions draw_faults(Random& random, std::span<const Fault> eligible);
 
 // "name=value", as --fault takes it. The value is 0 (off, faults only) or in the row's range. The

@@ -484,20 +484,21 @@ bool NodeChecker::may_break(Error error) const {
   const auto any = [&](std::initializer_list<Fault> faults) {
     return std::any_of(faults.begin(), faults.end(), [&](Fault fault) { return fired[fault] > 0; });
   };
-  const bool died = any({Fault::kill, Fault::power_loss, Fault::restart});
+  const bool died = any({Fault::kill, Fault::power_loss, Fault::restart, Fault::rack,
+                         Fault::replace, Fault::disk_wipe, Fault::disk_old});
   switch (error) {
     case Error::refused: {
       const bool starts = node_ == nullptr || world_.now() - started_ < kStarting;
       return starts || died || any({Fault::net_refuse});
     }
-    case Error::reset: return died || any({Fault::net_reset});
+    case Error::reset: return died || any({Fault::net_reset, Fault::net_reset_mid});
     case Error::closed: return died;
     default:
-      return died ||
-             any({Fault::net_delay, Fault::net_small_buffers, Fault::net_slow, Fault::net_partition,
-                  Fault::net_one_way, Fault::net_clog, Fault::net_half_open, Fault::net_hang,
-                  Fault::net_cut, Fault::pause, Fault::slow_cpu, Fault::io_late,
-                  Fault::timer_jitter, Fault::io_few_handles, Fault::io_short_receive});
+      return died || any({Fault::net_delay, Fault::net_small_buffers, Fault::net_slow,
+                          Fault::net_partition, Fault::net_one_way, Fault::net_clog,
+                          Fault::net_half_open, Fault::net_hang, Fault::net_cut, Fault::net_jitter,
+                          Fault::net_reorder, Fault::pause, Fault::slow_cpu, Fault::io_late,
+                          Fault::timer_jitter, Fault::io_few_handles, Fault::io_short_receive});
   }
 }
 

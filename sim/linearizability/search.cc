@@ -26,7 +26,6 @@ Search::Search(const Specification& specification, std::span<const Operation> op
   done_.assign(words_for(lanes_.size()), 0);
   used_.assign(words_for(unknown_.size()), 0);
   in_lane_.assign(lanes_.size(), 0);
-  visited_.emplace(done_.size(), used_.size());
 }
 
 void Search::take_members(std::span<const Operation> operations,
@@ -88,7 +87,25 @@ uint32_t Search::member_of(Candidate candidate) const {
 }
 
 Result Search::run() {
-  enter(kNobody, 0, states_.number_of(specification_.initial()));
+  // Two operations of unknown outcome one behind the other are seldom needed, and where there are
+  // many, there are too many ways to choose them: then first without.
+  constexpr size_t kMany = 24;
+  chain_max_ = unknown_.size() > kMany ? 1 : UINT32_MAX;
+  for (;; chain_max_ = UINT32_MAX) {
+    chain_was_cut_ = false;
+    visited_.emplace(done_.size(), used_.size());
+    result_.verdict = pass();
+    result_.states += visited_->count();
+    if (result_.verdict != Verdict::violation || !chain_was_cut_) break;
+  }
+  return std::move(result_);
+}
+
+// Leaves nothing behind unless it ends the search.
+Verdict Search::pass() {
+  const uint32_t initial = states_.number_of(specification_.initial());
+  enter({kNobody, 0, initial, 0, 0, 0});
+  if (!complete()) collect_candidates(initial);
   bool found = complete();
   while (!found && !frames_.empty() && within_limits()) {
     Frame& frame = frames_.back();
@@ -98,13 +115,9 @@ Result Search::run() {
       found = try_candidate(candidates_[frame.next_candidate++]);
     }
   }
-  const bool undecided = !found && !frames_.empty();
-  if (found || undecided) save_if_best();
-  result_.states = visited_->count();
-  result_.verdict = found       ? Verdict::linearizable
-                    : undecided ? Verdict::undecided
-                                : Verdict::violation;
-  return std::move(result_);
+  if (frames_.empty()) return Verdict::violation;
+  save_if_best();
+  return found ? Verdict::linearizable : Verdict::undecided;
 }
 
 bool Search::within_limits() const {
@@ -117,15 +130,47 @@ bool Search::try_candidate(Candidate candidate) {
   const uint32_t before = frames_.back().state;
   uint32_t after = 0;
   if (!step(before, member_of(candidate), &after)) return false;
-  if (candidate >= known_.size() && after == before) return false;
+  const bool unknown = candidate >= known_.size();
+  if (unknown && after == before) return false;
+  const uint32_t chain = unknown ? frames_.back().chain + 1 : 0;
   const uint32_t base_before = base_;
+  const size_t first_candidate = candidates_.size();
   take_effect(candidate);
-  if (!visited_->add(base_, after, done_, used_)) {
+  if (complete()) {
+    enter({candidate, base_before, after, chain, first_candidate, first_candidate});
+    return true;
+  }
+  const bool worth_it = !unknown || collect_what_shows(before, after, chain < chain_max_);
+  if (!worth_it || !visited_->add(base_, after, done_, used_)) {
+    candidates_.resize(first_candidate);
     undo(candidate, base_before);
     return false;
   }
-  enter(candidate, base_before, after);
-  return complete();
+  if (!unknown) collect_candidates(after);
+  enter({candidate, base_before, after, chain, first_candidate, first_candidate});
+  return false;
+}
+
+// Behind an operation of unknown outcome: only candidates that could not be the same without it.
+// False when there are none.
+bool Search::collect_what_shows(uint32_t before, uint32_t after, bool may_be_unknown) {
+  const size_t first = candidates_.size();
+  collect_candidates(after);
+  size_t kept = first;
+  for (size_t i = first; i < candidates_.size(); ++i) {
+    if (candidates_[i] >= known_.size() && !may_be_unknown) {
+      chain_was_cut_ = true;
+      continue;
+    }
+    const uint32_t member = member_of(candidates_[i]);
+    uint32_t with = 0;
+    uint32_t without = 0;
+    if (!step(after, member, &with)) continue;
+    if (step(before, member, &without) && without == with) continue;
+    candidates_[kept++] = candidates_[i];
+  }
+  candidates_.resize(kept);
+  return kept > first;
 }
 
 bool Search::step(uint32_t state, uint32_t member, uint32_t* next) {
@@ -134,14 +179,13 @@ bool Search::step(uint32_t state, uint32_t member, uint32_t* next) {
   return true;
 }
 
-void Search::enter(Candidate came_by, uint32_t base_before, uint32_t state) {
-  frames_.push_back({came_by, base_before, state, candidates_.size(), candidates_.size()});
+void Search::enter(const Frame& frame) {
+  frames_.push_back(frame);
   const std::pair come(base_, frames_.size());
   if (come > best_) {
     best_ = come;
     unsaved_ = true;
   }
-  if (!complete()) collect_candidates(state);
 }
 
 void Search::leave() {

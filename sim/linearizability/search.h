@@ -16,8 +16,9 @@
 //
 // What spares it work without losing an answer:
 //   - a read that fits takes effect at once: it is in nobody's way;
-//   - an operation of unknown outcome that would change nothing is left alone, and a configuration
-//     is not new when it was seen with fewer of them used;
+//   - a configuration is not new when it was seen with fewer operations of unknown outcome used;
+//   - so such an operation is left alone if it would change nothing, or if what comes next would be
+//     the same without it;
 //   - of operations with the same identity that are pending, only the first is tried.
 #pragma once
 
@@ -59,6 +60,7 @@ class Search {
     Candidate came_by;
     uint32_t base;  // before came_by
     uint32_t state;
+    uint32_t chain;  // so many operations of unknown outcome one behind another end here
     size_t first_candidate;
     size_t next_candidate;
   };
@@ -68,10 +70,12 @@ class Search {
   void give_lanes();
   uint32_t member_of(Candidate candidate) const;
 
-  void enter(Candidate came_by, uint32_t base_before, uint32_t state);
+  Verdict pass();
+  void enter(const Frame& frame);
   void leave();
   bool try_candidate(Candidate candidate);
   void collect_candidates(uint32_t state);
+  bool collect_what_shows(uint32_t before, uint32_t after, bool may_be_unknown);
   void collect_known();
   void collect_unknown();
   bool first_of_its_kind(uint32_t identity);
@@ -107,8 +111,12 @@ class Search {
   std::vector<uint64_t> tried_at_;     // per identity: the collection in which it was last met
   uint64_t collections_ = 0;
 
+  // In this pass.
+  std::optional<Visited> visited_;
+  uint32_t chain_max_ = 0;
+  bool chain_was_cut_ = false;
+
   StringTable states_;
-  std::optional<Visited> visited_;  // made when the widths are known
   std::string next_state_;
 
   // The furthest that it has come: `base_`, and operations that took effect.

@@ -113,7 +113,7 @@ void Canary::look_at_clock() {
 }
 
 void Canary::read_unwritten() {
-  constexpr size_t kBytes = 200;
+  constexpr size_t kBytes = 3'000;
   // Through volatile, so that the compiler does not make something else of it.
   void* volatile place = std::malloc(kBytes);
   const auto* const bytes = static_cast<const volatile unsigned char*>(place);

@@ -89,6 +89,7 @@ void each_field(Result& result, Each each) {
   each(result.faults);
   each(result.checker);
   each(result.place);
+  each(result.violated_ns);
   each(result.text);
   each(result.fixed);
 }

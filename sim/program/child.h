@@ -27,6 +27,7 @@ struct ChildResult {
   // Of a violation: the checker ("crash" for who did not end) and the place, for grouping.
   std::string checker;
   std::string place;
+  int64_t violated_ns = 0;  // when
   // Banner and violation, for people.
   std::string text;
   // The run with nothing left open, as the text of a scenario file; if it was asked for.

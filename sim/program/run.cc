@@ -8,10 +8,9 @@
 #include "sim/program/canary.h"
 #include "sim/program/child.h"
 #include "sim/program/commands.h"
+#include "sim/program/report_file.h"
 #include "sim/program/sandbox.h"
-#include "sim/report/report.h"
 #include "sim/scenario/spec_file.h"
-#include "sim/trace/run_recorder.h"
 
 namespace redoubt::sim {
 
@@ -40,28 +39,25 @@ int run_spec(const ScenarioSpec& spec, const Arguments& arguments, const RunOpti
       return bad_usage(fmt::format("{}: {}", arguments.trace, std::strerror(errno)));
     }
   }
-  RunRecorder recorder;
-  std::FILE* report = nullptr;
-  if (!arguments.report.empty()) {
-    report = std::fopen(arguments.report.c_str(), "we");
-    if (report == nullptr) {
-      return bad_usage(fmt::format("{}: {}", arguments.report, std::strerror(errno)));
-    }
-    options.recorder = &recorder;
+  ReportFile report;
+  if (!report.open(arguments.report)) {
+    return bad_usage(fmt::format("{}: {}", arguments.report, std::strerror(errno)));
   }
+  options.recorder = report.recorder();
   const auto began = std::chrono::steady_clock::now();
   lock_the_door();
   const RunResult result = run_any(spec, options);
   const double wall_s = seconds_since(began);
   if (options.trace != nullptr) std::fclose(options.trace);
-  if (report != nullptr) {
-    const std::string replay = replay_line(arguments, spec, options.seed);
-    const std::string page = make_report(recorder, {spec.name, options.seed, replay, result});
-    const bool whole = std::fwrite(page.data(), 1, page.size(), report) == page.size();
-    if (std::fclose(report) != 0 || !whole) return bad_usage("the report cannot be written");
+  if (!report.write(
+          {spec.name, options.seed, replay_line(arguments, spec, options.seed), result})) {
+    return bad_usage("the report cannot be written");
   }
-  fmt::print("{}{}", report_text(arguments, spec, options.seed, result),
-             last_line(options.seed, result, wall_s));
+  fmt::print("{}", report_text(arguments, spec, options.seed, result));
+  if (!spec.digest.empty() && spec.digest != result.digest) {
+    fmt::print("not the run that was recorded: its digest was {}\n", spec.digest);
+  }
+  fmt::print("{}", last_line(options.seed, result, wall_s));
   return result.violation ? kViolated : kOk;
 }
 
@@ -111,6 +107,8 @@ bool start_run(Children& children, const ScenarioSpec& spec, const Arguments& ar
     if (result.violation) {
       told.checker = result.violation->checker;
       told.place = place_of(*result.violation);
+      told.violated_ns = result.violation->at.ns;
+      told.violated_ns = result.violation->at.ns;
       told.text = report_text(arguments, spec, options.seed, result);
     }
     if (with_fixed) told.fixed = scenario_text(result.fixed, {});

@@ -63,6 +63,8 @@ WorldOptions ScenarioRun::world_options() const {
   world.trace = options_.trace;
   world.sink = options_.sink;
   world.recorder = options_.recorder;
+  world.schedule = spec_.strikes;
+  world.windows = spec_.windows;
   return world;
 }
 
@@ -132,6 +134,23 @@ void ScenarioRun::check_end() {
   }
 }
 
+// What the script, strikes and windows say already is not said twice: what is left of the faults is
+// how strong those in windows are.
+void leave_out_what_is_said(ScenarioSpec& fixed) {
+  for (size_t i = 0; i < kNumberCount; ++i) {
+    const NumberRow& row = number_rows()[i];
+    const bool reading = row.name == "slow_readers_percent" || row.name == "read_pause_us";
+    if (row.table == "workload" && !reading) fixed.numbers[i] = Choice::of(row.initial);
+  }
+  fixed.families.clear();
+  std::erase_if(fixed.faults, [&](const FaultChoice& choice) {
+    if (!choice.row->strength) return true;
+    return std::none_of(fixed.windows->begin(), fixed.windows->end(), [&](const FaultWindow& w) {
+      return choice.row->name.starts_with(fault_row(w.fault).name);
+    });
+  });
+}
+
 RunResult ScenarioRun::result() {
   RunResult result;
   if (const Violation* violation = violated()) result.violation = *violation;
@@ -142,7 +161,12 @@ RunResult ScenarioRun::result() {
   result.fired = world_.fired();
   result.drawn = draw_.text;
   result.fixed = draw_.fixed;
-  if (options_.record) result.fixed.script = std::move(record_);
+  if (options_.record) {
+    if (!spec_.script) result.fixed.script = std::move(record_);
+    if (!spec_.strikes) result.fixed.strikes = world_.strikes();
+    if (!spec_.windows) result.fixed.windows = whole_run(draw_.faults);
+    leave_out_what_is_said(result.fixed);
+  }
   if (result.violation) result.fixed.fails = result.violation->checker;
   for (const auto& group : groups_) {
     result.commands += group->checker().commands();

@@ -13,6 +13,7 @@
 #include "sim/faults.h"
 #include "sim/load/script.h"
 #include "sim/scenario/choice.h"
+#include "sim/strikes.h"
 
 namespace redoubt::sim {
 
@@ -94,10 +95,11 @@ struct ScenarioSpec {
   // A run that is fixed: a failure that was recorded.
   std::optional<uint64_t> seed;
   std::string plant;
-  std::string fails;  // the checker that has to find something
+  std::string fails;   // the checker that has to find something
+  std::string digest;  // of that run
   std::optional<Script> script;
-  std::optional<std::vector<std::string>> strikes;  // see sim/faults.h
-  std::vector<std::string> windows;
+  std::optional<std::vector<FaultStrike>> strikes;  // of timed faults
+  std::optional<std::vector<FaultWindow>> windows;  // in which other faults are on
 
   Choice& number(int64_t ScenarioNumbers::* field);
 };

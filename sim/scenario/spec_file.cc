@@ -174,6 +174,18 @@ std::vector<std::string> strings_of(const toml::node& node, const std::string& w
   return texts;
 }
 
+// Lines, each as `parse` reads it.
+template <typename T>
+std::vector<T> parsed(const toml::node& node, const std::string& what,
+                      std::string (*parse)(std::string_view, T*)) {
+  std::vector<T> all;
+  for (const toml::node& one : array_of(node, what)) {
+    const std::string error = parse(string_of(one, what), &all.emplace_back());
+    if (!error.empty()) throw Wrong{one.source(), error};
+  }
+  return all;
+}
+
 Duration duration_of(const toml::node& node, const std::string& what) {
   const std::string text = string_of(node, what);
   const auto duration = parse_duration(text);
@@ -273,16 +285,19 @@ void read(const toml::table& table, ScenarioSpec& spec) {
       read_plant(value, spec);
     } else if (name == "fails") {
       spec.fails = string_of(value, name);
+    } else if (name == "digest") {
+      spec.digest = string_of(value, name);
     } else if (name == "step") {
       read_steps(value, spec);
     } else if (name == "strikes") {
-      spec.strikes = strings_of(value, name);
+      spec.strikes = parsed<FaultStrike>(value, name, parse_strike);
     } else if (name == "windows") {
-      spec.windows = strings_of(value, name);
+      spec.windows = parsed<FaultWindow>(value, name, parse_window);
     } else {
-      unknown(key, "a scenario file",
-              {"name", "description", "checkers", "topology", "workload", "memory", "length",
-               "config", "faults", "seed", "plant", "fails", "step", "strikes", "windows"});
+      unknown(
+          key, "a scenario file",
+          {"name", "description", "checkers", "topology", "workload", "memory", "length", "config",
+           "faults", "seed", "plant", "fails", "digest", "step", "strikes", "windows"});
     }
   }
 }

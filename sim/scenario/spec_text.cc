@@ -57,6 +57,14 @@ std::string toml_strings(const std::vector<std::string>& texts, std::string_view
   return out + (texts.empty() ? "]" : "\n]");
 }
 
+template <typename T>
+std::string toml_lines(const std::vector<T>& all, std::string (*text_of)(const T&)) {
+  std::vector<std::string> lines;
+  lines.reserve(all.size());
+  for (const T& one : all) lines.push_back(text_of(one));
+  return toml_strings(lines, "  ");
+}
+
 std::string numbers_text(const ScenarioSpec& spec) {
   std::string out;
   std::string_view table;
@@ -89,7 +97,7 @@ std::string step_text(const ScriptStep& step) {
   out += "at = " + toml_string(duration_text(step.at - Instant())) + "\n";
   if (!step.pauses.empty()) {
     out += "pauses = [";
-    for (const Duration pause : step.pauses) {
+    for (const Duration& pause : step.pauses) {
       out += (&pause == &step.pauses[0] ? "" : ", ") + toml_string(duration_text(pause));
     }
     out += "]\n";
@@ -145,8 +153,9 @@ std::string scenario_text(const ScenarioSpec& spec, std::string_view comment) {
   if (!spec.plant.empty()) out += "plant = " + toml_string(spec.plant) + "\n";
   if (!spec.fails.empty()) out += "fails = " + toml_string(spec.fails) + "\n";
   if (!spec.checkers.empty()) out += "checkers = " + toml_strings(spec.checkers, "  ") + "\n";
-  if (spec.strikes) out += "strikes = " + toml_strings(*spec.strikes, "  ") + "\n";
-  if (!spec.windows.empty()) out += "windows = " + toml_strings(spec.windows, "  ") + "\n";
+  if (!spec.digest.empty()) out += "digest = " + toml_string(spec.digest) + "\n";
+  if (spec.strikes) out += "strikes = " + toml_lines(*spec.strikes, strike_text) + "\n";
+  if (spec.windows) out += "windows = " + toml_lines(*spec.windows, window_text) + "\n";
   if (spec.script && spec.script->empty()) out += "step = []\n";
   out += numbers_text(spec);
   if (!spec.config.empty()) out += "\n[config]\n";

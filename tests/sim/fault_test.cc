@@ -88,23 +88,31 @@ TEST_P(NaiveNode, LivesWithoutTheFault) {
   const Case& chosen = GetParam();
   WorldOptions options;
   options.faults = chosen.others;
-  World world(11, options);
-  const Seen seen = chosen.scene(world);
-  EXPECT_EQ(seen.complaint, "");
-  EXPECT_TRUE(seen.finished);
-  EXPECT_EQ(world.fired()[chosen.fault], 0u);
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    World world(seed, options);
+    const Seen seen = chosen.scene(world);
+    EXPECT_EQ(seen.complaint, "");
+    EXPECT_TRUE(seen.finished);
+    EXPECT_EQ(world.fired()[chosen.fault], 0u);
+  }
 }
 
+// Chance may spare a world, but not ten of them.
 TEST_P(NaiveNode, BreaksWithIt) {
   const Case& chosen = GetParam();
   WorldOptions options;
   options.faults = chosen.others;
   options.faults.*fault_row(chosen.fault).field = chosen.value;
-  World world(11, options);
-  const Seen seen = chosen.scene(world);
-  EXPECT_FALSE(seen.finished && seen.complaint.empty());
-  EXPECT_TRUE(seen.complaint.find(chosen.complaint) != std::string::npos) << seen.complaint;
-  EXPECT_GT(world.fired()[chosen.fault], 0u);
+  std::string complaints;
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    World world(seed, options);
+    const Seen seen = chosen.scene(world);
+    const bool broke = !seen.finished || !seen.complaint.empty();
+    EXPECT_TRUE(!broke || world.fired()[chosen.fault] > 0) << seen.complaint;
+    if (broke && seen.complaint.find(chosen.complaint) != std::string::npos) return;
+    complaints += seen.complaint + "\n";
+  }
+  ADD_FAILURE() << complaints;
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, NaiveNode, testing::ValuesIn(cases()), [](const auto& info) {
