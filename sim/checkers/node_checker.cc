@@ -119,6 +119,7 @@ void NodeChecker::violate(std::string_view checker, std::string expected, std::s
   violation_ = {std::string(checker), world_.now(),
                 host_ == kNoHost ? "" : world_.host(host_).name(), std::move(expected),
                 std::move(seen)};
+  if (RunRecorder* to = world_.recorder()) to->violation(host_);
   world_.halt();
 }
 
@@ -472,6 +473,8 @@ void NodeChecker::received(Link& link, std::string_view bytes) {
     link.understood += end;
     ++link.answered;
     if (!link.operations.empty()) returned(link, link.answered - 1, open.substr(0, end));
+    if (RunRecorder* to = world_.recorder())
+      to->returned(host_ + 1 + link.client, open.substr(0, end));
   }
   if (link.answered > link.replies_due && !link.subscriber) {
     violate("replies", std::to_string(link.replies_due) + " replies",

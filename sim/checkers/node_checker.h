@@ -101,6 +101,14 @@ class NodeChecker final : public NodeObserver {
   std::string changes_file(uint64_t n);
   // And was told that the file has it.
   void file_written(uint64_t n);
+  // For a report: a client has put a command into its pipeline; its connection is over. Behind the
+  // node's host are those of its clients, by number.
+  void record_call(const Link& link, std::span<const std::string_view> words, bool is_silent) {
+    if (RunRecorder* to = world_.recorder()) to->called(host_ + 1 + link.client, words, is_silent);
+  }
+  void record_end(const Link& link) {
+    if (RunRecorder* to = world_.recorder()) to->abandoned(host_ + 1 + link.client);
+  }
   // From now on whoever waits in vain is a matter of progress.
   void farewell() { farewell_ = true; }
 

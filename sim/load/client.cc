@@ -188,6 +188,7 @@ void LoadClient::add(std::span<const std::string_view> arguments) {
       plan_.script != nullptr ? inline_form_ : random_.chance(plan_.inline_ppm);
   link_->add(arguments, silent, inline_form);
   if (plan_.history != nullptr) checker_.called(*link_, arguments);
+  checker_.record_call(*link_, arguments, silent);
   if (plan_.record == nullptr) return;
   words_.emplace_back(arguments.begin(), arguments.end());
   inline_forms_.push_back(inline_form ? 1 : 0);

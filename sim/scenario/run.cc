@@ -62,6 +62,7 @@ WorldOptions ScenarioRun::world_options() const {
   world.faults = draw_.faults;
   world.trace = options_.trace;
   world.sink = options_.sink;
+  world.recorder = options_.recorder;
   world.schedule = spec_.strikes;
   world.windows = spec_.windows;
   return world;

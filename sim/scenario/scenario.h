@@ -16,6 +16,7 @@
 namespace redoubt::sim {
 
 class EventSink;
+class RunRecorder;
 
 // What a checker found. `expected` and `seen` are for people.
 struct Violation {
@@ -54,6 +55,8 @@ struct RunOptions {
   FILE* trace = nullptr;
   // Is told of every event (WorldOptions::sink).
   EventSink* sink = nullptr;
+  // For a report (WorldOptions::recorder).
+  RunRecorder* recorder = nullptr;
 };
 
 struct RunResult {
