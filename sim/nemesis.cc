@@ -134,6 +134,7 @@ bool Nemesis::strike(FaultStrike strike) {
                static_cast<uint64_t>(strike.lasts.ns), strike_text(strike));
   strikes_.push_back(strike);
   Lasting lasting = {next_number_++, strike, host, 0, nullptr};
+  if (core_.recorder != nullptr) record_begin(lasting);
   begin(strike, host, lasting);
   if (!lasts(strike.fault)) return true;
   push(core_.now + strike.lasts, kEnd, 0, lasting.number);

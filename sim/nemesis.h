@@ -84,6 +84,9 @@ class Nemesis {
   void end(const Lasting& lasting);
   void undo(const Lasting& lasting);
   void bring_back(const Lasting& lasting);
+  // For a report (nemesis_trace.cc).
+  void record_begin(const Lasting& lasting);
+  void record_end(const Lasting& lasting);
   // Its part in whatever lasts is over.
   void free(HostId host);
 

@@ -239,7 +239,7 @@ void Nemesis::begin_at(const FaultStrike& strike, Host& host) {
     case Fault::slow_cpu: return host.set_slow(std::max<int64_t>(strike.amount, 1));
     case Fault::disk_stall: return host.files().set_stalled(true);
     case Fault::disk_full: return host.files().set_full(true);
-    case Fault::clock_jump: return host.clock().jump(Duration::milliseconds(strike.amount));
+    case Fault::clock_jump: return host.jump_clock(Duration::milliseconds(strike.amount));
     default: ASSERT(false);
   }
 }
@@ -252,6 +252,7 @@ void Nemesis::end(const Lasting& lasting) {
 // The disk is what it was when this began. Whoever runs on it loses power for a moment, and does
 // not if that were one too many.
 void Nemesis::bring_back(const Lasting& lasting) {
+  if (core_.recorder != nullptr) record_end(lasting);
   Host& host = core_.host(lasting.host);
   const bool ran = host.running();
   if (ran && !may_go_down(lasting.strike, lasting.host)) return;
@@ -262,6 +263,7 @@ void Nemesis::bring_back(const Lasting& lasting) {
 }
 
 void Nemesis::undo(const Lasting& lasting) {
+  if (core_.recorder != nullptr) record_end(lasting);
   Host& host = world_.host(lasting.host);
   switch (lasting.strike.fault) {
     case Fault::net_partition:
