@@ -68,6 +68,8 @@ void Link::begin_pipeline() {
   pipeline.clear();
   starts.clear();
   hashes.clear();
+  operations.clear();
+  offsets.clear();
   silent.clear();
   replies_due = executed = answered = 0;
   quits = waits_forever = false;
@@ -165,6 +167,7 @@ void NodeChecker::node_started(Node& node, HostId host, bool evicts) {
 }
 
 void NodeChecker::node_ended() {
+  losses_.push_back(world_.now());
   // Nothing is persistent yet: it comes back empty, and what was on its way is lost with it.
   replay_.reset();
   node_ = nullptr;
@@ -194,6 +197,10 @@ void NodeChecker::on_command(const Session& session, int /*db_before*/,
   if (link.hostile) return on_hostile_command(*peer, args, wall, reply);
   const size_t number = check_order(link, args);
   if (link.operates) return;
+  if (!link.operations.empty()) {
+    link.offsets.resize(number + 1);
+    link.offsets[number] = node_->effects().offset();
+  }
   if (check_messages(*peer, args, reply)) return;
   if (number < link.silent.size() && link.silent[number] != 0) {
     if (!reply.empty()) violate("model", command_text(args) + " -> no reply", shown_bytes(reply));
@@ -465,6 +472,7 @@ void NodeChecker::received(Link& link, std::string_view bytes) {
     if (parse == RespParse::incomplete) break;
     link.understood += end;
     ++link.answered;
+    if (!link.operations.empty()) returned(link, link.answered - 1, open.substr(0, end));
     if (RunRecorder* to = world_.recorder())
       to->returned(host_ + 1 + link.client, open.substr(0, end));
   }

@@ -63,7 +63,7 @@ OperationId History::begin(const Call& call, std::span<const std::string_view> w
   record.database = call.database;
   size_t size = number_size(words.size());
   for (const std::string_view word : words) size += number_size(word.size()) + word.size();
-  char* at = put_number(text_.add(size, &record.words_at), words.size());
+  char* at = put_number(text_.add(size, &record.words_at_), words.size());
   for (const std::string_view word : words) at = put_text(at, word);
   return id;
 }
@@ -86,7 +86,7 @@ OperationRecord& History::end_now(OperationId id, Instant at, Outcome outcome) {
 void History::finish(OperationId id, Instant returned, uint64_t offset, std::string_view reply) {
   OperationRecord& record = end_now(id, returned, Outcome::replied);
   record.offset = offset;
-  put_text(text_.add(number_size(reply.size()) + reply.size(), &record.reply_at), reply);
+  put_text(text_.add(number_size(reply.size()) + reply.size(), &record.reply_at_), reply);
 }
 
 void History::give_up(OperationId id, Instant at, uint64_t offset) {
@@ -100,7 +100,7 @@ void History::refuse(OperationId id, Instant at) {
 void History::words(OperationId id, std::vector<std::string_view>& words) const {
   ASSERT(id < size_);
   uint32_t count = 0;
-  const char* at = take_number(text_.at((*this)[id].words_at), &count);
+  const char* at = take_number(text_.at((*this)[id].words_at_), &count);
   words.resize(count);
   for (std::string_view& word : words) at = take_text(at, &word);
 }
@@ -110,7 +110,7 @@ std::string_view History::reply(OperationId id) const {
   const OperationRecord& record = (*this)[id];
   if (record.outcome != Outcome::replied) return {};
   std::string_view reply;
-  take_text(text_.at(record.reply_at), &reply);
+  take_text(text_.at(record.reply_at_), &reply);
   return reply;
 }
 

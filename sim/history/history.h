@@ -63,8 +63,8 @@ struct OperationRecord {
 
  private:
   friend class History;
-  Arena::Position words_at = 0;
-  Arena::Position reply_at = 0;
+  Arena::Position words_at_ = 0;
+  Arena::Position reply_at_ = 0;
 };
 static_assert(sizeof(OperationRecord) == 48);
 

@@ -2,15 +2,12 @@
 // event in which the two runs differ.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/scenario/scenario.h"
-
-namespace CLI {
-class App;
-}
 
 namespace redoubt::sim {
 

@@ -11,7 +11,6 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <initializer_list>
 
 namespace redoubt::sim {
 namespace {
@@ -59,14 +58,15 @@ void on_forbidden_call(int, siginfo_t* info, void*) {
   _exit(kStopped);
 }
 
+void allow_if(scmp_filter_ctx filter, int call, scmp_arg_cmp condition) {
+  seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition);
+}
+
 void add_rules(scmp_filter_ctx filter) {
   for (const int call : kNeeded) seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
-  seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                   SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_STACK, 0));
-  for (const scmp_datum_t how : {SIG_UNBLOCK, SIG_SETMASK}) {
-    seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(rt_sigprocmask), 1,
-                     SCMP_A0(SCMP_CMP_EQ, how));
-  }
+  allow_if(filter, SCMP_SYS(mmap), {3, SCMP_CMP_MASKED_EQ, MAP_STACK, 0});
+  allow_if(filter, SCMP_SYS(rt_sigprocmask), {0, SCMP_CMP_EQ, SIG_UNBLOCK, 0});
+  allow_if(filter, SCMP_SYS(rt_sigprocmask), {0, SCMP_CMP_EQ, SIG_SETMASK, 0});
 }
 
 }  // namespace

@@ -170,6 +170,8 @@ RunResult ScenarioRun::result() {
   if (result.violation) result.fixed.fails = result.violation->checker;
   for (const auto& group : groups_) {
     result.commands += group->checker().commands();
+    const auto& remarks = group->checker().remarks();
+    result.remarks.insert(result.remarks.end(), remarks.begin(), remarks.end());
     if (!result.violation) continue;
     const auto& lines = world_.host(group->host()).log_lines();
     result.log.insert(result.log.end(), lines.begin(), lines.end());

@@ -67,6 +67,8 @@ struct RunResult {
   Duration simulated;
   FaultOptions faults;
   FaultCounts fired;
+  // What people should know of it although it is no violation.
+  std::vector<std::string> remarks;
   // What was drawn: "clients=5 spare_bytes=81920 ...".
   std::string drawn;
   // The same run as a scenario that leaves nothing open.

@@ -168,6 +168,14 @@ TEST(Unknown, AlikeAndNotYetCalled) {
   EXPECT_EQ(history.verdict(), kBad);
 }
 
+// Three of many that nobody knows of, one behind another.
+TEST(Unknown, ManyAndAChainOfThem) {
+  CellHistory history;
+  for (int i = 0; i < 40; ++i) history.add(1, kNever, {Kind::add, int64_t{1} << i, 0});
+  history.read(2, 3, 7);
+  EXPECT_EQ(history.verdict(), kGood);
+}
+
 TEST(Witness, SettlesWhatFits) {
   CellHistory history;
   const uint32_t late = history.write(1, 10, 7, 2);
