@@ -18,6 +18,7 @@ class SimClock {
   Instant monotonic(Instant world) const { return {uptime_ns_ + elapsed(world)}; }
   WallTime wall(Instant world) const { return {(unix_ns_ + elapsed(world)) / 1'000}; }
 
+  int64_t drift_ppm() const { return drift_; }
   // The first moment of the world at which monotonic() is at least `clock`.
   Instant world_when(Instant clock) const {
     if (clock == Instant::never()) return clock;

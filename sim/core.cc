@@ -37,12 +37,17 @@ std::string time_text(Instant at) {
 
 Core::Core(uint64_t seed, const WorldOptions& world_options)
     : options(world_options),
+      recorder(world_options.recorder),
       faults(world_options.faults),
       network_random(seed, "network"),
       run_seed(seed),
-      is_watched(options.trace != nullptr || options.sink != nullptr) {}
+      is_watched(options.trace != nullptr || options.sink != nullptr) {
+  if (recorder != nullptr) recorder->follow(&now);
+}
 
-Core::~Core() = default;
+Core::~Core() {
+  if (recorder != nullptr) recorder->follow(nullptr);
+}
 
 Random& Core::fault_random(Fault fault, HostId id) {
   return host(id).fault_random(fault);
@@ -60,6 +65,7 @@ Duration Core::extra_now(Fault fault, int64_t mean_us, HostId id) {
 }
 
 void Core::remark(HostId id, std::string_view text) {
+  if (recorder != nullptr) recorder->remark(id, text);
   if (options.trace == nullptr) return;
   const std::string line = time_text(now) + " " + host(id).name() + " " + std::string(text) + "\n";
   std::fwrite(line.data(), 1, line.size(), options.trace);

@@ -16,6 +16,7 @@
 #include "sim/faults.h"
 #include "sim/random.h"
 #include "sim/strikes.h"
+#include "sim/trace/run_recorder.h"
 
 namespace redoubt::sim {
 
@@ -78,6 +79,8 @@ struct WorldOptions {
   FILE* trace = nullptr;
   // Is told of every event; not owned.
   EventSink* sink = nullptr;
+  // Is told of everything for a report; not owned.
+  RunRecorder* recorder = nullptr;
 };
 
 struct Core {
@@ -87,6 +90,7 @@ struct Core {
   Core& operator=(const Core&) = delete;
 
   const WorldOptions options;
+  RunRecorder* const recorder;
   FaultOptions faults;  // as they are now: a quiet phase switches them off
   FaultCounts fired;
   Random network_random;  // of what the network does without faults
@@ -119,6 +123,8 @@ struct Core {
   void count(Fault fault, HostId id, uint64_t times = 1) {
     fired[fault] += times;
     record(What::fault, id, static_cast<uint64_t>(fault), fired[fault]);
+    if (recorder != nullptr) [[unlikely]]
+      recorder->fault(id, static_cast<uint8_t>(fault));
   }
 
   // Whether a fault of chance happens now to this host; counted if so. A fault that is off costs

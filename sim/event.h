@@ -63,6 +63,9 @@ class EventHeap {
     insert(event);
   }
 
+  // The sequence of what was pushed last.
+  uint64_t last_sequence() const { return next_sequence_ - 1; }
+
   Event pop() {
     ASSERT(!heap_.empty());
     const Event first = heap_.front();

@@ -47,6 +47,19 @@ void Host::draw_clock() {
     clock_.set_drift(fault_random(Fault::clock_drift).between(-most, most));
     core_.count(Fault::clock_drift, id_);
   }
+  record_clock();
+}
+
+void Host::record_clock() {
+  if (core_.recorder == nullptr) return;
+  const int64_t right_us = core_.options.start_unix_us + core_.now.ns / 1'000;
+  const int64_t wrong_us = clock_.wall(core_.now).unix_us - right_us;
+  core_.recorder->clock(id_, Duration::microseconds(wrong_us), clock_.drift_ppm());
+}
+
+void Host::jump_clock(Duration by) {
+  clock_.jump(by);
+  record_clock();
 }
 
 Host::~Host() {
@@ -79,11 +92,13 @@ void Host::run_turn(void (*body)(Host&, void*), void* context) {
   work_before_ = env_->work();
   stalled_ns_ = 0;
   in_turn_ = true;
+  if (core_.recorder != nullptr) core_.recorder->turn_begins(id_);
   env_->begin_turn();
   body(*this, context);
   env_->end_turn();
   const int64_t base = core_.options.turn_ns * options_.cpu_factor * slow_factor_;
   busy_until_ = core_.now + Duration{base + work_cost() + stalled_ns_};
+  if (core_.recorder != nullptr) core_.recorder->turn_ends(busy_until_ - core_.now);
   in_turn_ = false;
   if (!end_requested_) schedule_wake();
 }
@@ -96,6 +111,7 @@ void Host::boot(WorldObserver* observer) {
   end_requested_ = false;
   ++boots_;
   core_.record(What::boot, id_, 0, boots_);
+  if (core_.recorder != nullptr) core_.recorder->boot(id_, boots_);
   env_ = std::make_unique<Env>(backend_);
   run_turn([](Host& host, void*) { host.process_ = host.factory_(*host.env_); }, nullptr);
   if (process_ == nullptr) exit_with(1);
@@ -106,6 +122,9 @@ void Host::end_life(StopKind kind, WorldObserver* observer) {
   if (env_ == nullptr) return;
   if (observer != nullptr) observer->host_stopping(id_, kind, exit_status_);
   core_.record(What::stop, id_, static_cast<uint64_t>(kind), static_cast<uint64_t>(exit_status_));
+  if (core_.recorder != nullptr) {
+    core_.recorder->stop(id_, static_cast<uint8_t>(kind), exit_status_);
+  }
   const bool power_loss = kind == StopKind::power_loss;
   powered_ = !power_loss;
   dying_ = true;
@@ -152,7 +171,13 @@ void Host::ask_to_stop() {
   make_due();
 }
 
+void Host::set_slow(int64_t factor) {
+  slow_factor_ = factor;
+  if (core_.recorder != nullptr) core_.recorder->speed(id_, factor);
+}
+
 void Host::set_paused(bool paused) {
+  if (core_.recorder != nullptr && paused_ != paused) core_.recorder->pause(id_, paused);
   paused_ = paused;
   if (!paused && running()) make_due();
 }
@@ -166,6 +191,7 @@ void Host::exit_with(int status) {
 void Host::keep_log(std::string_view line) {
   if (dying_) return;
   core_.record(What::log, id_, 0, 0, line);
+  if (core_.recorder != nullptr) core_.recorder->log(id_, line);
   if (log_lines_.size() == kLogLinesMax) log_lines_.pop_front();
   log_lines_.push_back(time_text(core_.now) + " " + std::string(line));
 }

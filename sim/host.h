@@ -68,7 +68,9 @@ class Host {
   // The world ends; nobody is told.
   void end_world();
   void set_paused(bool paused);
-  void set_slow(int64_t factor) { slow_factor_ = factor; }
+  void set_slow(int64_t factor);
+  // The wall clock jumps by so much.
+  void jump_clock(Duration by);
   // Another machine takes the place of this one, which does not run: an empty disk, other clocks.
   void replace();
   bool end_requested() const { return end_requested_; }
@@ -97,6 +99,7 @@ class Host {
   void lose_unsynced();
   void run_turn(void (*body)(Host&, void*), void* context);
   void schedule_wake();
+  void record_clock();
 
   Core& core_;
   const HostId id_;

@@ -30,6 +30,7 @@ int main_program(int argc, char** argv) {
   add_scenario(run, arguments);
   add_seed(run, arguments);
   run->add_option("--trace", arguments.trace, "a file for one line an event");
+  run->add_option("--report", arguments.report, "a file for an HTML page of what happened");
   CLI::App* sweep = app.add_subcommand("sweep", "many seeds");
   add_scenario(sweep, arguments);
   sweep->add_option("--seeds", arguments.seeds, "A..B")->required();
@@ -47,6 +48,7 @@ int main_program(int argc, char** argv) {
   CLI::App* replay = app.add_subcommand("replay", "runs a failure that was shrunk or recorded");
   replay->add_option("FILE", arguments.scenario, "what redoubt-sim shrink has written")->required();
   replay->add_option("--trace", arguments.trace, "a file for one line an event");
+  replay->add_option("--report", arguments.report, "a file for an HTML page of what happened");
   CompareCommand compare(app);
   try {
     app.parse(argc, argv);

@@ -13,7 +13,8 @@ constexpr int64_t kPlaces = 1'000'000'000;
 
 bool takes_down(Fault fault) {
   return fault == Fault::kill || fault == Fault::power_loss || fault == Fault::restart ||
-         fault == Fault::rack || fault == Fault::replace || fault == Fault::disk_wipe;
+         fault == Fault::power_loss_io || fault == Fault::rack || fault == Fault::replace ||
+         fault == Fault::disk_wipe;
 }
 
 // What was synced is not there any more, or not as it was.
@@ -33,6 +34,7 @@ int64_t FaultOptions::* length_of(Fault fault) {
     case Fault::net_clog: return &FaultOptions::net_cut_off_ms;
     case Fault::kill:
     case Fault::power_loss:
+    case Fault::power_loss_io:
     case Fault::restart:
     case Fault::rack:
     case Fault::replace:
@@ -132,6 +134,10 @@ bool Nemesis::draw_and_strike(Fault fault) {
   drawn.fault = fault;
   drawn.host = core_.host(host).name();
   draw(drawn, host);
+  if (fault == Fault::power_loss_io) {
+    arm(std::move(drawn), host);
+    return false;
+  }
   return strike(std::move(drawn));
 }
 
@@ -209,7 +215,8 @@ void Nemesis::begin_at(const FaultStrike& strike, Host& host) {
     case Fault::net_half_open:
       return world_.network().kill_link(host.id(), static_cast<uint64_t>(strike.amount));
     case Fault::kill: return world_.crash(host.id(), StopKind::kill);
-    case Fault::power_loss: return world_.crash(host.id(), StopKind::power_loss);
+    case Fault::power_loss:
+    case Fault::power_loss_io: return world_.crash(host.id(), StopKind::power_loss);
     case Fault::rack:
       world_.crash(host.id(), StopKind::power_loss);
       for (const std::string& name : strike.others) {
@@ -232,7 +239,7 @@ void Nemesis::begin_at(const FaultStrike& strike, Host& host) {
     case Fault::slow_cpu: return host.set_slow(std::max<int64_t>(strike.amount, 1));
     case Fault::disk_stall: return host.files().set_stalled(true);
     case Fault::disk_full: return host.files().set_full(true);
-    case Fault::clock_jump: return host.clock().jump(Duration::milliseconds(strike.amount));
+    case Fault::clock_jump: return host.jump_clock(Duration::milliseconds(strike.amount));
     default: ASSERT(false);
   }
 }
@@ -245,6 +252,7 @@ void Nemesis::end(const Lasting& lasting) {
 // The disk is what it was when this began. Whoever runs on it loses power for a moment, and does
 // not if that were one too many.
 void Nemesis::bring_back(const Lasting& lasting) {
+  if (core_.recorder != nullptr) record_end(lasting);
   Host& host = core_.host(lasting.host);
   const bool ran = host.running();
   if (ran && !may_go_down(lasting.strike, lasting.host)) return;
@@ -255,6 +263,7 @@ void Nemesis::bring_back(const Lasting& lasting) {
 }
 
 void Nemesis::undo(const Lasting& lasting) {
+  if (core_.recorder != nullptr) record_end(lasting);
   Host& host = world_.host(lasting.host);
   switch (lasting.strike.fault) {
     case Fault::net_partition:
@@ -262,6 +271,7 @@ void Nemesis::undo(const Lasting& lasting) {
     case Fault::net_clog: return world_.network().heal(lasting.cut);
     case Fault::kill:
     case Fault::power_loss:
+    case Fault::power_loss_io:
     case Fault::replace:
     case Fault::disk_wipe: return world_.boot(lasting.host);
     case Fault::rack:

@@ -71,6 +71,7 @@ void Network::push(Instant at, EventKind kind, uint32_t index, int side, uint32_
   event.generation = live(index).generation;
   event.extra = extra;
   core_.events.push(event);
+  if (core_.recorder != nullptr) record_message(event);
 }
 
 void Network::finish(HostId host, uint32_t& slot, Error error) {
@@ -315,6 +316,7 @@ void Network::close_listener(uint32_t index, bool forgotten) {
 }
 
 void Network::on_event(const Event& event) {
+  if (core_.recorder != nullptr) record_arrival(event);
   if (!current(event)) return;
   const uint32_t index = event.index;
   Connection& connection = live(index);

@@ -184,6 +184,15 @@ class Network {
   void break_side(uint32_t index, int side, Error error, Unread unread = Unread::any);
   void send_reset(uint32_t index, int to_side);
 
+  // For a report (network_trace.cc).
+  void record_message(const Event& event);
+  void record_departure(const Event& event, uint64_t sequence);
+  bool is_repeated(const Event& event) const;
+  static bool is_time_up(const Event& event);
+  void record_segment(uint32_t index, int side, uint64_t size);
+  void record_arrival(const Event& event);
+  bool gets_lost(const Event& event);
+
   Core& core_;
   std::deque<Connection> connections_;  // grows without moving
   std::vector<uint32_t> free_connections_;

@@ -152,6 +152,7 @@ void Network::pump(uint32_t index, int side) {
     pipe.departed += size;
     left -= size;
     push(pipe.last_arrival, EventKind::segment, index, side, static_cast<uint32_t>(pipe.departed));
+    if (core_.recorder != nullptr) record_segment(index, side, size);
   }
   if (pipe.fin && !pipe.fin_departed && pipe.departed == pipe.accepted) {
     pipe.fin_departed = true;

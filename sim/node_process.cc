@@ -23,8 +23,7 @@ Task<Error> NodeProcess::read_until_read() {
   for (;;) {
     const Error error = co_await read_file();
     if (error == Error::none) co_return error;
-    env_.backend().log(Level::warning,
-                       start_.config_file + ": " + std::string(describe(error)));
+    env_.backend().log(Level::warning, start_.config_file + ": " + std::string(describe(error)));
     co_await Sleep(env_, Duration::milliseconds(100));
   }
 }

@@ -18,6 +18,7 @@ HostId World::add_host(HostOptions options, ProcessFactory factory) {
   core_.hosts.push_back(
       std::make_unique<Host>(core_, network_, id, std::move(options), std::move(factory)));
   if (core_.liveness) core_.well.push_back(!host(id).faultable());
+  if (core_.recorder != nullptr) core_.recorder->add_host(id, host(id).name());
   host(id).draw_clock();
   return id;
 }

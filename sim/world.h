@@ -96,8 +96,10 @@ class World {
   void note(HostId id, uint64_t value, std::string_view text = {}) {
     core_.record(What::note, id, 0, value, text);
   }
-  bool traced() const { return core_.options.trace != nullptr; }
+  bool traced() const { return core_.options.trace != nullptr || recorder() != nullptr; }
   void remark(HostId id, std::string_view text) { core_.remark(id, text); }
+  // Null unless somebody wants a report.
+  RunRecorder* recorder() const { return core_.recorder; }
   // 32 hexadecimal digits over everything that has happened, the number of events and of draws. The
   // draws of timed faults do not count, but what came of them: a schedule says the same.
   std::string digest_text() const;

@@ -8,7 +8,7 @@
 #
 # As many jobs run side by side as there are cores. Stages run one after another, cheap ones first.
 
-all_stages=(format source tidy build unit asan-build asan transcripts differential fuzz sim server)
+all_stages=(format source tidy build unit asan-build asan transcripts differential fuzz sim report server)
 
 describe_stage() {
   case "$1" in
@@ -23,6 +23,7 @@ describe_stage() {
     differential) echo "random commands to the reference and to our server or the model" ;;
     fuzz) echo "the fuzz targets over the corpus and for some seconds more" ;;
     sim) echo "simulator seeds, with gcc and clang, in odd surroundings; digests compared" ;;
+    report) echo "reports of runs in a browser, narrow and wide" ;;
     server) echo "end-to-end tests of build/redoubt-server" ;;
   esac
 }
@@ -254,6 +255,12 @@ stage_sim() {
     number=$((number + 1))
     start "sim.$number" sim_run "$arguments"
   done < <(sim_runs)
+}
+
+stage_report() {
+  build_main redoubt-sim || return
+  # Debian's: the browser's driver is a package of it.
+  start report /usr/bin/python3 tests/report/browser_test.py build/redoubt-sim
 }
 
 stage_server() {

@@ -68,6 +68,8 @@ void Link::begin_pipeline() {
   pipeline.clear();
   starts.clear();
   hashes.clear();
+  operations.clear();
+  offsets.clear();
   silent.clear();
   replies_due = executed = answered = 0;
   quits = waits_forever = false;
@@ -117,6 +119,7 @@ void NodeChecker::violate(std::string_view checker, std::string expected, std::s
   violation_ = {std::string(checker), world_.now(),
                 host_ == kNoHost ? "" : world_.host(host_).name(), std::move(expected),
                 std::move(seen)};
+  if (RunRecorder* to = world_.recorder()) to->violation(host_);
   world_.halt();
 }
 
@@ -164,6 +167,7 @@ void NodeChecker::node_started(Node& node, HostId host, bool evicts) {
 }
 
 void NodeChecker::node_ended() {
+  losses_.push_back(world_.now());
   // Nothing is persistent yet: it comes back empty, and what was on its way is lost with it.
   replay_.reset();
   node_ = nullptr;
@@ -193,6 +197,10 @@ void NodeChecker::on_command(const Session& session, int /*db_before*/,
   if (link.hostile) return on_hostile_command(*peer, args, wall, reply);
   const size_t number = check_order(link, args);
   if (link.operates) return;
+  if (!link.operations.empty()) {
+    link.offsets.resize(number + 1);
+    link.offsets[number] = node_->effects().offset();
+  }
   if (check_messages(*peer, args, reply)) return;
   if (number < link.silent.size() && link.silent[number] != 0) {
     if (!reply.empty()) violate("model", command_text(args) + " -> no reply", shown_bytes(reply));
@@ -464,6 +472,9 @@ void NodeChecker::received(Link& link, std::string_view bytes) {
     if (parse == RespParse::incomplete) break;
     link.understood += end;
     ++link.answered;
+    if (!link.operations.empty()) returned(link, link.answered - 1, open.substr(0, end));
+    if (RunRecorder* to = world_.recorder())
+      to->returned(host_ + 1 + link.client, open.substr(0, end));
   }
   if (link.answered > link.replies_due && !link.subscriber) {
     violate("replies", std::to_string(link.replies_due) + " replies",
@@ -481,8 +492,8 @@ bool NodeChecker::may_break(Error error) const {
   const auto any = [&](std::initializer_list<Fault> faults) {
     return std::any_of(faults.begin(), faults.end(), [&](Fault fault) { return fired[fault] > 0; });
   };
-  const bool died = any({Fault::kill, Fault::power_loss, Fault::restart, Fault::rack,
-                         Fault::replace, Fault::disk_wipe, Fault::disk_old});
+  const bool died = any({Fault::kill, Fault::power_loss, Fault::power_loss_io, Fault::restart,
+                         Fault::rack, Fault::replace, Fault::disk_wipe, Fault::disk_old});
   switch (error) {
     case Error::refused: {
       const bool starts = node_ == nullptr || world_.now() - started_ < kStarting;

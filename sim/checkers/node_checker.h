@@ -17,6 +17,7 @@
 #include "sim/checkers/messages.h"
 #include "sim/checkers/replay.h"
 #include "sim/checkers/waiting.h"
+#include "sim/history/history.h"
 #include "sim/model/model.h"
 #include "sim/model/resp_value.h"
 #include "sim/model/transactions.h"
@@ -51,6 +52,10 @@ struct Link {
   size_t received = 0;    // bytes of `replies`
   size_t understood = 0;  // bytes of `replies`, at the end of a reply
   size_t answered = 0;    // replies of the pipeline
+  // For the history: those of the pipeline's commands that are in it, else kNoOperation; where the
+  // node's stream stood behind each that it executed.
+  std::vector<OperationId> operations;
+  std::vector<uint64_t> offsets;
   ReplyFramer framer;
 
   void begin_pipeline();
@@ -58,6 +63,8 @@ struct Link {
   void add(std::span<const std::string_view> arguments, bool is_silent, bool inline_form);
   bool complete() const { return answered == replies_due; }
 };
+
+constexpr OperationId kNoOperation = 0xffffffff;
 
 // The directive that operators change: harmless, and a number.
 inline constexpr std::string_view kOperatorsDirective = "slowlog-max-len";
@@ -77,12 +84,31 @@ class NodeChecker final : public NodeObserver {
   void received(Link& link, std::string_view bytes);
   // The connection of a client failed, or could not be made (without a link).
   void connection_failed(uint32_t client, const Link* link, Error error);
+  // --- the history: commands on keys called "register:..."
+  History& history() { return history_; }
+  // A command was put into the pipeline.
+  void called(Link& link, std::span<const std::string_view> arguments);
+  // Of the pipeline only so many bytes will be sent.
+  void cut_off(Link& link, size_t bytes);
+  // Nothing more will come.
+  void connection_over(Link& link);
+  // Checks it, when the load is over.
+  void check_history();
+
   // A connection that CLIENT KILL can name, other than this one; none now and then.
   std::optional<uint64_t> session_of_another(const Link& link, Random& random) const;
   // An operator is about to change the configuration file for the n-th time; the directive's value.
   std::string changes_file(uint64_t n);
   // And was told that the file has it.
   void file_written(uint64_t n);
+  // For a report: a client has put a command into its pipeline; its connection is over. Behind the
+  // node's host are those of its clients, by number.
+  void record_call(const Link& link, std::span<const std::string_view> words, bool is_silent) {
+    if (RunRecorder* to = world_.recorder()) to->called(host_ + 1 + link.client, words, is_silent);
+  }
+  void record_end(const Link& link) {
+    if (RunRecorder* to = world_.recorder()) to->abandoned(host_ + 1 + link.client);
+  }
   // From now on whoever waits in vain is a matter of progress.
   void farewell() { farewell_ = true; }
 
@@ -114,6 +140,8 @@ class NodeChecker final : public NodeObserver {
   uint64_t commands() const { return commands_; }
   void violate(std::string_view checker, std::string expected, std::string seen);
   const std::optional<Violation>& violation() const { return violation_; }
+  // What people should know of a run that is no violation.
+  const std::vector<std::string>& remarks() const { return remarks_; }
 
  private:
   struct Peer {
@@ -142,6 +170,7 @@ class NodeChecker final : public NodeObserver {
   bool may_break(Error error) const;
   bool watches(std::string_view checker) const;
   void check_file(Node& node);
+  void returned(Link& link, size_t number, std::string_view reply);
   // node_checker_order.cc
   void end_wait(Peer& peer, std::span<const std::string_view> args, std::string_view reply);
   bool check_queueing(Peer& peer, std::span<const std::string_view> args, WallTime wall,
@@ -169,6 +198,9 @@ class NodeChecker final : public NodeObserver {
   uint64_t commands_ = 0;
   std::optional<Violation> violation_;
   std::vector<std::string> only_;
+  History history_;
+  std::vector<Instant> losses_;  // the node came back without what it had
+  std::vector<std::string> remarks_;
   // What the configuration file may say: what was written last, and whatever was tried since.
   std::vector<std::string> file_values_;
 };

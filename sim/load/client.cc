@@ -67,7 +67,10 @@ void LoadClient::begin_pipeline() {
   }
   plan_.commands_sent += enter && plan_.script != nullptr ? 0 : link_->hashes.size();
   waiting_ = true;
-  if (cut_ > 0) bytes = bytes.first(std::min(cut_, bytes.size()));
+  if (cut_ > 0) {
+    bytes = bytes.first(std::min(cut_, bytes.size()));
+    checker_.cut_off(*link_, bytes.size());
+  }
   send(bytes);
   vanishes_ = link_->waits_forever;
   const Duration limit = vanishes_ ? kBoredom : reads_slowly() ? kSlowPatience : plan_.patience;
@@ -82,8 +85,31 @@ void LoadClient::add_generated_pipeline() {
   const int64_t count = random_.between(1, random_.between_log(1, plan_.pipeline_max));
   const int64_t now_ms = env_.wall().unix_ms();
   for (int64_t i = 0; i < count && !link_->quits; ++i) {
+    if (random_.chance(plan_.registers_ppm)) {
+      add_register_command();
+      continue;
+    }
     if (add_burst()) continue;
     random_.chance(plan_.connection_ppm) ? add_connection_command() : add_generated(now_ms);
+  }
+}
+
+// A command that the checker of linearizability knows, on a key that no other command touches.
+void LoadClient::add_register_command() {
+  const std::string key = "register:" + std::to_string(random_.below(plan_.registers));
+  const std::string value =
+      std::to_string(number_) + "." + std::to_string(random_.below(1'000'000'000));
+  switch (random_.below(12)) {
+    case 0: return add({"INCR", key});
+    case 1: return add({"DEL", key});
+    case 2: return add({"APPEND", key, "x"});
+    case 3: return add({"SET", key, value, "NX"});
+    case 4: return add({"GETSET", key, value});
+    case 5: return add({"SET", key, std::to_string(random_.below(100))});
+    case 6:
+    case 7: return add({"SET", key, value});
+    case 8: return add({"STRLEN", key});
+    default: return add({"GET", key});
   }
 }
 
@@ -161,6 +187,8 @@ void LoadClient::add(std::span<const std::string_view> arguments) {
   const bool inline_form =
       plan_.script != nullptr ? inline_form_ : random_.chance(plan_.inline_ppm);
   link_->add(arguments, silent, inline_form);
+  if (plan_.history != nullptr) checker_.called(*link_, arguments);
+  checker_.record_call(*link_, arguments, silent);
   if (plan_.record == nullptr) return;
   words_.emplace_back(arguments.begin(), arguments.end());
   inline_forms_.push_back(inline_form ? 1 : 0);

@@ -29,6 +29,7 @@ class LoadClient final : public LoadConnection {
   void add(std::span<const std::string_view> arguments);
   bool add_burst();
   void add_generated(int64_t now_ms);
+  void add_register_command();
   void add_connection_command();
   void add_quiet_connection_command();
   void add_rare_connection_command();

@@ -153,6 +153,10 @@ void LoadConnection::on_quiet() {
   if (in_flight()) return;
   closing_ = false;
   handle_ = {};
+  if (link_) {
+    checker_.connection_over(*link_);
+    checker_.record_end(*link_);
+  }
   link_.reset();
   if (stopped_) return;
   env_.arm_in(timer_, pause(reconnect_mean_.ns));

@@ -93,6 +93,7 @@ std::string report_text(const Arguments& arguments, const ScenarioSpec& spec, ui
   std::string text = fmt::format("scenario {} seed {}\n  faults: {}\n  drawn:  {}\n", spec.name,
                                  seed, faults.empty() ? "none" : faults,
                                  result.drawn.empty() ? "nothing" : result.drawn);
+  for (const std::string& remark : result.remarks) text += fmt::format("  note:   {}\n", remark);
   if (!result.violation) return text;
   const Violation& violation = *result.violation;
   for (const std::string& line : result.log) text += fmt::format("  log: {}\n", line);

@@ -19,6 +19,7 @@ struct Arguments {
   std::string scenario;
   RunOptions run;
   std::string trace;
+  std::string report;
   std::string seeds;
   int jobs = 0;  // 0: one a core
   std::string time;

@@ -8,6 +8,7 @@
 #include "sim/program/canary.h"
 #include "sim/program/child.h"
 #include "sim/program/commands.h"
+#include "sim/program/report_file.h"
 #include "sim/program/sandbox.h"
 #include "sim/scenario/spec_file.h"
 
@@ -38,11 +39,20 @@ int run_spec(const ScenarioSpec& spec, const Arguments& arguments, const RunOpti
       return bad_usage(fmt::format("{}: {}", arguments.trace, std::strerror(errno)));
     }
   }
+  ReportFile report;
+  if (!report.open(arguments.report)) {
+    return bad_usage(fmt::format("{}: {}", arguments.report, std::strerror(errno)));
+  }
+  options.recorder = report.recorder();
   const auto began = std::chrono::steady_clock::now();
   lock_the_door();
   const RunResult result = run_any(spec, options);
   const double wall_s = seconds_since(began);
   if (options.trace != nullptr) std::fclose(options.trace);
+  if (!report.write(
+          {spec.name, options.seed, replay_line(arguments, spec, options.seed), result})) {
+    return bad_usage("the report cannot be written");
+  }
   fmt::print("{}", report_text(arguments, spec, options.seed, result));
   if (!spec.digest.empty() && spec.digest != result.digest) {
     fmt::print("not the run that was recorded: its digest was {}\n", spec.digest);

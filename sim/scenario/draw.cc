@@ -129,6 +129,8 @@ LoadPlan load_plan(const RunDraw& draw, const ScenarioSpec& spec, const Plants& 
   plan.inline_ppm = numbers.workload_inline_ppm;
   plan.password = draw.password;
   plan.slow_readers_percent = numbers.workload_slow_readers_percent;
+  plan.registers_ppm = numbers.workload_registers_ppm;
+  plan.registers = static_cast<uint64_t>(numbers.workload_registers);
   plan.read_pause_us = numbers.workload_read_pause_us;
   plan.mutes = numbers.memory_spare_bytes == 0;
   plan.bursts.transaction_ppm = numbers.workload_transaction_ppm;

@@ -38,6 +38,7 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
       plan_(load_plan(draw, spec, plants_)) {
   plan_.node = number;
   plan_.record = record;
+  if (plan_.registers_ppm > 0) plan_.history = &checker_->history();
   if (spec.script) {
     plan_.script = &*spec.script;
     for (const ScriptStep& step : *spec.script) plan_.steps_left += step.node == number ? 1 : 0;
@@ -118,6 +119,8 @@ void NodeGroup::ready(Node& node) {
 }
 
 void NodeGroup::stopping(StopKind kind, int status) {
+  if (plants_.is("forgotten_file"))
+    static_cast<void>(world_.host(host_).disk().remove(kConfigFile));
   const bool asked = world_.fired()[Fault::restart] > 0 && status == 0;
   if (kind == StopKind::exit && !asked) {
     checker_->violate("process", "the node runs", "it exits with status " + std::to_string(status));
@@ -148,6 +151,7 @@ bool NodeGroup::quiet() const {
 
 void NodeGroup::compare_end() {
   if (!running()) return checker_->violate("process", "the node runs", "it does not");
+  checker_->check_history();
   visit([this](Node& visited) {
     plants_.strike_late(visited, *checker_);
     checker_->compare_state();

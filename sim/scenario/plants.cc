@@ -30,6 +30,8 @@ constexpr Plant kRows[] = {
     {"deaf_node", "progress", "after the faults the node stands still"},
     {"no_handles", "progress", "after the faults the node accepts no connection"},
     {"lost_effect", "replay", "now and then an effect is lost on its way"},
+    {"forgotten_file", "files", "after a crash the configuration file is gone", "power"},
+    {"forgotten_write", "linearizability", "now and then the node forgets a key", "registers"},
     {"late_loss", "state", "the node forgets, or makes up, a key that nobody asks for again"},
     {"kept_connection", "leaks", "a connection is never closed"},
 };
@@ -58,7 +60,7 @@ bool Plants::is_about_messages() const {
 }
 
 bool Plants::is_about_files() const {
-  return is("unsynced_file");
+  return is("forgotten_file");
 }
 
 void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
@@ -85,7 +87,8 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
     ASSERT(node.config().set(pairs, &error));
     return node.settings_changed();
   }
-  if (is("lost_write") || is("wrong_ttl") || is("early_expiry")) change_data(node, checker);
+  if (is("lost_write") || is("forgotten_write") || is("wrong_ttl") || is("early_expiry"))
+    change_data(node, checker);
 }
 
 void Plants::strike_transactions(Node& node, NodeChecker& checker) {

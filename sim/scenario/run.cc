@@ -62,6 +62,7 @@ WorldOptions ScenarioRun::world_options() const {
   world.faults = draw_.faults;
   world.trace = options_.trace;
   world.sink = options_.sink;
+  world.recorder = options_.recorder;
   world.schedule = spec_.strikes;
   world.windows = spec_.windows;
   return world;
@@ -169,6 +170,8 @@ RunResult ScenarioRun::result() {
   if (result.violation) result.fixed.fails = result.violation->checker;
   for (const auto& group : groups_) {
     result.commands += group->checker().commands();
+    const auto& remarks = group->checker().remarks();
+    result.remarks.insert(result.remarks.end(), remarks.begin(), remarks.end());
     if (!result.violation) continue;
     const auto& lines = world_.host(group->host()).log_lines();
     result.log.insert(result.log.end(), lines.begin(), lines.end());

@@ -16,6 +16,7 @@
 namespace redoubt::sim {
 
 class EventSink;
+class RunRecorder;
 
 // What a checker found. `expected` and `seen` are for people.
 struct Violation {
@@ -54,6 +55,8 @@ struct RunOptions {
   FILE* trace = nullptr;
   // Is told of every event (WorldOptions::sink).
   EventSink* sink = nullptr;
+  // For a report (WorldOptions::recorder).
+  RunRecorder* recorder = nullptr;
 };
 
 struct RunResult {
@@ -64,6 +67,8 @@ struct RunResult {
   Duration simulated;
   FaultOptions faults;
   FaultCounts fired;
+  // What people should know of it although it is no violation.
+  std::vector<std::string> remarks;
   // What was drawn: "clients=5 spare_bytes=81920 ...".
   std::string drawn;
   // The same run as a scenario that leaves nothing open.

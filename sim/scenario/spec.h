@@ -41,6 +41,8 @@ namespace redoubt::sim {
   X(workload, connection_ppm, "100..50000 log", 0, 1'000'000, "of commands: CLIENT, HELLO, PUBLISH and their like") \
   X(workload, inline_ppm, "0 | 100..500000 log", 0, 1'000'000, "of commands: sent as inline commands") \
   X(workload, hang_up_ppm, "0 | 100..20000 log", 0, 1'000'000, "of pipelines: the client goes, in the middle or after") \
+  X(workload, registers_ppm, "0", 0, 1'000'000, "of commands: simple ones on keys of their own, for linearizability") \
+  X(workload, registers, "4", 1, 1'000, "how many such keys there are")                             \
   X(workload, slow_readers_percent, "0", 0, 100, "of clients: those that read slowly")              \
   X(workload, read_pause_us, "1000..100000 log", 1, 100'000'000, "that they wait between two reads, on average") \
   X(memory, spare_bytes, "0", 0, int64_t{1} << 40, "maxmemory above what an empty node takes; 0: no limit") \

@@ -33,7 +33,8 @@ TEST(Program, SaysWhatIsWrongWithItsArguments) {
         "run --scenario double --seed 1", "run --scenario single --seed 1 --fault kill=1",
         "run --scenario single --seed 1 --bug tree", "sweep --scenario single --seeds 9..1",
         "sweep --scenario single --seeds 1..2 --time soon",
-        "run --scenario single --seed 1 --trace /no/such/directory/trace"}) {
+        "run --scenario single --seed 1 --trace /no/such/directory/trace",
+        "run --scenario single --seed 1 --report /no/such/directory/page"}) {
     EXPECT_EQ(run(arguments).status, 2) << arguments;
   }
   EXPECT_TRUE(has(run("run --scenario double --seed 1"), "there is no scenario 'double'"));
@@ -57,6 +58,37 @@ TEST(Program, ATraceTellsOfEveryFault) {
                            "--fault clock_drift=500");
     EXPECT_EQ(traced.status, 0) << traced.text;
   }
+}
+
+std::string contents(const std::string& path) {
+  std::string text;
+  std::FILE* file = std::fopen(path.c_str(), "re");
+  if (file == nullptr) return text;
+  char buffer[4'096];
+  for (size_t got; (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;) {
+    text.append(buffer, got);
+  }
+  std::fclose(file);
+  return text;
+}
+
+// Under the filter, and without a change of what happens.
+TEST(Program, WritesAReport) {
+  const std::string path = testing::TempDir() + "redoubt-report.html";
+  const std::string runs[] = {kRun + "7", kRun + "5 --bug lost_write"};
+  for (const std::string& line : runs) {
+    const Ran ran = run(line + " --report " + path);
+    EXPECT_EQ(outcome(ran), outcome(run(line)));
+    const std::string page = contents(path);
+    EXPECT_TRUE(page.starts_with("<!doctype html>"));
+    EXPECT_TRUE(page.ends_with("</html>\n")) << page.substr(page.size() - 20);
+    EXPECT_EQ(page.find("every checker held") != std::string::npos, ran.status == 0);
+    EXPECT_LE(page.size(), 2'000'000u);
+    // The same page each time: it knows neither the clock nor where it was made.
+    run(line + " --report " + path, "env TZ=Asia/Tokyo");
+    EXPECT_EQ(contents(path), page);
+  }
+  std::remove(path.c_str());
 }
 
 TEST(Program, AViolationComesWithItsReplay) {

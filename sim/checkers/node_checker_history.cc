@@ -1,0 +1,56 @@
+// The history of a node's clients, and what is checked of it.
+#include "sim/checkers/linearizability.h"
+#include "sim/checkers/node_checker.h"
+
+namespace redoubt::sim {
+
+void NodeChecker::called(Link& link, std::span<const std::string_view> arguments) {
+  link.operations.resize(link.hashes.size(), kNoOperation);
+  if (arguments.size() < 2 || !arguments[1].starts_with("register:")) return;
+  const Call call = {.client = link.client, .node = host_, .database = 0, .call = world_.now()};
+  link.operations.back() = history_.begin(call, arguments);
+}
+
+void NodeChecker::cut_off(Link& link, size_t bytes) {
+  for (size_t i = 0; i < link.operations.size(); ++i) {
+    const size_t end = i + 1 < link.starts.size() ? link.starts[i + 1] : link.pipeline.size();
+    if (end <= bytes || link.operations[i] == kNoOperation) continue;
+    history_.refuse(link.operations[i], world_.now());
+    link.operations[i] = kNoOperation;
+  }
+}
+
+void NodeChecker::returned(Link& link, size_t number, std::string_view reply) {
+  if (number >= link.operations.size() || link.operations[number] == kNoOperation) return;
+  const uint64_t offset = number < link.offsets.size() ? link.offsets[number] : 0;
+  history_.finish(link.operations[number], world_.now(), offset, reply);
+  link.operations[number] = kNoOperation;
+}
+
+void NodeChecker::connection_over(Link& link) {
+  for (size_t i = 0; i < link.operations.size(); ++i) {
+    if (link.operations[i] == kNoOperation) continue;
+    history_.give_up(link.operations[i], world_.now(),
+                     i < link.offsets.size() ? link.offsets[i] : 0);
+  }
+  link.operations.clear();
+}
+
+void NodeChecker::check_history() {
+  if (history_.size() == 0 || !watches("linearizability") || violation_) return;
+  LinearizabilityOptions options;
+  options.losses = losses_;
+  for (HostId id = 0; id < world_.host_count(); ++id) {
+    options.node_names.push_back(world_.host(id).name());
+  }
+  const LinearizabilityReport report = LinearizabilityChecker(std::move(options)).check(history_);
+  for (const std::string& key : report.undecided) {
+    remarks_.push_back("linearizability of " + key + " is not decided: too much work");
+  }
+  if (!report.violation) return;
+  std::string seen = report.violation->seen;
+  for (const std::string& line : report.lines) seen += "\n            " + line;
+  violate("linearizability", report.violation->expected, std::move(seen));
+}
+
+}  // namespace redoubt::sim

@@ -1,0 +1,23 @@
+# Writes OUTPUT, a C++ file with the viewer's files from FOLDER (sim/report/viewer.h). The scripts
+# become one, in this order.
+set(html viewer.html)
+set(css viewer.css)
+set(js viewer_model.js viewer_picture.js viewer_panel.js viewer.js)
+
+set(text "// Made from sim/report/viewer* by embed.cmake.\n#include \"sim/report/viewer.h\"\n\n")
+string(APPEND text "namespace redoubt::sim {\n")
+foreach(kind html css js)
+  set(hex "")
+  foreach(name ${${kind}})
+    file(READ ${FOLDER}/${name} more HEX)
+    string(APPEND hex "${more}")
+  endforeach()
+  string(LENGTH "${hex}" digits)
+  math(EXPR size "${digits} / 2")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+  string(APPEND text "\nstd::string_view viewer_${kind}() {\n")
+  string(APPEND text "  static constexpr unsigned char bytes[] = {${bytes}0};\n")
+  string(APPEND text "  return {reinterpret_cast<const char*>(bytes), ${size}};\n}\n")
+endforeach()
+string(APPEND text "\n}  // namespace redoubt::sim\n")
+file(WRITE ${OUTPUT} "${text}")
