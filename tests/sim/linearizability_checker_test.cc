@@ -63,6 +63,16 @@ class Clients {
   std::vector<Entry> entries_;
 };
 
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(' '), text.size());
+    words.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return words;
+}
+
 std::string bulk(std::string_view text) {
   return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
 }
@@ -301,6 +311,111 @@ TEST(Linearizability, WorkHasABound) {
   EXPECT_EQ(report.undecided, std::vector<std::string>{"key \"k\" of database 0"});
 }
 
+// --- whole histories, made by a model that executes each command in one moment
+
+struct Story {
+  std::vector<Clients::Entry> entries;
+  uint64_t unknown = 0;
+};
+
+Story tell(uint64_t seed) {
+  static constexpr std::string_view kChecked[] = {
+      "GET k",      "GET k",       "GET l",          "SET k N",  "SET l N",   "SET k N NX",
+      "SET k N XX", "SET l N GET", "GETSET k N",     "GETDEL k", "SETNX k N", "APPEND k N",
+      "STRLEN l",   "INCR k",      "INCRBY l N",     "DECR k",   "DEL k",     "DEL l",
+      "EXISTS k",   "GET l",       "SET k N KEEPTTL"};
+  static constexpr std::string_view kOthers[] = {"PEXPIRE k 100", "SET l N PX 30", "RPUSH k N",
+                                                 "RENAME k l",    "FLUSHALL",      "COPY l k",
+                                                 "SWAPDB 0 1",    "MOVE l 1",      "FLUSHDB"};
+  Random random(seed);
+  const uint64_t unknown_one_in = random.coin() ? 8 : 1'000'000;
+  const bool offsets = random.coin();
+  struct Planned {
+    int64_t effect;
+    Clients::Entry entry;
+  };
+  std::vector<Planned> plan;
+  for (uint32_t client = 0; client < 5; ++client) {
+    int64_t now = 1'000'000;
+    for (int i = 0; i < 30; ++i) {
+      const int64_t call = now + static_cast<int64_t>(random.below(20));
+      int64_t effect = call + static_cast<int64_t>(random.below(30));
+      now = effect + static_cast<int64_t>(random.below(30)) + 1;
+      const bool other = random.below(8) == 0;
+      std::string text(other ? kOthers[random.below(std::size(kOthers))]
+                             : kChecked[random.below(std::size(kChecked))]);
+      const size_t number = text.find('N');
+      if (number != std::string::npos && number > 4) {
+        text.replace(number, 1, std::to_string(random.below(100)));
+      }
+      const bool is_unknown = random.below(unknown_one_in) == 0;
+      if (is_unknown) effect += static_cast<int64_t>(random.below(300));
+      plan.push_back({effect, {call, is_unknown ? 0 : now - 1, text, "", 0, client, 0}});
+    }
+  }
+  std::stable_sort(plan.begin(), plan.end(),
+                   [](const Planned& a, const Planned& b) { return a.effect < b.effect; });
+  Story story;
+  Model model{ModelConfig()};
+  ModelSession session;
+  uint64_t offset = 0;
+  for (Planned& planned : plan) {
+    Clients::Entry& entry = planned.entry;
+    const bool is_unknown = entry.returned == 0;
+    story.unknown += is_unknown ? 1 : 0;
+    if (!is_unknown || random.coin()) {
+      const std::string reply = model.apply(session, words_of(entry.command), planned.effect).bytes;
+      if (!is_unknown) entry.reply = reply;
+      if (offsets) entry.offset = ++offset;
+    }
+    story.entries.push_back(entry);
+  }
+  return story;
+}
+
+LinearizabilityReport check(const Story& story) {
+  Clients clients;
+  for (const Clients::Entry& entry : story.entries) clients.add(entry);
+  return clients.check();
+}
+
+TEST(Linearizability, WhatTheModelDoesInAnyOrderIsAccepted) {
+  uint64_t unknown = 0;
+  uint64_t by_search = 0;
+  uint64_t others = 0;
+  for (uint64_t seed = 0; seed < 1'000; ++seed) {
+    const Story story = tell(seed);
+    const LinearizabilityReport report = check(story);
+    EXPECT_EQ(report.violation ? report.violation->expected + report.violation->seen : "", "")
+        << "seed " << seed;
+    EXPECT_TRUE(report.undecided.empty()) << "seed " << seed;
+    unknown += story.unknown;
+    by_search += report.by_search;
+    others += report.others;
+  }
+  EXPECT_GT(unknown, 1'000u);
+  EXPECT_GT(by_search, 500u);
+  EXPECT_GT(others, 5'000u);
+}
+
+// A read of what nobody wrote. Where the key may be anything, that goes unseen.
+TEST(Linearizability, AWrongReadIsMostlyFound) {
+  uint64_t planted = 0;
+  uint64_t found = 0;
+  for (uint64_t seed = 0; seed < 300; ++seed) {
+    Story story = tell(seed);
+    for (Clients::Entry& entry : story.entries) {
+      if (entry.command != "GET k" || entry.reply[0] != '$' || entry.call < 1'000'300) continue;
+      entry.reply = bulk("nothing");
+      ++planted;
+      break;
+    }
+    found += check(story).violation ? 1 : 0;
+  }
+  EXPECT_GT(planted, 250u);
+  EXPECT_GT(found * 3, planted);
+}
+
 // --- what the commands do, against the model
 
 std::string form_of(const StringAnswer& answer) {
@@ -346,16 +461,6 @@ TEST(StringOperations, DoWhatTheModelDoes) {
     ++checked;
   }
   EXPECT_GT(checked, 15'000u);
-}
-
-std::vector<std::string_view> words_of(std::string_view text) {
-  std::vector<std::string_view> words;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find(' '), text.size());
-    words.push_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return words;
 }
 
 // Among commands of all kinds, and deadlines that pass: when the value is said to be known, it is
