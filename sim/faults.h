@@ -50,6 +50,8 @@ namespace redoubt::sim {
   X(net_hang, chance, 1'000, 300'000, "ppm", "a connection attempt is never answered")             \
   X(kill, timed, 100, 30'000, "ms", "every so often a process is killed and started again")        \
   X(power_loss, timed, 100, 30'000, "ms", "every so often a host loses power and comes back")      \
+  X(power_loss_io, timed, 100, 30'000, "ms",                                                       \
+    "every so often a host loses power right after one of its next file operations")               \
   X(rack, timed, 100, 30'000, "ms",                                                                \
     "every so often several hosts lose power at once and come back together")                      \
   X(replace, timed, 1'000, 60'000, "ms",                                                           \

@@ -67,6 +67,10 @@ void Files::step(uint32_t slot) {
   bool again = false;
   const Error error = carry_out(slot, op, again);
   if (!again) host_.backend().finish(slot, error);
+  if (armed_ > 0 && --armed_ == 0) {
+    armed_event_.at = core_.now + Duration::nanoseconds(1);
+    core_.events.push_first(armed_event_, armed_event_.side);
+  }
 }
 
 Files::OpenFile* Files::file(const Op& op) {
@@ -261,6 +265,7 @@ void Files::end_life(bool power_loss) {
   }
   syncs_.clear();
   open_.clear();
+  armed_ = 0;
 }
 
 }  // namespace redoubt::sim

@@ -33,6 +33,12 @@ class Files {
   // Nothing is carried out while it stands still.
   void set_stalled(bool stalled);
   void set_full(bool full) { full_ = full; }
+  // Right after the operation or piece of one of this number that is carried out from now on,
+  // `event` comes, unless this life has ended.
+  void arm(uint32_t operations, const Event& event) {
+    armed_ = operations;
+    armed_event_ = event;
+  }
 
  private:
   struct OpenFile {
@@ -69,6 +75,8 @@ class Files {
   std::vector<OpenFile> open_;
   std::vector<Sync> syncs_;
   std::vector<std::pair<uint32_t, uint32_t>> held_;  // slot and generation, while stalled
+  uint32_t armed_ = 0;                               // operations to go
+  Event armed_event_;
   bool stalled_ = false;
   bool full_ = false;
 };

@@ -12,6 +12,7 @@ namespace {
 constexpr uint8_t kEdge = 0;   // of the window of a fault
 constexpr uint8_t kEnd = 1;    // of what lasts
 constexpr uint8_t kBegin = 2;  // of a fault that is drawn, or of a row of the schedule
+constexpr uint8_t kArmed = 3;  // of one that has waited for its moment
 
 }  // namespace
 
@@ -86,11 +87,23 @@ bool Nemesis::on_event(const Event& event) {
   }
   if (event.side == kEnd) return on_end(event.generation);
   if (!running_ || event.generation != rhythm_) return false;
+  if (event.side == kArmed) return strike(armed_[event.index]);
   if (core_.options.schedule) return strike((*core_.options.schedule)[event.index]);
   const auto fault = static_cast<Fault>(event.index);
   const bool happened = draw_and_strike(fault);
   schedule(fault);
   return happened;
+}
+
+void Nemesis::arm(FaultStrike strike, HostId host) {
+  const int64_t operations = randoms_[strike.fault].between_log(1, 16);
+  armed_[host] = std::move(strike);
+  Event event;
+  event.kind = EventKind::fault;
+  event.side = kArmed;
+  event.index = host;
+  event.generation = rhythm_;
+  core_.host(host).files().arm(static_cast<uint32_t>(operations), event);
 }
 
 bool Nemesis::on_end(uint32_t number) {

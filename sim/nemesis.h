@@ -7,6 +7,7 @@
 // the beginning of liveness.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -65,6 +66,8 @@ class Nemesis {
   Duration draw_length(Fault fault);
   std::vector<std::string> some_with(Fault fault, HostId host);
   void draw_rack(FaultStrike& strike, HostId host);
+  // Waits for the moment that power_loss_io is about.
+  void arm(FaultStrike strike, HostId host);
   std::vector<HostId> racked_with(HostId host) const;
 
   // Striking it, unless it is impossible.
@@ -95,6 +98,7 @@ class Nemesis {
   uint32_t rhythm_ = 0;
   uint32_t next_number_ = 1;
   std::vector<Lasting> lasting_;
+  std::map<HostId, FaultStrike> armed_;
   std::vector<FaultStrike> strikes_;
   std::vector<HostId> disks_lost_;  // each once
 };

@@ -13,7 +13,8 @@ constexpr int64_t kPlaces = 1'000'000'000;
 
 bool takes_down(Fault fault) {
   return fault == Fault::kill || fault == Fault::power_loss || fault == Fault::restart ||
-         fault == Fault::rack || fault == Fault::replace || fault == Fault::disk_wipe;
+         fault == Fault::power_loss_io || fault == Fault::rack || fault == Fault::replace ||
+         fault == Fault::disk_wipe;
 }
 
 // What was synced is not there any more, or not as it was.
@@ -33,6 +34,7 @@ int64_t FaultOptions::* length_of(Fault fault) {
     case Fault::net_clog: return &FaultOptions::net_cut_off_ms;
     case Fault::kill:
     case Fault::power_loss:
+    case Fault::power_loss_io:
     case Fault::restart:
     case Fault::rack:
     case Fault::replace:
@@ -132,6 +134,10 @@ bool Nemesis::draw_and_strike(Fault fault) {
   drawn.fault = fault;
   drawn.host = core_.host(host).name();
   draw(drawn, host);
+  if (fault == Fault::power_loss_io) {
+    arm(std::move(drawn), host);
+    return false;
+  }
   return strike(std::move(drawn));
 }
 
@@ -209,7 +215,8 @@ void Nemesis::begin_at(const FaultStrike& strike, Host& host) {
     case Fault::net_half_open:
       return world_.network().kill_link(host.id(), static_cast<uint64_t>(strike.amount));
     case Fault::kill: return world_.crash(host.id(), StopKind::kill);
-    case Fault::power_loss: return world_.crash(host.id(), StopKind::power_loss);
+    case Fault::power_loss:
+    case Fault::power_loss_io: return world_.crash(host.id(), StopKind::power_loss);
     case Fault::rack:
       world_.crash(host.id(), StopKind::power_loss);
       for (const std::string& name : strike.others) {
@@ -264,6 +271,7 @@ void Nemesis::undo(const Lasting& lasting) {
     case Fault::net_clog: return world_.network().heal(lasting.cut);
     case Fault::kill:
     case Fault::power_loss:
+    case Fault::power_loss_io:
     case Fault::replace:
     case Fault::disk_wipe: return world_.boot(lasting.host);
     case Fault::rack:

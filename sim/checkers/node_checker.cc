@@ -492,8 +492,8 @@ bool NodeChecker::may_break(Error error) const {
   const auto any = [&](std::initializer_list<Fault> faults) {
     return std::any_of(faults.begin(), faults.end(), [&](Fault fault) { return fired[fault] > 0; });
   };
-  const bool died = any({Fault::kill, Fault::power_loss, Fault::restart, Fault::rack,
-                         Fault::replace, Fault::disk_wipe, Fault::disk_old});
+  const bool died = any({Fault::kill, Fault::power_loss, Fault::power_loss_io, Fault::restart,
+                         Fault::rack, Fault::replace, Fault::disk_wipe, Fault::disk_old});
   switch (error) {
     case Error::refused: {
       const bool starts = node_ == nullptr || world_.now() - started_ < kStarting;

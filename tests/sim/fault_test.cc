@@ -37,6 +37,7 @@ const std::vector<Case>& cases() {
       {Fault::net_hang, 1'000'000, ask_an_echo, "connect: timed out"},
       {Fault::kill, 50, ask_an_echo, "receive: connection"},
       {Fault::power_loss, 50, ask_an_echo, ""},
+      {Fault::power_loss_io, 1'000, write_and_trust, "the file is", {.disk_lost = 1'000'000}},
       {Fault::rack, 5'000, ask_one_of_two, "both are gone", {.down_ms = 5'000}},
       {Fault::replace, 2'000, keep_a_file, "the file is empty"},
       {Fault::restart, 50, ask_an_echo, "receive: connection"},

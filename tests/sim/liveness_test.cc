@@ -66,9 +66,9 @@ TEST_P(Liveness, HealsAMajorityAndFreezesTheRest) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, Liveness,
-                         testing::Values("kill", "power_loss", "restart", "replace", "disk_wipe",
-                                         "pause", "net_partition", "net_one_way deaf",
-                                         "net_one_way mute", "net_clog"),
+                         testing::Values("kill", "power_loss", "power_loss_io", "restart",
+                                         "replace", "disk_wipe", "pause", "net_partition",
+                                         "net_one_way deaf", "net_one_way mute", "net_clog"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::replace(name.begin(), name.end(), ' ', '_');

@@ -86,7 +86,8 @@ constexpr int kSyncerFiles = 20;
 Task<int> naive_syncer(Env& env, Seen* seen, std::string);
 // Writes 'o' and syncs, then writes 'n' over it and does not.
 Task<int> naive_overwriter(Env& env, Seen* seen, std::string);
-// Writes, syncs and reads back a file, also in its next lives: what was synced is there.
-Task<int> naive_keeper(Env& env, Seen* seen, std::string);
+// Writes, syncs (not in mode "without sync") and reads back a file, also in its next lives: what
+// was written is there.
+Task<int> naive_keeper(Env& env, Seen* seen, std::string mode);
 
 }  // namespace redoubt::sim

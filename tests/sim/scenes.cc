@@ -340,6 +340,10 @@ Seen keep_a_file(World& world) {
   return alone(world, naive_keeper, Duration::seconds(30));
 }
 
+Seen write_and_trust(World& world) {
+  return alone(world, naive_keeper, Duration::seconds(30), "without sync");
+}
+
 Seen trust_clocks(World& world) {
   Seen here;
   Seen there;

@@ -42,6 +42,8 @@ Seen create_then_lose_power(World& world);
 Seen rename_then_lose_power(World& world);
 // What was synced, names too, is there whenever the process looks, as it was.
 Seen keep_a_file(World& world);
+// And what was only written.
+Seen write_and_trust(World& world);
 
 // Clocks tell the same everywhere, run as fast, never jump, and timers are on time.
 Seen trust_clocks(World& world);
