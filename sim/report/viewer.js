@@ -123,7 +123,10 @@ class Viewer {
       }
       return at;
     };
-    const from = Math.max(moment(-1, 12), this.askedAt(item));
+    const asked = this.askedAt(item);
+    const near = moment(-1, 12);
+    // Of the violation, whoever asked is in the picture, however long ago that was.
+    const from = run.kind[item] === Kind.violation && asked > 0 ? asked : Math.max(near, asked);
     const until = moment(1, 4);
     const width = Math.max(until - from, (run.until[item] - run.at[item]) * 1.5, 20_000);
     const right = Math.max(run.at[item], until);
