@@ -124,7 +124,7 @@ bool StringOperation::changes_nothing(const StringAnswer& answer) const {
     case Kind::set:
       if (answers_old && only_if_absent) return answer.kind == Answer::bulk;
       return (only_if_absent || only_if_present) && answer.kind == Answer::null;
-    case Kind::add: return answer.kind != Answer::integer;
+    case Kind::add: return answer.kind == Answer::not_integer || answer.kind == Answer::overflow;
     case Kind::get_set:
     case Kind::append: return false;
   }

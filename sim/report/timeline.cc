@@ -122,7 +122,9 @@ void Builder::on_machine(const TraceEvent& event) {
       timeline_.items[item].number = event.a;
       timeline_.hosts[event.host].boots = event.a;
       timeline_.hosts[event.host].offsets.push_back({event.at, 0});
+      const bool slow = now.slow;  // of the machine, not of the process
       now = Life();
+      now.slow = slow;
       now.boot = item;
       now.running = true;
       break;

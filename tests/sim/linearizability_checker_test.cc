@@ -67,6 +67,15 @@ std::string bulk(std::string_view text) {
   return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
 }
 
+TEST(Linearizability, AnUnknownIncrementIsSeenByAnAppend) {
+  Clients clients;
+  clients.add(1, 2, "SET k 7", "+OK\r\n", 10);
+  clients.add(3, 4, "DEL k", ":1\r\n", 20);
+  clients.add(5, 0, "INCR k");
+  clients.add(7, 9, "APPEND k x", ":2\r\n", 40);
+  EXPECT_FALSE(clients.check().violation);
+}
+
 TEST(Linearizability, ASoundHistory) {
   Clients clients;
   clients.add(1, 4, "set k 1", "+OK\r\n", 10);

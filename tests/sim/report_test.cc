@@ -98,6 +98,7 @@ TEST(Timeline, AFaultMakesAHostStopAndItsEndMakesItStart) {
   r.recorder.stop(0, 2, 0);
   r.recorder.stop(1, 2, 0);
   r.at(900);
+  r.recorder.speed(0, 10);  // the machine is slow, whatever runs on it
   r.recorder.fault_ends(1);
   r.recorder.boot(0, 2);
   r.recorder.boot(1, 2);
@@ -112,8 +113,8 @@ TEST(Timeline, AFaultMakesAHostStopAndItsEndMakesItStart) {
   EXPECT_EQ(timeline.items[timeline.items.back().cause].kind, fault_span);
   std::vector<HostState> states;
   for (const auto& since : timeline.hosts[0].states) states.push_back(since.value);
-  EXPECT_EQ(states,
-            (std::vector<HostState>{HostState::running, HostState::off, HostState::running}));
+  EXPECT_EQ(states, (std::vector<HostState>{HostState::running, HostState::off, HostState::off,
+                                            HostState::slow}));
 }
 
 // A checker that does not tell the recorder: the violation is put behind what had begun by then.
