@@ -35,7 +35,7 @@ class ConfigRewrite : public NodeJob {
     op_.on_done = [](Op& op) { static_cast<ConfigRewrite*>(op.owner)->on_done(); };
   }
 
-  void start() { begin(Step::open_old); }
+  void start() override { begin(Step::open_old); }
 
  private:
   // In this order. A file that is not there yet is an empty one.
@@ -209,11 +209,8 @@ void config_rewrite_command(Context& c) {
     c.error("ERR The server is running without a config file");
     return;
   }
-  auto job = std::make_unique<ConfigRewrite>(c.node, c.session);
-  ConfigRewrite& rewrite = *job;
   c.node.wait(c.session);
-  c.node.add_job(std::move(job));
-  rewrite.start();
+  c.node.add_job(std::make_unique<ConfigRewrite>(c.node, c.session));
 }
 
 void config_help_command(Context& c) {

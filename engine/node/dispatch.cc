@@ -432,8 +432,15 @@ void Node::resume(Session& session) {
   env_.request(batch_hook_);
 }
 
+void Node::add_job(std::unique_ptr<NodeJob> job) {
+  jobs_.push_back(std::move(job));
+  if (jobs_.size() == 1) jobs_.front()->start();
+}
+
 void Node::end_job(NodeJob& job) {
-  std::erase_if(jobs_, [&](const auto& other) { return other.get() == &job; });
+  ASSERT(!jobs_.empty() && jobs_.front().get() == &job);
+  jobs_.pop_front();
+  if (!jobs_.empty()) jobs_.front()->start();
 }
 
 std::string Node::execute(Session& session, std::span<const std::string_view> args) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,10 +72,12 @@ class NodeObserver {
 };
 
 // Work of a command that takes several operations of the world, such as rewriting a file. The node
-// owns it until end_job(), and destroys it when the node ends before.
+// owns it until end_job(), and destroys it when the node ends before. Jobs run one after another:
+// of two that replace the same file, the later one has the last word.
 class NodeJob {
  public:
   virtual ~NodeJob() = default;
+  virtual void start() = 0;
 };
 
 // What clients may do during CLIENT PAUSE.
@@ -229,7 +232,9 @@ class Node {
   void unwatch(Session& session);
   const WatchedKeys& watched_keys() const { return watched_keys_; }
 
-  void add_job(std::unique_ptr<NodeJob> job) { jobs_.push_back(std::move(job)); }
+  // Starts it when those added before have ended.
+  void add_job(std::unique_ptr<NodeJob> job);
+  // The job that runs is over.
   void end_job(NodeJob& job);
 
   void set_observer(NodeObserver* observer);
@@ -460,7 +465,7 @@ class Node {
   PauseMode pause_mode_ = PauseMode::none;
   Instant pause_until_;
 
-  std::vector<std::unique_ptr<NodeJob>> jobs_;
+  std::deque<std::unique_ptr<NodeJob>> jobs_;  // the first one runs
   bool stopping_ = false;
   Timer cron_timer_;
   Timer expire_timer_;

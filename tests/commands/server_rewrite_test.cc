@@ -19,6 +19,8 @@ class FilesBackend : public QuietBackend {
   int fail_at = 0;
   int fail_count = 1;
   bool stuck = false;  // operations stay in flight
+  Op* held = nullptr;  // the first rename, when `hold` says so
+  bool hold = false;
 
   void submit(Op& op) override {
     if (op.kind == OpKind::background) {
@@ -34,6 +36,10 @@ class FilesBackend : public QuietBackend {
     while (!stuck && !files_waiting_.empty()) {
       Op& op = *files_waiting_.back();
       files_waiting_.pop_back();
+      if (hold && held == nullptr && op.kind == OpKind::rename) {
+        held = &op;
+        continue;
+      }
       op.result = {};
       ++operations;
       if (operations >= fail_at && operations < fail_at + fail_count) {
@@ -44,6 +50,10 @@ class FilesBackend : public QuietBackend {
       complete(op);
     }
     QuietBackend::deliver();
+  }
+  void let_go() {
+    hold = false;
+    files_waiting_.push_back(held);
   }
 
  private:
@@ -148,6 +158,30 @@ TEST_F(Rewrite, FileThatIsGoneIsMadeAnew) {
   node->call({"CONFIG", "REWRITE"});
   node->turn();
   EXPECT_NE(file().find("timeout 77"), std::string::npos);
+}
+
+// The last one has the last word, however long the world takes for the first.
+TEST_F(Rewrite, TwoAtOnceTakeTurns) {
+  node = std::make_unique<LocalNodeOn<FilesBackend>>();
+  node->node->config().set_file(std::string(kPath));
+  node->backend.hold = true;
+  node->call({"CONFIG", "SET", "timeout", "77"});
+  EXPECT_EQ(node->call({"CONFIG", "REWRITE"}), "");
+  node->turn();
+  Session& other = node->node->make_local_session();
+  const std::vector<std::string_view> set = {"CONFIG", "SET", "timeout", "78"};
+  const std::vector<std::string_view> rewrite = {"CONFIG", "REWRITE"};
+  node->node->execute(other, set);
+  EXPECT_EQ(node->node->execute(other, rewrite), "");
+  node->turn();
+  node->backend.let_go();
+  node->turn();
+  EXPECT_EQ(node->session->output.copy_from(0), "+OK\r\n");
+  EXPECT_EQ(other.output.copy_from(0), "+OK\r\n");
+  EXPECT_NE(file().find("timeout 78"), std::string::npos) << file();
+  EXPECT_EQ(node->backend.files.size(), 1u);
+  node->session->output.clear();
+  node->node->drop_local_session(other);
 }
 
 // The node may end in the middle of it.
