@@ -215,9 +215,26 @@ TEST(Linearizability, EvictionsAreTold) {
   const LinearizabilityReport report = clients.check(checker);
   EXPECT_FALSE(report.violation);
   EXPECT_EQ(report.by_witness, 1u);
-  // Not before it happened.
-  clients.add(3, 4, "GET k", "$-1\r\n", 10);
+  // Not before it happened, and not later.
+  Clients before = clients;
+  before.add(3, 4, "GET k", "$-1\r\n", 10);
+  EXPECT_TRUE(before.check(checker).violation);
+  clients.add(6, 7, "GET k", bulk("1"), 10);
   EXPECT_TRUE(clients.check(checker).violation);
+}
+
+TEST(Linearizability, ASweepHitsAKeyOnceAndOnlyInItsLife) {
+  Clients clients;
+  clients.add(1, 2, "SET k 1", "+OK\r\n", 10);
+  clients.add(3, 4, "FLUSHALL", "+OK\r\n", 20);
+  clients.add(5, 6, "GET k", "$-1\r\n", 20);
+  clients.add(11, 12, "SET k 2", "+OK\r\n", 10);
+  clients.add(13, 14, "GET k", bulk("2"), 10);
+  LinearizabilityOptions options;
+  options.losses = {Instant{10}};
+  const LinearizabilityReport report = clients.check(LinearizabilityChecker(options));
+  EXPECT_FALSE(report.violation);
+  EXPECT_EQ(report.others, 1u);
 }
 
 // What was queued happens between EXEC and its reply, or not at all.
@@ -240,6 +257,15 @@ TEST(Linearizability, TransactionsHappenWhenTheyAreExecuted) {
   EXPECT_TRUE(history("EXEC", "-EXECABORT Transaction discarded\r\n", 30, 40));
   EXPECT_TRUE(history("DISCARD", "+OK\r\n", 30, 40));
   EXPECT_TRUE(history("RESET", "+RESET\r\n", 30, 40));
+
+  // What was discarded is not there for the next EXEC.
+  Clients clients;
+  clients.add({1, 2, "MULTI", "+OK\r\n", 0, 5, 0});
+  clients.add({3, 4, "SET k 1", "+QUEUED\r\n", 0, 5, 0});
+  clients.add({5, 6, "DISCARD", "+OK\r\n", 0, 5, 0});
+  clients.add({7, 0, "EXEC", "", 0, 5, 0});
+  clients.add(8, 9, "GET k", bulk("7"));
+  EXPECT_TRUE(clients.check().violation);
 }
 
 TEST(Linearizability, WhatMayHaveBeenQueuedMayDoAnything) {
