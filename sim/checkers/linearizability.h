@@ -3,12 +3,10 @@
 //
 // From the history of a run (sim/history) it takes the commands of string_operation.h and checks
 // each key of each database by itself (sim/linearizability); the place in the node's stream of
-// effects is the witness. Commands that only read and are not among those are passed over. A key
-// is left out of the check, and counted, when anything else may have changed it:
-//   - another command that writes, also with an option that sets a deadline;
-//   - a transaction, whose commands execute at another time than they are sent;
-//   - an eviction, of which the caller has to tell with leave_out().
-// After FLUSHALL, SWAPDB and whatever else names no keys, every key is left out.
+// effects is the witness. Behind any other command that may write a key, or give it a deadline,
+// every answer is right until the value is known again (key_histories.h), so that keys that all
+// kinds of commands use are checked too, where it can be done. What the node removes on its own
+// without a deadline, which is evictions, has to be told with removed(), or the key left out.
 #pragma once
 
 #include <optional>
@@ -38,6 +36,7 @@ struct LinearizabilityReport {
   // Keys for which the work was not enough: "key of database 0".
   std::vector<std::string> undecided;
   uint64_t operations = 0;  // that were checked
+  uint64_t others = 0;      // commands and removals in between, a key each
   uint64_t keys = 0;        // of these; a key counts again after each loss
   uint64_t by_witness = 0;
   uint64_t by_search = 0;
@@ -50,14 +49,25 @@ class LinearizabilityChecker {
  public:
   explicit LinearizabilityChecker(LinearizabilityOptions options = {});
 
-  // Something that is not in the history changed this key, such as an eviction.
+  // The node removed this key on its own at this moment; its stream stood at `offset` behind that,
+  // or 0 when that is not known.
+  void removed(int database, std::string_view key, Instant at, uint64_t offset);
+  // Something happened to this key that nobody can tell.
   void leave_out(int database, std::string_view key);
 
   // Checks the history of a run that is over.
   LinearizabilityReport check(const History& history) const;
 
  private:
+  struct Removal {
+    int database;
+    std::string key;
+    Instant at;
+    uint64_t offset;
+  };
+
   const LinearizabilityOptions options_;
+  std::vector<Removal> removals_;
   std::vector<std::pair<int, std::string>> left_out_;
 };
 

@@ -9,6 +9,8 @@ namespace {
 using Kind = StringOperation::Kind;
 using Answer = StringAnswer::Kind;
 
+constexpr std::string_view kAnything = "?";
+
 char upper(char c) {
   return 'a' <= c && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
 }
@@ -54,7 +56,9 @@ bool read_set_options(std::span<const std::string_view> options, StringOperation
       operation.only_if_present = true;
     } else if (same_word(option, "GET")) {
       operation.answers_old = true;
-    } else if (!same_word(option, "KEEPTTL")) {
+    } else if (same_word(option, "KEEPTTL")) {
+      operation.keeps_deadline = true;
+    } else {
       return false;
     }
   }
@@ -126,9 +130,50 @@ bool StringOperation::changes_nothing(const StringAnswer& answer) const {
       return (only_if_absent || only_if_present) && answer.kind == Answer::null;
     case Kind::add: return answer.kind == Answer::not_integer || answer.kind == Answer::overflow;
     case Kind::get_set:
-    case Kind::append: return false;
+    case Kind::append:
+    case Kind::removed:
+    case Kind::anything: return false;
   }
   return false;
+}
+
+bool StringOperation::step(std::string_view state, const StringAnswer* answer,
+                           std::string& next) const {
+  if (kind == Kind::removed) {
+    next.clear();
+  } else if (kind == Kind::anything) {
+    next = kAnything;
+  } else if (state == kAnything) {
+    step_from_anything(answer, next);
+  } else {
+    const StringAnswer expected = apply(state, next);
+    return answer == nullptr || expected == *answer;
+  }
+  return true;
+}
+
+// What is known again. A command whose answer is not known may have been refused because of the
+// key's type, unless it does not look at that.
+void StringOperation::step_from_anything(const StringAnswer* answer, std::string& next) const {
+  next = kAnything;
+  const bool known = answer != nullptr;
+  if (known && (changes_nothing(*answer) || answer->kind == Answer::wrong_type)) return;
+  switch (kind) {
+    case Kind::set:
+      if (!keeps_deadline && (known || !(only_if_absent || only_if_present || answers_old))) {
+        put(next, value);
+      }
+      return;
+    case Kind::get_set:
+    case Kind::set_nx:
+      if (known) put(next, value);
+      return;
+    case Kind::get_del:
+      if (known) next.clear();
+      return;
+    case Kind::del: next.clear(); return;
+    default: return;
+  }
 }
 
 StringAnswer StringOperation::apply(std::string_view state, std::string& next) const {
@@ -167,6 +212,8 @@ StringAnswer StringOperation::apply(std::string_view state, std::string& next) c
       put(next, std::to_string(sum));
       return {Answer::integer, sum, {}};
     }
+    case Kind::removed:
+    case Kind::anything: break;  // nobody answers
   }
   return {};
 }

@@ -1,6 +1,11 @@
 // Commands on one key that holds a string or nothing, without deadlines: what each does to the
 // value and answers. Small enough to be seen to be right, and separate from the model, whose state
 // is a whole server.
+//
+// Behind any other command the key may be anything: of any type, with a deadline, gone at any time.
+// Then every answer is right, until a command comes after which the value is known again.
+//
+// A state is "" for no key, '=' and the bytes for a string without a deadline, "?" for anything.
 #pragma once
 
 #include <cstdint>
@@ -46,7 +51,9 @@ struct StringOperation {
     strlen,
     add,
     del,
-    exists
+    exists,
+    removed,   // FLUSHALL, an eviction: the key is gone, and nobody answers
+    anything,  // another command that writes the key
   };
 
   Kind kind = Kind::get;
@@ -57,13 +64,19 @@ struct StringOperation {
   bool only_if_absent = false;
   bool only_if_present = false;
   bool answers_old = false;
+  bool keeps_deadline = false;
 
+  // Whether the command can have given this answer in this state (null: its answer is not known),
+  // and the state afterwards.
+  bool step(std::string_view state, const StringAnswer* answer, std::string& next) const;
   // Whether an operation with this answer has changed nothing for certain.
   bool changes_nothing(const StringAnswer& answer) const;
-
-  // The value before and afterwards: "" for no key, otherwise '=' and the bytes. Returns the
-  // answer, whose text is a view of `state`.
+  // The answer of a command in a state that is known, as a view of `state`, and the state
+  // afterwards.
   StringAnswer apply(std::string_view state, std::string& next) const;
+
+ private:
+  void step_from_anything(const StringAnswer* answer, std::string& next) const;
 };
 
 // GET, SET (NX, XX, GET, KEEPTTL), GETSET, GETDEL, SETNX, APPEND, STRLEN, INCR, INCRBY, DECR,

@@ -1,6 +1,8 @@
 // Puts the parts together: what is selected and in view, the keys, the pointer, the search, the
 // address. The parts: viewer_model.js, viewer_picture.js, viewer_panel.js.
 
+const kCrowd = 24;  // so many lanes are more than one can look at
+
 class Viewer {
   constructor(run) {
     this.run = run;
@@ -35,7 +37,10 @@ class Viewer {
       return this.fit();
     }
     this.zoomTo(item);
-    return this.select(item, {show: true});
+    this.select(item, {show: true});
+    // Of a crowd, those who have to do with it.
+    if (run.hosts.length > kCrowd) this.panel.showHostsOnPath();
+    return undefined;
   }
 
   // --- what is in view
@@ -118,7 +123,10 @@ class Viewer {
       }
       return at;
     };
-    const from = Math.max(moment(-1, 12), this.askedAt(item));
+    const asked = this.askedAt(item);
+    const near = moment(-1, 12);
+    // Of the violation, whoever asked is in the picture, however long ago that was.
+    const from = run.kind[item] === Kind.violation && asked > 0 ? asked : Math.max(near, asked);
     const until = moment(1, 4);
     const width = Math.max(until - from, (run.until[item] - run.at[item]) * 1.5, 20_000);
     const right = Math.max(run.at[item], until);
@@ -204,7 +212,10 @@ class Viewer {
     this.filter.apply();
     this.picture.resize();
     this.panel.fillList();
-    document.getElementById('filter-open').textContent = this.filter.narrowed ? 'Filter \u2022' : 'Filter';
+    const shown = this.picture.lanes.length;
+    const all = this.run.hosts.length;
+    document.getElementById('filter-open').textContent = !this.filter.narrowed ? 'Filter' :
+        shown < all ? `Filter \u2022 ${shown} of ${all}${this.picture.narrow ? '' : ' hosts'}` : 'Filter \u2022';
     this.runSearch(this.view.needle || '', false);
     this.changed();
   }

@@ -370,14 +370,18 @@ class Panel {
   hostChips(chip) {
     const {filter, run, view} = this;
     const chips = run.hosts.map((host, i) => chip(host.name, true, (on) => { filter.hosts[i] = on; }));
-    const choose = (name, wants) => element('button', {type: 'button', class: 'chip', onclick: () => {
+    const set = (wants) => {
       chips.forEach((one, i) => {
         filter.hosts[i] = wants(i);
         one.setAttribute('aria-pressed', String(filter.hosts[i]));
       });
       this.actions.filterChanged();
-    }}, name);
-    const onPath = (host) => view.path.some((item) => run.host[item] === host || run.to[item] === host);
+    };
+    // The near part of it: in the end everything hangs together.
+    const onPath = (host) => view.path.slice(0, 60).some((item) => run.concerns(item, host));
+    this.showHostsOnPath = () => set(onPath);
+    const choose = (name, wants) =>
+      element('button', {type: 'button', class: 'chip', onclick: () => set(wants)}, name);
     return [choose('all', () => true), choose('none', () => false), choose('on the path', onPath), ...chips];
   }
 

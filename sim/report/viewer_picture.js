@@ -49,7 +49,8 @@ class Picture {
     const width = this.scroller.clientWidth;
     this.narrow = width < 640;
     const some = run.hosts.map((host) => host.index).filter((host) => this.filter.hosts[host]);
-    const usual = some.length > 30 ? 34 : some.length > 14 ? 46 : 62;
+    const each = Math.floor((window.innerHeight * 0.66 - AXIS) / Math.max(1, some.length)) - 16;
+    const usual = some.length > 30 ? 34 : some.length > 14 ? 46 : Math.max(62, Math.min(104, each));
     this.label = this.narrow ? 0 : Math.min(168, Math.max(120, width * 0.16));
     this.lanes = [];
     this.laneOf = new Array(run.hosts.length).fill(null);
@@ -372,9 +373,11 @@ class Picture {
     if (!from && !to) return null;
     const y0 = from ? this.life(from) : null;
     const y1 = to ? this.life(to) : null;
-    const x0 = this.x(run.at[item]);
+    let x0 = this.x(run.at[item]);
     let x1 = this.x(run.until[item]);
-    // To or from a host that is not shown: a short stroke.
+    // To or from a host that is not shown: a short stroke, where the other one has to do with it.
+    if (!from) x0 = Math.max(x0, x1 - 8);
+    if (!to) x1 = Math.min(x1, x0 + 8);
     let start = y0 === null ? y1 - 14 : y0;
     let end = y1 === null ? y0 + 14 : y1;
     if (from && from === to) end = start - 10;
@@ -382,8 +385,10 @@ class Picture {
     if (run.flags[item] & LOST) {  // it gets half way
       x1 = x0 + (x1 - x0) * 0.6;
       end = start + (end - start) * 0.6;
+    } else if (run.flags[item] & OPEN) {  // under way when the run ended
+      end = start + (end - start) * 0.4;
     }
-    return {x0, y0: start, x1, y1: end};
+    return {x0, y0: start, x1, y1: end, open: (run.flags[item] & OPEN) !== 0};
   }
 
   drawMessages(items) {
@@ -454,10 +459,10 @@ class Picture {
     }
   }
 
-  head({x0, y0, x1, y1}) {
+  head({x0, y0, x1, y1, open}) {
     const {g} = this;
     const length = Math.hypot(x1 - x0, y1 - y0);
-    if (length < 8 || x1 < this.label || x1 > this.width) return;
+    if (open || length < 8 || x1 < this.label || x1 > this.width) return;
     const ux = (x1 - x0) / length;
     const uy = (y1 - y0) / length;
     g.beginPath();
