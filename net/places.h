@@ -33,8 +33,9 @@
 
 #define REDOUBT_UNLUCKY_PLACES(X)                                              \
   X(window_of_one, "requests of a batch are fetched and executed one by one")  \
-  X(expiry_ends_early, "active expiry stops after its first step")             \
+  X(expiry_of_one, "active expiry looks at one segment only")                  \
   X(eviction_sample_of_one, "eviction looks at one key only")                  \
+  X(free_later, "a removed value is kept for the slices, however small it is") \
   X(free_little, "of what is to be freed in slices, next to nothing is freed") \
   X(trim_everything, "memory that is not needed goes back to the system at once")
 

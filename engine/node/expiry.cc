@@ -25,6 +25,7 @@ void Node::run_active_expiry() {
   const bool timed = settings().latency_monitor_threshold_ms > 0;
   const Instant since = timed ? env_.precise_now() : Instant{};
   size_t budget = kSegmentsPerEffort * static_cast<size_t>(settings().active_expire_effort);
+  if (REDOUBT_UNLUCKY(expiry_of_one)) budget = 1;
   bool more = false;
   for (int i = 0; i < database_count() && budget > 0; ++i) {
     const int db = (expire_db_ + i) % database_count();
@@ -33,7 +34,6 @@ void Node::run_active_expiry() {
       expire_db_ = db;
       more = true;
     }
-    if (REDOUBT_UNLUCKY(expiry_ends_early)) break;
   }
   if (timed) note_latency("expire-cycle", env_.precise_now() - since);
   if (more && budget == 0) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "net/places.h"
+
 namespace redoubt {
 
 namespace {
@@ -109,7 +111,8 @@ void Database::free_value(Entry& entry, bool lazy) {
 void Database::discard(Type type, Encoding encoding, void* value, size_t effort, size_t bytes) {
   size_t budget = kFreedAtOnce;
   freed_together_ += effort;
-  if (effort <= kFreedAtOnce && bytes <= kBytesFreedAtOnce && freed_together_ <= kFreedTogether) {
+  const bool little = effort <= kFreedAtOnce && bytes <= kBytesFreedAtOnce;
+  if (little && freed_together_ <= kFreedTogether && !REDOUBT_UNLUCKY(free_later)) {
     const LargeToGarbage scope(allocator_, garbage_);
     if (ops_of(type).free_some(allocator_, encoding, value, budget)) return;
     bytes = 0;

@@ -28,6 +28,9 @@ struct Totals {
   MarkCounts marked_seeds{};
 };
 
+// A fault that was on in so many runs should have fired in one.
+constexpr uint64_t kEnough = 20;
+
 // Failures of one kind: how many, and the one that is quickest to look at.
 struct Kind {
   uint64_t count = 0;
@@ -155,7 +158,7 @@ void Sweep::show_faults(std::string* silent) const {
     if (totals_.on[i] == 0) continue;
     const FaultRow& row = fault_rows()[i];
     fmt::print("{:<18} {:>8} {:>14}\n", row.name, totals_.on[i], totals_.fired[i]);
-    if (totals_.fired[i] == 0) *silent += " " + std::string(row.name);
+    if (totals_.fired[i] == 0 && totals_.on[i] >= kEnough) *silent += " " + std::string(row.name);
   }
   if (!silent->empty()) fmt::print("on, but never fired:{}\n", *silent);
 }
