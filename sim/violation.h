@@ -1,3 +1,4 @@
+// What checkers find, wherever they are.
 #pragma once
 
 #include <string>
