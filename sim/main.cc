@@ -1,6 +1,8 @@
 // redoubt-sim: runs scenarios in the simulated world. This file reads the command line; the
 // commands are in sim/program, the only folder of sim/ that may look at a clock, make processes or
 // read and write files.
+#include <sys/prctl.h>
+
 #include <CLI/CLI.hpp>
 
 #include "sim/program/commands.h"
@@ -69,5 +71,8 @@ int main_program(int argc, char** argv) {
 }  // namespace redoubt::sim
 
 int main(int argc, char** argv) {
+  // The databases of simulated nodes are small and many: clearing huge pages would be most of what
+  // a short run does. Only advice, and for this process and its children.
+  prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
   return redoubt::sim::main_program(argc, argv);
 }

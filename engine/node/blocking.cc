@@ -6,6 +6,7 @@
 
 #include "engine/node/context.h"
 #include "engine/node/node_state.h"
+#include "net/places.h"
 
 namespace redoubt {
 
@@ -181,6 +182,7 @@ bool Node::unblock(Session& session, bool with_error) {
 
 // The wait was in vain: replies with this error, or as for a time-out.
 void Node::end_wait(Session& session, std::string_view error) {
+  REDOUBT_REACHED(wait_in_vain);
   const Wait& wait = *session.wait;
   const size_t before = session.output.bytes();
   ReplyWriter reply(session.output, session.protocol);
@@ -227,7 +229,11 @@ void Node::execute_again(Wait& wait) {
   const Execution execution(*this, session);
   env_.count_work(1);
   invoke(session, command, args, nullptr);
-  if (wait.in_vain) return;
+  if (wait.in_vain) {
+    REDOUBT_REACHED(wait_retried);
+    return;
+  }
+  REDOUBT_REACHED(wait_served);
   note_single(session, command, args, since, before, true);
   end_command(session, &command, session.db, args, before);
   forget_wait(session);

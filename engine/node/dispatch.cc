@@ -13,6 +13,7 @@
 #include "engine/node/context.h"
 #include "engine/node/node_state.h"
 #include "engine/node/text.h"
+#include "net/places.h"
 
 namespace redoubt {
 
@@ -71,8 +72,9 @@ void Node::run_batch() {
   };
   const size_t count = planned_.size();
   if (count > 0) since = env_.precise_now();
-  for (size_t first = 0; first < count; first += kWindow) {
-    const size_t end = std::min(first + kWindow, count);
+  const size_t window = REDOUBT_UNLUCKY(window_of_one) ? 1 : kWindow;
+  for (size_t first = 0; first < count; first += window) {
+    const size_t end = std::min(first + window, count);
     for (size_t i = first; i < end; ++i) plan(planned_[i]);
     if (end - first > 1) {
       for (size_t i = first; i < end; ++i) {
@@ -269,6 +271,7 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
     return false;
   }
   if (settings().maxmemory > 0 && !evict_to_limit() && denied_when_out_of_memory(session, *entry)) {
+    REDOUBT_REACHED(refused_for_memory);
     reject(session, entry, "OOM command not allowed when used memory > 'maxmemory'.");
     return false;
   }
@@ -364,6 +367,7 @@ void Node::end_command(Session& session, const CommandEntry* entry, int db_befor
 }
 
 void Node::store_request(Session& session, std::span<const std::string_view> args) {
+  REDOUBT_REACHED(stored_while_paused);
   if (session.stored == nullptr) session.stored = std::make_unique<std::deque<OwnedRequest>>();
   session.stored_bytes += session.stored->emplace_back(args).memory_bytes() + sizeof(OwnedRequest);
   session.flags |= kSessionPaused;

@@ -8,6 +8,7 @@
 
 #include "engine/node/node_state.h"
 #include "engine/store/hash_type.h"
+#include "net/places.h"
 
 namespace redoubt {
 
@@ -32,9 +33,11 @@ void Node::run_active_expiry() {
       expire_db_ = db;
       more = true;
     }
+    if (REDOUBT_UNLUCKY(expiry_ends_early)) break;
   }
   if (timed) note_latency("expire-cycle", env_.precise_now() - since);
   if (more && budget == 0) {
+    REDOUBT_REACHED(expiry_cut_short);
     ++stats_.expire_cycle_time_cap;
     env_.arm_in(expire_timer_, kPause);
   }

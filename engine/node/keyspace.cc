@@ -1,5 +1,6 @@
 // The keyspace as commands see it: look-ups that know expiry, removal, announcing changes.
 #include "engine/node/node_state.h"
+#include "net/places.h"
 
 namespace redoubt {
 
@@ -158,7 +159,7 @@ size_t Node::garbage_objects() const {
 // Between turns, so that nobody waits for a value of many parts.
 void Node::free_remains() {
   constexpr size_t kSlice = 4000;  // allocations: a fraction of a millisecond
-  size_t budget = kSlice;
+  size_t budget = REDOUBT_UNLUCKY(free_little) ? 1 : kSlice;
   bool done = true;
   for (const std::unique_ptr<Database>& database : databases_) {
     const size_t before = database->remains();
@@ -167,7 +168,10 @@ void Node::free_remains() {
   }
   if (done) {
     garbage_.no_remains();
-  } else if (!free_timer_.armed()) {
+    return;
+  }
+  REDOUBT_REACHED(freed_in_slices);
+  if (!free_timer_.armed()) {
     env_.arm(free_timer_, env_.now());
   }
 }
@@ -183,10 +187,11 @@ void Node::collect_garbage() {
 void Node::trim_memory() {
   constexpr Duration kEvery = Duration::milliseconds(100);
   constexpr size_t kRegions = 4;  // about 0.1 ms each
-  if (env_.now() - last_trim_ < kEvery) return;
+  const bool now = REDOUBT_UNLUCKY(trim_everything);
+  if (env_.now() - last_trim_ < kEvery && !now) return;
   last_trim_ = env_.now();
   for (const std::unique_ptr<Database>& database : databases_) {
-    if (database->allocator().regions().trim(kRegions)) break;
+    if (database->allocator().regions().trim(now ? SIZE_MAX : kRegions)) break;
   }
 }
 

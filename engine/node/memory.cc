@@ -11,6 +11,7 @@
 #include <algorithm>
 
 #include "engine/node/node_state.h"
+#include "net/places.h"
 
 namespace redoubt {
 
@@ -131,6 +132,7 @@ bool Node::evict_to_limit() {
   bool possible = true;
   for (size_t i = 0; i < kEvictionsPerCall && possible; ++i) {
     possible = evict_one();
+    if (!possible) REDOUBT_REACHED(eviction_of_nothing);
     env_.count_work(1);
     if (counted_memory() <= limit) break;
   }
@@ -188,7 +190,9 @@ void Node::sample_into_pool(int db, bool only_expiring) {
   if ((only_expiring ? from.expiring() : from.size()) == 0) return;
   EvictionPool& pool = *eviction_pool_;
   Entry* sampled[kSamplesMax];
-  const size_t wanted = std::min(static_cast<size_t>(settings().maxmemory_samples), kSamplesMax);
+  const bool one = REDOUBT_UNLUCKY(eviction_sample_of_one);
+  const size_t wanted =
+      one ? 1 : std::min(static_cast<size_t>(settings().maxmemory_samples), kSamplesMax);
   const size_t count = from.dict().sample(random_, only_expiring, sampled, wanted);
   for (size_t i = 0; i < count; ++i) {
     const uint64_t score = eviction_score(*sampled[i]);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/node/node_state.h"
+#include "net/places.h"
 
 namespace redoubt {
 
@@ -117,6 +118,7 @@ void Node::on_accepted(Listener& listener) {
   }
   if (!op.result.ok()) {
     if (op.result.error == Error::cancelled) return;
+    REDOUBT_REACHED(accept_failed);
     log(LogLevel::warning,
         fmt::format("accepting a connection failed: {}", describe(op.result.error)));
     listener.retry.owner = &listener;
@@ -227,6 +229,7 @@ void Node::take_bytes(Session& session, std::span<const char> bytes) {
                             .query_bytes_max = settings().client_query_buffer_limit,
                             .authenticated = session.authenticated()};
   const size_t first = batch_.requests.size();
+  if (session.parser.in_request()) REDOUBT_REACHED(request_in_pieces);
   const RequestParser::Status status = session.parser.feed(bytes, limits, batch_);
   for (size_t i = first; i < batch_.requests.size(); ++i) {
     Planned& planned = planned_.emplace_back();
@@ -234,6 +237,7 @@ void Node::take_bytes(Session& session, std::span<const char> bytes) {
     planned.request = static_cast<uint32_t>(i);
   }
   if (status == RequestParser::Status::protocol_error) {
+    REDOUBT_REACHED(broken_request);
     Planned& planned = planned_.emplace_back();
     planned.session = &session;
     planned.request = Planned::kProtocolError;
@@ -268,6 +272,7 @@ Sender* Node::get_sender() {
 
 // Sends what has passed the gate, unless the last send is still on its way.
 void Node::flush_output(Session& session) {
+  if (session.sender != nullptr && !session.sendable.empty()) REDOUBT_REACHED(output_held);
   if (session.sender != nullptr || session.has(kSessionClosing | kSessionLocal)) return;
   if (session.sendable.empty()) {
     if (session.has(kSessionCloseAfterReply) && session.held == nullptr && session.output.empty()) {

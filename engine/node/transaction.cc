@@ -9,6 +9,7 @@
 #include "engine/node/context.h"
 #include "engine/node/node_state.h"
 #include "engine/node/rollback.h"
+#include "net/places.h"
 
 namespace redoubt {
 
@@ -99,7 +100,10 @@ void Node::queue_command(Session& session, CommandEntry& entry,
 
 void Node::execute_transaction(Context& c) {
   Session& session = c.session;
-  const bool failed = session.has(kSessionWatchFailed) || watched_key_expired(session);
+  const bool changed = session.has(kSessionWatchFailed);
+  const bool failed = changed || watched_key_expired(session);
+  if (changed) REDOUBT_REACHED(watch_failed);
+  if (failed && !changed) REDOUBT_REACHED(watched_key_expired);
   if (session.transaction->aborted) {
     c.error("EXECABORT Transaction discarded because of previous errors.");
   } else if (failed) {
@@ -174,6 +178,7 @@ void Node::run_or_undo(Context& c) {
     session.db = db_before;
     changes_ = changes_before;
     ++stats_.transactions_rolled_back;
+    REDOUBT_REACHED(rolled_back);
     const CommandEntry& command = *session.transaction->queue[failed->index].command;
     c.reply.set_protocol(session.protocol);
     c.error(fmt::format("EXECABORT Transaction rolled back because of command {} ('{}'): {}",

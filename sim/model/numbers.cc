@@ -439,6 +439,11 @@ ModelReply lcs_command(ModelCall& call) {
   if (std::optional<ModelReply> error = take_lcs_options(call, options)) {
     return *error;
   }
+  // The table of lengths, four bytes each, has to be smaller than proto-max-bulk-len.
+  if ((texts[0].size() + 1) * (texts[1].size() + 1) * 4 > (size_t{512} << 20)) {
+    return reply_error(
+        "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
+  }
   const LcsResult result = longest_common(texts[0], texts[1]);
   if (options.only_length) {
     return reply_integer(static_cast<int64_t>(result.text.size()));

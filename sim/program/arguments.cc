@@ -93,6 +93,9 @@ std::string report_text(const Arguments& arguments, const ScenarioSpec& spec, ui
   std::string text = fmt::format("scenario {} seed {}\n  faults: {}\n  drawn:  {}\n", spec.name,
                                  seed, faults.empty() ? "none" : faults,
                                  result.drawn.empty() ? "nothing" : result.drawn);
+  if (const std::string unlucky = unlucky_text(result.unlucky); !unlucky.empty()) {
+    text += fmt::format("  unlucky: {}\n", unlucky);
+  }
   for (const std::string& remark : result.remarks) text += fmt::format("  note:   {}\n", remark);
   if (!result.violation) return text;
   const Violation& violation = *result.violation;

@@ -86,6 +86,7 @@ void each_field(Result& result, Each each) {
   each(result.simulated_ns);
   each(result.wall_s);
   each(result.fired);
+  each(result.marks);
   each(result.faults);
   each(result.checker);
   each(result.place);

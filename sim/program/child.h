@@ -23,6 +23,7 @@ struct ChildResult {
   int64_t simulated_ns = 0;
   double wall_s = 0;
   FaultCounts fired;
+  MarkCounts marks{};
   FaultOptions faults;
   // Of a violation: the checker ("crash" for who did not end) and the place, for grouping.
   std::string checker;

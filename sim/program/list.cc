@@ -23,6 +23,10 @@ int list_command() {
       fmt::print("  {:<18} {:<20} {}\n", row.name, range, row.description);
     }
   }
+  fmt::print("\nUnlucky places in the code (drawn, or [unlucky] of a scenario file)\n");
+  for (const PlaceRow& row : unlucky_rows()) fmt::print("  {:<22} {}\n", row.name, row.description);
+  fmt::print("\nMarks: states that a sweep should reach\n");
+  for (const PlaceRow& row : mark_rows()) fmt::print("  {:<22} {}\n", row.name, row.description);
   fmt::print("\nNumbers of a scenario file\n");
   std::string_view table;
   for (const NumberRow& row : number_rows()) {

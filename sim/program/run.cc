@@ -103,6 +103,7 @@ bool start_run(Children& children, const ScenarioSpec& spec, const Arguments& ar
     told.commands = result.commands;
     told.simulated_ns = result.simulated.ns;
     told.fired = result.fired;
+    told.marks = result.marks;
     told.faults = result.faults;
     if (result.violation) {
       told.checker = result.violation->checker;

@@ -130,21 +130,28 @@ void Shrinker::cut_after_violation() {
 }
 
 void Shrinker::drop_faults() {
+  const auto over = [this] { return time_is_over(); };
   if (fault_count() == 0) return;
   ScenarioSpec spec = best_;
   spec.strikes->clear();
   spec.windows->clear();
   if (try_spec(spec)) return;
-  minimise(*best_.strikes, [&](const std::vector<FaultStrike>& left) {
-    spec = best_;
-    spec.strikes = left;
-    return try_spec(spec);
-  });
-  minimise(*best_.windows, [&](const std::vector<FaultWindow>& left) {
-    spec = best_;
-    spec.windows = left;
-    return try_spec(spec);
-  });
+  minimise(
+      *best_.strikes,
+      [&](const std::vector<FaultStrike>& left) {
+        spec = best_;
+        spec.strikes = left;
+        return try_spec(spec);
+      },
+      over);
+  minimise(
+      *best_.windows,
+      [&](const std::vector<FaultWindow>& left) {
+        spec = best_;
+        spec.windows = left;
+        return try_spec(spec);
+      },
+      over);
 }
 
 // What is on during the whole run is on for less of it, from the end and from the beginning.
@@ -168,48 +175,61 @@ void Shrinker::narrow_windows() {
 }
 
 void Shrinker::drop_clients() {
+  const auto over = [this] { return time_is_over(); };
   std::set<std::pair<uint32_t, uint32_t>> all;
   for (const ScriptStep& step : *best_.script) all.insert({step.node, step.client});
   const std::vector<std::pair<uint32_t, uint32_t>> clients(all.begin(), all.end());
-  minimise(clients, [&](const auto& left) {
-    ScenarioSpec spec = best_;
-    std::erase_if(*spec.script, [&](const ScriptStep& step) {
-      return std::find(left.begin(), left.end(), std::pair(step.node, step.client)) == left.end();
-    });
-    return try_spec(spec);
-  });
+  minimise(
+      clients,
+      [&](const auto& left) {
+        ScenarioSpec spec = best_;
+        std::erase_if(*spec.script, [&](const ScriptStep& step) {
+          return std::find(left.begin(), left.end(), std::pair(step.node, step.client)) ==
+                 left.end();
+        });
+        return try_spec(spec);
+      },
+      over);
 }
 
 void Shrinker::drop_steps() {
-  minimise(*best_.script, [&](const Script& left) {
-    ScenarioSpec spec = best_;
-    spec.script = left;
-    return try_spec(spec);
-  });
+  const auto over = [this] { return time_is_over(); };
+  minimise(
+      *best_.script,
+      [&](const Script& left) {
+        ScenarioSpec spec = best_;
+        spec.script = left;
+        return try_spec(spec);
+      },
+      over);
 }
 
 void Shrinker::drop_commands() {
+  const auto over = [this] { return time_is_over(); };
   const Script script = *best_.script;
   std::vector<Place> places;
   for (size_t i = 0; i < script.size(); ++i) {
     for (size_t j = 0; j < script[i].commands.size(); ++j) places.push_back({i, j});
   }
-  minimise(places, [&](const std::vector<Place>& left) {
-    ScenarioSpec spec = best_;
-    spec.script->clear();
-    for (size_t at = 0; at < left.size();) {
-      const size_t number = left[at].step;
-      ScriptStep step = script[number];
-      step.commands.clear();
-      step.inline_form.clear();
-      for (; at < left.size() && left[at].step == number; ++at) {
-        step.commands.push_back(script[number].commands[left[at].command]);
-        step.inline_form.push_back(script[number].inline_form[left[at].command]);
-      }
-      spec.script->push_back(std::move(step));
-    }
-    return try_spec(spec);
-  });
+  minimise(
+      places,
+      [&](const std::vector<Place>& left) {
+        ScenarioSpec spec = best_;
+        spec.script->clear();
+        for (size_t at = 0; at < left.size();) {
+          const size_t number = left[at].step;
+          ScriptStep step = script[number];
+          step.commands.clear();
+          step.inline_form.clear();
+          for (; at < left.size() && left[at].step == number; ++at) {
+            step.commands.push_back(script[number].commands[left[at].command]);
+            step.inline_form.push_back(script[number].inline_form[left[at].command]);
+          }
+          spec.script->push_back(std::move(step));
+        }
+        return try_spec(spec);
+      },
+      over);
 }
 
 // Nobody takes part who does nothing.

@@ -2,18 +2,20 @@
 // its greedy form): ever smaller stretches are left out for as long as the property holds without.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
 namespace redoubt::sim {
 
-// `holds(items)` says whether the property holds for what is left, or that time is over (false).
-// It holds for `items`; of what is returned no single item can be left out.
-template <typename T, typename Holds>
-std::vector<T> minimise(std::vector<T> items, Holds holds) {
+// `holds(items)` says whether the property holds for what is left; it does for `items`. Of what is
+// returned no single item can be left out, unless time_is_over() came true meanwhile.
+template <typename T, typename Holds, typename Over>
+std::vector<T> minimise(std::vector<T> items, Holds holds, Over time_is_over) {
   for (size_t stretch = (items.size() + 1) / 2; stretch > 0 && !items.empty();) {
     bool shorter = false;
     for (size_t from = 0; from < items.size();) {
+      if (time_is_over()) return items;
       std::vector<T> left(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(from));
       const size_t behind = std::min(from + stretch, items.size());
       left.insert(left.end(), items.begin() + static_cast<std::ptrdiff_t>(behind), items.end());

@@ -24,6 +24,8 @@ struct Totals {
   int64_t simulated_ns = 0;
   uint64_t fired[kFaultCount] = {};
   uint64_t on[kFaultCount] = {};
+  MarkCounts marks{};
+  MarkCounts marked_seeds{};
 };
 
 // Failures of one kind: how many, and the one that is quickest to look at.
@@ -52,6 +54,7 @@ class Sweep {
   void take(const ChildResult& result);
   void show_progress(bool end);
   void show_faults(std::string* silent) const;
+  void show_marks() const;
   void show_failures() const;
   int summary();
   bool more() const {
@@ -89,6 +92,10 @@ void Sweep::take(const ChildResult& result) {
   for (size_t i = 0; i < kFaultCount; ++i) {
     totals_.fired[i] += result.fired.fired[i];
     totals_.on[i] += result.faults.*fault_rows()[i].field > 0 ? 1 : 0;
+  }
+  for (size_t i = 0; i < kMarkCount; ++i) {
+    totals_.marks[i] += result.marks[i];
+    totals_.marked_seeds[i] += result.marks[i] > 0 ? 1 : 0;
   }
   if (result.ended && digests_ != nullptr) {
     fmt::print(digests_, "{} {}\n", result.seed, result.digest);
@@ -153,6 +160,17 @@ void Sweep::show_faults(std::string* silent) const {
   if (!silent->empty()) fmt::print("on, but never fired:{}\n", *silent);
 }
 
+void Sweep::show_marks() const {
+  fmt::print("{:<22} {:>4} {:>14}\n", "mark", "in", "reached");
+  std::string missing;
+  for (size_t i = 0; i < kMarkCount; ++i) {
+    const std::string_view name = mark_rows()[i].name;
+    fmt::print("{:<22} {:>4} {:>14}\n", name, totals_.marked_seeds[i], totals_.marks[i]);
+    if (totals_.marks[i] == 0) missing += " " + std::string(name);
+  }
+  if (!missing.empty()) fmt::print("never reached:{}\n", missing);
+}
+
 void Sweep::show_failures() const {
   if (failures_.empty()) return;
   fmt::print("\n{:<16} {:>8}  {:<20} {}\n", "failures of", "count", "quickest seed", "expected");
@@ -167,6 +185,7 @@ int Sweep::summary() {
   const double wall_s = seconds_since(began_);
   std::string silent;
   show_faults(&silent);
+  show_marks();
   show_failures();
   const bool ok = totals_.failed == 0 && silent.empty();
   const double simulated_s = static_cast<double>(totals_.simulated_ns) / 1e9;

@@ -2,7 +2,7 @@
 # become one, in this order.
 set(html viewer.html)
 set(css viewer.css)
-set(js viewer_model.js viewer_picture.js viewer_panel.js viewer.js)
+set(js viewer_model.js viewer_lanes.js viewer_picture.js viewer_panel.js viewer.js)
 
 set(text "// Made from sim/report/viewer* by embed.cmake.\n#include \"sim/report/viewer.h\"\n\n")
 string(APPEND text "namespace redoubt::sim {\n")

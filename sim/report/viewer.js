@@ -1,5 +1,5 @@
 // Puts the parts together: what is selected and in view, the keys, the pointer, the search, the
-// address. The parts: viewer_model.js, viewer_picture.js, viewer_panel.js.
+// address. The parts: viewer_model.js, viewer_lanes.js, viewer_picture.js, viewer_panel.js.
 
 const kCrowd = 24;  // so many lanes are more than one can look at
 

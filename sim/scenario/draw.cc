@@ -110,6 +110,8 @@ RunDraw draw_run(const ScenarioSpec& spec, const RunOptions& options, const Plan
   draw_numbers(spec, options, plants, draw);
   draw_config(spec, options, plants, draw);
   draw_all_faults(spec, options, plants, draw);
+  draw.unlucky = spec.unlucky ? *spec.unlucky : draw_unlucky(options.seed);
+  draw.fixed.unlucky = draw.unlucky;
   return draw;
 }
 

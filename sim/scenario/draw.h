@@ -19,6 +19,7 @@ struct RunDraw {
   bool rollback = false;
   std::string password;
   FaultOptions faults;
+  Unlucky unlucky;
   // For a banner: "clients=5 ...".
   std::string text;
   // The scenario with nothing left open.

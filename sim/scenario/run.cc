@@ -39,6 +39,7 @@ class ScenarioRun final : public WorldObserver {
   const RunOptions& options_;
   const Plants plants_;
   const RunDraw draw_;
+  PlacesOfRun places_;
   World world_;
   Script record_;
   std::vector<std::unique_ptr<NodeGroup>> groups_;
@@ -49,6 +50,7 @@ ScenarioRun::ScenarioRun(const ScenarioSpec& spec, const RunOptions& options)
       options_(options),
       plants_(options.plant),
       draw_(draw_run(spec, options, plants_)),
+      places_(options.seed, draw_.unlucky),
       world_(options.seed, world_options()) {
   world_.set_observer(this);
   for (int64_t i = 0; i < draw_.numbers.topology_nodes; ++i) {
@@ -159,6 +161,8 @@ RunResult ScenarioRun::result() {
   result.simulated = world_.now() - Instant();
   result.faults = draw_.faults;
   result.fired = world_.fired();
+  result.marks = places_.marks();
+  result.unlucky = draw_.unlucky;
   result.drawn = draw_.text;
   result.fixed = draw_.fixed;
   if (options_.record) {

@@ -12,6 +12,7 @@
 
 #include "sim/faults.h"
 #include "sim/load/script.h"
+#include "sim/places.h"
 #include "sim/scenario/choice.h"
 #include "sim/strikes.h"
 
@@ -91,6 +92,8 @@ struct ScenarioSpec {
   // Faults of which each is on in a quarter of the runs, and those that have a range of their own.
   std::vector<const FaultRow*> swarm;
   std::vector<FaultChoice> faults;
+  // Places in the code that are unlucky, in so many cases of a million; nothing: drawn.
+  std::optional<Unlucky> unlucky;
   // Empty: all of them.
   std::vector<std::string> checkers;
 

@@ -257,6 +257,18 @@ void read_checkers(const toml::node& node, ScenarioSpec& spec) {
   }
 }
 
+void read_unlucky(const toml::node& node, ScenarioSpec& spec) {
+  std::vector<std::string_view> names;
+  for (const PlaceRow& row : unlucky_rows()) names.push_back(row.name);
+  spec.unlucky.emplace();
+  for (const auto& [key, value] : table_of(node, "unlucky")) {
+    const auto at = std::find(names.begin(), names.end(), key.str());
+    if (at == names.end()) unknown(key, "[unlucky]", names);
+    (*spec.unlucky)[static_cast<size_t>(at - names.begin())] =
+        integer_of(value, std::string(key.str()), 0, 1'000'000);
+  }
+}
+
 void read_plant(const toml::node& node, ScenarioSpec& spec) {
   spec.plant = string_of(node, "plant");
   if (find_plant(spec.plant) == nullptr) {
@@ -279,6 +291,8 @@ void read(const toml::table& table, ScenarioSpec& spec) {
       read_config(value, spec);
     } else if (name == "faults") {
       read_faults(value, spec);
+    } else if (name == "unlucky") {
+      read_unlucky(value, spec);
     } else if (name == "seed") {
       spec.seed = static_cast<uint64_t>(integer_of(value, name, 0, INT64_MAX));
     } else if (name == "plant") {
@@ -297,7 +311,7 @@ void read(const toml::table& table, ScenarioSpec& spec) {
       unknown(
           key, "a scenario file",
           {"name", "description", "checkers", "topology", "workload", "memory", "length", "config",
-           "faults", "seed", "plant", "fails", "digest", "step", "strikes", "windows"});
+           "faults", "unlucky", "seed", "plant", "fails", "digest", "step", "strikes", "windows"});
     }
   }
 }

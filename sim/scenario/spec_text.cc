@@ -161,6 +161,14 @@ std::string scenario_text(const ScenarioSpec& spec, std::string_view comment) {
   if (!spec.config.empty()) out += "\n[config]\n";
   for (const auto& [name, choice] : spec.config) out += name + " = " + toml_choice(choice) + "\n";
   out += faults_table(spec);
+  if (spec.unlucky) {
+    out += "\n[unlucky]\n";
+    for (size_t i = 0; i < kUnluckyCount; ++i) {
+      if ((*spec.unlucky)[i] == 0) continue;
+      out +=
+          std::string(unlucky_rows()[i].name) + " = " + std::to_string((*spec.unlucky)[i]) + "\n";
+    }
+  }
   if (spec.script) {
     for (const ScriptStep& step : *spec.script) out += step_text(step);
   }

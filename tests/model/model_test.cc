@@ -39,6 +39,13 @@ TEST_F(ModelTest, AKeyLivesThroughItsLastMillisecond) {
   EXPECT_EQ(run({"GET", "k"}), "(null $-1)");
 }
 
+TEST_F(ModelTest, LcsTakesOnlySoMuchMemory) {
+  run({"SET", "k", std::string(11'585, 'a')});
+  EXPECT_EQ(run({"LCS", "k", "k", "LEN"}),
+            "(error) \"ERR Insufficient memory, transient memory for LCS exceeds "
+            "proto-max-bulk-len\"");
+}
+
 TEST_F(ModelTest, ExpireNowDeletesAtOnce) {
   run({"SET", "k", "v"});
   EXPECT_EQ(run({"PEXPIREAT", "k", std::to_string(now_ms)}), "(integer) 1");

@@ -1,0 +1,60 @@
+// Places in product code that a simulation knows by name.
+//
+// A mark says that something that is seldom was reached: a sweep counts it, and tells of marks that
+// no seed has reached. An unlucky place is a choice that is free by all contracts, at which the
+// code usually takes the better one; a simulation takes the worse one, now and then:
+//
+//   REDOUBT_REACHED(expiry_cut_short);
+//   size_t window = REDOUBT_UNLUCKY(window_of_one) ? 1 : kWindow;
+//
+// Outside of simulations nothing is left of either. Files that include this one are compiled a
+// second time for the simulator (CMakeLists.txt), so it is for .cc files only.
+#pragma once
+
+#include <cstdint>
+
+// X(name, description)
+#define REDOUBT_MARKS(X)                                                                  \
+  X(expiry_cut_short, "active expiry has more to do than a step may")                     \
+  X(eviction_of_nothing, "memory is over the limit, and there is nothing to evict")       \
+  X(refused_for_memory, "a command is refused because memory is used up")                 \
+  X(freed_in_slices, "a removed value needs more than one slice to be freed")             \
+  X(wait_served, "a command that waits is served by a write")                             \
+  X(wait_in_vain, "a command that waits is told that its time is over")                   \
+  X(wait_retried, "a command that waited runs again and goes on waiting")                 \
+  X(watch_failed, "EXEC runs nothing because a watched key has changed")                  \
+  X(watched_key_expired, "EXEC runs nothing because a watched key has expired")           \
+  X(rolled_back, "a transaction is undone")                                               \
+  X(output_held, "a client does not read as fast as it is answered")                      \
+  X(request_in_pieces, "a request arrives in several pieces")                             \
+  X(broken_request, "a request breaks the protocol, and its connection ends")             \
+  X(accept_failed, "a connection cannot be accepted, for lack of handles or for a fault") \
+  X(stored_while_paused, "commands are kept while CLIENT PAUSE lasts")
+
+#define REDOUBT_UNLUCKY_PLACES(X)                                              \
+  X(window_of_one, "requests of a batch are fetched and executed one by one")  \
+  X(expiry_ends_early, "active expiry stops after its first step")             \
+  X(eviction_sample_of_one, "eviction looks at one key only")                  \
+  X(free_little, "of what is to be freed in slices, next to nothing is freed") \
+  X(trim_everything, "memory that is not needed goes back to the system at once")
+
+namespace redoubt {
+
+#define X(name, ...) name,
+enum class Mark : uint8_t { REDOUBT_MARKS(X) };
+enum class UnluckyPlace : uint8_t { REDOUBT_UNLUCKY_PLACES(X) };
+#undef X
+
+// Only in simulations (sim/places.cc).
+void reached(Mark mark);
+bool unlucky(UnluckyPlace place);
+
+#ifdef REDOUBT_SIMULATION
+#define REDOUBT_REACHED(name) ::redoubt::reached(::redoubt::Mark::name)
+#define REDOUBT_UNLUCKY(name) ::redoubt::unlucky(::redoubt::UnluckyPlace::name)
+#else
+#define REDOUBT_REACHED(name) static_cast<void>(0)
+#define REDOUBT_UNLUCKY(name) false
+#endif
+
+}  // namespace redoubt
