@@ -16,7 +16,7 @@
 
 #include "sim/history/history.h"
 #include "sim/linearizability/linearizability.h"
-#include "sim/scenario/scenario.h"
+#include "sim/violation.h"
 
 namespace redoubt::sim {
 

@@ -21,7 +21,7 @@
 #include "sim/model/model.h"
 #include "sim/model/resp_value.h"
 #include "sim/model/transactions.h"
-#include "sim/scenario/scenario.h"
+#include "sim/violation.h"
 #include "sim/world.h"
 
 namespace redoubt::sim {

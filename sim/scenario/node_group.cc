@@ -30,7 +30,6 @@ std::string numbered(const char* name, int64_t number, uint32_t node) {
 NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, const RunDraw& draw,
                      const RunOptions& options, Script* record)
     : world_(world),
-      spec_(spec),
       draw_(draw),
       plants_(options.plant),
       checker_(std::make_unique<NodeChecker>(world, model_config(draw.lfu), draw.password,

@@ -44,7 +44,6 @@ class NodeGroup {
   void ready(Node& node);
 
   World& world_;
-  const ScenarioSpec& spec_;
   const RunDraw& draw_;
   Plants plants_;
   std::unique_ptr<NodeChecker> checker_;

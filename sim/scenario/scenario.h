@@ -12,20 +12,12 @@
 #include "net/time.h"
 #include "sim/faults.h"
 #include "sim/scenario/spec.h"
+#include "sim/violation.h"
 
 namespace redoubt::sim {
 
 class EventSink;
 class RunRecorder;
-
-// What a checker found. `expected` and `seen` are for people.
-struct Violation {
-  std::string checker;
-  Instant at;
-  std::string node;
-  std::string expected;
-  std::string seen;
-};
 
 // A line of `redoubt-sim list`.
 struct Named {
