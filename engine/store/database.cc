@@ -26,9 +26,10 @@ constexpr size_t kFreedTogether = 4096;
 
 // Giving so many bytes back takes about as long as freeing one small piece.
 constexpr size_t kBytesPerAllocation = 4096;
-// What a value that goes adds at most to what the next slice has to free: values that are replaced
-// again and again are freed as fast as they come, and a huge one holds nobody up.
-constexpr size_t kOwedForOne = 20'000;
+// Of what waits to be freed, a slice frees as much on top as values came meanwhile, which took as
+// long to make, up to this for each: so what is replaced again and again is freed as fast as it
+// comes. Values that only go add nothing.
+constexpr size_t kPaidByOne = 16'000;
 
 // While it lives, large pieces that are released go to the garbage.
 class LargeToGarbage {
@@ -117,7 +118,6 @@ void Database::discard(Type type, Encoding encoding, void* value, size_t effort,
     if (ops_of(type).free_some(allocator_, encoding, value, budget)) return;
     bytes = 0;
   }
-  owed_ += std::min(effort, kOwedForOne);
   discard(type, encoding, value, bytes);
 }
 
@@ -132,8 +132,8 @@ bool Database::free_some(size_t& budget) {
   constexpr size_t kStep = 64;
   const LargeToGarbage scope(allocator_, garbage_);
   freed_together_ = 0;
-  const size_t owed = std::exchange(owed_, 0);
-  budget = budget > SIZE_MAX - owed ? SIZE_MAX : budget + owed;
+  const size_t paid = std::exchange(paid_, 0);
+  budget = budget > SIZE_MAX - paid ? SIZE_MAX : budget + paid;
   const size_t before = used_bytes();
   while (!remains_.empty() && budget > 0) {
     Remains& next = remains_.front();
@@ -165,6 +165,10 @@ Entry* Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
     note(parts.key, at ? at.entry() : nullptr, parts.type);
   Entry* made = Entry::make(allocator_, parts);
   made->set_version(version_);
+  const bool pays = at || !remains_.empty();
+  if (pays && made->layout() == Layout::outside && made->type() != Type::string) {
+    paid_ += std::min(ops_of(*made).free_effort(*made), kPaidByOne);
+  }
   if (!at) {
     made->set_fine_access(access_for_new_);
     dict_.insert(made, hash);

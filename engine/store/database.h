@@ -125,8 +125,8 @@ class Database {
   void discard(Type type, Encoding encoding, void* value, size_t bytes);
 
   // Frees some of what removed values have left, about `budget` allocations, or as many pages, and
-  // as much on top as values have been removed since the last time, up to a bound for each. The
-  // budget becomes what was not used. True when nothing is left.
+  // as much on top as came with new values since the last time. The budget becomes what was not
+  // used. True when nothing is left.
   bool free_some(size_t& budget);
   // What waits for free_some(): values, and about how many bytes.
   size_t remains() const { return remains_.size(); }
@@ -184,7 +184,7 @@ class Database {
   };
   std::deque<Remains> remains_;
   size_t remains_bytes_ = 0;
-  size_t owed_ = 0;  // allocations that the next slice frees on top
+  size_t paid_ = 0;  // allocations that the next slice frees on top
   size_t freed_together_ = 0;  // allocations freed at once since the last slice
 
   // Values with parts that expire, by the first deadline.

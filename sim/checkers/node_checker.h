@@ -130,7 +130,7 @@ class NodeChecker final : public NodeObserver {
 
   // Compares what the effects of the node give with its data, within a turn of the node.
   void compare_replay();
-  void lose_effects() { replay_->lose_one_in(50); }
+  void lose_effects(uint64_t one_in) { replay_->lose_one_in(one_in); }
 
   // Compares the whole of the node's data with the model's, within a turn of the node.
   void compare_state();

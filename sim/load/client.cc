@@ -25,6 +25,7 @@ LoadClient::LoadClient(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t 
       bursts_(plan.bursts, generator_, plan.generator.keys, random_) {
   const bool slow = number < plan.slow_readers();
   if (slow) read_slowly(plan.read_pause_us);
+  scripted_ = plan.script != nullptr;
   find_step();
   start();
 }

@@ -42,7 +42,7 @@ LoadConnection::~LoadConnection() {
 }
 
 Duration LoadConnection::pause(int64_t mean_ns) {
-  if (plan_.script != nullptr) {
+  if (scripted_) {
     if (scripted_pauses_.empty()) return kScriptPause;
     const Duration next = scripted_pauses_.front();
     scripted_pauses_ = scripted_pauses_.subspan(1);

@@ -65,6 +65,8 @@ class LoadConnection : public Process {
   std::string plant_buffer_;
   // The pauses since the last step of the script that is being recorded.
   std::vector<Duration> pauses_;
+  // It plays a script.
+  bool scripted_ = false;
   // Those before the next step of the script that is being played.
   std::span<const Duration> scripted_pauses_;
 

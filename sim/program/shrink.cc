@@ -237,7 +237,8 @@ void Shrinker::shrink_topology() {
   for (const auto field :
        {&ScenarioNumbers::topology_subscribers, &ScenarioNumbers::topology_hostile,
         &ScenarioNumbers::topology_operators, &ScenarioNumbers::topology_password,
-        &ScenarioNumbers::memory_spare_bytes}) {
+        &ScenarioNumbers::memory_spare_bytes,
+        &ScenarioNumbers::length_least_ms, &ScenarioNumbers::workload_registers_ppm}) {
     ScenarioSpec spec = best_;
     if (spec.number(field).text() == "0") continue;
     spec.number(field) = Choice(0);

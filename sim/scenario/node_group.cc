@@ -54,10 +54,10 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
   host_ = world_.add_host({.name = name, .faultable = true},
                           [start](Env& env) { return std::make_unique<NodeProcess>(env, start); });
   plan_.server = Address::tcp(world_.host(host_).address(), kPort);
-  add_clients(options);
+  add_clients();
 }
 
-void NodeGroup::add_clients(const RunOptions&) {
+void NodeGroup::add_clients() {
   const ScenarioNumbers& numbers = draw_.numbers;
   uint32_t number = 0;
   const auto add = [&](int64_t count, const char* name, auto make) {
@@ -114,7 +114,7 @@ void NodeGroup::ready(Node& node) {
     node.settings_changed();
   }
   checker_->node_started(node, host_, spare > 0);
-  if (plants_.is("lost_effect")) checker_->lose_effects();
+  if (plants_.is("lost_effect")) checker_->lose_effects(plan_.script != nullptr ? 2 : 50);
 }
 
 void NodeGroup::stopping(StopKind kind, int status) {

@@ -40,7 +40,7 @@ class NodeGroup {
  private:
   template <typename Body>
   void visit(Body body);
-  void add_clients(const RunOptions& options);
+  void add_clients();
   void ready(Node& node);
 
   World& world_;

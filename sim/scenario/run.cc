@@ -88,7 +88,8 @@ void ScenarioRun::load_phase() {
   world_.start_faults();
   const Instant end = Instant() + Duration::seconds(draw_.numbers.length_seconds);
   const auto over = [](NodeGroup& group) { return group.plan().load_is_over(); };
-  while (ok() && !all(over) && world_.now() < end) {
+  const Instant least = Instant() + Duration::milliseconds(draw_.numbers.length_least_ms);
+  while (ok() && (!all(over) || world_.now() < least) && world_.now() < end) {
     // Short steps only where somebody looks between them.
     world_.run_for(plants_.any() ? Duration::milliseconds(1) : Duration::seconds(1));
     for (const auto& group : groups_) {
@@ -141,8 +142,9 @@ void ScenarioRun::check_end() {
 void leave_out_what_is_said(ScenarioSpec& fixed) {
   for (size_t i = 0; i < kNumberCount; ++i) {
     const NumberRow& row = number_rows()[i];
-    const bool reading = row.name == "slow_readers_percent" || row.name == "read_pause_us";
-    if (row.table == "workload" && !reading) fixed.numbers[i] = Choice::of(row.initial);
+    const bool kept = row.name == "slow_readers_percent" || row.name == "read_pause_us" ||
+                      row.name == "registers_ppm";
+    if (row.table == "workload" && !kept) fixed.numbers[i] = Choice::of(row.initial);
   }
   fixed.families.clear();
   std::erase_if(fixed.faults, [&](const FaultChoice& choice) {
@@ -170,6 +172,9 @@ RunResult ScenarioRun::result() {
     if (!spec_.strikes) result.fixed.strikes = world_.strikes();
     if (!spec_.windows) result.fixed.windows = whole_run(draw_.faults);
     leave_out_what_is_said(result.fixed);
+    // What has not been sent by then is not in the script.
+    const int64_t until_ms = result.violation ? result.violation->at.ns / 1'000'000 + 1 : 0;
+    result.fixed.number(&ScenarioNumbers::length_least_ms) = Choice(until_ms);
   }
   if (result.violation) result.fixed.fails = result.violation->checker;
   for (const auto& group : groups_) {

@@ -20,34 +20,63 @@ namespace redoubt::sim {
 
 // X(table of the file, name, what it is when the file does not say, least, most, description)
 // clang-format off
-#define REDOUBT_SIM_NUMBERS(X)                                                                      \
-  X(topology, nodes, "1", 1, 16, "independent nodes, each with clients of its own")                 \
-  X(topology, clients, "1..12", 0, 10'000, "clients of each node")                                  \
-  X(topology, subscribers, "0", 0, 1'000, "clients that only read what is published")               \
-  X(topology, hostile, "0", 0, 1'000, "clients that send broken, half or endless requests")         \
-  X(topology, operators, "0", 0, 1, "clients that change the configuration and write it to its file") \
-  X(topology, password, "0", 0, 1, "1: the nodes ask for a password")                               \
-  X(workload, commands, "30000", 0, 1'000'000'000, "that the clients of a node send together")      \
-  X(workload, seconds, "1..60 log", 0, 1'000'000, "over which they are spread; 0: as fast as it goes") \
-  X(workload, pipeline, "8..512 log", 1, 100'000, "commands that a client sends at once, at most")  \
-  X(workload, keys, "4..400 log", 1, 1'000'000, "how many names of keys there are")                 \
-  X(workload, zipf, "0", 0, 1, "1: the n-th key is met 1/n as often as the first")                  \
-  X(workload, value_bytes, "10..1000 log", 1, 1'000'000, "of most values, at most")                 \
-  X(workload, ttl_ms, "10..100000 log", 1, 1'000'000'000, "of most deadlines, at most")             \
-  X(workload, deadline_per_mille, "0..300", 0, 1'000, "of writes that set a deadline too")          \
-  X(workload, wait_ms, "1..50 log", 1, 100'000, "that commands may wait, at most")                  \
-  X(workload, transaction_ppm, "100..40000 log", 0, 1'000'000, "of commands: a transaction begins") \
-  X(workload, queue_ppm, "100..200000 log", 0, 1'000'000, "of commands: traffic of queues, with waiting") \
-  X(workload, queue_wait_ms, "1..100 log", 1, 100'000, "that those of queues may wait, at most")    \
-  X(workload, connection_ppm, "100..50000 log", 0, 1'000'000, "of commands: CLIENT, HELLO, PUBLISH and their like") \
-  X(workload, inline_ppm, "0 | 100..500000 log", 0, 1'000'000, "of commands: sent as inline commands") \
-  X(workload, hang_up_ppm, "0 | 100..20000 log", 0, 1'000'000, "of pipelines: the client goes, in the middle or after") \
-  X(workload, registers_ppm, "0", 0, 1'000'000, "of commands: simple ones on keys of their own, for linearizability") \
-  X(workload, registers, "4", 1, 1'000, "how many such keys there are")                             \
-  X(workload, slow_readers_percent, "0", 0, 100, "of clients: those that read slowly")              \
-  X(workload, read_pause_us, "1000..100000 log", 1, 100'000'000, "that they wait between two reads, on average") \
-  X(memory, spare_bytes, "0", 0, int64_t{1} << 40, "maxmemory above what an empty node takes; 0: no limit") \
-  X(length, seconds, "600", 1, 10'000'000, "of load, at most")                                      \
+#define REDOUBT_SIM_NUMBERS(X)                                                                     \
+  X(topology, nodes, "1", 1, 16,                                                                   \
+    "independent nodes, each with clients of its own")                                             \
+  X(topology, clients, "1..12", 0, 10'000,                                                         \
+    "clients of each node")                                                                        \
+  X(topology, subscribers, "0", 0, 1'000,                                                          \
+    "clients that only read what is published")                                                    \
+  X(topology, hostile, "0", 0, 1'000,                                                              \
+    "clients that send broken, half or endless requests")                                          \
+  X(topology, operators, "0", 0, 1,                                                                \
+    "clients that change the configuration and write it to its file")                              \
+  X(topology, password, "0", 0, 1,                                                                 \
+    "1: the nodes ask for a password")                                                             \
+  X(workload, commands, "30000", 0, 1'000'000'000,                                                 \
+    "that the clients of a node send together")                                                    \
+  X(workload, seconds, "1..60 log", 0, 1'000'000,                                                  \
+    "over which they are spread; 0: as fast as it goes")                                           \
+  X(workload, pipeline, "8..512 log", 1, 100'000,                                                  \
+    "commands that a client sends at once, at most")                                               \
+  X(workload, keys, "4..400 log", 1, 1'000'000,                                                    \
+    "how many names of keys there are")                                                            \
+  X(workload, zipf, "0", 0, 1,                                                                     \
+    "1: the n-th key is met 1/n as often as the first")                                            \
+  X(workload, value_bytes, "10..1000 log", 1, 1'000'000,                                           \
+    "of most values, at most")                                                                     \
+  X(workload, ttl_ms, "10..100000 log", 1, 1'000'000'000,                                          \
+    "of most deadlines, at most")                                                                  \
+  X(workload, deadline_per_mille, "0..300", 0, 1'000,                                              \
+    "of writes that set a deadline too")                                                           \
+  X(workload, wait_ms, "1..50 log", 1, 100'000,                                                    \
+    "that commands may wait, at most")                                                             \
+  X(workload, transaction_ppm, "100..40000 log", 0, 1'000'000,                                     \
+    "of commands: a transaction begins")                                                           \
+  X(workload, queue_ppm, "100..200000 log", 0, 1'000'000,                                          \
+    "of commands: traffic of queues, with waiting")                                                \
+  X(workload, queue_wait_ms, "1..100 log", 1, 100'000,                                             \
+    "that those of queues may wait, at most")                                                      \
+  X(workload, connection_ppm, "100..50000 log", 0, 1'000'000,                                      \
+    "of commands: CLIENT, HELLO, PUBLISH and their like")                                          \
+  X(workload, inline_ppm, "0 | 100..500000 log", 0, 1'000'000,                                     \
+    "of commands: sent as inline commands")                                                        \
+  X(workload, hang_up_ppm, "0 | 100..20000 log", 0, 1'000'000,                                     \
+    "of pipelines: the client goes, in the middle or after")                                       \
+  X(workload, registers_ppm, "0", 0, 1'000'000,                                                    \
+    "of commands: simple ones on keys of their own, for linearizability")                          \
+  X(workload, registers, "4", 1, 1'000,                                                            \
+    "how many such keys there are")                                                                \
+  X(workload, slow_readers_percent, "0", 0, 100,                                                   \
+    "of clients: those that read slowly")                                                          \
+  X(workload, read_pause_us, "1000..100000 log", 1, 100'000'000,                                   \
+    "that they wait between two reads, on average")                                                \
+  X(memory, spare_bytes, "0", 0, int64_t{1} << 40,                                                 \
+    "maxmemory above what an empty node takes; 0: no limit")                                       \
+  X(length, seconds, "600", 1, 10'000'000,                                                         \
+    "of load, at most")                                                                            \
+  X(length, least_ms, "0", 0, 1'000'000'000,                                                       \
+    "of load, at least")                                                                           \
   X(length, quiet_seconds, "60", 1, 100'000, "after the faults, until everybody is served")
 // clang-format on
 
