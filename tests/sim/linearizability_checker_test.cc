@@ -35,7 +35,7 @@ class Clients {
   }
 
   LinearizabilityReport check(LinearizabilityChecker checker = LinearizabilityChecker()) {
-    stable_sort(entries_, [](const Entry& a, const Entry& b) { return a.call < b.call; });
+    redoubt::stable_sort(entries_, [](const Entry& a, const Entry& b) { return a.call < b.call; });
     History history;
     for (const Entry& entry : entries_) {
       std::vector<std::string_view> words;
@@ -379,7 +379,8 @@ Story tell(uint64_t seed) {
       plan.push_back({effect, {call, is_unknown ? 0 : now - 1, text, "", 0, client, 0}});
     }
   }
-  stable_sort(plan, [](const Planned& a, const Planned& b) { return a.effect < b.effect; });
+  redoubt::stable_sort(plan,
+                       [](const Planned& a, const Planned& b) { return a.effect < b.effect; });
   Story story;
   Model model{ModelConfig()};
   ModelSession session;
