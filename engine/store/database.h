@@ -184,7 +184,7 @@ class Database {
   };
   std::deque<Remains> remains_;
   size_t remains_bytes_ = 0;
-  size_t paid_ = 0;  // allocations that the next slice frees on top
+  size_t paid_ = 0;            // allocations that the next slice frees on top
   size_t freed_together_ = 0;  // allocations freed at once since the last slice
 
   // Values with parts that expire, by the first deadline.

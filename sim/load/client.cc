@@ -41,6 +41,7 @@ void LoadClient::on_connected() {
 
 void LoadClient::begin_pipeline() {
   if (!goes_on()) return hang_up();
+  if (const Duration early = before_step(); early.ns > 0) return env_.arm_in(timer_, early);
   link_->begin_pipeline();
   words_.clear();
   inline_forms_.clear();
@@ -124,6 +125,13 @@ void LoadClient::find_step() {
   while (next != end && (next->client != number_ || next->node != plan_.node)) ++next;
   step_ = next == end ? nullptr : next;
   scripted_pauses_ = step_ == nullptr ? std::span<const Duration>() : step_->pauses;
+}
+
+// How long until the next step, if that has a time instead of pauses.
+Duration LoadClient::before_step() const {
+  const bool enters = !plan_.password.empty() && !authenticated_;
+  if (step_ == nullptr || plan_.farewell || enters || !step_->pauses.empty()) return {};
+  return Duration{std::max<int64_t>((step_->at - checker_.now()).ns, 0)};
 }
 
 void LoadClient::add_scripted_step() {
@@ -292,7 +300,8 @@ void LoadClient::after_pipeline() {
     if (recorded_ > 0) (*plan_.record)[recorded_ - 1].hangs_up = true;
     return hang_up();
   }
-  if (plan_.think_us == 0 && plan_.script == nullptr) return begin_pipeline();
+  const bool at_once = plan_.script == nullptr ? plan_.think_us == 0 : scripted_pauses_.empty();
+  if (at_once) return begin_pipeline();
   env_.arm_in(timer_, pause(plan_.think_us * 1'000));
 }
 

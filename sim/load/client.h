@@ -22,6 +22,7 @@ class LoadClient final : public LoadConnection {
   void begin_pipeline();
   void add_authentication();
   void add_generated_pipeline();
+  Duration before_step() const;
   void add_scripted_step();
   void find_step();
   void record_step();

@@ -14,8 +14,9 @@ namespace redoubt::sim {
 struct ScriptStep {
   uint32_t node = 0;
   uint32_t client = 0;
-  Instant at;  // when it was sent; for those who read it, and for their order
-  // The pauses before it: before each attempt to connect, or between the last reply and this.
+  Instant at;  // when it was sent
+  // The pauses before it: before each attempt to connect, or between the last reply and this. None:
+  // it is sent at `at`, or as soon after that as there is a connection.
   std::vector<Duration> pauses;
   // Commands as words; whether each was sent as an inline command.
   std::vector<std::vector<std::string>> commands;

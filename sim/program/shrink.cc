@@ -237,8 +237,8 @@ void Shrinker::shrink_topology() {
   for (const auto field :
        {&ScenarioNumbers::topology_subscribers, &ScenarioNumbers::topology_hostile,
         &ScenarioNumbers::topology_operators, &ScenarioNumbers::topology_password,
-        &ScenarioNumbers::memory_spare_bytes,
-        &ScenarioNumbers::length_least_ms, &ScenarioNumbers::workload_registers_ppm}) {
+        &ScenarioNumbers::memory_spare_bytes, &ScenarioNumbers::length_least_ms,
+        &ScenarioNumbers::workload_registers_ppm}) {
     ScenarioSpec spec = best_;
     if (spec.number(field).text() == "0") continue;
     spec.number(field) = Choice(0);
@@ -285,6 +285,8 @@ void Shrinker::drop_strengths() {
 
 void Shrinker::shrink() {
   cut_after_violation();
+  // From here on what is left out does not shift the rest, if that works.
+  drop_pauses();
   for (size_t before = SIZE_MAX; !time_is_over();) {
     drop_faults();
     drop_clients();

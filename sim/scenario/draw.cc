@@ -76,6 +76,7 @@ void draw_all_faults(const ScenarioSpec& spec, const RunOptions& options, const 
                      RunDraw& draw) {
   if (!plants.calm()) {
     std::vector<Fault> eligible;
+    eligible.reserve(spec.swarm.size());
     for (const FaultRow* row : spec.swarm) {
       eligible.push_back(static_cast<Fault>(row - fault_rows().data()));
     }

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "engine/node/node.h"
-#include "sim/model/model.h"
 #include "sim/checkers/replay.h"
+#include "sim/model/model.h"
 #include "tests/commands/quiet_world.h"
 
 namespace redoubt {
