@@ -14,6 +14,8 @@ Memory: 16-byte keys with 32-byte values are loaded in steps; at each the proces
 is divided by the keys. "total" counts the whole process, "net" what it grew by since it was empty.
 Elements: what the process grew by, divided by the elements of all collections.
 
+The simulator: simulated seconds and checked commands a second of one core, all checkers on.
+
 What Redoubt is to reach stands beside what it reached.
 """
 
@@ -27,6 +29,7 @@ import statistics
 import subprocess
 import sys
 
+import simulator
 from servers import Server, execute, free_port, load_keys
 from workloads import (ELEMENTS, KEYS, MEMORY, MEMORY_SIZES, STRINGS, TARGETS, TYPES, TYPES_CPU,
                        TYPES_LEAST, TYPES_MEAN)
@@ -295,7 +298,7 @@ def main():
     parser.add_argument("--load", default=os.path.join(TOP, "build/load"),
                         help="the load generator")
     names = ([w.name for w in STRINGS] + ["rb-set", "rb-get"] + [w.name for w in TYPES]
-             + [row[0] for row in MEMORY] + [row[0] for row in ELEMENTS])
+             + [row[0] for row in MEMORY] + [row[0] for row in ELEMENTS] + ["simulator"])
     parser.add_argument("--only", metavar="NAMES",
                         help="these, comma separated: " + " ".join(names))
     parser.add_argument("--rounds", type=int, help="default 5")
@@ -314,6 +317,8 @@ def main():
     comparison.measure_memory()
     comparison.measure_elements()
     result = comparison.result
+    if options.only is None or "simulator" in options.only.split(","):
+        result["simulator"] = simulator.measure(comparison.divisor)
     if not any(result.values()):
         parser.error(f"--only {options.only} names no test")
     if result["rates"]:
@@ -323,6 +328,8 @@ def main():
         print_memory(result["memory"])
     if result["elements"]:
         print_elements(result["elements"])
+    if result.get("simulator"):
+        simulator.show(result["simulator"])
     if options.json:
         with open(options.json, "w") as out:
             json.dump(result, out, indent=1)
