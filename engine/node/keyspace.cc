@@ -186,7 +186,7 @@ void Node::collect_garbage() {
 // What databases do not need goes back to the system, a little at a time.
 void Node::trim_memory() {
   constexpr Duration kEvery = Duration::milliseconds(100);
-  constexpr size_t kRegions = 4;  // about 0.1 ms each
+  constexpr size_t kRegions = 4;  // up to 0.04 ms each
   const bool now = REDOUBT_UNLUCKY(trim_everything);
   if (env_.now() - last_trim_ < kEvery && !now) return;
   last_trim_ = env_.now();
