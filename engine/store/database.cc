@@ -165,14 +165,11 @@ Entry* Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
     note(parts.key, at ? at.entry() : nullptr, parts.type);
   Entry* made = Entry::make(allocator_, parts);
   made->set_version(version_);
-  const bool pays = at || !remains_.empty();
-  if (pays && made->layout() == Layout::outside && made->type() != Type::string) {
-    paid_ += std::min(ops_of(*made).free_effort(*made), kPaidByOne);
-  }
   if (!at) {
     made->set_fine_access(access_for_new_);
     dict_.insert(made, hash);
     follow_parts(*made, true);
+    pay_for(*made);
     return made;
   }
   Entry* old = at.entry();
@@ -181,7 +178,14 @@ Entry* Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
   free_value(*old, lazy_replace_);
   Entry::release(allocator_, old);
   follow_parts(*made, true);
+  pay_for(*made);
   return made;
+}
+
+// A value of many parts came while others wait to be freed.
+void Database::pay_for(const Entry& made) {
+  if (remains_.empty() || made.layout() != Layout::outside || made.type() == Type::string) return;
+  paid_ += std::min(ops_of(made).free_effort(made), kPaidByOne);
 }
 
 namespace {

@@ -163,6 +163,7 @@ class Database {
   static void digest_of(const Entry& entry, Digest& digest);
 
  private:
+  void pay_for(const Entry& made);
   Entry* put(Dict::Place at, uint64_t hash, Entry::Parts parts);
   void note(std::string_view key, const Entry* old, Type type);
   void free_value(Entry& entry, bool lazy);
