@@ -84,17 +84,6 @@ class NodeChecker final : public NodeObserver {
   void received(Link& link, std::string_view bytes);
   // The connection of a client failed, or could not be made (without a link).
   void connection_failed(uint32_t client, const Link* link, Error error);
-  // --- the history: commands on keys called "register:..."
-  History& history() { return history_; }
-  // A command was put into the pipeline.
-  void called(Link& link, std::span<const std::string_view> arguments);
-  // Of the pipeline only so many bytes will be sent.
-  void cut_off(Link& link, size_t bytes);
-  // Nothing more will come.
-  void connection_over(Link& link);
-  // Checks it, when the load is over.
-  void check_history();
-
   // A connection that CLIENT KILL can name, other than this one; none now and then.
   std::optional<uint64_t> session_of_another(const Link& link, Random& random) const;
   // An operator is about to change the configuration file for the n-th time; the directive's value.
@@ -111,6 +100,17 @@ class NodeChecker final : public NodeObserver {
   }
   // From now on whoever waits in vain is a matter of progress.
   void farewell() { farewell_ = true; }
+
+  // --- the history: commands on keys called "register:..."
+  History& history() { return history_; }
+  // A command was put into the pipeline.
+  void called(Link& link, std::span<const std::string_view> arguments);
+  // Of the pipeline only so many bytes will be sent.
+  void cut_off(Link& link, size_t bytes);
+  // Nothing more will come.
+  void connection_over(Link& link);
+  // Checks it, when the load is over.
+  void check_history();
 
   // --- the node
   void node_started(Node& node, HostId host, bool evicts);
@@ -170,6 +170,7 @@ class NodeChecker final : public NodeObserver {
   bool may_break(Error error) const;
   bool watches(std::string_view checker) const;
   void check_file(Node& node);
+  // node_checker_history.cc
   void returned(Link& link, size_t number, std::string_view reply);
   // node_checker_order.cc
   void end_wait(Peer& peer, std::span<const std::string_view> args, std::string_view reply);

@@ -1,4 +1,4 @@
-// Who waits for which keys, as the checker of `single` follows it.
+// Who waits for which keys, as the checker follows it.
 //
 // The node says when a session begins to wait, and what it replies in the end. When it was served,
 // nobody who came before it may have waited for the same keys and been passed over; when its wait

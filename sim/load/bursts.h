@@ -1,4 +1,4 @@
-// Bursts of a client of the scenario `single`: commands that mean something only together.
+// Bursts of a client: commands that mean something only together.
 //
 // A transaction: WATCH now and then, some commands, MULTI, what is queued, EXEC or another end. It
 // lasts over several pipelines, so that other clients come between. Traffic of queues: a few keys

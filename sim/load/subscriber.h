@@ -1,4 +1,4 @@
-// A subscriber of the scenario `single`: connects, subscribes to some channels, and reads. What it
+// A subscriber: connects, subscribes to some channels, and reads. What it
 // has to receive is the checker's affair. Now and then it changes its subscriptions, or hangs up
 // and begins again.
 #pragma once

@@ -15,7 +15,7 @@ namespace redoubt::sim {
 
 class NodeGroup {
  public:
-  // Adds the hosts. `spec`, `draw` and `options` outlive this; `record` may be null.
+  // Adds the hosts. `spec` and `draw` outlive this; `record` may be null.
   NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, const RunDraw& draw,
             const RunOptions& options, Script* record);
 

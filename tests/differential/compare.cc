@@ -124,17 +124,12 @@ bool same_scan_page(const OwnedCommand& command, const std::string& cursor, cons
   if (a.items.size() != 2 || b.items.size() != 2) {
     return a == b;
   }
-  if (upper(command[0]) == "HSCAN") {
-    // Both gave a small hash at once, or only some of a large one.
-    return a.items[1].items.size() != b.items[1].items.size() || same_pairs(a.items[1], b.items[1]);
-  }
-  if (upper(command[0]) == "SSCAN" && a.items[1].items.size() != b.items[1].items.size()) {
+  const bool both_at_once = cursor == "0" && a.items[0].text == "0" && b.items[0].text == "0";
+  if (!both_at_once) {
     return true;
   }
-  if (cursor != "0" || a.items[0].text != "0" || b.items[0].text != "0") {
-    return true;
-  }
-  return same_sorted(a.items[1], b.items[1]);
+  return upper(command[0]) == "HSCAN" ? same_pairs(a.items[1], b.items[1])
+                                      : same_sorted(a.items[1], b.items[1]);
 }
 
 // Servers differ by a little in how long ago a delivery was.

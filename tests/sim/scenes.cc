@@ -236,22 +236,22 @@ Seen ask_one_of_two(World& world) {
   return seen;
 }
 
-Seen receive_messages(World& world) {
-  Seen seen;
-  Seen unused;
-  world.boot(world.add_host({.faultable = true}, story(naive_publisher, &unused)));
-  world.boot(world.add_host({}, story(naive_subscriber, &seen)));
+// What two have seen, of whom faults may strike the first.
+template <typename First, typename Second>
+std::pair<Seen, Seen> two_talk(World& world, First first, Second second) {
+  std::pair<Seen, Seen> seen;
+  world.boot(world.add_host({.faultable = true}, story(first, &seen.first)));
+  world.boot(world.add_host({}, story(second, &seen.second)));
   world.run_for(Duration::seconds(20));
   return seen;
 }
 
+Seen receive_messages(World& world) {
+  return two_talk(world, naive_publisher, naive_subscriber).second;
+}
+
 Seen send_on_two_streams(World& world) {
-  Seen seen;
-  Seen unused;
-  world.boot(world.add_host({.faultable = true}, story(naive_merger, &seen)));
-  world.boot(world.add_host({}, story(naive_sender, &unused)));
-  world.run_for(Duration::seconds(20));
-  return seen;
+  return two_talk(world, naive_merger, naive_sender).first;
 }
 
 Seen send_and_receive_at_once(World& world) {
