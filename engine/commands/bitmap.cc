@@ -260,10 +260,7 @@ void bitop_command(Context& c) {
   size_t size = 0;
   for (const std::string_view source : sources) size = std::max(size, source.size());
   if (size == 0) {
-    if (c.lookup_write(target) != nullptr) {
-      c.node.erase(c.session.db, target, c.hash(target), false);
-      c.modified(target, 'g', "del");
-    }
+    c.remove_destination(target);
   } else {
     Blob result;
     result.reserve(size);

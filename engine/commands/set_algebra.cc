@@ -140,7 +140,6 @@ void store_result(Context& c, Operation operation, std::string_view event) {
       return true;
     });
   }
-  const bool existed = c.lookup_write(key) != nullptr;
   const size_t size = result.size();
   if (size > 0) {
     c.db().replace_value(key, c.hash(key), Type::set, result.encoding(), result.value(),
@@ -148,10 +147,7 @@ void store_result(Context& c, Operation operation, std::string_view event) {
     c.modified(key, 's', event);
   } else {
     result.discard();
-    if (existed) {
-      c.node.erase(c.session.db, key, c.hash(key), c.node.settings().lazyfree_lazy_server_del);
-      c.modified(key, 'g', "del");
-    }
+    c.remove_destination(key);
   }
   c.reply.integer(static_cast<int64_t>(size));
 }

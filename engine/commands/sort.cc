@@ -267,9 +267,8 @@ void store_items(Context& c, const SortOptions& options, std::span<const Element
   if (!texts.empty()) {
     store_list(c, key, texts);
     c.modified(key, 'l', "sortstore");
-  } else if (c.peek(key) != nullptr) {
-    c.node.erase(c.session.db, key, c.hash(key), false);
-    c.modified(key, 'g', "del");
+  } else {
+    c.remove_destination(key);
   }
 }
 

@@ -4,8 +4,7 @@ namespace redoubt {
 
 void store_empty_zset(Context& c, std::string_view destination) {
   c.reply.integer(0);
-  if (!c.db().erase(destination, c.hash(destination))) return;
-  c.modified(destination, 'g', "del");
+  c.remove_destination(destination);
 }
 
 void store_zset(Context& c, std::string_view destination, Zset zset, std::string_view event) {

@@ -17,6 +17,12 @@ void Context::remove_empty(std::string_view key) {
   announce(key, 'g', "del");
 }
 
+void Context::remove_destination(std::string_view key) {
+  if (peek(key) == nullptr) return;
+  node.erase(session.db, key, hash(key), node.settings().lazyfree_lazy_server_del);
+  modified(key, 'g', "del");
+}
+
 std::optional<int64_t> Context::integer(size_t index, std::string_view message) {
   const std::optional<int64_t> value = parse_integer(args[index]);
   if (!value) error(message.empty() ? "ERR value is not an integer or out of range" : message);

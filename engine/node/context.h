@@ -84,6 +84,9 @@ class Context {
   }
   // The value of a key has become empty: the key is removed.
   void remove_empty(std::string_view key);
+  // The result that was to be stored under a key is empty: what is there is removed and announced.
+  // A value that has expired is removed as that.
+  void remove_destination(std::string_view key);
   // Data changed, but not that of one key (FLUSHALL, SWAPDB).
   void modified_all(uint64_t changes) {
     changed_ = true;

@@ -34,6 +34,28 @@ TEST_F(Expiry, LivesThroughItsLastMillisecond) {
   EXPECT_EQ(n.node->stats().expired_keys, 1u);
 }
 
+// An empty result removes what is under its key; when that has expired, as expired.
+TEST_F(Expiry, AnEmptyResultFindsItsExpiredDestinationGone) {
+  n.node->set_active_expiry(false);
+  const std::vector<std::vector<std::string_view>> commands = {
+      {"ZDIFFSTORE", "k", "1", "none"},
+      {"ZRANGESTORE", "k", "none", "0", "-1"},
+      {"SINTERSTORE", "k", "none"},
+      {"BITOP", "AND", "k", "none"},
+      {"SORT", "none", "STORE", "k"},
+      {"GEOSEARCHSTORE", "k", "none", "FROMLONLAT", "1", "1", "BYRADIUS", "1", "km"},
+  };
+  uint64_t expired = 0;
+  for (const std::vector<std::string_view>& command : commands) {
+    n.call({"SET", "k", "v", "PX", "10"});
+    n.pass_ms(11);
+    n.take_effects();
+    EXPECT_EQ(n.call(command), kNo) << command[0];
+    EXPECT_EQ(n.take_effects(), "DEL k") << command[0];
+    EXPECT_EQ(n.node->stats().expired_keys, ++expired) << command[0];
+  }
+}
+
 TEST_F(Expiry, EffectIsTheAbsoluteTime) {
   const std::string at = std::to_string(now_ms() + 5000);
   EXPECT_EQ(n.call({"EXPIRE", "k", "5"}), kYes);
