@@ -37,6 +37,7 @@ std::vector<std::span<const Command>> all_families() {
       sort_commands(),
       stream_commands(),
       stream_group_commands(),
+      stream_idempotent_commands(),
       stream_info_commands(),
       stream_newer_commands(),
       stream_pending_commands(),

@@ -40,6 +40,7 @@ std::span<const Command> slowlog_commands();
 std::span<const Command> sort_commands();
 std::span<const Command> stream_commands();
 std::span<const Command> stream_group_commands();
+std::span<const Command> stream_idempotent_commands();
 std::span<const Command> stream_info_commands();
 std::span<const Command> stream_newer_commands();
 std::span<const Command> stream_pending_commands();

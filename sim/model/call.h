@@ -144,6 +144,7 @@ std::vector<std::string> set_encodings(const ModelEntry& entry);
 std::vector<std::string> hash_encodings();
 std::span<const ModelCommand> stream_commands();
 std::span<const ModelCommand> stream_group_commands();
+std::span<const ModelCommand> stream_idempotent_commands();
 std::span<const ModelCommand> stream_newer_commands();
 std::span<const ModelCommand> stream_pending_commands();
 std::span<const ModelCommand> hyperloglog_commands();
