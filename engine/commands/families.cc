@@ -17,6 +17,7 @@ std::vector<std::span<const Command>> all_families() {
       geo_search_commands(),
       hash_commands(),
       hash_expiry_commands(),
+      hash_import_commands(),
       hash_newer_commands(),
       hash_read_commands(),
       hyperloglog_commands(),

@@ -20,6 +20,7 @@ std::span<const Command> geo_commands();
 std::span<const Command> geo_search_commands();
 std::span<const Command> hash_commands();
 std::span<const Command> hash_expiry_commands();
+std::span<const Command> hash_import_commands();
 std::span<const Command> hash_newer_commands();
 std::span<const Command> hash_read_commands();
 std::span<const Command> hyperloglog_commands();

@@ -135,6 +135,7 @@ std::span<const ModelCommand> zset_commands();
 std::span<const ModelCommand> zset_combination_commands();
 std::span<const ModelCommand> geo_commands();
 std::span<const ModelCommand> hash_commands();
+std::span<const ModelCommand> hash_import_commands();
 
 // What a server chose, once it has replied.
 void learn_popped(ModelCall& call, std::string_view reply);

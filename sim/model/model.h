@@ -60,6 +60,8 @@ struct ModelSession {
   int database = 0;
   int resp = 2;
   bool in_transaction = false;  // its commands are executed within EXEC, where nothing waits
+  // What HIMPORT PREPARE named.
+  std::map<std::string, std::vector<std::string>, std::less<>> fieldsets{};
 };
 
 enum class ModelType : uint8_t { string, list, set, zset, hash, stream };
