@@ -8,6 +8,7 @@
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/row_texts.h"
+#include "engine/node/fieldsets.h"
 #include "engine/node/text.h"
 #include "engine/node/version.h"
 #include "engine/store/number.h"
@@ -160,6 +161,7 @@ void reset_command(Context& c) {
   session.rollback = RollbackChoice::inherit;
   c.node.pubsub().unsubscribe_all(session);
   c.node.tracking().disable(session);
+  session.fieldsets.reset();
   session.flags &=
       ~static_cast<uint32_t>(kSessionReplyOff | kSessionReplySkip | kSessionReplySkipNext |
                              kSessionNoTouch | kSessionNoEvict | kSessionUnauthenticated);

@@ -4,6 +4,7 @@
 
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
+#include "engine/commands/stream_idempotent.h"
 #include "engine/commands/stream_support.h"
 #include "engine/commands/stream_trim.h"
 
@@ -15,6 +16,7 @@ namespace {
 
 struct Addition {
   StreamTrimOptions trim;
+  IdempotentOptions idempotent;
   std::optional<StreamIdArgument> id;  // none: "*"
   size_t id_index = 0;
   bool no_stream = false;  // NOMKSTREAM
@@ -25,9 +27,12 @@ bool read_addition(Context& c, Addition& addition) {
   size_t i = 2;
   for (; i < c.args.size(); ++i) {
     if (c.args[i] == "*") break;
-    const TrimWord word = read_trim_option(c, i, addition.trim);
-    if (word == TrimWord::failed) return false;
-    if (word == TrimWord::taken) continue;
+    StreamOptionWord word = read_trim_option(c, i, addition.trim);
+    if (word == StreamOptionWord::other) {
+      word = read_idempotent_option(c, i, addition.idempotent);
+    }
+    if (word == StreamOptionWord::failed) return false;
+    if (word == StreamOptionWord::taken) continue;
     if (c.is(i, "NOMKSTREAM")) {
       addition.no_stream = true;
       continue;
@@ -40,7 +45,9 @@ bool read_addition(Context& c, Addition& addition) {
     break;
   }
   addition.id_index = i;
-  return finish_trim_options(c, addition.trim, false);
+  const bool id_given = addition.id && addition.id->has_seq;
+  return finish_idempotent_options(c, addition.idempotent, addition.id.has_value(), id_given) &&
+         finish_trim_options(c, addition.trim, false);
 }
 
 // The id of the new entry; an error is replied when there is none that is larger than the last.
@@ -73,8 +80,10 @@ void effect_of_addition(Context& c, const Addition& addition, const Stream& stre
   if (!c.node.effects().active() || (!id_chosen && !addition.trim.how.whole_blocks)) return;
   const StreamIdText id_text(id);
   const TrimEffect trim(addition.trim, stream, reached);
+  const IdempotentEffect idempotent(c, addition.idempotent, stream);
   std::vector<std::string_view> args = {"XADD", c.args[1]};
   trim.append_to(args);
+  idempotent.append_to(args);
   args.push_back(id_text.view());
   args.insert(args.end(), c.args.begin() + static_cast<std::ptrdiff_t>(addition.id_index) + 1,
               c.args.end());
@@ -115,6 +124,8 @@ void xadd_command(Context& c) {
     c.reply.null();
     return;
   }
+  addition.idempotent.complete(fields);
+  if (entry != nullptr && is_duplicate(c, addition.idempotent, stream_of(*entry))) return;
   const StreamId last = entry == nullptr ? StreamId() : stream_of(*entry).last_id();
   if (last == StreamId::largest()) {
     c.error("ERR The stream has exhausted the last possible ID, unable to add more items");
@@ -124,6 +135,7 @@ void xadd_command(Context& c) {
   if (!id || !size_ok(c, fields)) return;
   Stream& stream = entry == nullptr ? add_stream(c, key) : stream_of(*entry);
   stream.append(*id, fields, stream_limits(c));
+  remember_message(c, addition.idempotent, stream, *id);
   reply_stream_id(c, *id);
   c.modified(key, 't', "xadd");
   StreamId reached;
@@ -138,9 +150,9 @@ void xadd_command(Context& c) {
 void xtrim_command(Context& c) {
   StreamTrimOptions options;
   for (size_t i = 2; i < c.args.size(); ++i) {
-    const TrimWord word = read_trim_option(c, i, options);
-    if (word == TrimWord::failed) return;
-    if (word == TrimWord::other) {
+    const StreamOptionWord word = read_trim_option(c, i, options);
+    if (word == StreamOptionWord::failed) return;
+    if (word == StreamOptionWord::other) {
       c.syntax_error();
       return;
     }

@@ -38,7 +38,11 @@ void field(Context& c, std::string_view name, std::optional<int64_t> value) {
   value ? c.reply.integer(*value) : c.reply.null();
 }
 
-// What both forms of XINFO STREAM begin with: seven fields.
+// What both forms of XINFO STREAM begin with: so many fields.
+size_t outline_fields(const Stream& stream) {
+  return stream.idempotency() == nullptr ? 7 : 13;
+}
+
 void reply_outline(Context& c, const Stream& stream) {
   field(c, "length", stream.length());
   field(c, "radix-tree-keys", stream.block_count());
@@ -47,6 +51,14 @@ void reply_outline(Context& c, const Stream& stream) {
   field(c, "max-deleted-entry-id", stream.max_deleted_id());
   field(c, "entries-added", stream.entries_added());
   field(c, "recorded-first-entry-id", stream.first_id());
+  const StreamIdempotency* idempotency = stream.idempotency();
+  if (idempotency == nullptr) return;
+  field(c, "idmp-duration", idempotency->limits().duration_s);
+  field(c, "idmp-maxsize", idempotency->limits().maxsize);
+  field(c, "pids-tracked", idempotency->producers());
+  field(c, "iids-tracked", idempotency->records());
+  field(c, "iids-added", idempotency->made());
+  field(c, "iids-duplicates", idempotency->duplicates());
 }
 
 std::optional<int64_t> entries_read(const StreamGroup& group) {
@@ -104,7 +116,7 @@ void reply_group_in_full(Context& c, const Stream& stream, const StreamGroup& gr
 }
 
 void reply_in_full(Context& c, const Stream& stream, uint64_t count) {
-  c.reply.map(9);
+  c.reply.map(outline_fields(stream) + 2);
   reply_outline(c, stream);
   c.reply.bulk("entries");
   reply_stream_range(c, stream, {}, StreamId::largest(), count, false);
@@ -154,7 +166,7 @@ void xinfo_stream_command(Context& c) {
     reply_in_full(c, *stream, count);
     return;
   }
-  c.reply.map(10);
+  c.reply.map(outline_fields(*stream) + 3);
   reply_outline(c, *stream);
   field(c, "groups", stream->groups().size());
   reply_edge(c, "first-entry", *stream, false);

@@ -6,12 +6,12 @@ namespace redoubt {
 
 namespace {
 
-TrimWord fail(Context& c, std::string_view text) {
+StreamOptionWord fail(Context& c, std::string_view text) {
   c.error(text);
-  return TrimWord::failed;
+  return StreamOptionWord::failed;
 }
 
-TrimWord read_threshold(Context& c, size_t& index, StreamTrimOptions& options) {
+StreamOptionWord read_threshold(Context& c, size_t& index, StreamTrimOptions& options) {
   StreamTrim& how = options.how;
   const auto kind = c.is(index, "MAXLEN") ? StreamTrim::Kind::length : StreamTrim::Kind::id;
   if (how.kind != StreamTrim::Kind::none) {
@@ -25,22 +25,22 @@ TrimWord read_threshold(Context& c, size_t& index, StreamTrimOptions& options) {
   how.kind = kind;
   if (kind == StreamTrim::Kind::id) {
     const std::optional<StreamId> id = stream_id(c, index);
-    if (!id) return TrimWord::failed;
+    if (!id) return StreamOptionWord::failed;
     how.id = *id;
-    return TrimWord::taken;
+    return StreamOptionWord::taken;
   }
   const std::optional<int64_t> length = c.integer(index);
-  if (!length) return TrimWord::failed;
+  if (!length) return StreamOptionWord::failed;
   if (*length < 0) return fail(c, "ERR The MAXLEN argument must be >= 0.");
   how.length = static_cast<uint64_t>(*length);
-  return TrimWord::taken;
+  return StreamOptionWord::taken;
 }
 
-TrimWord read_limit(Context& c, size_t& index, StreamTrimOptions& options) {
+StreamOptionWord read_limit(Context& c, size_t& index, StreamTrimOptions& options) {
   options.limit = c.integer(++index);
-  if (!options.limit) return TrimWord::failed;
+  if (!options.limit) return StreamOptionWord::failed;
   if (*options.limit < 0) return fail(c, "ERR The LIMIT argument must be >= 0.");
-  return TrimWord::taken;
+  return StreamOptionWord::taken;
 }
 
 }  // namespace
@@ -61,21 +61,21 @@ std::string_view name_of(StreamReferences references) {
   return {};
 }
 
-TrimWord read_trim_option(Context& c, size_t& index, StreamTrimOptions& options) {
+StreamOptionWord read_trim_option(Context& c, size_t& index, StreamTrimOptions& options) {
   const bool has_value = index + 1 < c.args.size();
   if (has_value && (c.is(index, "MAXLEN") || c.is(index, "MINID"))) {
     return read_threshold(c, index, options);
   }
   if (has_value && c.is(index, "LIMIT")) return read_limit(c, index, options);
   const std::optional<StreamReferences> references = references_named(c, index);
-  if (!references) return TrimWord::other;
+  if (!references) return StreamOptionWord::other;
   if (options.has_references) {
     c.syntax_error();
-    return TrimWord::failed;
+    return StreamOptionWord::failed;
   }
   options.has_references = true;
   options.how.references = *references;
-  return TrimWord::taken;
+  return StreamOptionWord::taken;
 }
 
 bool finish_trim_options(Context& c, StreamTrimOptions& options, bool required) {

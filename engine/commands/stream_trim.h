@@ -16,14 +16,14 @@ struct StreamTrimOptions {
   bool has_references = false;  // KEEPREF, DELREF or ACKED was given
 };
 
-enum class TrimWord : uint8_t {
-  other,   // not an option of trimming
+enum class StreamOptionWord : uint8_t {
+  other,   // not an option of this kind
   taken,   // read, and the index moved to its last argument
   failed,  // an error was replied
 };
 
 // Reads the option at an argument.
-TrimWord read_trim_option(Context& c, size_t& index, StreamTrimOptions& options);
+StreamOptionWord read_trim_option(Context& c, size_t& index, StreamTrimOptions& options);
 // Whether the options go together; `required` when there must be some. False, after an error.
 bool finish_trim_options(Context& c, StreamTrimOptions& options, bool required);
 

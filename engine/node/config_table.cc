@@ -6,6 +6,7 @@
 #include "engine/node/config_text.h"
 #include "engine/node/notify.h"
 #include "engine/store/number.h"
+#include "engine/store/stream_idempotency.h"
 
 namespace redoubt {
 
@@ -141,6 +142,10 @@ constexpr Directive kRows[] = {
     memory("stream-node-max-bytes", "4096").sets(store<&Settings::stream_node_max_bytes>),
     integer("stream-node-max-entries", "100", 0, kMax)
         .sets(store<&Settings::stream_node_max_entries>),
+    integer("stream-idmp-duration", "100", 1, IdempotencyLimits::kDurationMax)
+        .sets(store<&Settings::stream_idmp_duration_s>),
+    integer("stream-idmp-maxsize", "100", 1, IdempotencyLimits::kRecordsMax)
+        .sets(store<&Settings::stream_idmp_maxsize>),
     integer("list-max-listpack-size", "-2", -kMaxInt - 1, kMaxInt)
         .also("list-max-ziplist-size")
         .sets(store<&Settings::list_max_listpack_size>),

@@ -37,6 +37,8 @@ class EffectStream {
   void begin();
   void commit();
   void abandon();
+  // Between begin() and its end.
+  bool is_open() const { return open_; }
 
  private:
   void publish(std::string_view entry);

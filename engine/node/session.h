@@ -19,6 +19,7 @@
 
 namespace redoubt {
 
+class Fieldsets;
 class Node;
 struct Sender;
 struct Subscriptions;
@@ -94,6 +95,7 @@ class Session {
   std::unique_ptr<Wait> wait;                        // with kSessionBlocked
   std::unique_ptr<Transaction> transaction;          // with kSessionMulti
   std::unique_ptr<Watches> watches;                  // null: none
+  std::unique_ptr<Fieldsets> fieldsets;              // HIMPORT; null: none
   Chunk chunk;                                       // what the requests of this turn point into
   Op receive;
   Sender* sender = nullptr;                      // the send in flight

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/node/fieldsets.h"
 #include "engine/node/node_state.h"
 #include "net/places.h"
 
@@ -50,6 +51,7 @@ size_t Session::memory_bytes() const {
   if (wait != nullptr) bytes += wait->memory_bytes();
   if (transaction != nullptr) bytes += transaction->memory_bytes();
   if (watches != nullptr) bytes += watches->memory_bytes();
+  if (fieldsets != nullptr) bytes += fieldsets->memory_bytes();
   return bytes + stored_bytes;
 }
 

@@ -108,6 +108,8 @@ struct Settings {
   uint64_t hll_sparse_max_bytes = 3000;
   uint64_t stream_node_max_bytes = 4096;
   int64_t stream_node_max_entries = 100;
+  int64_t stream_idmp_duration_s = 100;
+  int64_t stream_idmp_maxsize = 100;
   int list_max_listpack_size = -2;
   // of lists, sets and hashes
   uint64_t set_max_intset_entries = 512;

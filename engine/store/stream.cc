@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <new>
+#include <utility>
 
 namespace redoubt {
 
@@ -251,6 +252,9 @@ Stream* Stream::copy(Allocator& to, const Stream& from) {
        place = from.groups_.next(place)) {
     made->copy_group(*group);
   }
+  if (from.idempotency_ != nullptr) {
+    made->idempotency_ = StreamIdempotency::copy(made->memory_, *from.idempotency_);
+  }
   return made;
 }
 
@@ -265,6 +269,10 @@ bool Stream::free_some(Stream* stream, size_t& budget) {
     --budget;
     stream->groups_.pop_back(stream->memory_);
     stream->memory_.release(group, sizeof(StreamGroup) + group->name_size);
+  }
+  if (stream->idempotency_ != nullptr) {
+    if (!StreamIdempotency::free_some(stream->memory_, stream->idempotency_, budget)) return false;
+    stream->idempotency_ = nullptr;
   }
   ASSERT(stream->memory_.pieces() == 0 && stream->memory_.bytes() == 0);
   stream->memory_.allocator().release(stream, sizeof(Stream));
@@ -306,6 +314,24 @@ void Stream::digest(Digest& digest) const {
       digest.add(static_cast<int64_t>(pending->deliveries));
     }
   }
+  if (idempotency_ != nullptr) idempotency_->digest(digest);
+}
+
+// --- what producers sent
+
+StreamIdempotency& Stream::need_idempotency(const IdempotencyLimits& limits) {
+  if (idempotency_ == nullptr) idempotency_ = StreamIdempotency::make(memory_, limits);
+  return *idempotency_;
+}
+
+Stream* Stream::restart_idempotency(const IdempotencyLimits& limits) {
+  ASSERT(idempotency_ != nullptr);
+  Stream* remains = make(memory_.allocator());
+  remains->idempotency_ = std::exchange(idempotency_, StreamIdempotency::make(memory_, limits));
+  remains->idempotency_->move_to(memory_, remains->memory_);
+  idempotency_->set_made(remains->idempotency_->made());
+  idempotency_->set_duplicates(remains->idempotency_->duplicates());
+  return remains;
 }
 
 // --- cursor

@@ -1,5 +1,5 @@
-// Stream: entries by id in blocks (stream_block.h), and consumer groups with what was delivered and
-// not acknowledged yet.
+// Stream: entries by id in blocks (stream_block.h), consumer groups with what was delivered and not
+// acknowledged yet, and what producers sent (stream_idempotency.h).
 //
 // A pending entry is one object that its group and its consumer both list in order of id
 // (ordered_pages.h), so that all of XACK, XCLAIM and XPENDING are O(log n). What a stream takes is
@@ -16,6 +16,7 @@
 #include "engine/store/ordered_pages.h"
 #include "engine/store/stream_block.h"
 #include "engine/store/stream_id.h"
+#include "engine/store/stream_idempotency.h"
 
 namespace redoubt {
 
@@ -164,6 +165,16 @@ class Stream {
   // How many entries the group has not read; nothing when that cannot be told.
   std::optional<int64_t> lag(const StreamGroup& group) const;
 
+  // --- what producers sent
+
+  // Null until it is needed for the first time.
+  StreamIdempotency* idempotency() const { return idempotency_; }
+  // The same, made with these limits when there is none.
+  StreamIdempotency& need_idempotency(const IdempotencyLimits& limits);
+  // Begins anew with other limits; the counts go on. What was remembered is in the stream that is
+  // returned, which is to be freed.
+  Stream* restart_idempotency(const IdempotencyLimits& limits);
+
   void digest(Digest& digest) const;
 
  private:
@@ -193,6 +204,7 @@ class Stream {
   uint64_t entries_added_ = 0;
   OrderedPages<StreamBlock> blocks_;
   OrderedPages<StreamGroup> groups_;
+  StreamIdempotency* idempotency_ = nullptr;
 };
 
 // The live entries from `start` to `end`, both included, in order or in reverse. Valid until the

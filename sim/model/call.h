@@ -135,6 +135,7 @@ std::span<const ModelCommand> zset_commands();
 std::span<const ModelCommand> zset_combination_commands();
 std::span<const ModelCommand> geo_commands();
 std::span<const ModelCommand> hash_commands();
+std::span<const ModelCommand> hash_import_commands();
 
 // What a server chose, once it has replied.
 void learn_popped(ModelCall& call, std::string_view reply);
@@ -144,6 +145,7 @@ std::vector<std::string> set_encodings(const ModelEntry& entry);
 std::vector<std::string> hash_encodings();
 std::span<const ModelCommand> stream_commands();
 std::span<const ModelCommand> stream_group_commands();
+std::span<const ModelCommand> stream_idempotent_commands();
 std::span<const ModelCommand> stream_newer_commands();
 std::span<const ModelCommand> stream_pending_commands();
 std::span<const ModelCommand> hyperloglog_commands();

@@ -178,6 +178,40 @@ void make_hsetex(G& g) {
   add_fields(g, true);
 }
 
+// The list of this number has so many fields, so that most values fit.
+void make_himport_prepare(G& g) {
+  g.begin("HIMPORT");
+  g.add_word("PREPARE");
+  const uint64_t fields = 1 + g.random().below(5);
+  g.add("set:" + std::to_string(fields));
+  for (uint64_t i = 0; i < fields; i++) {
+    // A name comes twice now and then.
+    g.add("f" + std::to_string(g.random().one_in(30) ? 0 : 3 * i + g.random().below(3)));
+  }
+}
+
+void make_himport_set(G& g) {
+  g.begin("HIMPORT");
+  g.add_word("SET");
+  add_hash_key(g);
+  const uint64_t fields = 1 + g.random().below(5);
+  g.add("set:" + std::to_string(fields));
+  const uint64_t values = g.random().one_in(12) ? 1 + g.random().below(5) : fields;
+  for (uint64_t i = 0; i < values; i++) {
+    add_field_value(g);
+  }
+}
+
+void make_himport_discard(G& g) {
+  g.begin("HIMPORT");
+  if (g.random().one_in(4)) {
+    g.add_word("DISCARDALL");
+    return;
+  }
+  g.add_word("DISCARD");
+  g.add("set:" + std::to_string(1 + g.random().below(5)));
+}
+
 constexpr GeneratorRow rows[] = {
     {24, nothing, make_hset},
     {4, nothing, make_hsetnx},
@@ -201,6 +235,9 @@ constexpr GeneratorRow rows[] = {
     {4, newer, make_hgetdel},
     {5, newer, make_hgetex},
     {7, newer, make_hsetex},
+    {4, newer, make_himport_prepare},
+    {6, newer, make_himport_set},
+    {1, newer, make_himport_discard},
 };
 
 }  // namespace

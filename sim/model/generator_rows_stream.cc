@@ -421,6 +421,84 @@ void make_xnack(G& g) {
   }
 }
 
+// --- Messages that are sent again
+
+// Keys of their own, mostly: an id that a clock chose leaves no room for small ones.
+void add_idempotent_key(G& g) {
+  if (g.random().one_in(12)) {
+    g.add_key();
+  } else {
+    g.add("idem:" + std::to_string(g.random().below(3)));
+  }
+}
+
+void add_message(G& g) {
+  const bool automatic = g.random().one_in(3);
+  g.add_word(automatic ? "IDMPAUTO" : "IDMP");
+  g.add(g.random().one_in(60) ? "" : "p" + std::to_string(g.random().below(3)));
+  if (!automatic) {
+    g.add(g.random().one_in(60) ? "" : "m" + std::to_string(g.random().below(8)));
+  }
+}
+
+void make_idempotent_xadd(G& g) {
+  g.begin("XADD");
+  add_idempotent_key(g);
+  if (g.random().one_in(12)) {
+    g.add_word("NOMKSTREAM");
+  }
+  if (g.random().one_in(20)) {
+    add_message(g);
+  }
+  add_message(g);
+  if (g.random().one_in(6)) {
+    add_trim(g);
+  }
+  if (g.random().one_in(20)) {
+    add_id(g);
+  } else {
+    g.add("*");
+  }
+  add_fields(g);
+}
+
+void make_xcfgset(G& g) {
+  g.begin("XCFGSET");
+  add_idempotent_key(g);
+  if (!g.random().one_in(3)) {
+    g.add_word("IDMP-DURATION");
+    g.add_integer(1, 4);
+  }
+  if (!g.random().one_in(3)) {
+    g.add_word("IDMP-MAXSIZE");
+    g.add_integer(1, 4);
+  }
+}
+
+void make_xidmprecord(G& g) {
+  g.begin("XIDMPRECORD");
+  g.add_key();
+  g.add("p" + std::to_string(g.random().below(3)));
+  g.add("m" + std::to_string(g.random().below(8)));
+  add_id(g);
+}
+
+void make_idempotent_look(G& g) {
+  constexpr std::string_view names[] = {"XLEN", "XRANGE", "DEL", "COPY", "RENAME"};
+  const uint64_t kind = g.random().one_in(3) ? g.random().below(5) : g.random().below(2);
+  g.begin(names[kind]);
+  add_idempotent_key(g);
+  if (kind == 1) {
+    g.add_word("-");
+    g.add_word("+");
+  } else if (kind >= 3) {
+    add_idempotent_key(g);
+  }
+  if (kind == 3 && !g.random().one_in(3)) {
+    g.add_word("REPLACE");
+  }
+}
+
 constexpr GeneratorRow stream_rows[] = {
     {50, nothing, make_xadd},         {3, nothing, make_xtrim},
     {6, nothing, make_xdel},          {3, nothing, with_key<xlen>},
@@ -433,7 +511,9 @@ constexpr GeneratorRow stream_rows[] = {
     {3, newer, make_xackdel},         {3, newer, make_careful_xtrim},
     {3, waiting, make_waiting_xread}, {4, waiting, make_waiting_xreadgroup},
     {3, newer, make_limited_xread},   {12, newer, make_claiming_xreadgroup},
-    {5, newer, make_xnack},
+    {5, newer, make_xnack},           {12, newer, make_idempotent_xadd},
+    {2, newer, make_xcfgset},         {1, newer, make_xidmprecord},
+    {3, newer, make_idempotent_look},
 };
 
 // --- HyperLogLog ---------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ struct CommandTable {
     for (std::span<const ModelCommand> family :
          {string_commands(), numeric_string_commands(), bitmap_commands(), generic_commands(),
           server_commands(), list_commands(), sort_commands(), set_commands(), hash_commands(),
-          zset_commands(), zset_combination_commands(), geo_commands(), stream_commands(),
-          stream_group_commands(), stream_pending_commands(), stream_newer_commands(),
-          hyperloglog_commands()}) {
+          hash_import_commands(), zset_commands(), zset_combination_commands(), geo_commands(),
+          stream_commands(), stream_group_commands(), stream_pending_commands(),
+          stream_newer_commands(), stream_idempotent_commands(), hyperloglog_commands()}) {
       rows.insert(rows.end(), family.begin(), family.end());
     }
     std::sort(rows.begin(), rows.end(),

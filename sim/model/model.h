@@ -45,6 +45,8 @@ struct ModelConfig {
   // stream-node-max-entries, not 0. The generator's entries are so small that the limit in bytes is
   // not reached.
   int64_t stream_node_entries_max = 100;
+  int64_t stream_idmp_duration_s = 100;  // stream-idmp-duration
+  int64_t stream_idmp_maxsize = 100;     // stream-idmp-maxsize
   // Every key that the node removes because it expired is told with forget(). Then the model leaves
   // expired entries alone until it is told, which makes DBSIZE exact, and a wall clock that jumps
   // back no special case.
@@ -58,6 +60,8 @@ struct ModelSession {
   int database = 0;
   int resp = 2;
   bool in_transaction = false;  // its commands are executed within EXEC, where nothing waits
+  // What HIMPORT PREPARE named.
+  std::map<std::string, std::vector<std::string>, std::less<>> fieldsets{};
 };
 
 enum class ModelType : uint8_t { string, list, set, zset, hash, stream };

@@ -388,6 +388,7 @@ int64_t trim_stream(ModelStream& stream, const Trim& trim) {
 
 struct Addition {
   Trim trim;
+  Message message;
   bool no_stream = false;
   bool choose_id = true;
   bool choose_seq = false;
@@ -399,7 +400,7 @@ std::optional<ModelReply> take_addition(const ModelCall& call, Addition& add) {
   size_t i = 2;
   for (; i < call.count() && call.argument(i) != "*"; i++) {
     std::optional<ModelReply> error;
-    if (take_trim_option(call, i, add.trim, error)) {
+    if (take_trim_option(call, i, add.trim, error) || take_message(call, i, add.message, error)) {
       if (error) {
         return error;
       }
@@ -416,6 +417,10 @@ std::optional<ModelReply> take_addition(const ModelCall& call, Addition& add) {
     }
   }
   add.fields_at = i + 1;
+  if (add.message.given && !add.choose_id) {
+    return reply_error("ERR IDMP/IDMPAUTO can be used only with auto-generated IDs");
+  }
+  complete_message(call, add.fields_at, add.message);
   if (std::optional<ModelReply> error = check_trim(call, add.trim, false)) {
     return error;
   }
@@ -439,6 +444,9 @@ ModelReply xadd_command(ModelCall& call) {
   }
   if (stream == nullptr && add.no_stream) {
     return call.null();
+  }
+  if (std::optional<Id> entry = entry_of(call, stream, add.message)) {
+    return reply_bulk(id_text(*entry));
   }
   const Id last = stream == nullptr ? Id() : stream->last;
   if (last == largest_id) {
@@ -465,6 +473,7 @@ ModelReply xadd_command(ModelCall& call) {
   std::vector<std::string> fields(call.arguments.begin() + static_cast<ptrdiff_t>(add.fields_at),
                                   call.arguments.end());
   add_entry(*stream, id, std::move(fields), call.config().stream_node_entries_max);
+  remember(call, *stream, add.message, id);
   trim_stream(*stream, add.trim);
   return reply_bulk(id_text(id));
 }

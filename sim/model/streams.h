@@ -42,6 +42,20 @@ struct ModelStreamGroup {
   std::set<std::string, std::less<>> consumers;
 };
 
+// A message that a producer sent, and the entry that it became.
+struct ModelIdempotentRecord {
+  std::string producer;
+  std::string id;
+  ModelStreamId entry;
+  int64_t made_ms = 0;
+};
+
+struct ModelIdempotency {
+  int64_t duration_s = 100;
+  int64_t maxsize = 100;
+  std::vector<ModelIdempotentRecord> records;  // the oldest first
+};
+
 struct ModelStream {
   std::map<ModelStreamId, ModelStreamEntry> entries;
   std::map<size_t, ModelStreamNode> nodes;  // those with entries that are there
@@ -49,6 +63,7 @@ struct ModelStream {
   ModelStreamId max_deleted;
   int64_t added = 0;
   std::map<std::string, ModelStreamGroup, std::less<>> groups;
+  std::optional<ModelIdempotency> idempotency;
 };
 
 // What the files of the family share.
@@ -91,6 +106,23 @@ std::vector<std::string> entries_between(const ModelStream& stream, Id start, Id
 
 void read_on(const ModelStream& stream, Group& group, Id id);
 void count_delivery(ModelStreamPending& pending);
+
+// IDMP or IDMPAUTO of XADD.
+struct Message {
+  bool given = false;
+  bool automatic = false;
+  std::string producer;
+  std::string id;
+};
+
+// True: the argument is such an option; `error` says whether it is a good one.
+bool take_message(const ModelCall& call, size_t& i, Message& message,
+                  std::optional<ModelReply>& error);
+// IDMPAUTO, once it is known where the fields are.
+void complete_message(const ModelCall& call, size_t fields_at, Message& message);
+// The entry that the message is already.
+std::optional<Id> entry_of(const ModelCall& call, ModelStream* stream, const Message& message);
+void remember(const ModelCall& call, ModelStream& stream, const Message& message, Id entry);
 
 // XREAD or XREADGROUP, and how much of what it may give was given.
 struct Reading {

@@ -9,7 +9,8 @@
 namespace redoubt::sim {
 namespace {
 
-constexpr std::string_view containers[] = {"CLIENT", "OBJECT", "XGROUP", "XINFO", "MEMORY"};
+constexpr std::string_view containers[] = {"CLIENT", "HIMPORT", "MEMORY",
+                                           "OBJECT", "XGROUP",  "XINFO"};
 constexpr std::string_view not_undone[] = {"FLUSHALL", "FLUSHDB", "SWAPDB", "PUBLISH", "PFDEBUG"};
 
 template <typename Names>

@@ -16,6 +16,8 @@ sim::ModelConfig model_config(const Settings& settings) {
                settings.maxmemory_policy == EvictionPolicy::volatile_lfu;
   config.expiry_is_reported = true;
   config.stream_node_entries_max = settings.stream_node_max_entries;
+  config.stream_idmp_duration_s = settings.stream_idmp_duration_s;
+  config.stream_idmp_maxsize = settings.stream_idmp_maxsize;
   return config;
 }
 

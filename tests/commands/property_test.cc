@@ -342,6 +342,7 @@ TEST(Commands, MemoryReturnsToItsBase) {
   }
   EXPECT_GT(memory_after_cron(node), before);
   node.call({"HELLO", "2"});
+  node.call({"HIMPORT", "DISCARDALL"});
   node.call({"FLUSHALL", "SYNC"});
   EXPECT_EQ(memory_after_cron(node), before);
 }

@@ -254,9 +254,12 @@ const std::vector<Words>& rare_commands() {
       {"XNACK", "log", "group", "FAIL", "IDS", "1", "1-1"},
       {"XACKDEL", "log", "group", "IDS", "1", "1-1"},
       {"XACK", "log", "group", "1-2"},
+      {"XGROUP", "SETID", "log", "group", "0"},
+      {"XIDMPRECORD", "log", "producer", "message", "1-2"},
       {"XDELEX", "log", "IDS", "1", "1-2"},
       {"XGROUP", "DELCONSUMER", "log", "group", "reader"},
-      {"XGROUP", "DESTROY", "log", "group"}};
+      {"XGROUP", "DESTROY", "log", "group"},
+      {"HIMPORT", "SET", "imported", "fieldset", "value"}};
   return commands;
 }
 
@@ -269,6 +272,7 @@ TEST_F(WholeTable, EachCommandThatWritesCanBeUndone) {
   config.waiting = true;
   config.keys = 8;
   sim::CommandGenerator generator(config, 2);
+  run(node_, {"HIMPORT", "PREPARE", "fieldset", "field"});
   for (int round = 0; round < 6'000; ++round) {
     std::vector<Words> commands =
         round % 100 == 0 ? rare_commands() : from_the_table(vocabulary, random);
