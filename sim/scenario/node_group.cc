@@ -53,6 +53,7 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
   const std::string name = number == 0 ? "node" : "node" + std::to_string(number);
   host_ = world_.add_host({.name = name, .faultable = true},
                           [start](Env& env) { return std::make_unique<NodeProcess>(env, start); });
+  if (const auto skipped = plants_.skipped_sync()) world_.host(host_).files().skip(*skipped);
   plan_.server = Address::tcp(world_.host(host_).address(), kPort);
   add_clients();
 }

@@ -31,6 +31,10 @@ constexpr Plant kRows[] = {
     {"no_handles", "progress", "after the faults the node accepts no connection"},
     {"lost_effect", "replay", "now and then an effect is lost on its way"},
     {"forgotten_file", "files", "after a crash the configuration file is gone", "power"},
+    {"unsynced_file", "files", "a file gets its name before its bytes are on the medium",
+     "config_save"},
+    {"unsynced_names", "files", "a new file is acknowledged before its name is on the medium",
+     "config_save"},
     {"forgotten_write", "linearizability", "now and then the node forgets a key", "registers"},
     {"late_loss", "state", "the node forgets, or makes up, a key that nobody asks for again"},
     {"kept_connection", "leaks", "a connection is never closed"},
@@ -60,7 +64,13 @@ bool Plants::is_about_messages() const {
 }
 
 bool Plants::is_about_files() const {
-  return is("forgotten_file");
+  return is("forgotten_file") || skipped_sync();
+}
+
+std::optional<OpKind> Plants::skipped_sync() const {
+  if (is("unsynced_file")) return OpKind::sync;
+  if (is("unsynced_names")) return OpKind::sync_directory;
+  return std::nullopt;
 }
 
 void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {

@@ -2,6 +2,7 @@
 // is left is compared with what should be there.
 #include <algorithm>
 
+#include "sim/scenario/config_save.h"
 #include "sim/scenario/draw.h"
 #include "sim/scenario/node_group.h"
 
@@ -198,6 +199,7 @@ RunResult ScenarioRun::run() {
 }  // namespace
 
 RunResult run_scenario(const ScenarioSpec& spec, const RunOptions& options) {
+  if (spec.story == "config_save") return save_config_everywhere(spec, options);
   return ScenarioRun(spec, options).run();
 }
 

@@ -80,6 +80,9 @@ const Plant* find_plant(std::string_view name);
 std::span<const ScenarioSpec> scenarios();
 const ScenarioSpec* find_scenario(std::string_view name);
 
+// Scenarios that are not nodes under load (`story = "..."` in a file).
+std::span<const std::string_view> story_names();
+
 // One run. The same spec and options give the same run.
 RunResult run_scenario(const ScenarioSpec& spec, const RunOptions& options);
 

@@ -113,6 +113,8 @@ struct ScenarioSpec {
 
   std::string name;
   std::string description;
+  // Empty: nodes under load. Otherwise what is told instead, of story_names().
+  std::string story;
   std::array<Choice, kNumberCount> numbers;  // in the order of number_rows()
   // Commands of families: name and weight. Empty: all of them, as the generator has it.
   std::vector<std::pair<std::string, int64_t>> families;

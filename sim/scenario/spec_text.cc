@@ -149,6 +149,7 @@ std::string scenario_text(const ScenarioSpec& spec, std::string_view comment) {
   }
   out += "name = " + toml_string(spec.name) + "\n";
   if (!spec.description.empty()) out += "description = " + toml_string(spec.description) + "\n";
+  if (!spec.story.empty()) out += "story = " + toml_string(spec.story) + "\n";
   if (spec.seed) out += "seed = " + std::to_string(*spec.seed) + "\n";
   if (!spec.plant.empty()) out += "plant = " + toml_string(spec.plant) + "\n";
   if (!spec.fails.empty()) out += "fails = " + toml_string(spec.fails) + "\n";

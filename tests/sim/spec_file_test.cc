@@ -24,7 +24,8 @@ TEST(SpecFile, TheBuiltInOnesAreRead) {
     EXPECT_EQ(spec->name + ".toml", file.name);
     EXPECT_NE(spec->description, "");
   }
-  for (const char* name : {"single", "crowd", "memory", "power", "clocks", "soak", "registers"}) {
+  for (const char* name :
+       {"single", "crowd", "memory", "power", "clocks", "soak", "registers", "config_save"}) {
     EXPECT_NE(find_scenario(name), nullptr) << name;
   }
 }
@@ -46,6 +47,8 @@ TEST(SpecFile, SaysFileLineAndWhatWasExpected) {
             "f.toml:3: expected a fault, not a strength");
   EXPECT_EQ(problem("name = \"x\"\n[workload]\nkeys = []\n"),
             "f.toml:3: expected something to choose from for keys, not an empty array");
+  EXPECT_EQ(problem("name = \"x\"\nstory = \"tale\"\n"),
+            "f.toml:2: expected one of config_save, not 'tale'");
   EXPECT_EQ(problem("name = \"x\"\nplant = \"tree\"\n"),
             "f.toml:2: expected a planted bug (see redoubt-sim list), not 'tree'");
   EXPECT_EQ(problem("name = \"x\"\n[[step]]\nclient = 0\nsend = ['GET \"k']\n"),
