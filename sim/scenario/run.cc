@@ -151,7 +151,7 @@ void leave_out_what_is_said(ScenarioSpec& fixed) {
   std::erase_if(fixed.faults, [&](const FaultChoice& choice) {
     if (!choice.row->strength) return true;
     return std::none_of(fixed.windows->begin(), fixed.windows->end(), [&](const FaultWindow& w) {
-      return choice.row->name.starts_with(fault_row(w.fault).name);
+      return is_strength_of(*choice.row, fault_row(w.fault));
     });
   });
 }
