@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "sim/places.h"
+
 namespace redoubt::sim {
 
 namespace {
@@ -36,6 +38,7 @@ constexpr Plant kRows[] = {
     {"unsynced_names", "files", "a new file is acknowledged before its name is on the medium",
      "config_save"},
     {"forgotten_write", "linearizability", "now and then the node forgets a key", "registers"},
+    {"unlucky_loss", "model", "a removed value that is kept for the slices takes a key with it"},
     {"late_loss", "state", "the node forgets, or makes up, a key that nobody asks for again"},
     {"kept_connection", "leaks", "a connection is never closed"},
 };
@@ -76,6 +79,11 @@ std::optional<OpKind> Plants::skipped_sync() const {
 void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
   if (is_about_transactions()) return strike_transactions(node, checker);
   if (is("deaf_waiter") || is("last_come")) return strike_waiting(node);
+  if (is("unlucky_loss")) {
+    const uint64_t times = times_unlucky(UnluckyPlace::free_later);
+    if (times != std::exchange(last_, times)) change_data(node, checker);
+    return;
+  }
   if (checker.commands() < last_ + (at_once ? 1 : kCommandsBetween)) return;
   last_ = checker.commands();
   if (is("lost_subscription")) {

@@ -54,6 +54,7 @@ ScenarioRun::ScenarioRun(const ScenarioSpec& spec, const RunOptions& options)
       places_(options.seed, draw_.unlucky),
       world_(options.seed, world_options()) {
   world_.set_observer(this);
+  places_.enter(world_);
   for (int64_t i = 0; i < draw_.numbers.topology_nodes; ++i) {
     groups_.push_back(std::make_unique<NodeGroup>(world_, static_cast<uint32_t>(i), spec_, draw_,
                                                   options_, options.record ? &record_ : nullptr));
@@ -193,6 +194,7 @@ RunResult ScenarioRun::run() {
   load_phase();
   quiet_phase();
   check_end();
+  places_.leave();
   return result();
 }
 

@@ -2,6 +2,8 @@
 // planted bug is found by the checker that is to find it.
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "sim/scenario/scenario.h"
 
 namespace redoubt::sim {
@@ -90,6 +92,41 @@ TEST_P(Plants, AreFoundAndNamed) {
 INSTANTIATE_TEST_SUITE_P(Single, Plants,
                          testing::ValuesIn(all_plants().begin(), all_plants().end()),
                          [](const auto& info) { return std::string(info.param.name); });
+
+// A bug that only an unlucky place brings to light: a sweep finds it in the seeds that draw that
+// place, and in no others.
+TEST(Unlucky, APlaceBringsABugToLight) {
+  constexpr auto kPlace = static_cast<size_t>(UnluckyPlace::free_later);
+  int found = 0;
+  int without = 0;
+  for (uint64_t number = 1; number <= 30; ++number) {
+    RunOptions options = seed(number, 3'000);
+    options.plant = "unlucky_loss";
+    const RunResult result = run_single(options);
+    if (result.unlucky[kPlace] == 0) {
+      EXPECT_EQ(text(result.violation), "") << "seed " << number;
+      ++without;
+    }
+    found += result.violation ? 1 : 0;
+  }
+  EXPECT_GE(found, 3);
+  EXPECT_GE(without, 15);
+}
+
+// How often a place was unlucky and how often it was asked are part of a run's digest.
+TEST(Unlucky, DrawsArePartOfTheDigest) {
+  ScenarioSpec spec = *find_scenario("single");
+  constexpr auto kPlace = static_cast<size_t>(UnluckyPlace::trim_everything);
+  std::set<std::string> digests;
+  for (const int64_t ppm : {0, 1, 500'000, 1'000'000}) {
+    spec.unlucky.emplace();
+    (*spec.unlucky)[kPlace] = ppm;
+    const std::string digest = run_scenario(spec, seed(7)).digest;
+    EXPECT_EQ(digest, run_scenario(spec, seed(7)).digest);
+    digests.insert(digest);
+  }
+  EXPECT_EQ(digests.size(), 4u);
+}
 
 TEST(Single, EveryCheckerHasAPlant) {
   for (const Named& checker : all_checkers()) {
