@@ -30,6 +30,7 @@ constexpr Plant kRows[] = {
     {"hang_up", "connection", "the node closes a connection for no reason"},
     {"exit", "process", "the node ends for no reason"},
     {"deaf_node", "progress", "after the faults the node stands still"},
+    {"waits_for_all", "progress", "nodes serve only while all others are up", "several"},
     {"no_handles", "progress", "after the faults the node accepts no connection"},
     {"lost_effect", "replay", "now and then an effect is lost on its way"},
     {"forgotten_file", "files", "after a crash the configuration file is gone", "power"},

@@ -25,7 +25,9 @@ class ScenarioRun final : public WorldObserver {
  private:
   WorldOptions world_options() const;
   void load_phase();
+  void liveness_phase();
   void quiet_phase();
+  void await_service(std::span<NodeGroup* const> groups, const std::string& since);
   void check_end();
   // True when all of the groups are as `what` says.
   template <typename What>
@@ -100,25 +102,59 @@ void ScenarioRun::load_phase() {
   }
 }
 
+// The clients of these nodes connect anew and get their replies.
+void ScenarioRun::await_service(std::span<NodeGroup* const> groups, const std::string& since) {
+  for (NodeGroup* group : groups) group->say_farewell();
+  const Duration patience = Duration::seconds(draw_.numbers.length_quiet_seconds);
+  const Instant end = world_.now() + patience;
+  const auto served = [](const NodeGroup* group) { return group->served(); };
+  while (ok() && !std::all_of(groups.begin(), groups.end(), served) && world_.now() < end) {
+    world_.run_for(Duration::seconds(1));
+  }
+  for (NodeGroup* group : groups) {
+    if (!ok() || group->served()) continue;
+    const Duration time_out = group->plan().patience;
+    group->checker().violate(
+        "progress",
+        "all clients are served within " + std::to_string(patience.s()) + " s (" +
+            std::to_string(patience.s() / time_out.s()) + " time-outs) after " + since,
+        std::to_string(group->plan().active.size()) + " are not, the first is client " +
+            std::to_string(*group->plan().active.begin()));
+  }
+}
+
+// A majority of the nodes is healed for good and serves; who is broken among the rest stays so, and
+// owes nothing.
+void ScenarioRun::liveness_phase() {
+  if (!ok() || draw_.numbers.length_liveness == 0) return;
+  const std::vector<HostId> well = world_.begin_liveness();
+  std::vector<NodeGroup*> healed;
+  bool all_up = true;
+  for (const auto& group : groups_) {
+    const HostId host = group->host();
+    if (std::find(well.begin(), well.end(), host) != well.end()) {
+      healed.push_back(group.get());
+    } else {
+      all_up = all_up && world_.host(host).running() && !world_.host(host).paused();
+    }
+  }
+  if (plants_.is("waits_for_all") && !all_up) {
+    for (const NodeGroup* group : healed) world_.host(group->host()).set_paused(true);
+  }
+  await_service(healed, "a majority was healed");
+}
+
 // No more faults, and what lasts of them ends. Then each client connects anew and gets its replies.
 void ScenarioRun::quiet_phase() {
   if (!ok()) return;
   world_.stop_faults();
   world_.heal();
   world_.faults() = FaultOptions();
-  for (const auto& group : groups_) group->say_farewell();
-  const Duration patience = Duration::seconds(draw_.numbers.length_quiet_seconds);
-  const Instant end = world_.now() + patience;
-  const auto served = [](NodeGroup& group) { return group.served(); };
-  while (ok() && !all(served) && world_.now() < end) world_.run_for(Duration::seconds(1));
+  std::vector<NodeGroup*> rest;
   for (const auto& group : groups_) {
-    if (!ok() || group->served()) continue;
-    group->checker().violate(
-        "progress",
-        "all clients are served within " + std::to_string(patience.s()) + " s after the last fault",
-        std::to_string(group->plan().active.size()) + " are not, the first is client " +
-            std::to_string(*group->plan().active.begin()));
+    if (!group->plan().farewell) rest.push_back(group.get());
   }
+  await_service(rest, "the last fault");
 }
 
 void ScenarioRun::check_end() {
@@ -192,6 +228,7 @@ RunResult ScenarioRun::result() {
 
 RunResult ScenarioRun::run() {
   load_phase();
+  liveness_phase();
   quiet_phase();
   check_end();
   places_.leave();

@@ -77,7 +77,10 @@ namespace redoubt::sim {
     "of load, at most")                                                                            \
   X(length, least_ms, "0", 0, 1'000'000'000,                                                       \
     "of load, at least")                                                                           \
-  X(length, quiet_seconds, "60", 1, 100'000, "after the faults, until everybody is served")
+  X(length, quiet_seconds, "60", 1, 100'000,                                                       \
+    "after the faults, until everybody is served")                                                 \
+  X(length, liveness, "0", 0, 1,                                                                   \
+    "1: first a majority of the nodes is healed and has to serve, the rest stays as it is")
 // clang-format on
 
 struct ScenarioNumbers {

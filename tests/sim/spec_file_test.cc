@@ -24,8 +24,8 @@ TEST(SpecFile, TheBuiltInOnesAreRead) {
     EXPECT_EQ(spec->name + ".toml", file.name);
     EXPECT_NE(spec->description, "");
   }
-  for (const char* name :
-       {"single", "crowd", "memory", "power", "clocks", "soak", "registers", "config_save"}) {
+  for (const char* name : {"single", "crowd", "memory", "power", "clocks", "soak", "registers",
+                           "config_save", "several"}) {
     EXPECT_NE(find_scenario(name), nullptr) << name;
   }
 }
