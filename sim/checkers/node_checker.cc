@@ -69,7 +69,7 @@ void Link::begin_pipeline() {
   starts.clear();
   hashes.clear();
   operations.clear();
-  offsets.clear();
+  places.clear();
   silent.clear();
   replies_due = executed = answered = 0;
   quits = waits_forever = false;
@@ -198,8 +198,8 @@ void NodeChecker::on_command(const Session& session, int /*db_before*/,
   const size_t number = check_order(link, args);
   if (link.operates) return;
   if (!link.operations.empty()) {
-    link.offsets.resize(number + 1);
-    link.offsets[number] = node_->effects().offset();
+    link.places.resize(number + 1);
+    link.places[number] = next_place();
   }
   if (check_messages(*peer, args, reply)) return;
   if (number < link.silent.size() && link.silent[number] != 0) {

@@ -55,7 +55,7 @@ struct Link {
   // For the history: those of the pipeline's commands that are in it, else kNoOperation; where the
   // node's stream stood behind each that it executed.
   std::vector<OperationId> operations;
-  std::vector<uint64_t> offsets;
+  std::vector<StreamPlace> places;
   ReplyFramer framer;
 
   void begin_pipeline();
@@ -177,6 +177,8 @@ class NodeChecker final : public NodeObserver {
   bool check_queueing(Peer& peer, std::span<const std::string_view> args, WallTime wall,
                       std::string_view reply);
   bool check_unblock(std::span<const std::string_view> args, std::string_view reply);
+  // Of what the node does now, behind all that it did before.
+  StreamPlace next_place();
   void trace(const Session& session, std::span<const std::string_view> args, std::string_view what);
   bool check_messages(Peer& peer, std::span<const std::string_view> args, std::string_view reply);
 
@@ -200,6 +202,7 @@ class NodeChecker final : public NodeObserver {
   std::optional<Violation> violation_;
   std::vector<std::string> only_;
   History history_;
+  StreamPlace last_place_;
   std::vector<Instant> losses_;  // the node came back without what it had
   std::vector<std::string> remarks_;
   // What the configuration file may say: what was written last, and whatever was tried since.

@@ -22,16 +22,22 @@ void NodeChecker::cut_off(Link& link, size_t bytes) {
 
 void NodeChecker::returned(Link& link, size_t number, std::string_view reply) {
   if (number >= link.operations.size() || link.operations[number] == kNoOperation) return;
-  const uint64_t offset = number < link.offsets.size() ? link.offsets[number] : 0;
-  history_.finish(link.operations[number], world_.now(), offset, reply);
+  const StreamPlace place = number < link.places.size() ? link.places[number] : StreamPlace();
+  history_.finish(link.operations[number], world_.now(), place, reply);
   link.operations[number] = kNoOperation;
+}
+
+StreamPlace NodeChecker::next_place() {
+  const uint64_t offset = node_->effects().offset();
+  last_place_ = {offset, offset == last_place_.offset ? last_place_.order + 1 : 1};
+  return last_place_;
 }
 
 void NodeChecker::connection_over(Link& link) {
   for (size_t i = 0; i < link.operations.size(); ++i) {
     if (link.operations[i] == kNoOperation) continue;
     history_.give_up(link.operations[i], world_.now(),
-                     i < link.offsets.size() ? link.offsets[i] : 0);
+                     i < link.places.size() ? link.places[i] : StreamPlace());
   }
   link.operations.clear();
 }
