@@ -40,7 +40,11 @@ void LoadClient::on_connected() {
 }
 
 void LoadClient::begin_pipeline() {
-  if (!goes_on()) return hang_up();
+  if (!goes_on()) {
+    // Who has no steps left may have had more to say when they were recorded, and stayed.
+    if (scripted_ && !plan_.farewell) return env_.arm_in(timer_, kLook);
+    return hang_up();
+  }
   if (const Duration early = before_step(); early.ns > 0) return env_.arm_in(timer_, early);
   link_->begin_pipeline();
   words_.clear();
@@ -159,8 +163,7 @@ void LoadClient::record_step() {
   step.cut = cut_;
   step.commands = std::exchange(words_, {});
   step.inline_form = std::exchange(inline_forms_, {});
-  plan_.record->push_back(std::move(step));
-  recorded_ = plan_.record->size();
+  recorded_ = plan_.record->add(std::move(step)) + 1;
 }
 
 // A command of a burst, if there is one. What is queued, or waits, has a reply.
@@ -297,7 +300,7 @@ void LoadClient::after_pipeline() {
   }
   if (plan_.script == nullptr) hangs_up_ = random_.chance(plan_.hang_up_ppm);
   if (hangs_up_) {
-    if (recorded_ > 0) (*plan_.record)[recorded_ - 1].hangs_up = true;
+    if (recorded_ > 0) plan_.record->hangs_up(recorded_ - 1);
     return hang_up();
   }
   const bool at_once = plan_.script == nullptr ? plan_.think_us == 0 : scripted_pauses_.empty();

@@ -7,6 +7,7 @@
 #include "net/op.h"
 #include "sim/history/history.h"
 #include "sim/load/bursts.h"
+#include "sim/load/recording.h"
 #include "sim/load/script.h"
 #include "sim/model/generator.h"
 
@@ -38,7 +39,7 @@ struct LoadPlan {
   // Played instead of what the generator makes, step by step; not owned.
   const Script* script = nullptr;
   // What is sent is written down here; not owned.
-  Script* record = nullptr;
+  Recording* record = nullptr;
   // The load is over when so many commands were sent. Clients then wait for the farewell: each
   // connects anew, is served once, and stops.
   uint64_t commands_max = 0;

@@ -28,7 +28,7 @@ std::string numbered(const char* name, int64_t number, uint32_t node) {
 }  // namespace
 
 NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, const RunDraw& draw,
-                     const RunOptions& options, Script* record)
+                     const RunOptions& options, Recording* record)
     : world_(world),
       draw_(draw),
       plants_(options.plant),

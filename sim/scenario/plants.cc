@@ -42,6 +42,7 @@ constexpr Plant kRows[] = {
     {"unlucky_loss", "model", "a removed value that is kept for the slices takes a key with it"},
     {"late_loss", "state", "the node forgets, or makes up, a key that nobody asks for again"},
     {"kept_connection", "leaks", "a connection is never closed"},
+    {"crash", "crash", "the process dies when there are a hash and a list"},
 };
 
 // Between two strikes, so that what follows one can be seen.
@@ -77,7 +78,20 @@ std::optional<OpKind> Plants::skipped_sync() const {
   return std::nullopt;
 }
 
+// The whole process, as by a failed assertion.
+void Plants::crash_over(NodeChecker& checker) {
+  bool hash = false;
+  bool list = false;
+  for (const auto& [key, entry] : checker.model().database(0)) {
+    hash = hash || entry.type == ModelType::hash;
+    list = list || entry.type == ModelType::list;
+  }
+  const bool both_are_there = hash && list;
+  ASSERT(!both_are_there);
+}
+
 void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
+  if (is("crash")) return crash_over(checker);
   if (is_about_transactions()) return strike_transactions(node, checker);
   if (is("deaf_waiter") || is("last_come")) return strike_waiting(node);
   if (is("unlucky_loss")) {

@@ -38,6 +38,7 @@ class Plants {
   // False: there was nothing that could be changed.
   bool change_data(Node& node, NodeChecker& checker);
 
+  static void crash_over(NodeChecker& checker);
   void strike_transactions(Node& node, NodeChecker& checker);
   void strike_waiting(Node& node);
   bool swap_waits(Node& node, Session& a, Session& b);

@@ -36,6 +36,7 @@ class ScenarioRun final : public WorldObserver {
   }
   bool ok() const { return violated() == nullptr; }
   const Violation* violated() const;
+  ScenarioSpec said_by_the_record(ScenarioSpec fixed) const;
   RunResult result();
 
   const ScenarioSpec& spec_;
@@ -44,7 +45,7 @@ class ScenarioRun final : public WorldObserver {
   const RunDraw draw_;
   PlacesOfRun places_;
   World world_;
-  Script record_;
+  Recording record_;
   std::vector<std::unique_ptr<NodeGroup>> groups_;
 };
 
@@ -54,7 +55,8 @@ ScenarioRun::ScenarioRun(const ScenarioSpec& spec, const RunOptions& options)
       plants_(options.plant),
       draw_(draw_run(spec, options, plants_)),
       places_(options.seed, draw_.unlucky),
-      world_(options.seed, world_options()) {
+      world_(options.seed, world_options()),
+      record_(options.log) {
   world_.set_observer(this);
   places_.enter(world_);
   for (int64_t i = 0; i < draw_.numbers.topology_nodes; ++i) {
@@ -206,10 +208,9 @@ RunResult ScenarioRun::result() {
   result.drawn = draw_.text;
   result.fixed = draw_.fixed;
   if (options_.record) {
-    if (!spec_.script) result.fixed.script = std::move(record_);
     if (!spec_.strikes) result.fixed.strikes = world_.strikes();
-    if (!spec_.windows) result.fixed.windows = whole_run(draw_.faults);
-    leave_out_what_is_said(result.fixed);
+    result.fixed = said_by_the_record(result.fixed);
+    if (!spec_.script) result.fixed.script = record_.take();
     // What has not been sent by then is not in the script.
     const int64_t until_ms = result.violation ? result.violation->at.ns / 1'000'000 + 1 : 0;
     result.fixed.number(&ScenarioNumbers::length_least_ms) = Choice(until_ms);
@@ -226,7 +227,15 @@ RunResult ScenarioRun::result() {
   return result;
 }
 
+// The run as its script and windows will have it.
+ScenarioSpec ScenarioRun::said_by_the_record(ScenarioSpec fixed) const {
+  if (!spec_.windows) fixed.windows = whole_run(draw_.faults);
+  leave_out_what_is_said(fixed);
+  return fixed;
+}
+
 RunResult ScenarioRun::run() {
+  if (options_.log != nullptr) options_.log->on_begin(said_by_the_record(draw_.fixed));
   load_phase();
   liveness_phase();
   quiet_phase();

@@ -90,6 +90,23 @@ std::string numbers_text(const ScenarioSpec& spec) {
   return out;
 }
 
+std::string faults_table(const ScenarioSpec& spec) {
+  if (spec.swarm.empty() && spec.faults.empty()) return {};
+  std::string out = "\n[faults]\n";
+  if (!spec.swarm.empty()) {
+    std::vector<std::string> names;
+    names.reserve(spec.swarm.size());
+    for (const FaultRow* row : spec.swarm) names.emplace_back(row->name);
+    out += "swarm = " + toml_strings(names, "  ") + "\n";
+  }
+  for (const FaultChoice& fault : spec.faults) {
+    out += std::string(fault.row->name) + " = " + toml_choice(fault.choice) + "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string step_text(const ScriptStep& step) {
   std::string out = "\n[[step]]\n";
   if (step.node > 0) out += "node = " + std::to_string(step.node) + "\n";
@@ -122,23 +139,6 @@ std::string step_text(const ScriptStep& step) {
   if (step.hangs_up) out += "hang_up = true\n";
   return out;
 }
-
-std::string faults_table(const ScenarioSpec& spec) {
-  if (spec.swarm.empty() && spec.faults.empty()) return {};
-  std::string out = "\n[faults]\n";
-  if (!spec.swarm.empty()) {
-    std::vector<std::string> names;
-    names.reserve(spec.swarm.size());
-    for (const FaultRow* row : spec.swarm) names.emplace_back(row->name);
-    out += "swarm = " + toml_strings(names, "  ") + "\n";
-  }
-  for (const FaultChoice& fault : spec.faults) {
-    out += std::string(fault.row->name) + " = " + toml_choice(fault.choice) + "\n";
-  }
-  return out;
-}
-
-}  // namespace
 
 std::string scenario_text(const ScenarioSpec& spec, std::string_view comment) {
   std::string out;
