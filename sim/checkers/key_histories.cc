@@ -1,6 +1,7 @@
 #include "sim/checkers/key_histories.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "engine/commands/families.h"
 
@@ -160,7 +161,12 @@ void KeyHistories::take_other(const Moment& moment, int database, bool queued) {
   const Command& row = *entry->row;
   if ((row.flags & kWrite) == 0 && entry->name != "debug") return;
   std::vector<int> indexes;
-  if (!row.accepts(words_.size()) || !find_keys(row, words_, indexes)) return;
+  if (!row.accepts(words_.size())) return;
+  if (!find_keys(row, words_, indexes)) {
+    // It may run all the same, as PFMERGE does with one key: then any word may be one.
+    indexes.resize(words_.size() - 1);
+    std::iota(indexes.begin(), indexes.end(), 1);
+  }
   if (indexes.empty()) return take_sweep(moment, *entry, database, queued);
   // In a transaction the database may have been selected by a command that was queued too.
   const bool anywhere = queued || (row.flags & kOtherDatabases) != 0;

@@ -44,7 +44,7 @@ enum class Outcome : uint8_t {
 struct Call {
   uint32_t client = 0;
   uint32_t node = 0;      // the host that it was sent to
-  uint16_t database = 0;  // selected on that connection
+  uint16_t database = 0;  // selected on that connection, as far as that is known
   Instant call;
 };
 
@@ -93,6 +93,8 @@ class History {
   // A client sends a command. `words` has at least one. Calls come in the order of time.
   OperationId begin(const Call& call, std::span<const std::string_view> words);
 
+  // It was executed in this database, which is known only now.
+  void in_database(OperationId id, uint16_t database) { open(id).database = database; }
   // Its reply has come, whole.
   void finish(OperationId id, Instant returned, StreamPlace place, std::string_view reply);
   // Nobody will know whether it was executed, or will be. With a place: it was executed there, says

@@ -46,6 +46,7 @@ void LoadClient::begin_pipeline() {
     return hang_up();
   }
   if (const Duration early = before_step(); early.ns > 0) return env_.arm_in(timer_, early);
+  checker_.pipeline_over(*link_);
   link_->begin_pipeline();
   words_.clear();
   inline_forms_.clear();
@@ -199,7 +200,7 @@ void LoadClient::add(std::span<const std::string_view> arguments) {
   const bool inline_form =
       plan_.script != nullptr ? inline_form_ : random_.chance(plan_.inline_ppm);
   link_->add(arguments, silent, inline_form);
-  if (plan_.history != nullptr) checker_.called(*link_, arguments);
+  if (checker_.keeps_history()) checker_.called(*link_, arguments);
   checker_.record_call(*link_, arguments, silent);
   if (plan_.record == nullptr) return;
   words_.emplace_back(arguments.begin(), arguments.end());

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "net/op.h"
-#include "sim/history/history.h"
 #include "sim/load/bursts.h"
 #include "sim/load/recording.h"
 #include "sim/load/script.h"
@@ -29,8 +28,6 @@ struct LoadPlan {
   Duration patience = Duration::seconds(5);
   int64_t registers_ppm = 0;  // simple commands on keys of their own
   uint64_t registers = 1;
-  // What they ask of those keys and what they are told; not owned, null without such commands.
-  History* history = nullptr;
   int64_t slow_readers_percent = 0;
   int64_t read_pause_us = 0;  // of slow readers, on average
   uint32_t slow_readers() const {

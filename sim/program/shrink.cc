@@ -244,7 +244,7 @@ void Shrinker::shrink_topology() {
        {&ScenarioNumbers::topology_subscribers, &ScenarioNumbers::topology_hostile,
         &ScenarioNumbers::topology_operators, &ScenarioNumbers::topology_password,
         &ScenarioNumbers::memory_spare_bytes, &ScenarioNumbers::length_least_ms,
-        &ScenarioNumbers::workload_registers_ppm}) {
+        &ScenarioNumbers::workload_history}) {
     ScenarioSpec spec = best_;
     if (spec.number(field).text() == "0") continue;
     spec.number(field) = Choice(0);

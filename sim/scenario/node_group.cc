@@ -37,7 +37,7 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
       plan_(load_plan(draw, spec, plants_)) {
   plan_.node = number;
   plan_.record = record;
-  if (plan_.registers_ppm > 0) plan_.history = &checker_->history();
+  checker_->keep_history(static_cast<uint64_t>(draw.numbers.workload_history));
   if (spec.script) {
     plan_.script = &*spec.script;
     for (const ScriptStep& step : *spec.script) plan_.steps_left += step.node == number ? 1 : 0;

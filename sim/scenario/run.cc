@@ -182,8 +182,8 @@ void ScenarioRun::check_end() {
 void leave_out_what_is_said(ScenarioSpec& fixed) {
   for (size_t i = 0; i < kNumberCount; ++i) {
     const NumberRow& row = number_rows()[i];
-    const bool kept = row.name == "slow_readers_percent" || row.name == "read_pause_us" ||
-                      row.name == "registers_ppm";
+    const bool kept =
+        row.name == "slow_readers_percent" || row.name == "read_pause_us" || row.name == "history";
     if (row.table == "workload" && !kept) fixed.numbers[i] = Choice::of(row.initial);
   }
   fixed.families.clear();

@@ -67,6 +67,8 @@ namespace redoubt::sim {
     "of commands: simple ones on keys of their own, for linearizability")                          \
   X(workload, registers, "4", 1, 1'000,                                                            \
     "how many such keys there are")                                                                \
+  X(workload, history, "0", 0, 10'000'000,                                                         \
+    "operations that are kept and checked for linearizability, at most; 0: none")                  \
   X(workload, slow_readers_percent, "0", 0, 100,                                                   \
     "of clients: those that read slowly")                                                          \
   X(workload, read_pause_us, "1000..100000 log", 1, 100'000'000,                                   \
