@@ -116,7 +116,7 @@ TEST(Linearizability, TheOrderAtAPlaceIsAWitness) {
   Clients clients;
   clients.add(1, 2, "GET k", "$-1\r\n", {0, 1});
   clients.add(3, 0, "SET k 2 NX", "", {10, 2});
-  clients.add(4, 5, "SET k 1", "+OK\r\n", {10, 1});
+  clients.add(4, 5, "SET k 1 NX", "+OK\r\n", {10, 1});
   clients.add(6, 7, "GET k", bulk("1"), {10, 3});
   clients.add(8, 0, "DEL l", "", {10, 4});
   clients.add(9, 10, "GET l", "$-1\r\n", {10, 5});
