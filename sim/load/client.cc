@@ -56,7 +56,7 @@ void LoadClient::begin_pipeline() {
   const bool enter = !plan_.password.empty() && !authenticated_;
   if (plan_.script == nullptr) {
     enter ? add_authentication() : add_generated_pipeline();
-  } else if (enter) {
+  } else if (enter && !next_step_enters()) {
     add({"AUTH", plan_.password});
   } else if (plan_.farewell) {
     add({"PING"});
@@ -70,7 +70,8 @@ void LoadClient::begin_pipeline() {
   if (plan_.script == nullptr) {
     const bool breaks_off = !plan_.farewell && random_.chance(plan_.hang_up_ppm);
     if (breaks_off) cut_ = 1 + random_.below(bytes.size());
-    if (plan_.record != nullptr && !enter && !plan_.farewell) record_step();
+    // The right password goes without saying.
+    if (plan_.record != nullptr && !(enter && authenticated_) && !plan_.farewell) record_step();
   }
   plan_.commands_sent += enter && plan_.script != nullptr ? 0 : link_->hashes.size();
   waiting_ = true;
@@ -132,9 +133,15 @@ void LoadClient::find_step() {
   scripted_pauses_ = step_ == nullptr ? std::span<const Duration>() : step_->pauses;
 }
 
+// A password that was guessed is a step.
+bool LoadClient::next_step_enters() const {
+  return step_ != nullptr && !plan_.farewell && step_->commands.size() == 1 &&
+         step_->commands[0][0] == "AUTH";
+}
+
 // How long until the next step, if that has a time instead of pauses.
 Duration LoadClient::before_step() const {
-  const bool enters = !plan_.password.empty() && !authenticated_;
+  const bool enters = !plan_.password.empty() && !authenticated_ && !next_step_enters();
   if (step_ == nullptr || plan_.farewell || enters || !step_->pauses.empty()) return {};
   return Duration{std::max<int64_t>((step_->at - checker_.now()).ns, 0)};
 }

@@ -97,6 +97,21 @@ TEST(SpecFile, ARecordedRunPlaysAgain) {
   }
 }
 
+// To the digest, also where passwords are guessed, and where clients have nothing more to say
+// before the others are through.
+TEST(SpecFile, ARecordedRunIsTheSame) {
+  for (const uint64_t seed : {7, 24}) {
+    RunOptions options;
+    options.seed = seed;
+    options.plant = "blind_watch";
+    options.record = true;
+    const RunResult result = run_scenario(*find_scenario("single"), options);
+    ASSERT_TRUE(result.violation) << seed;
+    options.record = false;
+    EXPECT_EQ(run_scenario(result.fixed, options).digest, result.digest) << seed;
+  }
+}
+
 TEST(SpecFile, Durations) {
   for (const int64_t ns : {0ll, 1ll, 999ll, 1'000ll, 1'500'000ll, 20'000'000ll, 1'234'567'890ll,
                            3'600'000'000'000ll}) {
