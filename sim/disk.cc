@@ -173,10 +173,9 @@ std::vector<size_t> Inode::unsynced_sectors() const {
   return sectors;
 }
 
-// True when some of it is new and some is old.
-bool Inode::tear(Random& random) {
-  // The length first: what lies beyond it is gone.
-  const uint64_t size = random.coin() ? size_ : durable_size_;
+// The length first: what lies beyond it is gone.
+template <typename TakesNew>
+bool Inode::tear(uint64_t size, TakesNew takes_new) {
   const size_t count = pages_for(size);
   std::vector<PageRef> torn(count);
   bool any_new = size != durable_size_;
@@ -193,9 +192,9 @@ bool Inode::tear(Random& random) {
       std::byte* sector = torn[i]->bytes.data() + at;
       const std::byte* cached_sector = contents_of(cached).bytes.data() + at;
       if (std::memcmp(sector, cached_sector, kSectorSize) == 0) continue;
-      const bool takes_new = random.coin();
-      if (takes_new) std::memcpy(sector, cached_sector, kSectorSize);
-      (takes_new ? any_new : any_old) = true;
+      const bool is_new = takes_new(i * kSectorsPerPage + at / kSectorSize);
+      if (is_new) std::memcpy(sector, cached_sector, kSectorSize);
+      (is_new ? any_new : any_old) = true;
     }
   }
   set_pages(std::move(torn), count * kPageSize);
@@ -232,15 +231,62 @@ void Inode::lose_power(uint64_t seed, const PowerLoss& ppm, PowerLoss& happened)
       set_pages(durable_pages_, durable_size_);
       ++happened.lost;
     } else if (torn.chance(ppm.torn)) {
-      happened.torn += tear(torn) ? 1 : 0;
+      const uint64_t size = torn.coin() ? size_ : durable_size_;
+      happened.torn += tear(size, [&](size_t) { return torn.coin(); }) ? 1 : 0;
     }
     // Otherwise it is kept as it was in the cache.
     if (garbage.chance(ppm.garbage)) happened.garbage += garble(garbage, unsynced) ? 1 : 0;
   }
+  settle();
+}
+
+void Inode::settle() {
   durable_pages_ = pages_;
   durable_size_ = size_;
   is_dirty_.assign(pages_.size(), 0);
   dirty_.clear();
+}
+
+// Each way in which so many sectors can be new or old, or, of more of them, these: the first ones
+// are new and the rest is not, or one is missing.
+void Inode::lose_power(Ageing& ageing, std::string_view name) {
+  constexpr size_t kEachWay = 5;
+  const std::vector<size_t> unsynced = unsynced_sectors();
+  const std::string of = " of " + std::string(name) + " is ";
+  uint64_t size = size_;
+  if (size_ != durable_size_ && ageing.choose(2, "the length" + of + "old") == 1)
+    size = durable_size_;
+  std::vector<size_t> within;
+  for (const size_t sector : unsynced) {
+    if (sector * kSectorSize < size) within.push_back(sector);
+  }
+  std::vector<uint8_t> is_old(within.size());
+  if (within.size() <= kEachWay) {
+    for (size_t i = 0; i < within.size(); ++i) {
+      const std::string what = "sector " + std::to_string(within[i]) + of + "old";
+      is_old[i] = static_cast<uint8_t>(ageing.choose(2, what));
+    }
+  } else {
+    const size_t count = within.size();
+    const size_t way = ageing.choose(2 * count + 1, "some" + of + "old");
+    for (size_t i = 0; i < count; ++i) is_old[i] = way > count ? way - count - 1 == i : i < way;
+    if (way <= count) std::reverse(is_old.begin(), is_old.end());
+  }
+  const bool garbage = !within.empty() && ageing.choose(2, "what was not synced" + of + "garbage");
+  if (size_ != durable_size_ || !unsynced.empty()) {
+    tear(size, [&](size_t sector) {
+      const auto at = std::find(within.begin(), within.end(), sector) - within.begin();
+      return static_cast<size_t>(at) < within.size() && is_old[static_cast<size_t>(at)] == 0;
+    });
+  }
+  for (size_t i = 0; garbage && i < within.size(); ++i) {
+    if (is_old[i] != 0) continue;
+    const size_t from = within[i] * kSectorSize;
+    const size_t bytes = static_cast<size_t>(std::min<uint64_t>(kSectorSize, size_ - from));
+    std::byte* place = page_for_write(from / kPageSize) + from % kPageSize;
+    for (size_t at = 0; at < bytes; ++at) place[at] ^= std::byte{0xa5};
+  }
+  settle();
 }
 
 std::vector<size_t> Inode::durable_pages() const {
@@ -280,10 +326,7 @@ DiskImage Inode::image() const {
 
 void Inode::restore(const DiskImage& image) {
   set_pages(image.pages, image.size);
-  durable_pages_ = pages_;
-  durable_size_ = size_;
-  is_dirty_.assign(pages_.size(), 0);
-  dirty_.clear();
+  settle();
   names.clear();
   for (size_t i = 0; i < image.names.size(); ++i) {
     const auto child = std::make_shared<Inode>(image.children[i].directory, pages_used_);
@@ -433,6 +476,10 @@ void Disk::lose_power_below(const InodeRef& inode, const PowerLoss& ppm, PowerLo
 PowerLoss Disk::lose_power(const PowerLoss& ppm) {
   PowerLoss happened;
   const uint64_t seed = random_.next();
+  if (ageing_ != nullptr) {
+    age();
+    return happened;
+  }
   Random names(seed, "names");
   Random renames(seed, "renames");
   for (const Change& change : changes_) {
@@ -447,6 +494,26 @@ PowerLoss Disk::lose_power(const PowerLoss& ppm) {
   changes_.clear();
   lose_power_below(root_, ppm, happened);
   return happened;
+}
+
+std::string Disk::change_text(const Change& change) {
+  if (change.from == nullptr) return "that " + change.to_name + " was created";
+  if (change.to == nullptr) return "that " + change.from_name + " was removed";
+  return "the new name " + change.to_name + " of " + change.from_name;
+}
+
+void Disk::age() {
+  for (const Change& change : changes_) {
+    if (ageing_->choose(2, change_text(change) + " is lost") == 0) apply(change);
+  }
+  changes_.clear();
+  const auto below = [&](const auto& self, Inode& directory) -> void {
+    directory.names = directory.durable_names;
+    for (const auto& [name, child] : directory.names) {
+      child->directory() ? self(self, *child) : child->lose_power(*ageing_, name);
+    }
+  };
+  below(below, *root_);
 }
 
 void Disk::find_rot(const InodeRef& inode, std::vector<RotPlace>& places) {

@@ -53,6 +53,15 @@ struct PowerLoss {
   bool operator==(const PowerLoss&) const = default;
 };
 
+// Decides instead of chance what becomes of what was not synced (sim/crash_points.h tries all there
+// is). Every number below `count` is a way that this can go; 0 is as programs saw it, `what` says
+// the others.
+class Ageing {
+ public:
+  virtual ~Ageing() = default;
+  virtual size_t choose(size_t count, std::string_view what) = 0;
+};
+
 // A medium at some moment: a file, or a directory with what is in it. Pages are shared.
 struct DiskImage {
   bool directory = false;
@@ -92,6 +101,8 @@ class Inode {
 
   // Adds to `happened`; each kind of mishap draws from a stream of its own, made from `seed`.
   void lose_power(uint64_t seed, const PowerLoss& ppm, PowerLoss& happened);
+  // As `ageing` decides: the old length or the new one, each sector old or new, garbage or none.
+  void lose_power(Ageing& ageing, std::string_view name);
 
   // The medium: pages that are not all zero; some bytes of one change; all of it.
   std::vector<size_t> durable_pages() const;
@@ -108,7 +119,10 @@ class Inode {
   void mark_dirty(size_t index);
   void resize_pages(size_t count);
   void set_pages(std::vector<PageRef> pages, uint64_t size);
-  bool tear(Random& random);
+  // True when some of it is new and some is old.
+  template <typename TakesNew>
+  bool tear(uint64_t size, TakesNew takes_new);
+  void settle();
   bool garble(Random& random, const std::vector<size_t>& unsynced);
   std::vector<size_t> unsynced_sectors() const;
 
@@ -145,6 +159,10 @@ class Disk {
   // Everything that was not synced is at the mercy of the disk's own random stream. Returns what
   // has happened.
   PowerLoss lose_power(const PowerLoss& ppm);
+  // Decides from now on what a power loss does; null: chance, as the caller of lose_power() says.
+  // Not owned.
+  void set_ageing(Ageing* ageing) { ageing_ = ageing; }
+  Ageing* ageing() const { return ageing_; }
   // Some bytes that were synced are others from now on; nobody is told. False when there are none.
   bool rot(Random& random);
   bool can_rot() const;
@@ -180,6 +198,8 @@ class Disk {
   Expected<Place> locate(std::string_view path);
   void change(Change change);
   static void apply(const Change& change);
+  static std::string change_text(const Change& change);
+  void age();
   static bool contains(const InodeRef& tree, const InodeRef& wanted);
   void lose_power_below(const InodeRef& inode, const PowerLoss& ppm, PowerLoss& happened);
   struct RotPlace {
@@ -189,6 +209,7 @@ class Disk {
   static void find_rot(const InodeRef& inode, std::vector<RotPlace>& places);
 
   Random random_;
+  Ageing* ageing_ = nullptr;
   uint64_t pages_used_ = 0;
   InodeRef root_;
   std::vector<Change> changes_;

@@ -1,6 +1,8 @@
 #include "sim/faults.h"
 
+#include <algorithm>
 #include <charconv>
+#include <iterator>
 
 namespace redoubt::sim {
 
@@ -8,14 +10,21 @@ namespace {
 
 constexpr FaultRow kRows[] = {
 #define X(name, kind, low, high, unit, text) \
-  {#name, &FaultOptions::name, 0, low, high, unit, text, false, FaultKind::kind},
+  {#name, &FaultOptions::name, 0, low, high, unit, text, false, FaultKind::kind, {}},
     REDOUBT_SIM_FAULTS(X)
 #undef X
-#define X(name, initial, low, high, unit, text) \
-  {#name, &FaultOptions::name, initial, low, high, unit, text, true, FaultKind::strength},
+#define X(name, of, initial, low, high, unit, text) \
+  {#name, &FaultOptions::name, initial, low, high, unit, text, true, FaultKind::strength, of},
         REDOUBT_SIM_STRENGTHS(X)
 #undef X
 };
+
+// Whether one of the faults of a strength is on.
+bool matters(const FaultRow& strength, const FaultOptions& options) {
+  return std::any_of(std::begin(kRows), std::end(kRows), [&](const FaultRow& row) {
+    return options.*row.field != 0 && is_strength_of(strength, row);
+  });
+}
 
 }  // namespace
 
@@ -28,6 +37,11 @@ const FaultRow* find_fault(std::string_view name) {
     if (row.name == name) return &row;
   }
   return nullptr;
+}
+
+bool is_strength_of(const FaultRow& strength, const FaultRow& fault) {
+  const std::string names = " " + std::string(strength.of) + " ";
+  return names.find(" " + std::string(fault.name) + " ") != std::string::npos;
 }
 
 FaultRandoms::FaultRandoms(uint64_t seed, std::string_view place, uint64_t index)
@@ -88,6 +102,7 @@ std::string faults_text(const FaultOptions& options) {
   std::string text;
   for (const FaultRow& row : kRows) {
     if (options.*row.field == row.initial) continue;
+    if (row.strength && !matters(row, options)) continue;
     if (!text.empty()) text += ' ';
     text += std::string(row.name) + "=" + std::to_string(options.*row.field);
   }

@@ -100,19 +100,23 @@ namespace redoubt::sim {
   X(io_few_handles, level, 2, 32, "handles", "a process has only so many streams and files open")  \
   X(io_short_receive, chance, 1'000, 500'000, "ppm", "a receive gives less than there is")
 
-// X(name, default, lowest and highest value of the swarm draw, unit, description)
+// X(name, of which faults, default, lowest and highest value of the swarm draw, unit, description)
 #define REDOUBT_SIM_STRENGTHS(X)                                                                   \
-  X(net_cut_off_ms, 1'000, 1, 20'000, "ms", "how long partitions and clogs last")                  \
-  X(net_hold_us, 5'000, 10, 500'000, "us", "how long net_reorder holds a stream on average")       \
-  X(down_ms, 200, 1, 10'000, "ms", "how long hosts are down that are killed, without power, ...")  \
-  X(pause_ms, 1'000, 1, 20'000, "ms", "how long a pause lasts")                                    \
-  X(slow_cpu_factor, 10, 2, 100, "", "how many times slower a slow processor is")                  \
-  X(slow_cpu_ms, 1'000, 1, 20'000, "ms", "how long it is slow")                                    \
-  X(disk_stall_ms, 1'000, 1, 20'000, "ms", "how long a disk stands still")                         \
-  X(disk_full_ms, 1'000, 1, 20'000, "ms", "how long a disk is full")                               \
-  X(disk_old_ms, 5'000, 10, 60'000, "ms", "how old a disk is that comes back")                     \
-  X(clock_jump_ms, 60'000, 1, 86'400'000, "ms", "how far a wall clock jumps at most")              \
-  X(io_late_us, 1'000, 1, 100'000, "us", "how late late completions are on average")
+  X(net_cut_off_ms, "net_partition net_one_way net_clog", 1'000, 1, 20'000, "ms",                  \
+    "how long partitions and clogs last")                                                          \
+  X(net_hold_us, "net_reorder", 5'000, 10, 500'000, "us",                                          \
+    "how long net_reorder holds a stream on average")                                              \
+  X(down_ms, "kill power_loss power_loss_io rack replace restart disk_wipe", 200, 1, 10'000, "ms", \
+    "how long hosts are down that are killed, without power, ...")                                 \
+  X(pause_ms, "pause", 1'000, 1, 20'000, "ms", "how long a pause lasts")                           \
+  X(slow_cpu_factor, "slow_cpu", 10, 2, 100, "", "how many times slower a slow processor is")      \
+  X(slow_cpu_ms, "slow_cpu", 1'000, 1, 20'000, "ms", "how long it is slow")                        \
+  X(disk_stall_ms, "disk_stall", 1'000, 1, 20'000, "ms", "how long a disk stands still")           \
+  X(disk_full_ms, "disk_full", 1'000, 1, 20'000, "ms", "how long a disk is full")                  \
+  X(disk_old_ms, "disk_old", 5'000, 10, 60'000, "ms", "how old a disk is that comes back")         \
+  X(clock_jump_ms, "clock_jump", 60'000, 1, 86'400'000, "ms",                                      \
+    "how far a wall clock jumps at most")                                                          \
+  X(io_late_us, "io_late", 1'000, 1, 100'000, "us", "how late late completions are on average")
 // clang-format on
 
 enum class Fault : uint8_t {
@@ -127,7 +131,7 @@ struct FaultOptions {
 #define X(name, ...) int64_t name = 0;
   REDOUBT_SIM_FAULTS(X)
 #undef X
-#define X(name, initial, ...) int64_t name = initial;
+#define X(name, of, initial, ...) int64_t name = initial;
   REDOUBT_SIM_STRENGTHS(X)
 #undef X
 };
@@ -142,11 +146,14 @@ struct FaultRow {
   std::string_view description;
   bool strength;  // not a fault by itself
   FaultKind kind;
+  // Of a strength: names of faults, with blanks between them.
+  std::string_view of;
 };
 
 // The faults in the order of Fault, then the strengths.
 std::span<const FaultRow> fault_rows();
 const FaultRow* find_fault(std::string_view name);
+bool is_strength_of(const FaultRow& strength, const FaultRow& fault);
 
 #define X(...) +1
 constexpr size_t kFaultCount = 0 REDOUBT_SIM_FAULTS(X);
@@ -202,7 +209,8 @@ FaultOptions draw_faults(Random& random, std::span<const Fault> eligible);
 // error is a sentence for the user; empty when all is well.
 std::string set_fault(FaultOptions& options, std::string_view assignment);
 
-// The faults that are on and all changed strengths, as arguments of --fault: "kill=700 down_ms=20".
+// The faults that are on and their strengths where these are not the usual ones, as arguments of
+// --fault: "kill=700 down_ms=20".
 std::string faults_text(const FaultOptions& options);
 
 }  // namespace redoubt::sim

@@ -55,6 +55,7 @@ void Files::start(uint32_t slot) {
     extra_ns = core_.options.disk_ns * static_cast<int64_t>(times);
   }
   schedule(slot, bytes, extra_ns);
+  if (observer_ != nullptr) observer_->at_boundary(op, IoEdge::submitted);
 }
 
 void Files::step(uint32_t slot) {
@@ -67,6 +68,7 @@ void Files::step(uint32_t slot) {
   bool again = false;
   const Error error = carry_out(slot, op, again);
   if (!again) host_.backend().finish(slot, error);
+  if (observer_ != nullptr) observer_->at_boundary(op, again ? IoEdge::begun : IoEdge::carried_out);
   if (armed_ > 0 && --armed_ == 0) {
     armed_event_.at = core_.now + Duration::nanoseconds(1);
     core_.events.push_first(armed_event_, armed_event_.side);
@@ -79,6 +81,7 @@ Files::OpenFile* Files::file(const Op& op) {
 }
 
 Error Files::carry_out(uint32_t slot, Op& op, bool& again) {
+  if (op.kind == skipped_) return Error::none;
   const bool syncs =
       op.kind == OpKind::sync || op.kind == OpKind::sync_data || op.kind == OpKind::sync_directory;
   if (!syncs && core_.happens(Fault::disk_error, host_.id())) return Error::input_output;
@@ -256,7 +259,11 @@ void Files::abandon(uint32_t slot) {
   Op& op = host_.backend().op(slot);
   OpenFile* opened = op.kind == OpKind::write ? file(op) : nullptr;
   if (opened == nullptr || !opened->write || full_) return;
-  write_piece(*opened->inode, op, 0, disk_.random().below(gather_size(op) + 1));
+  const uint64_t size = gather_size(op);
+  const uint64_t drawn = disk_.random().below(size + 1);
+  Ageing* const ageing = disk_.ageing();
+  const uint64_t way = ageing == nullptr ? 0 : ageing->choose(3, "of a write came little or none");
+  write_piece(*opened->inode, op, 0, ageing == nullptr ? drawn : (2 - way) * size / 2);
 }
 
 void Files::end_life(bool power_loss) {

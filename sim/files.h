@@ -6,6 +6,7 @@
 // next. That is what io_uring gives, too.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "sim/core.h"
@@ -15,6 +16,20 @@ namespace redoubt::sim {
 
 class SimBackend;
 struct Row;
+
+// The boundaries of a file operation: between these, nothing of it happens.
+enum class IoEdge : uint8_t {
+  submitted,
+  begun,  // a piece of it, or a sync whose bytes are on their way
+  carried_out,
+};
+
+class IoObserver {
+ public:
+  virtual ~IoObserver() = default;
+  // Within the event that comes to the boundary; `op` has its result if it was carried out.
+  virtual void at_boundary(const Op& op, IoEdge edge) = 0;
+};
 
 class Files {
  public:
@@ -39,6 +54,10 @@ class Files {
     armed_ = operations;
     armed_event_ = event;
   }
+  // Is told of every boundary, in all lives; null for nobody. Not owned.
+  void set_observer(IoObserver* observer) { observer_ = observer; }
+  // A planted bug: operations of this kind do nothing and say that all is well. For syncs.
+  void skip(OpKind kind) { skipped_ = kind; }
 
  private:
   struct OpenFile {
@@ -77,6 +96,8 @@ class Files {
   std::vector<std::pair<uint32_t, uint32_t>> held_;  // slot and generation, while stalled
   uint32_t armed_ = 0;                               // operations to go
   Event armed_event_;
+  IoObserver* observer_ = nullptr;
+  std::optional<OpKind> skipped_;
   bool stalled_ = false;
   bool full_ = false;
 };

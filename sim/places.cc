@@ -1,6 +1,7 @@
 #include "sim/places.h"
 
 #include "net/assert.h"
+#include "sim/world.h"
 
 namespace redoubt {
 
@@ -62,6 +63,20 @@ PlacesOfRun::~PlacesOfRun() {
   under_way = nullptr;
 }
 
+uint64_t times_unlucky(UnluckyPlace place) {
+  return under_way == nullptr ? 0 : under_way->times_[static_cast<size_t>(place)];
+}
+
+void PlacesOfRun::happened(size_t place) {
+  ++times_[place];
+  if (world_ != nullptr) world_->note(kNoHost, times_[place], kUnlucky[place].name);
+}
+
+void PlacesOfRun::leave() {
+  if (world_ != nullptr && random_.draws() > 0) world_->note(kNoHost, random_.draws(), "places");
+  world_ = nullptr;
+}
+
 }  // namespace sim
 
 void reached(Mark mark) {
@@ -71,7 +86,9 @@ void reached(Mark mark) {
 bool unlucky(UnluckyPlace place) {
   if (sim::under_way == nullptr) return false;
   const int64_t ppm = sim::under_way->unlucky_[static_cast<size_t>(place)];
-  return ppm > 0 && sim::under_way->random_.chance(ppm);
+  if (ppm <= 0 || !sim::under_way->random_.chance(ppm)) return false;
+  sim::under_way->happened(static_cast<size_t>(place));
+  return true;
 }
 
 }  // namespace redoubt

@@ -13,6 +13,8 @@
 
 namespace redoubt::sim {
 
+class World;
+
 struct PlaceRow {
   std::string_view name;
   std::string_view description;
@@ -36,6 +38,9 @@ Unlucky draw_unlucky(uint64_t seed);
 // "window_of_one=500", those that are unlucky.
 std::string unlucky_text(const Unlucky& unlucky);
 
+// How often this place was unlucky in the run that is under way; 0 when there is none.
+uint64_t times_unlucky(UnluckyPlace place);
+
 // From here until the end of its life these places are unlucky and marks are counted, from zero.
 class PlacesOfRun {
  public:
@@ -44,15 +49,25 @@ class PlacesOfRun {
   PlacesOfRun(const PlacesOfRun&) = delete;
   PlacesOfRun& operator=(const PlacesOfRun&) = delete;
 
+  // What happens at unlucky places is part of this world's digest; of no digest without one.
+  void enter(World& world) { world_ = &world; }
+  // The end of the run: how often places were asked is part of the digest, too.
+  void leave();
+
   const MarkCounts& marks() const { return marks_; }
 
  private:
   friend void redoubt::reached(Mark mark);
   friend bool redoubt::unlucky(UnluckyPlace place);
+  friend uint64_t times_unlucky(UnluckyPlace place);
+
+  void happened(size_t place);
 
   const Unlucky unlucky_;
   Random random_;
+  World* world_ = nullptr;
   MarkCounts marks_{};
+  std::array<uint64_t, kUnluckyCount> times_{};
 };
 
 }  // namespace redoubt::sim

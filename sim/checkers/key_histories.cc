@@ -1,6 +1,7 @@
 #include "sim/checkers/key_histories.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "engine/commands/families.h"
 
@@ -16,6 +17,16 @@ std::string key_name(int database, std::string_view key) {
   name += ' ';
   name += key;
   return name;
+}
+
+// A place as a number in the order of places. Where only the offset is known: one change stands
+// there, and behind it what changed nothing.
+uint64_t witness_of(StreamPlace place, bool changes) {
+  constexpr uint32_t kOrderBits = 24;
+  constexpr uint32_t kLast = (1u << kOrderBits) - 1;
+  if (!place.known()) return 0;
+  const uint32_t order = place.order > 0 ? std::min(place.order, kLast) : changes ? 1 : kLast;
+  return place.offset << kOrderBits | order;
 }
 
 bool is_checked(const StringOperation& operation) {
@@ -53,10 +64,10 @@ void KeyHistories::leave_out(int database, std::string_view key) {
   left_out_.insert(key_name(database, key));
 }
 
-void KeyHistories::removed(int database, std::string_view key, Instant at, uint64_t offset) {
+void KeyHistories::removed(int database, std::string_view key, Instant at, StreamPlace place) {
   Moment moment;
   moment.call = moment.end = at;
-  moment.offset = offset;
+  moment.place = place;
   hit(moment, database, key, Kind::removed);
 }
 
@@ -67,7 +78,7 @@ void KeyHistories::take_all() {
 
 KeyHistories::Moment KeyHistories::moment_of(OperationId id) const {
   const OperationRecord& record = history_[id];
-  return {id, record.call, record.end(), record.offset};
+  return {id, record.call, record.end(), record.place()};
 }
 
 void KeyHistories::take(OperationId id) {
@@ -138,8 +149,7 @@ void KeyHistories::take_string(OperationId id, const StringOperation& operation,
   interval.call = record.call.ns;
   interval.returned = record.end().ns;
   interval.pure = operation.changes_nothing(answer);
-  // At one place in the stream stands one change, and behind it those that change nothing.
-  if (record.offset != 0) interval.witness = record.offset * 2 + (interval.pure ? 1 : 0);
+  interval.witness = witness_of(record.place(), !interval.pure);
   add(interval, operation, answer, id);
 }
 
@@ -151,7 +161,12 @@ void KeyHistories::take_other(const Moment& moment, int database, bool queued) {
   const Command& row = *entry->row;
   if ((row.flags & kWrite) == 0 && entry->name != "debug") return;
   std::vector<int> indexes;
-  if (!row.accepts(words_.size()) || !find_keys(row, words_, indexes)) return;
+  if (!row.accepts(words_.size())) return;
+  if (!find_keys(row, words_, indexes)) {
+    // It may run all the same, as PFMERGE does with one key: then any word may be one.
+    indexes.resize(words_.size() - 1);
+    std::iota(indexes.begin(), indexes.end(), 1);
+  }
   if (indexes.empty()) return take_sweep(moment, *entry, database, queued);
   // In a transaction the database may have been selected by a command that was queued too.
   const bool anywhere = queued || (row.flags & kOtherDatabases) != 0;
@@ -179,7 +194,7 @@ void KeyHistories::hit(const Moment& moment, int database, std::string_view key,
   interval.returned = moment.end.ns;
   // What may have changed nothing stands among those that did not.
   const bool changes = kind == Kind::removed;
-  if (moment.offset != 0) interval.witness = moment.offset * 2 + (changes ? 0 : 1);
+  interval.witness = witness_of(moment.place, changes);
   StringOperation operation;
   operation.kind = kind;
   add(interval, operation, {}, moment.id);

@@ -43,7 +43,7 @@ class KeyHistories {
   // The key is not checked.
   void leave_out(int database, std::string_view key);
   // The node removed it on its own.
-  void removed(int database, std::string_view key, Instant at, uint64_t offset);
+  void removed(int database, std::string_view key, Instant at, StreamPlace place);
 
   // Drops what is not checked: keys that are left out, and keys without a checked operation.
   struct Kept {
@@ -66,7 +66,7 @@ class KeyHistories {
     OperationId id = KeyOperations::kNobody;
     Instant call;
     Instant end;  // never() when the outcome is not known
-    uint64_t offset = 0;
+    StreamPlace place;
   };
   // What hit all keys of a database.
   struct Sweep {

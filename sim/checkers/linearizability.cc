@@ -79,15 +79,15 @@ void LinearizabilityChecker::leave_out(int database, std::string_view key) {
 }
 
 void LinearizabilityChecker::removed(int database, std::string_view key, Instant at,
-                                     uint64_t offset) {
-  removals_.push_back({database, std::string(key), at, offset});
+                                     StreamPlace place) {
+  removals_.push_back({database, std::string(key), at, place});
 }
 
 LinearizabilityReport LinearizabilityChecker::check(const History& history) const {
   LinearizabilityReport report;
   KeyHistories keys(history, options_.losses);
   for (const auto& [database, key] : left_out_) keys.leave_out(database, key);
-  for (const Removal& one : removals_) keys.removed(one.database, one.key, one.at, one.offset);
+  for (const Removal& one : removals_) keys.removed(one.database, one.key, one.at, one.place);
   keys.take_all();
   const KeyHistories::Kept kept = keys.finish();
   report.operations = kept.operations;

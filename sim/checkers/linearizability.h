@@ -49,9 +49,8 @@ class LinearizabilityChecker {
  public:
   explicit LinearizabilityChecker(LinearizabilityOptions options = {});
 
-  // The node removed this key on its own at this moment; its stream stood at `offset` behind that,
-  // or 0 when that is not known.
-  void removed(int database, std::string_view key, Instant at, uint64_t offset);
+  // The node removed this key on its own at this moment, and at this place if that is known.
+  void removed(int database, std::string_view key, Instant at, StreamPlace place);
   // Something happened to this key that nobody can tell.
   void leave_out(int database, std::string_view key);
 
@@ -63,7 +62,7 @@ class LinearizabilityChecker {
     int database;
     std::string key;
     Instant at;
-    uint64_t offset;
+    StreamPlace place;
   };
 
   const LinearizabilityOptions options_;

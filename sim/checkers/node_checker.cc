@@ -69,9 +69,9 @@ void Link::begin_pipeline() {
   starts.clear();
   hashes.clear();
   operations.clear();
-  offsets.clear();
+  places.clear();
   silent.clear();
-  replies_due = executed = answered = 0;
+  replies_due = executed = answered = replying = 0;
   quits = waits_forever = false;
   waits_ms = 0;
 }
@@ -180,7 +180,7 @@ void NodeChecker::node_ended() {
   waiting_.clear();
 }
 
-void NodeChecker::on_command(const Session& session, int /*db_before*/,
+void NodeChecker::on_command(const Session& session, int db_before,
                              std::span<const std::string_view> args, WallTime wall,
                              std::string_view reply) {
   if (session.has(kSessionLocal)) return;
@@ -197,10 +197,7 @@ void NodeChecker::on_command(const Session& session, int /*db_before*/,
   if (link.hostile) return on_hostile_command(*peer, args, wall, reply);
   const size_t number = check_order(link, args);
   if (link.operates) return;
-  if (!link.operations.empty()) {
-    link.offsets.resize(number + 1);
-    link.offsets[number] = node_->effects().offset();
-  }
+  if (!link.operations.empty()) executed(link, number, db_before);
   if (check_messages(*peer, args, reply)) return;
   if (number < link.silent.size() && link.silent[number] != 0) {
     if (!reply.empty()) violate("model", command_text(args) + " -> no reply", shown_bytes(reply));
@@ -407,6 +404,7 @@ std::optional<uint64_t> NodeChecker::session_of_another(const Link& link, Random
 void NodeChecker::on_evicted(int db, std::string_view key) {
   if (!evicts_) violate("eviction", "no eviction without maxmemory", "evicted " + shown_bytes(key));
   if (world_.traced()) world_.remark(host_, "evicted " + shown_bytes(key));
+  if (keeps_history()) removals_.push_back({db, std::string(key), world_.now(), next_place()});
   model_.forget(db, key);
   transactions_.removed(db, key);
 }
@@ -472,7 +470,7 @@ void NodeChecker::received(Link& link, std::string_view bytes) {
     if (parse == RespParse::incomplete) break;
     link.understood += end;
     ++link.answered;
-    if (!link.operations.empty()) returned(link, link.answered - 1, open.substr(0, end));
+    if (!link.operations.empty()) returned(link, open.substr(0, end));
     if (RunRecorder* to = world_.recorder())
       to->returned(host_ + 1 + link.client, open.substr(0, end));
   }

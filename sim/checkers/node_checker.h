@@ -52,10 +52,15 @@ struct Link {
   size_t received = 0;    // bytes of `replies`
   size_t understood = 0;  // bytes of `replies`, at the end of a reply
   size_t answered = 0;    // replies of the pipeline
-  // For the history: those of the pipeline's commands that are in it, else kNoOperation; where the
-  // node's stream stood behind each that it executed.
+  // For the history: of each of the pipeline's commands its number there, or kNoOperation when it
+  // has ended; and what the node said of those that it has executed.
+  struct Executed {
+    StreamPlace place;
+    uint16_t database = 0;
+  };
   std::vector<OperationId> operations;
-  std::vector<uint64_t> offsets;
+  std::vector<Executed> places;
+  size_t replying = 0;  // the command that the next reply is about
   ReplyFramer framer;
 
   void begin_pipeline();
@@ -101,10 +106,17 @@ class NodeChecker final : public NodeObserver {
   // From now on whoever waits in vain is a matter of progress.
   void farewell() { farewell_ = true; }
 
-  // --- the history: commands on keys called "register:..."
-  History& history() { return history_; }
+  // --- the history of what clients have asked and were told
+  // It is kept from now on, of so many operations.
+  void keep_history(uint64_t operations_max) { history_max_ = operations_max; }
+  bool keeps_history() const { return history_max_ > 0; }
+  const History& history() const { return history_; }
   // A command was put into the pipeline.
   void called(Link& link, std::span<const std::string_view> arguments);
+  // Nothing more will come for those commands of the pipeline that have no reply.
+  void pipeline_over(Link& link) {
+    if (!link.operations.empty()) connection_over(link);
+  }
   // Of the pipeline only so many bytes will be sent.
   void cut_off(Link& link, size_t bytes);
   // Nothing more will come.
@@ -171,12 +183,16 @@ class NodeChecker final : public NodeObserver {
   bool watches(std::string_view checker) const;
   void check_file(Node& node);
   // node_checker_history.cc
-  void returned(Link& link, size_t number, std::string_view reply);
+  void returned(Link& link, std::string_view reply);
+  StreamPlace place_of(const Link& link, size_t number);
   // node_checker_order.cc
   void end_wait(Peer& peer, std::span<const std::string_view> args, std::string_view reply);
   bool check_queueing(Peer& peer, std::span<const std::string_view> args, WallTime wall,
                       std::string_view reply);
   bool check_unblock(std::span<const std::string_view> args, std::string_view reply);
+  // Of what the node does now, behind all that it did before.
+  StreamPlace next_place();
+  void executed(Link& link, size_t number, int database);
   void trace(const Session& session, std::span<const std::string_view> args, std::string_view what);
   bool check_messages(Peer& peer, std::span<const std::string_view> args, std::string_view reply);
 
@@ -200,7 +216,17 @@ class NodeChecker final : public NodeObserver {
   std::optional<Violation> violation_;
   std::vector<std::string> only_;
   History history_;
-  std::vector<Instant> losses_;  // the node came back without what it had
+  uint64_t history_max_ = 0;
+  bool history_is_cut_ = false;
+  StreamPlace last_place_;
+  struct Removal {
+    int database;
+    std::string key;
+    Instant at;
+    StreamPlace place;
+  };
+  std::vector<Removal> removals_;  // evictions
+  std::vector<Instant> losses_;    // the node came back without what it had
   std::vector<std::string> remarks_;
   // What the configuration file may say: what was written last, and whatever was tried since.
   std::vector<std::string> file_values_;

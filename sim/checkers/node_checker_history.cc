@@ -4,11 +4,21 @@
 
 namespace redoubt::sim {
 
+// What comes when the history is full leaves a hole in it, and nothing can be told from it any
+// more.
 void NodeChecker::called(Link& link, std::span<const std::string_view> arguments) {
   link.operations.resize(link.hashes.size(), kNoOperation);
-  if (arguments.size() < 2 || !arguments[1].starts_with("register:")) return;
+  if (history_.size() >= history_max_) {
+    history_is_cut_ = true;
+    return;
+  }
   const Call call = {.client = link.client, .node = host_, .database = 0, .call = world_.now()};
   link.operations.back() = history_.begin(call, arguments);
+}
+
+void NodeChecker::executed(Link& link, size_t number, int database) {
+  link.places.resize(number + 1);
+  link.places[number] = {next_place(), static_cast<uint16_t>(database)};
 }
 
 void NodeChecker::cut_off(Link& link, size_t bytes) {
@@ -20,18 +30,33 @@ void NodeChecker::cut_off(Link& link, size_t bytes) {
   }
 }
 
-void NodeChecker::returned(Link& link, size_t number, std::string_view reply) {
+// Where and in which database it was executed, if it was.
+StreamPlace NodeChecker::place_of(const Link& link, size_t number) {
+  if (number >= link.places.size() || !link.places[number].place.known()) return {};
+  history_.in_database(link.operations[number], link.places[number].database);
+  return link.places[number].place;
+}
+
+void NodeChecker::returned(Link& link, std::string_view reply) {
+  while (link.replying < link.silent.size() && link.silent[link.replying] != 0) ++link.replying;
+  const size_t number = link.replying++;
   if (number >= link.operations.size() || link.operations[number] == kNoOperation) return;
-  const uint64_t offset = number < link.offsets.size() ? link.offsets[number] : 0;
-  history_.finish(link.operations[number], world_.now(), offset, reply);
+  const StreamPlace place = place_of(link, number);
+  history_.finish(link.operations[number], world_.now(), place, reply);
   link.operations[number] = kNoOperation;
+}
+
+StreamPlace NodeChecker::next_place() {
+  const uint64_t offset = node_->effects().offset();
+  last_place_ = {offset, offset == last_place_.offset ? last_place_.order + 1 : 1};
+  return last_place_;
 }
 
 void NodeChecker::connection_over(Link& link) {
   for (size_t i = 0; i < link.operations.size(); ++i) {
     if (link.operations[i] == kNoOperation) continue;
-    history_.give_up(link.operations[i], world_.now(),
-                     i < link.offsets.size() ? link.offsets[i] : 0);
+    const StreamPlace place = place_of(link, i);
+    history_.give_up(link.operations[i], world_.now(), place);
   }
   link.operations.clear();
 }
@@ -43,7 +68,13 @@ void NodeChecker::check_history() {
   for (HostId id = 0; id < world_.host_count(); ++id) {
     options.node_names.push_back(world_.host(id).name());
   }
-  const LinearizabilityReport report = LinearizabilityChecker(std::move(options)).check(history_);
+  if (history_is_cut_) {
+    remarks_.push_back("linearizability is not checked: more operations than the history keeps");
+    return;
+  }
+  LinearizabilityChecker checker(std::move(options));
+  for (const Removal& one : removals_) checker.removed(one.database, one.key, one.at, one.place);
+  const LinearizabilityReport report = checker.check(history_);
   for (const std::string& key : report.undecided) {
     remarks_.push_back("linearizability of " + key + " is not decided: too much work");
   }

@@ -92,7 +92,9 @@ void NodeChecker::end_wait(Peer& peer, std::span<const std::string_view> args,
       waiting_.ended(peer.session, args, reply, model_, node_->env().now(), now_ms);
   transactions_.after_command(now_ms);
   if (problem) violate("blocking", problem->expected, problem->seen);
-  peer.link->replies += reply;
+  Link& link = *peer.link;
+  if (!link.operations.empty()) executed(link, link.executed - 1, peer.model.database);
+  link.replies += reply;
 }
 
 // True: the command was CLIENT UNBLOCK, and its reply is checked.

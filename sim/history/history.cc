@@ -75,26 +75,27 @@ OperationRecord& History::open(OperationId id) {
   return record;
 }
 
-OperationRecord& History::end_now(OperationId id, Instant at, Outcome outcome) {
+OperationRecord& History::end_now(OperationId id, Instant at, Outcome outcome, StreamPlace place) {
   OperationRecord& record = open(id);
   ASSERT(at >= record.call);
   record.returned = at;
   record.outcome = outcome;
+  record.offset = place.offset;
+  record.order = place.order;
   return record;
 }
 
-void History::finish(OperationId id, Instant returned, uint64_t offset, std::string_view reply) {
-  OperationRecord& record = end_now(id, returned, Outcome::replied);
-  record.offset = offset;
+void History::finish(OperationId id, Instant returned, StreamPlace place, std::string_view reply) {
+  OperationRecord& record = end_now(id, returned, Outcome::replied, place);
   put_text(text_.add(number_size(reply.size()) + reply.size(), &record.reply_at_), reply);
 }
 
-void History::give_up(OperationId id, Instant at, uint64_t offset) {
-  end_now(id, at, Outcome::unknown).offset = offset;
+void History::give_up(OperationId id, Instant at, StreamPlace place) {
+  end_now(id, at, Outcome::unknown, place);
 }
 
 void History::refuse(OperationId id, Instant at) {
-  end_now(id, at, Outcome::refused);
+  end_now(id, at, Outcome::refused, {});
 }
 
 void History::words(OperationId id, std::vector<std::string_view>& words) const {

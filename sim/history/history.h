@@ -44,20 +44,36 @@ enum class Outcome : uint8_t {
 struct Call {
   uint32_t client = 0;
   uint32_t node = 0;      // the host that it was sent to
-  uint16_t database = 0;  // selected on that connection
+  uint16_t database = 0;  // selected on that connection, as far as that is known
   Instant call;
+};
+
+// Where an operation stands in what its node did, as far as whoever records knows that.
+struct StreamPlace {
+  StreamPlace(uint64_t stream_offset = 0, uint32_t order_there = 0)
+      : offset(stream_offset), order(order_there) {}
+
+  bool known() const { return offset != 0 || order != 0; }
+
+  uint64_t
+      offset;  // of the node's stream of effects behind the operation; 0: not known, or none yet
+  uint32_t order;  // among the operations at this offset, from 1; 0: not known
+
+  bool operator==(const StreamPlace&) const = default;
 };
 
 // An operation without its text, for which see History::words() and reply().
 struct OperationRecord {
   Instant call;
   Instant returned = Instant::never();  // of unknown ones: when the client gave up
-  uint64_t offset = 0;                  // of the node's stream behind the operation; 0: not known
+  uint64_t offset = 0;                  // as in StreamPlace
   uint32_t client = 0;
   uint32_t node = 0;
+  uint32_t order = 0;  // as in StreamPlace
   uint16_t database = 0;
   Outcome outcome = Outcome::pending;
 
+  StreamPlace place() const { return {offset, order}; }
   // From when on it can have no effect any more: never, as long as nobody knows.
   Instant end() const { return outcome == Outcome::replied ? returned : Instant::never(); }
 
@@ -77,12 +93,13 @@ class History {
   // A client sends a command. `words` has at least one. Calls come in the order of time.
   OperationId begin(const Call& call, std::span<const std::string_view> words);
 
-  // Its reply has come, whole. `offset` is where the node's stream of effects stood when the
-  // command was through, as far as whoever records knows that; 0 when not.
-  void finish(OperationId id, Instant returned, uint64_t offset, std::string_view reply);
-  // Nobody will know whether it was executed, or will be. `offset` as above: it was executed there,
-  // says whoever saw it, although its client does not know.
-  void give_up(OperationId id, Instant at, uint64_t offset = 0);
+  // It was executed in this database, which is known only now.
+  void in_database(OperationId id, uint16_t database) { open(id).database = database; }
+  // Its reply has come, whole.
+  void finish(OperationId id, Instant returned, StreamPlace place, std::string_view reply);
+  // Nobody will know whether it was executed, or will be. With a place: it was executed there, says
+  // whoever saw it, although its client does not know.
+  void give_up(OperationId id, Instant at, StreamPlace place = {});
   // It was not executed and will not be.
   void refuse(OperationId id, Instant at);
 
@@ -103,7 +120,7 @@ class History {
 
   // The record of an operation that has not ended.
   OperationRecord& open(OperationId id);
-  OperationRecord& end_now(OperationId id, Instant at, Outcome outcome);
+  OperationRecord& end_now(OperationId id, Instant at, Outcome outcome, StreamPlace place);
 
   std::vector<std::unique_ptr<OperationRecord[]>> blocks_;
   size_t size_ = 0;

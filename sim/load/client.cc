@@ -40,8 +40,13 @@ void LoadClient::on_connected() {
 }
 
 void LoadClient::begin_pipeline() {
-  if (!goes_on()) return hang_up();
+  if (!goes_on()) {
+    // Who has no steps left may have had more to say when they were recorded, and stayed.
+    if (scripted_ && !plan_.farewell) return env_.arm_in(timer_, kLook);
+    return hang_up();
+  }
   if (const Duration early = before_step(); early.ns > 0) return env_.arm_in(timer_, early);
+  checker_.pipeline_over(*link_);
   link_->begin_pipeline();
   words_.clear();
   inline_forms_.clear();
@@ -51,7 +56,7 @@ void LoadClient::begin_pipeline() {
   const bool enter = !plan_.password.empty() && !authenticated_;
   if (plan_.script == nullptr) {
     enter ? add_authentication() : add_generated_pipeline();
-  } else if (enter) {
+  } else if (enter && !next_step_enters()) {
     add({"AUTH", plan_.password});
   } else if (plan_.farewell) {
     add({"PING"});
@@ -65,7 +70,8 @@ void LoadClient::begin_pipeline() {
   if (plan_.script == nullptr) {
     const bool breaks_off = !plan_.farewell && random_.chance(plan_.hang_up_ppm);
     if (breaks_off) cut_ = 1 + random_.below(bytes.size());
-    if (plan_.record != nullptr && !enter && !plan_.farewell) record_step();
+    // The right password goes without saying.
+    if (plan_.record != nullptr && !(enter && authenticated_) && !plan_.farewell) record_step();
   }
   plan_.commands_sent += enter && plan_.script != nullptr ? 0 : link_->hashes.size();
   waiting_ = true;
@@ -127,9 +133,15 @@ void LoadClient::find_step() {
   scripted_pauses_ = step_ == nullptr ? std::span<const Duration>() : step_->pauses;
 }
 
+// A password that was guessed is a step.
+bool LoadClient::next_step_enters() const {
+  return step_ != nullptr && !plan_.farewell && step_->commands.size() == 1 &&
+         step_->commands[0][0] == "AUTH";
+}
+
 // How long until the next step, if that has a time instead of pauses.
 Duration LoadClient::before_step() const {
-  const bool enters = !plan_.password.empty() && !authenticated_;
+  const bool enters = !plan_.password.empty() && !authenticated_ && !next_step_enters();
   if (step_ == nullptr || plan_.farewell || enters || !step_->pauses.empty()) return {};
   return Duration{std::max<int64_t>((step_->at - checker_.now()).ns, 0)};
 }
@@ -159,8 +171,7 @@ void LoadClient::record_step() {
   step.cut = cut_;
   step.commands = std::exchange(words_, {});
   step.inline_form = std::exchange(inline_forms_, {});
-  plan_.record->push_back(std::move(step));
-  recorded_ = plan_.record->size();
+  recorded_ = plan_.record->add(std::move(step)) + 1;
 }
 
 // A command of a burst, if there is one. What is queued, or waits, has a reply.
@@ -196,7 +207,7 @@ void LoadClient::add(std::span<const std::string_view> arguments) {
   const bool inline_form =
       plan_.script != nullptr ? inline_form_ : random_.chance(plan_.inline_ppm);
   link_->add(arguments, silent, inline_form);
-  if (plan_.history != nullptr) checker_.called(*link_, arguments);
+  if (checker_.keeps_history()) checker_.called(*link_, arguments);
   checker_.record_call(*link_, arguments, silent);
   if (plan_.record == nullptr) return;
   words_.emplace_back(arguments.begin(), arguments.end());
@@ -297,7 +308,7 @@ void LoadClient::after_pipeline() {
   }
   if (plan_.script == nullptr) hangs_up_ = random_.chance(plan_.hang_up_ppm);
   if (hangs_up_) {
-    if (recorded_ > 0) (*plan_.record)[recorded_ - 1].hangs_up = true;
+    if (recorded_ > 0) plan_.record->hangs_up(recorded_ - 1);
     return hang_up();
   }
   const bool at_once = plan_.script == nullptr ? plan_.think_us == 0 : scripted_pauses_.empty();

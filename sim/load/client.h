@@ -25,6 +25,7 @@ class LoadClient final : public LoadConnection {
   Duration before_step() const;
   void add_scripted_step();
   void find_step();
+  bool next_step_enters() const;
   void record_step();
   void add(std::initializer_list<std::string_view> arguments);
   void add(std::span<const std::string_view> arguments);

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "net/op.h"
-#include "sim/history/history.h"
 #include "sim/load/bursts.h"
+#include "sim/load/recording.h"
 #include "sim/load/script.h"
 #include "sim/model/generator.h"
 
@@ -28,8 +28,6 @@ struct LoadPlan {
   Duration patience = Duration::seconds(5);
   int64_t registers_ppm = 0;  // simple commands on keys of their own
   uint64_t registers = 1;
-  // What they ask of those keys and what they are told; not owned, null without such commands.
-  History* history = nullptr;
   int64_t slow_readers_percent = 0;
   int64_t read_pause_us = 0;  // of slow readers, on average
   uint32_t slow_readers() const {
@@ -38,7 +36,7 @@ struct LoadPlan {
   // Played instead of what the generator makes, step by step; not owned.
   const Script* script = nullptr;
   // What is sent is written down here; not owned.
-  Script* record = nullptr;
+  Recording* record = nullptr;
   // The load is over when so many commands were sent. Clients then wait for the farewell: each
   // connects anew, is served once, and stops.
   uint64_t commands_max = 0;

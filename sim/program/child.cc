@@ -107,8 +107,12 @@ void each_field(Result& result, Each each) {
   _exit(kOk);
 }
 
-// The last line, without what differs from run to run.
+// The last line, or that in which a sanitizer sums up.
 std::string last_words(std::string_view output) {
+  constexpr std::string_view kSummary = "SUMMARY: ";
+  if (const size_t at = output.find(kSummary); at != std::string_view::npos) {
+    return std::string(output.substr(at, output.find('\n', at) - at));
+  }
   while (!output.empty() && output.back() == '\n') output.remove_suffix(1);
   const size_t line = output.rfind('\n');
   return std::string(line == std::string_view::npos ? output : output.substr(line + 1));

@@ -1,7 +1,8 @@
 // redoubt-sim shrink: a run that fails is recorded as a scenario that leaves nothing open, with
 // every blow of a fault and every pipeline of a client in it. Then whatever it fails without is
 // left out: faults, clients, pipelines, commands, pauses, by turns until nothing more goes. What
-// counts as the same failure is that the same checker finds it.
+// counts as the same failure is that the same checker finds it, or that the process dies in the
+// same place: then the record is what it left in memory that it shared (black_box.h).
 #include "sim/program/shrink.h"
 
 #include <fmt/format.h>
@@ -12,6 +13,7 @@
 #include <cstring>
 #include <set>
 
+#include "sim/program/black_box.h"
 #include "sim/program/child.h"
 #include "sim/program/commands.h"
 #include "sim/scenario/spec_file.h"
@@ -80,23 +82,23 @@ ChildResult Shrinker::run(const ScenarioSpec& spec, const RunOptions& options, b
 
 bool Shrinker::record(const ScenarioSpec& spec, const RunOptions& wanted) {
   RunOptions options = wanted;
+  BlackBox box;
   options.record = true;
+  options.log = &box;
+  options.sink = &box;
   failure_ = run(spec, options, true);
   if (failure_.ok) {
     problem_ = fmt::format("seed {} does not fail: there is nothing to shrink", options.seed);
     return false;
   }
-  if (!failure_.ended) {
-    problem_ = fmt::format("seed {} ends in a crash, and what was sent is lost with it: {}",
-                           options.seed, failure_.place);
-    return false;
-  }
   std::string error;
-  std::optional<ScenarioSpec> fixed = parse_scenario("record", failure_.fixed, &error);
+  std::optional<ScenarioSpec> fixed =
+      failure_.ended ? parse_scenario("record", failure_.fixed, &error) : box.scenario(&error);
   if (!fixed) {
     problem_ = error;
     return false;
   }
+  if (!failure_.ended) failure_.violated_ns = box.last().ns;
   if (try_spec(*fixed)) return true;
   problem_ =
       fmt::format("seed {} fails, but its record does not: please report this", options.seed);
@@ -110,6 +112,10 @@ bool Shrinker::try_spec(const ScenarioSpec& spec) {
   options.plant = spec.plant;
   ChildResult result = run(spec, options, false);
   if (result.ok || result.checker != failure_.checker) return false;
+  if (!result.ended) {
+    if (result.place != failure_.place) return false;
+    result.violated_ns = failure_.violated_ns;
+  }
   best_ = spec;
   failure_ = std::move(result);
   return true;
@@ -238,7 +244,7 @@ void Shrinker::shrink_topology() {
        {&ScenarioNumbers::topology_subscribers, &ScenarioNumbers::topology_hostile,
         &ScenarioNumbers::topology_operators, &ScenarioNumbers::topology_password,
         &ScenarioNumbers::memory_spare_bytes, &ScenarioNumbers::length_least_ms,
-        &ScenarioNumbers::workload_registers_ppm}) {
+        &ScenarioNumbers::workload_history}) {
     ScenarioSpec spec = best_;
     if (spec.number(field).text() == "0") continue;
     spec.number(field) = Choice(0);
@@ -310,7 +316,8 @@ std::string indented(const std::string& text) {
     const size_t end = std::min(text.find('\n', from), text.size());
     const std::string line = text.substr(from, end - from);
     if (line.starts_with("violation") || line.starts_with("  expected") ||
-        line.starts_with("  seen")) {
+        line.starts_with("  seen") || line.starts_with("crash") ||
+        line.find("assertion failed") != std::string::npos || line.starts_with("SUMMARY: ")) {
       out += line + "\n";
     }
     from = end + 1;

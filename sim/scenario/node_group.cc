@@ -28,7 +28,7 @@ std::string numbered(const char* name, int64_t number, uint32_t node) {
 }  // namespace
 
 NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, const RunDraw& draw,
-                     const RunOptions& options, Script* record)
+                     const RunOptions& options, Recording* record)
     : world_(world),
       draw_(draw),
       plants_(options.plant),
@@ -37,7 +37,7 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
       plan_(load_plan(draw, spec, plants_)) {
   plan_.node = number;
   plan_.record = record;
-  if (plan_.registers_ppm > 0) plan_.history = &checker_->history();
+  checker_->keep_history(static_cast<uint64_t>(draw.numbers.workload_history));
   if (spec.script) {
     plan_.script = &*spec.script;
     for (const ScriptStep& step : *spec.script) plan_.steps_left += step.node == number ? 1 : 0;
@@ -53,6 +53,7 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
   const std::string name = number == 0 ? "node" : "node" + std::to_string(number);
   host_ = world_.add_host({.name = name, .faultable = true},
                           [start](Env& env) { return std::make_unique<NodeProcess>(env, start); });
+  if (const auto skipped = plants_.skipped_sync()) world_.host(host_).files().skip(*skipped);
   plan_.server = Address::tcp(world_.host(host_).address(), kPort);
   add_clients();
 }

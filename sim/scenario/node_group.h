@@ -17,7 +17,7 @@ class NodeGroup {
  public:
   // Adds the hosts. `spec` and `draw` outlive this; `record` may be null.
   NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, const RunDraw& draw,
-            const RunOptions& options, Script* record);
+            const RunOptions& options, Recording* record);
 
   HostId host() const { return host_; }
   NodeChecker& checker() { return *checker_; }

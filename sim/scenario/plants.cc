@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "sim/places.h"
+
 namespace redoubt::sim {
 
 namespace {
@@ -28,12 +30,19 @@ constexpr Plant kRows[] = {
     {"hang_up", "connection", "the node closes a connection for no reason"},
     {"exit", "process", "the node ends for no reason"},
     {"deaf_node", "progress", "after the faults the node stands still"},
+    {"waits_for_all", "progress", "nodes serve only while all others are up", "several"},
     {"no_handles", "progress", "after the faults the node accepts no connection"},
     {"lost_effect", "replay", "now and then an effect is lost on its way"},
     {"forgotten_file", "files", "after a crash the configuration file is gone", "power"},
+    {"unsynced_file", "files", "a file gets its name before its bytes are on the medium",
+     "config_save"},
+    {"unsynced_names", "files", "a new file is acknowledged before its name is on the medium",
+     "config_save"},
     {"forgotten_write", "linearizability", "now and then the node forgets a key", "registers"},
+    {"unlucky_loss", "model", "a removed value that is kept for the slices takes a key with it"},
     {"late_loss", "state", "the node forgets, or makes up, a key that nobody asks for again"},
     {"kept_connection", "leaks", "a connection is never closed"},
+    {"crash", "crash", "the process dies when there are a hash and a list"},
 };
 
 // Between two strikes, so that what follows one can be seen.
@@ -60,12 +69,36 @@ bool Plants::is_about_messages() const {
 }
 
 bool Plants::is_about_files() const {
-  return is("forgotten_file");
+  return is("forgotten_file") || skipped_sync();
+}
+
+std::optional<OpKind> Plants::skipped_sync() const {
+  if (is("unsynced_file")) return OpKind::sync;
+  if (is("unsynced_names")) return OpKind::sync_directory;
+  return std::nullopt;
+}
+
+// The whole process, as by a failed assertion.
+void Plants::crash_over(NodeChecker& checker) {
+  bool hash = false;
+  bool list = false;
+  for (const auto& [key, entry] : checker.model().database(0)) {
+    hash = hash || entry.type == ModelType::hash;
+    list = list || entry.type == ModelType::list;
+  }
+  const bool both_are_there = hash && list;
+  ASSERT(!both_are_there);
 }
 
 void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
+  if (is("crash")) return crash_over(checker);
   if (is_about_transactions()) return strike_transactions(node, checker);
   if (is("deaf_waiter") || is("last_come")) return strike_waiting(node);
+  if (is("unlucky_loss")) {
+    const uint64_t times = times_unlucky(UnluckyPlace::free_later);
+    if (times != std::exchange(last_, times)) change_data(node, checker);
+    return;
+  }
   if (checker.commands() < last_ + (at_once ? 1 : kCommandsBetween)) return;
   last_ = checker.commands();
   if (is("lost_subscription")) {

@@ -1,6 +1,7 @@
 // Bugs that a run can be asked to have, so that a test sees each checker find one.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -24,6 +25,8 @@ class Plants {
   bool is_about_transactions() const;
   bool is_about_messages() const;
   bool is_about_files() const;
+  // File operations that do nothing and say that all is well.
+  std::optional<OpKind> skipped_sync() const;
 
   // The node does something that no client has asked for. Within a turn of the node, often.
   // `at_once`: without waiting for other commands first.
@@ -35,6 +38,7 @@ class Plants {
   // False: there was nothing that could be changed.
   bool change_data(Node& node, NodeChecker& checker);
 
+  static void crash_over(NodeChecker& checker);
   void strike_transactions(Node& node, NodeChecker& checker);
   void strike_waiting(Node& node);
   bool swap_waits(Node& node, Session& a, Session& b);

@@ -2,6 +2,7 @@
 // is left is compared with what should be there.
 #include <algorithm>
 
+#include "sim/scenario/config_save.h"
 #include "sim/scenario/draw.h"
 #include "sim/scenario/node_group.h"
 
@@ -24,7 +25,9 @@ class ScenarioRun final : public WorldObserver {
  private:
   WorldOptions world_options() const;
   void load_phase();
+  void liveness_phase();
   void quiet_phase();
+  void await_service(std::span<NodeGroup* const> groups, const std::string& since);
   void check_end();
   // True when all of the groups are as `what` says.
   template <typename What>
@@ -33,6 +36,7 @@ class ScenarioRun final : public WorldObserver {
   }
   bool ok() const { return violated() == nullptr; }
   const Violation* violated() const;
+  ScenarioSpec said_by_the_record(ScenarioSpec fixed) const;
   RunResult result();
 
   const ScenarioSpec& spec_;
@@ -41,7 +45,7 @@ class ScenarioRun final : public WorldObserver {
   const RunDraw draw_;
   PlacesOfRun places_;
   World world_;
-  Script record_;
+  Recording record_;
   std::vector<std::unique_ptr<NodeGroup>> groups_;
 };
 
@@ -51,8 +55,10 @@ ScenarioRun::ScenarioRun(const ScenarioSpec& spec, const RunOptions& options)
       plants_(options.plant),
       draw_(draw_run(spec, options, plants_)),
       places_(options.seed, draw_.unlucky),
-      world_(options.seed, world_options()) {
+      world_(options.seed, world_options()),
+      record_(options.log) {
   world_.set_observer(this);
+  places_.enter(world_);
   for (int64_t i = 0; i < draw_.numbers.topology_nodes; ++i) {
     groups_.push_back(std::make_unique<NodeGroup>(world_, static_cast<uint32_t>(i), spec_, draw_,
                                                   options_, options.record ? &record_ : nullptr));
@@ -98,25 +104,59 @@ void ScenarioRun::load_phase() {
   }
 }
 
+// The clients of these nodes connect anew and get their replies.
+void ScenarioRun::await_service(std::span<NodeGroup* const> groups, const std::string& since) {
+  for (NodeGroup* group : groups) group->say_farewell();
+  const Duration patience = Duration::seconds(draw_.numbers.length_quiet_seconds);
+  const Instant end = world_.now() + patience;
+  const auto served = [](const NodeGroup* group) { return group->served(); };
+  while (ok() && !std::all_of(groups.begin(), groups.end(), served) && world_.now() < end) {
+    world_.run_for(Duration::seconds(1));
+  }
+  for (NodeGroup* group : groups) {
+    if (!ok() || group->served()) continue;
+    const Duration time_out = group->plan().patience;
+    group->checker().violate(
+        "progress",
+        "all clients are served within " + std::to_string(patience.s()) + " s (" +
+            std::to_string(patience.s() / time_out.s()) + " time-outs) after " + since,
+        std::to_string(group->plan().active.size()) + " are not, the first is client " +
+            std::to_string(*group->plan().active.begin()));
+  }
+}
+
+// A majority of the nodes is healed for good and serves; who is broken among the rest stays so, and
+// owes nothing.
+void ScenarioRun::liveness_phase() {
+  if (!ok() || draw_.numbers.length_liveness == 0) return;
+  const std::vector<HostId> well = world_.begin_liveness();
+  std::vector<NodeGroup*> healed;
+  bool all_up = true;
+  for (const auto& group : groups_) {
+    const HostId host = group->host();
+    if (std::find(well.begin(), well.end(), host) != well.end()) {
+      healed.push_back(group.get());
+    } else {
+      all_up = all_up && world_.host(host).running() && !world_.host(host).paused();
+    }
+  }
+  if (plants_.is("waits_for_all") && !all_up) {
+    for (const NodeGroup* group : healed) world_.host(group->host()).set_paused(true);
+  }
+  await_service(healed, "a majority was healed");
+}
+
 // No more faults, and what lasts of them ends. Then each client connects anew and gets its replies.
 void ScenarioRun::quiet_phase() {
   if (!ok()) return;
   world_.stop_faults();
   world_.heal();
   world_.faults() = FaultOptions();
-  for (const auto& group : groups_) group->say_farewell();
-  const Duration patience = Duration::seconds(draw_.numbers.length_quiet_seconds);
-  const Instant end = world_.now() + patience;
-  const auto served = [](NodeGroup& group) { return group.served(); };
-  while (ok() && !all(served) && world_.now() < end) world_.run_for(Duration::seconds(1));
+  std::vector<NodeGroup*> rest;
   for (const auto& group : groups_) {
-    if (!ok() || group->served()) continue;
-    group->checker().violate(
-        "progress",
-        "all clients are served within " + std::to_string(patience.s()) + " s after the last fault",
-        std::to_string(group->plan().active.size()) + " are not, the first is client " +
-            std::to_string(*group->plan().active.begin()));
+    if (!group->plan().farewell) rest.push_back(group.get());
   }
+  await_service(rest, "the last fault");
 }
 
 void ScenarioRun::check_end() {
@@ -142,15 +182,15 @@ void ScenarioRun::check_end() {
 void leave_out_what_is_said(ScenarioSpec& fixed) {
   for (size_t i = 0; i < kNumberCount; ++i) {
     const NumberRow& row = number_rows()[i];
-    const bool kept = row.name == "slow_readers_percent" || row.name == "read_pause_us" ||
-                      row.name == "registers_ppm";
+    const bool kept =
+        row.name == "slow_readers_percent" || row.name == "read_pause_us" || row.name == "history";
     if (row.table == "workload" && !kept) fixed.numbers[i] = Choice::of(row.initial);
   }
   fixed.families.clear();
   std::erase_if(fixed.faults, [&](const FaultChoice& choice) {
     if (!choice.row->strength) return true;
     return std::none_of(fixed.windows->begin(), fixed.windows->end(), [&](const FaultWindow& w) {
-      return choice.row->name.starts_with(fault_row(w.fault).name);
+      return is_strength_of(*choice.row, fault_row(w.fault));
     });
   });
 }
@@ -168,10 +208,9 @@ RunResult ScenarioRun::result() {
   result.drawn = draw_.text;
   result.fixed = draw_.fixed;
   if (options_.record) {
-    if (!spec_.script) result.fixed.script = std::move(record_);
     if (!spec_.strikes) result.fixed.strikes = world_.strikes();
-    if (!spec_.windows) result.fixed.windows = whole_run(draw_.faults);
-    leave_out_what_is_said(result.fixed);
+    result.fixed = said_by_the_record(result.fixed);
+    if (!spec_.script) result.fixed.script = record_.take();
     // What has not been sent by then is not in the script.
     const int64_t until_ms = result.violation ? result.violation->at.ns / 1'000'000 + 1 : 0;
     result.fixed.number(&ScenarioNumbers::length_least_ms) = Choice(until_ms);
@@ -188,16 +227,27 @@ RunResult ScenarioRun::result() {
   return result;
 }
 
+// The run as its script and windows will have it.
+ScenarioSpec ScenarioRun::said_by_the_record(ScenarioSpec fixed) const {
+  if (!spec_.windows) fixed.windows = whole_run(draw_.faults);
+  leave_out_what_is_said(fixed);
+  return fixed;
+}
+
 RunResult ScenarioRun::run() {
+  if (options_.log != nullptr) options_.log->on_begin(said_by_the_record(draw_.fixed));
   load_phase();
+  liveness_phase();
   quiet_phase();
   check_end();
+  places_.leave();
   return result();
 }
 
 }  // namespace
 
 RunResult run_scenario(const ScenarioSpec& spec, const RunOptions& options) {
+  if (spec.story == "config_save") return save_config_everywhere(spec, options);
   return ScenarioRun(spec, options).run();
 }
 

@@ -43,6 +43,11 @@ std::span<const Named> all_checkers() {
   return kCheckers;
 }
 
+std::span<const std::string_view> story_names() {
+  static constexpr std::string_view kNames[] = {"config_save"};
+  return kNames;
+}
+
 const Plant* find_plant(std::string_view name) {
   for (const Plant& plant : all_plants()) {
     if (plant.name == name) return &plant;

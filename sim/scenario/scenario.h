@@ -11,6 +11,7 @@
 
 #include "net/time.h"
 #include "sim/faults.h"
+#include "sim/load/recording.h"
 #include "sim/scenario/spec.h"
 #include "sim/violation.h"
 
@@ -34,6 +35,14 @@ struct Plant {
   std::string_view scenario = "single";
 };
 
+// Hears at once what a run is, and what its clients send, for when its process does not live to
+// tell it.
+class RunLog : public StepListener {
+ public:
+  // The run with nothing left open, except for its script and its strikes.
+  virtual void on_begin(const ScenarioSpec& fixed) = 0;
+};
+
 struct RunOptions {
   uint64_t seed = 0;
   // --fault name=value, after the draw.
@@ -44,6 +53,8 @@ struct RunOptions {
   std::string plant;
   // What clients send is written down, and comes back in RunResult::fixed.
   bool record = false;
+  // Hears of it, too; not owned.
+  RunLog* log = nullptr;
   FILE* trace = nullptr;
   // Is told of every event (WorldOptions::sink).
   EventSink* sink = nullptr;
@@ -79,6 +90,9 @@ const Plant* find_plant(std::string_view name);
 // The built-in scenarios, in the order of their names.
 std::span<const ScenarioSpec> scenarios();
 const ScenarioSpec* find_scenario(std::string_view name);
+
+// Scenarios that are not nodes under load (`story = "..."` in a file).
+std::span<const std::string_view> story_names();
 
 // One run. The same spec and options give the same run.
 RunResult run_scenario(const ScenarioSpec& spec, const RunOptions& options);

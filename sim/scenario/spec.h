@@ -67,6 +67,8 @@ namespace redoubt::sim {
     "of commands: simple ones on keys of their own, for linearizability")                          \
   X(workload, registers, "4", 1, 1'000,                                                            \
     "how many such keys there are")                                                                \
+  X(workload, history, "0", 0, 10'000'000,                                                         \
+    "operations that are kept and checked for linearizability, at most; 0: none")                  \
   X(workload, slow_readers_percent, "0", 0, 100,                                                   \
     "of clients: those that read slowly")                                                          \
   X(workload, read_pause_us, "1000..100000 log", 1, 100'000'000,                                   \
@@ -77,7 +79,10 @@ namespace redoubt::sim {
     "of load, at most")                                                                            \
   X(length, least_ms, "0", 0, 1'000'000'000,                                                       \
     "of load, at least")                                                                           \
-  X(length, quiet_seconds, "60", 1, 100'000, "after the faults, until everybody is served")
+  X(length, quiet_seconds, "60", 1, 100'000,                                                       \
+    "after the faults, until everybody is served")                                                 \
+  X(length, liveness, "0", 0, 1,                                                                   \
+    "1: first a majority of the nodes is healed and has to serve, the rest stays as it is")
 // clang-format on
 
 struct ScenarioNumbers {
@@ -113,6 +118,8 @@ struct ScenarioSpec {
 
   std::string name;
   std::string description;
+  // Empty: nodes under load. Otherwise what is told instead, of story_names().
+  std::string story;
   std::array<Choice, kNumberCount> numbers;  // in the order of number_rows()
   // Commands of families: name and weight. Empty: all of them, as the generator has it.
   std::vector<std::pair<std::string, int64_t>> families;

@@ -257,6 +257,13 @@ void read_checkers(const toml::node& node, ScenarioSpec& spec) {
   }
 }
 
+void read_story(const toml::node& node, ScenarioSpec& spec) {
+  spec.story = string_of(node, "story");
+  const auto known = story_names();
+  if (std::find(known.begin(), known.end(), spec.story) != known.end()) return;
+  fail(node, "one of " + listed({known.begin(), known.end()}), "'" + spec.story + "'");
+}
+
 void read_unlucky(const toml::node& node, ScenarioSpec& spec) {
   std::vector<std::string_view> names;
   for (const PlaceRow& row : unlucky_rows()) names.push_back(row.name);
@@ -283,6 +290,8 @@ void read(const toml::table& table, ScenarioSpec& spec) {
       spec.name = string_of(value, name);
     } else if (name == "description") {
       spec.description = string_of(value, name);
+    } else if (name == "story") {
+      read_story(value, spec);
     } else if (name == "checkers") {
       read_checkers(value, spec);
     } else if (name == "topology" || name == "workload" || name == "memory" || name == "length") {
@@ -308,10 +317,10 @@ void read(const toml::table& table, ScenarioSpec& spec) {
     } else if (name == "windows") {
       spec.windows = parsed<FaultWindow>(value, name, parse_window);
     } else {
-      unknown(
-          key, "a scenario file",
-          {"name", "description", "checkers", "topology", "workload", "memory", "length", "config",
-           "faults", "unlucky", "seed", "plant", "fails", "digest", "step", "strikes", "windows"});
+      unknown(key, "a scenario file",
+              {"name", "description", "story", "checkers", "topology", "workload", "memory",
+               "length", "config", "faults", "unlucky", "seed", "plant", "fails", "digest", "step",
+               "strikes", "windows"});
     }
   }
 }

@@ -18,6 +18,9 @@ std::optional<ScenarioSpec> parse_scenario(std::string_view file, std::string_vi
 // its top.
 std::string scenario_text(const ScenarioSpec& spec, std::string_view comment);
 
+// Of it, one step.
+std::string step_text(const ScriptStep& step);
+
 // "1.5s", "20ms", "7us", "12ns"; as short as it can be said exactly.
 std::string duration_text(Duration duration);
 std::optional<Duration> parse_duration(std::string_view text);

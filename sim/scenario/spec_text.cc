@@ -90,6 +90,23 @@ std::string numbers_text(const ScenarioSpec& spec) {
   return out;
 }
 
+std::string faults_table(const ScenarioSpec& spec) {
+  if (spec.swarm.empty() && spec.faults.empty()) return {};
+  std::string out = "\n[faults]\n";
+  if (!spec.swarm.empty()) {
+    std::vector<std::string> names;
+    names.reserve(spec.swarm.size());
+    for (const FaultRow* row : spec.swarm) names.emplace_back(row->name);
+    out += "swarm = " + toml_strings(names, "  ") + "\n";
+  }
+  for (const FaultChoice& fault : spec.faults) {
+    out += std::string(fault.row->name) + " = " + toml_choice(fault.choice) + "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string step_text(const ScriptStep& step) {
   std::string out = "\n[[step]]\n";
   if (step.node > 0) out += "node = " + std::to_string(step.node) + "\n";
@@ -123,23 +140,6 @@ std::string step_text(const ScriptStep& step) {
   return out;
 }
 
-std::string faults_table(const ScenarioSpec& spec) {
-  if (spec.swarm.empty() && spec.faults.empty()) return {};
-  std::string out = "\n[faults]\n";
-  if (!spec.swarm.empty()) {
-    std::vector<std::string> names;
-    names.reserve(spec.swarm.size());
-    for (const FaultRow* row : spec.swarm) names.emplace_back(row->name);
-    out += "swarm = " + toml_strings(names, "  ") + "\n";
-  }
-  for (const FaultChoice& fault : spec.faults) {
-    out += std::string(fault.row->name) + " = " + toml_choice(fault.choice) + "\n";
-  }
-  return out;
-}
-
-}  // namespace
-
 std::string scenario_text(const ScenarioSpec& spec, std::string_view comment) {
   std::string out;
   for (size_t from = 0; from < comment.size();) {
@@ -149,6 +149,7 @@ std::string scenario_text(const ScenarioSpec& spec, std::string_view comment) {
   }
   out += "name = " + toml_string(spec.name) + "\n";
   if (!spec.description.empty()) out += "description = " + toml_string(spec.description) + "\n";
+  if (!spec.story.empty()) out += "story = " + toml_string(spec.story) + "\n";
   if (spec.seed) out += "seed = " + std::to_string(*spec.seed) + "\n";
   if (!spec.plant.empty()) out += "plant = " + toml_string(spec.plant) + "\n";
   if (!spec.fails.empty()) out += "fails = " + toml_string(spec.fails) + "\n";

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <sstream>
 
 #include "tests/sim/scenes.h"
 
@@ -154,6 +155,23 @@ TEST(FaultTable, IsComplete) {
   EXPECT_EQ(value_of(options, Fault::io_short_receive), 7);
 }
 
+// Each strength is one of faults that there are.
+TEST(FaultTable, StrengthsBelongToFaults) {
+  for (const FaultRow& row : fault_rows()) {
+    EXPECT_EQ(row.strength, !row.of.empty()) << row.name;
+    std::istringstream names{std::string(row.of)};
+    for (std::string name; names >> name;) {
+      const FaultRow* fault = find_fault(name);
+      ASSERT_NE(fault, nullptr) << name;
+      EXPECT_FALSE(fault->strength) << name;
+      FaultOptions options;
+      options.*row.field = row.initial + 1;
+      options.*fault->field = 1;
+      EXPECT_NE(faults_text(options).find(std::string(row.name) + "="), std::string::npos) << name;
+    }
+  }
+}
+
 TEST(FaultTable, SetByName) {
   FaultOptions options;
   EXPECT_EQ(set_fault(options, "kill=700"), "");
@@ -161,7 +179,12 @@ TEST(FaultTable, SetByName) {
   EXPECT_EQ(set_fault(options, "down_ms=20"), "");
   EXPECT_EQ(faults_text(options), "kill=700 down_ms=20");
   EXPECT_EQ(set_fault(options, "kill=0"), "");
-  EXPECT_EQ(faults_text(options), "down_ms=20");
+  EXPECT_EQ(faults_text(options), "");  // a strength of nothing
+  EXPECT_EQ(set_fault(options, "pause=700"), "");
+  EXPECT_EQ(faults_text(options), "pause=700");
+  EXPECT_EQ(set_fault(options, "rack=900"), "");
+  EXPECT_EQ(faults_text(options), "rack=900 pause=700 down_ms=20");
+  for (const std::string fault : {"pause", "rack"}) EXPECT_EQ(set_fault(options, fault + "=0"), "");
   EXPECT_EQ(set_fault(options, "kill"), "--fault takes name=value, not 'kill'");
   EXPECT_EQ(set_fault(options, "kil=1"), "there is no fault 'kil'; see redoubt-sim list");
   EXPECT_EQ(set_fault(options, "kill=1x"),

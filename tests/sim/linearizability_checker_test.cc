@@ -22,14 +22,14 @@ class Clients {
     int64_t returned;  // 0: nobody knows
     std::string command;
     std::string reply;
-    uint64_t offset = 0;
+    StreamPlace offset = 0;
     uint32_t client = 0;
     uint16_t database = 0;
   };
 
   void add(Entry entry) { entries_.push_back(std::move(entry)); }
   void add(int64_t call, int64_t returned, std::string command, std::string reply = "",
-           uint64_t offset = 0) {
+           StreamPlace offset = 0) {
     const auto client = static_cast<uint32_t>(entries_.size());
     add({call, returned, std::move(command), std::move(reply), offset, client, 0});
   }
@@ -108,6 +108,30 @@ TEST(Linearizability, AReadStandsBehindTheWriteAtItsPlace) {
   clients.add(5, 8, "SET k 1", "+OK\r\n", 20);
   clients.add(4, 9, "DEL l", ":0\r\n", 20);
   EXPECT_EQ(clients.check().by_witness, 2u);
+}
+
+// Where the order at a place is known, it counts: before the first change, where the stream has no
+// offset yet; and behind a change, for what was called before it and changed nothing.
+TEST(Linearizability, TheOrderAtAPlaceIsAWitness) {
+  Clients clients;
+  clients.add(1, 2, "GET k", "$-1\r\n", {0, 1});
+  clients.add(3, 0, "SET k 2 NX", "", {10, 2});
+  clients.add(4, 5, "SET k 1 NX", "+OK\r\n", {10, 1});
+  clients.add(6, 7, "GET k", bulk("1"), {10, 3});
+  clients.add(8, 0, "DEL l", "", {10, 4});
+  clients.add(9, 10, "GET l", "$-1\r\n", {10, 5});
+  const LinearizabilityReport report = clients.check();
+  EXPECT_FALSE(report.violation);
+  EXPECT_EQ(report.by_witness, 2u);
+}
+
+// PFMERGE of one key makes an empty one, although no second list of keys is there.
+TEST(Linearizability, ACommandWhoseKeysAreNotFoundMayDoAnythingToItsWords) {
+  Clients clients;
+  clients.add(1, 2, "GET k", "$-1\r\n");
+  clients.add(3, 4, "PFMERGE k", "+OK\r\n");
+  clients.add(5, 6, "GET k", bulk("HYLL"));
+  EXPECT_FALSE(clients.check().violation);
 }
 
 TEST(Linearizability, AStaleReadIsToldWithItsInterval) {

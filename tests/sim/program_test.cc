@@ -106,6 +106,21 @@ TEST(Program, AViolationComesWithItsReplay) {
   EXPECT_EQ(outcome(again), outcome(ran));
 }
 
+// A run whose process dies is recorded all the same, and cut down to what it dies of.
+TEST(Program, ShrinksACrash) {
+  const std::string path = testing::TempDir() + "redoubt-crash.toml";
+  const Ran ran = run("shrink --scenario single --seed 5 --commands 3000 --bug crash -o " + path);
+  EXPECT_EQ(ran.status, 1) << ran.text;
+  EXPECT_TRUE(has(ran, "assertion failed: !both_are_there")) << ran.text;
+  EXPECT_TRUE(has(ran, "violation crash faults 0 ")) << ran.text;
+  EXPECT_TRUE(has(ran, " operations 2 from ")) << ran.text;
+  EXPECT_NE(contents(path).find("fails = \"crash\""), std::string::npos) << contents(path);
+  const Ran again = run("replay " + path);
+  EXPECT_NE(again.status, 0);
+  EXPECT_TRUE(has(again, "assertion failed: !both_are_there")) << again.text;
+  std::remove(path.c_str());
+}
+
 TEST(Program, SweepsAndSumsUp) {
   // Only what fires in so few seeds.
   const Ran ran = run("sweep --scenario single --seeds 1..12 --jobs 2 --twice --commands 2000");

@@ -24,7 +24,8 @@ TEST(SpecFile, TheBuiltInOnesAreRead) {
     EXPECT_EQ(spec->name + ".toml", file.name);
     EXPECT_NE(spec->description, "");
   }
-  for (const char* name : {"single", "crowd", "memory", "power", "clocks", "soak", "registers"}) {
+  for (const char* name : {"single", "crowd", "memory", "power", "clocks", "soak", "registers",
+                           "config_save", "several"}) {
     EXPECT_NE(find_scenario(name), nullptr) << name;
   }
 }
@@ -46,6 +47,8 @@ TEST(SpecFile, SaysFileLineAndWhatWasExpected) {
             "f.toml:3: expected a fault, not a strength");
   EXPECT_EQ(problem("name = \"x\"\n[workload]\nkeys = []\n"),
             "f.toml:3: expected something to choose from for keys, not an empty array");
+  EXPECT_EQ(problem("name = \"x\"\nstory = \"tale\"\n"),
+            "f.toml:2: expected one of config_save, not 'tale'");
   EXPECT_EQ(problem("name = \"x\"\nplant = \"tree\"\n"),
             "f.toml:2: expected a planted bug (see redoubt-sim list), not 'tree'");
   EXPECT_EQ(problem("name = \"x\"\n[[step]]\nclient = 0\nsend = ['GET \"k']\n"),
@@ -91,6 +94,21 @@ TEST(SpecFile, ARecordedRunPlaysAgain) {
     ASSERT_TRUE(again.violation) << plant;
     EXPECT_EQ(again.violation->checker, result.violation->checker) << plant;
     EXPECT_EQ(run_scenario(*spec, same).digest, again.digest) << plant;
+  }
+}
+
+// To the digest, also where passwords are guessed, and where clients have nothing more to say
+// before the others are through.
+TEST(SpecFile, ARecordedRunIsTheSame) {
+  for (const uint64_t seed : {7, 24}) {
+    RunOptions options;
+    options.seed = seed;
+    options.plant = "blind_watch";
+    options.record = true;
+    const RunResult result = run_scenario(*find_scenario("single"), options);
+    ASSERT_TRUE(result.violation) << seed;
+    options.record = false;
+    EXPECT_EQ(run_scenario(result.fixed, options).digest, result.digest) << seed;
   }
 }
 
