@@ -17,6 +17,23 @@ constexpr size_t kShown = 200;
 // After a node's start a refusal from before it may still be on its way.
 constexpr Duration kStarting = Duration::seconds(10);
 
+// Up to eight bytes as a number; all of them count.
+uint64_t short_word(const char* at, size_t size) {
+  uint64_t word = 0;
+  if (size == sizeof word) {
+    std::memcpy(&word, at, sizeof word);
+  } else if (size >= 4) {
+    uint32_t first = 0;
+    uint32_t last = 0;
+    std::memcpy(&first, at, sizeof first);
+    std::memcpy(&last, at + size - sizeof last, sizeof last);
+    word = first | (uint64_t{last} << 32);
+  } else {
+    for (size_t i = 0; i < size; ++i) word = (word << 8) | static_cast<unsigned char>(at[i]);
+  }
+  return word;
+}
+
 uint64_t hash_of(std::span<const std::string_view> arguments) {
   uint64_t hash = arguments.size();
   for (const std::string_view argument : arguments) {
@@ -24,10 +41,8 @@ uint64_t hash_of(std::span<const std::string_view> arguments) {
     const char* at = argument.data();
     size_t left = argument.size();
     while (left > 0) {
-      uint64_t word = 0;
-      const size_t size = std::min(left, sizeof word);
-      std::memcpy(&word, at, size);
-      hash = (hash ^ (hash >> 29) ^ word) * 0xc2b2ae3d27d4eb4f;
+      const size_t size = std::min(left, sizeof(uint64_t));
+      hash = (hash ^ (hash >> 29) ^ short_word(at, size)) * 0xc2b2ae3d27d4eb4f;
       at += size;
       left -= size;
     }
@@ -44,6 +59,33 @@ bool is_plain(std::string_view word) {
   return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
     return c > ' ' && c <= '~' && c != '"' && c != '\'' && c != '*';
   });
+}
+
+// Writes "*2\r\n" or "$5\r\n"; the end of it.
+char* put_header(char* at, char type, size_t count) {
+  constexpr size_t kDigits = 20;
+  *at++ = type;
+  at = std::to_chars(at, at + kDigits, count).ptr;
+  *at++ = '\r';
+  *at++ = '\n';
+  return at;
+}
+
+// Appends a command as an array of bulk strings.
+void append_array(std::string& out, std::span<const std::string_view> arguments) {
+  constexpr size_t kFrameMost = 32;  // of an argument, without its bytes
+  size_t most = kFrameMost;
+  for (const std::string_view argument : arguments) most += kFrameMost + argument.size();
+  const size_t start = out.size();
+  out.resize(start + most);
+  char* at = put_header(out.data() + start, '*', arguments.size());
+  for (const std::string_view argument : arguments) {
+    at = put_header(at, '$', argument.size());
+    at = std::copy(argument.begin(), argument.end(), at);
+    *at++ = '\r';
+    *at++ = '\n';
+  }
+  out.resize(static_cast<size_t>(at - out.data()));
 }
 
 }  // namespace
@@ -93,19 +135,7 @@ void Link::add(std::span<const std::string_view> arguments, bool is_silent, bool
     pipeline += "\r\n";
     return;
   }
-  char digits[24];
-  const auto header = [&](char type, size_t count) {
-    const auto end = std::to_chars(digits, digits + sizeof digits, count).ptr;
-    pipeline += type;
-    pipeline.append(digits, end);
-    pipeline += "\r\n";
-  };
-  header('*', arguments.size());
-  for (const std::string_view argument : arguments) {
-    header('$', argument.size());
-    pipeline += argument;
-    pipeline += "\r\n";
-  }
+  append_array(pipeline, arguments);
 }
 
 NodeChecker::NodeChecker(World& world, ModelConfig config, std::string password, bool rollback)

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/node/node.h"
 
@@ -42,6 +43,7 @@ class ReplayChecker final : public EffectConsumer {
   std::unique_ptr<Node> copy_;
   Session* session_ = nullptr;
   Listener listener_;
+  std::vector<std::string_view> words_;  // of the effect that is being applied
   uint64_t effects_ = 0;
   uint64_t lost_ = 0;
   std::string failure_;  // an effect that the copy refused

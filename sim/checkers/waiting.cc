@@ -65,6 +65,8 @@ std::optional<WaitTerms> stream_terms(std::span<const std::string_view> args) {
 std::optional<WaitTerms> wait_terms(std::span<const std::string_view> args) {
   const std::string_view name = args[0];
   if (args.size() < 3 || name.size() < 5) return std::nullopt;
+  // All of their names begin with one of these: most commands are told apart at once.
+  if (name[0] != 'B' && name[0] != 'b' && name[0] != 'X' && name[0] != 'x') return std::nullopt;
   const size_t last = args.size() - 1;
   if (same_word(name, "BLPOP") || same_word(name, "BRPOP")) {
     return seconds_terms(args[last], 1, last, ModelType::list);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <limits>
 #include <optional>
 
@@ -151,6 +152,12 @@ CommandGenerator::CommandGenerator(const GeneratorConfig& config, uint64_t seed)
     }
   }
   values_.assign(16, "v");
+  for (size_t family = 0; family < command_family_count; family++) {
+    families_total_ += config.weights[family];
+    for (const GeneratorRow& row : generator_rows(static_cast<CommandFamily>(family))) {
+      rows_total_[family] += row.weight;
+    }
+  }
   if (!config.zipf) return;
   uint64_t sum = 0;
   for (uint64_t i = 0; i < config.keys; i++) {
@@ -173,11 +180,7 @@ GeneratedCommand CommandGenerator::next(int64_t now_ms) {
 }
 
 void CommandGenerator::choose() {
-  uint64_t total = 0;
-  for (unsigned weight : config_.weights) {
-    total += weight;
-  }
-  uint64_t pick = random_.below(total);
+  uint64_t pick = random_.below(families_total_);
   size_t family = 0;
   while (pick >= config_.weights[family]) {
     pick -= config_.weights[family++];
@@ -186,11 +189,7 @@ void CommandGenerator::choose() {
   std::span<const GeneratorRow> rows = generator_rows(family_);
   // Rows that the configuration forbids are drawn again: there is always one that is allowed.
   for (;;) {
-    uint64_t row_total = 0;
-    for (const GeneratorRow& row : rows) {
-      row_total += row.weight;
-    }
-    uint64_t chosen = random_.below(row_total);
+    uint64_t chosen = random_.below(rows_total_[family]);
     const GeneratorRow* row = rows.data();
     while (chosen >= row->weight) {
       chosen -= row->weight;
@@ -282,11 +281,13 @@ void CommandGenerator::add_text(size_t bytes_max) {
   out.clear();
   const size_t bytes = random_.below(bytes_max + 1);
   const bool binary = random_.one_in(6);
-  while (out.size() < bytes) {
+  out.resize(bytes);
+  for (size_t at = 0; at < bytes; at += sizeof(uint64_t)) {
     uint64_t word = random_.next();
-    for (int i = 0; i < 8 && out.size() < bytes; i++, word >>= 8) {
-      out += binary ? static_cast<char>(word & 255) : static_cast<char>('a' + (word & 7));
+    if (!binary) {
+      word = (word & 0x0707070707070707) + 0x6161616161616161;  // letters from a to h
     }
+    std::memcpy(out.data() + at, &word, std::min(sizeof word, bytes - at));
   }
 }
 

@@ -125,6 +125,9 @@ class CommandGenerator {
 
   GeneratorConfig config_;
   Xoshiro random_;
+  // Sums of the weights: of the families, and of each family's rows.
+  uint64_t families_total_ = 0;
+  uint64_t rows_total_[command_family_count] = {};
   std::vector<std::string> key_names_;
   std::vector<uint64_t> zipf_;       // sums of the shares of the first names; empty without zipf
   std::vector<std::string> values_;  // values in circulation, so that IFEQ and LCS find something

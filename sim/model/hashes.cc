@@ -9,7 +9,7 @@
 namespace redoubt::sim {
 namespace {
 
-using Fields = std::map<std::string, ModelField, std::less<>>;
+using Fields = SortedMap<ModelField>;
 
 constexpr int64_t none = ModelEntry::no_deadline;
 
@@ -25,7 +25,7 @@ Fields all_fields(ModelCall& call, std::string_view key, std::optional<ModelRepl
 
 Fields live_fields(ModelCall& call, std::string_view key, std::optional<ModelReply>& error) {
   Fields fields = all_fields(call, key, error);
-  std::erase_if(fields, [&](const auto& field) { return !live(call, field.second); });
+  erase_if(fields, [&](const auto& field) { return !live(call, field.second); });
   return fields;
 }
 

@@ -18,18 +18,21 @@ enum class End : uint8_t { left, right };
 // The list of a key; nullptr: none, or `error` says that it is something else.
 List* find_list(ModelCall& call, std::string_view key, std::optional<ModelReply>& error) {
   ModelEntry* entry = call.find(key, ModelType::list, error);
-  return entry != nullptr ? &entry->list : nullptr;
+  return entry != nullptr ? &*entry->list : nullptr;
 }
 
 List& list_of(ModelCall& call, std::string_view key) {
   ModelEntry& entry = call.create(key);
   entry.type = ModelType::list;
-  return entry.list;
+  if (!entry.list) {
+    entry.list.emplace();
+  }
+  return *entry.list;
 }
 
 void erase_if_empty(ModelCall& call, std::string_view key) {
   const ModelEntry* entry = call.find(key);
-  if (entry != nullptr && entry->list.empty()) {
+  if (entry != nullptr && entry->list->empty()) {
     call.erase(key);
   }
 }
@@ -424,7 +427,7 @@ ModelReply brpoplpush_command(ModelCall& call) {
 
 // Takes elements off one list and puts them on another, in the order of `OBO` or `BULK`.
 std::string move_many(ModelCall& call, End from, End to, int64_t count, bool bulk) {
-  List* source = &call.find(call.argument(1))->list;
+  List* source = &*call.find(call.argument(1))->list;
   List block;
   for (const std::string& text : pop_many(*source, from, count)) {
     push(block, (bulk ? from == End::right : to == End::left) ? End::left : End::right, text);

@@ -1,45 +1,80 @@
 #include "sim/model/model.h"
 
-#include <algorithm>
-
 #include "net/assert.h"
 #include "sim/model/call.h"
 
 namespace redoubt::sim {
 namespace {
 
-struct CommandTable {
-  CommandTable() {
+char lower_case(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+// All commands by name, in a hash table that ends its searches at an empty place.
+class CommandTable {
+ public:
+  CommandTable() : places_(place_count) {
     for (std::span<const ModelCommand> family :
          {string_commands(), numeric_string_commands(), bitmap_commands(), generic_commands(),
           server_commands(), list_commands(), sort_commands(), set_commands(), hash_commands(),
           hash_import_commands(), zset_commands(), zset_combination_commands(), geo_commands(),
           stream_commands(), stream_group_commands(), stream_pending_commands(),
           stream_newer_commands(), stream_idempotent_commands(), hyperloglog_commands()}) {
-      rows.insert(rows.end(), family.begin(), family.end());
+      for (const ModelCommand& row : family) {
+        add(row);
+      }
     }
-    std::sort(rows.begin(), rows.end(),
-              [](const ModelCommand& a, const ModelCommand& b) { return a.name < b.name; });
+    ASSERT(count_ < place_count / 2);
   }
 
-  std::vector<ModelCommand> rows;
+  const ModelCommand* find(std::string_view name) const {
+    for (size_t at = place_of(name); places_[at] != nullptr; at = (at + 1) % place_count) {
+      if (is_name(name, places_[at]->name)) {
+        return places_[at];
+      }
+    }
+    return nullptr;
+  }
+
+ private:
+  static constexpr size_t place_count = 1024;
+
+  static size_t place_of(std::string_view name) {
+    size_t sum = name.size();
+    for (char c : name) {
+      sum = sum * 31 + static_cast<unsigned char>(lower_case(c));
+    }
+    return sum % place_count;
+  }
+
+  static bool is_name(std::string_view text, std::string_view lower_case_name) {
+    if (text.size() != lower_case_name.size()) {
+      return false;
+    }
+    for (size_t i = 0; i < text.size(); i++) {
+      if (lower_case(text[i]) != lower_case_name[i]) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void add(const ModelCommand& row) {
+    size_t at = place_of(row.name);
+    while (places_[at] != nullptr) {
+      at = (at + 1) % place_count;
+    }
+    places_[at] = &row;
+    count_++;
+  }
+
+  std::vector<const ModelCommand*> places_;
+  size_t count_ = 0;
 };
 
 const ModelCommand* find_command(std::string_view name) {
   static const CommandTable table;
-  char buffer[32];
-  if (name.size() > sizeof buffer) {
-    return nullptr;
-  }
-  for (size_t i = 0; i < name.size(); i++) {
-    const char c = name[i];
-    buffer[i] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  const std::string_view wanted(buffer, name.size());
-  auto found = std::lower_bound(
-      table.rows.begin(), table.rows.end(), wanted,
-      [](const ModelCommand& row, std::string_view text) { return row.name < text; });
-  return found != table.rows.end() && found->name == wanted ? &*found : nullptr;
+  return table.find(name);
 }
 
 bool accepts(const ModelCommand& command, ModelArguments arguments) {
@@ -69,8 +104,7 @@ ModelReply Model::apply(ModelSession& session, ModelArguments arguments, int64_t
 
 void Model::learn(ModelSession& session, ModelArguments arguments, std::string_view reply,
                   int64_t now_ms) {
-  const ModelCommand* command = find_command(arguments[0]);
-  if (command != nullptr && command->name == "spop" && !reply.starts_with('-')) {
+  if (same_word(arguments[0], "SPOP") && !reply.starts_with('-')) {
     ModelCall call{*this, session, arguments, now_ms};
     learn_popped(call, reply);
   }

@@ -24,13 +24,13 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "sim/model/reply.h"
+#include "sim/model/sorted.h"
 
 namespace redoubt::sim {
 
@@ -82,10 +82,10 @@ struct ModelEntry {
   ModelType type = ModelType::string;
   std::string text;  // the value of a string
   // The value of another type: the one that `type` says.
-  std::deque<std::string> list{};
-  std::set<std::string, std::less<>> set{};
-  std::map<std::string, double, std::less<>> zset{};
-  std::map<std::string, ModelField, std::less<>> hash{};
+  std::optional<std::deque<std::string>> list{};
+  SortedSet set{};
+  SortedMap<double> zset{};
+  SortedMap<ModelField> hash{};
   std::shared_ptr<ModelStream> stream{};
   int64_t deadline_ms = no_deadline;
   bool rewritten = false;  // changed in place, so that OBJECT ENCODING may say raw

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "sim/model/resp_value.h"
 
@@ -13,100 +14,87 @@ bool all_digits(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-bool matches_unordered(const RespValue& value, std::vector<std::string> expected) {
-  if (value.kind != RespValue::Kind::array && value.kind != RespValue::Kind::set) {
+using Views = std::vector<std::string_view>;
+
+Views sorted_views(const std::vector<std::string>& texts) {
+  Views views(texts.begin(), texts.end());
+  std::sort(views.begin(), views.end());
+  return views;
+}
+
+// The texts of an array or set of bulk strings; false: it is something else.
+bool bulk_texts(std::string_view reply, Views& texts) {
+  if ((reply[0] != '*' && reply[0] != '~') || !split_resp(reply, texts)) {
     return false;
   }
-  std::vector<std::string> seen;
-  for (const RespValue& item : value.items) {
-    if (item.kind != RespValue::Kind::bulk) {
+  for (std::string_view& text : texts) {
+    const std::optional<std::string_view> bulk = resp_bulk_text(text);
+    if (!bulk) {
       return false;
     }
-    seen.push_back(item.text);
-  }
-  std::sort(seen.begin(), seen.end());
-  std::sort(expected.begin(), expected.end());
-  return seen == expected;
-}
-
-// Bulk strings, numbers, and arrays of them, as RESP.
-std::string encoded(const RespValue& value) {
-  if (value.kind == RespValue::Kind::bulk) {
-    return resp_bulk(value.text);
-  }
-  if (value.kind == RespValue::Kind::integer) {
-    return resp_integer(value.integer);
-  }
-  if (value.kind == RespValue::Kind::real) {
-    return "," + value.text + "\r\n";
-  }
-  if (value.kind == RespValue::Kind::integer) {
-    return resp_integer(value.integer);
-  }
-  std::string out =
-      resp_header(value.kind == RespValue::Kind::array ? '*' : '?', value.items.size());
-  for (const RespValue& item : value.items) {
-    out += encoded(item);
-  }
-  return out;
-}
-
-// The elements, `width` of them joined. False: they do not come out even.
-bool joined(const std::vector<RespValue>& items, size_t width, std::vector<std::string>& out) {
-  if (items.size() % width != 0) {
-    return false;
-  }
-  for (size_t i = 0; i < items.size(); i += width) {
-    std::string element;
-    for (size_t k = 0; k < width; k++) {
-      element += encoded(items[i + k]);
-    }
-    out.push_back(std::move(element));
+    text = *bulk;
   }
   return true;
 }
 
-bool matches_some(const RespValue& value, const ModelReply& expected) {
-  const char type = expected.bytes[0];
-  const RespValue::Kind kind = type == '%'   ? RespValue::Kind::map
-                               : type == '~' ? RespValue::Kind::set
-                                             : RespValue::Kind::array;
-  std::vector<std::string> seen;
-  if (value.kind != kind || !joined(value.items, expected.width, seen) ||
+bool matches_unordered(std::string_view reply, const std::vector<std::string>& expected) {
+  Views seen;
+  if (!bulk_texts(reply, seen)) {
+    return false;
+  }
+  std::sort(seen.begin(), seen.end());
+  return seen == sorted_views(expected);
+}
+
+// The elements as RESP, `width` values each. False: they do not come out even, or it is not an
+// aggregate of this type.
+bool split_elements(std::string_view reply, char type, size_t width, Views& elements) {
+  Views values;
+  if (reply.empty() || reply[0] != type || !split_resp(reply, values) ||
+      values.size() % width != 0) {
+    return false;
+  }
+  elements.reserve(values.size() / width);
+  for (size_t i = 0; i < values.size(); i += width) {
+    const char* end = values[i + width - 1].data() + values[i + width - 1].size();
+    elements.emplace_back(values[i].data(), static_cast<size_t>(end - values[i].data()));
+  }
+  return true;
+}
+
+bool matches_some(std::string_view reply, const ModelReply& expected) {
+  Views seen;
+  if (!split_elements(reply, expected.bytes[0], expected.width, seen) ||
       seen.size() != static_cast<size_t>(expected.low)) {
     return false;
   }
-  const std::set<std::string> allowed(expected.choices.begin(), expected.choices.end());
-  const std::set<std::string> different(seen.begin(), seen.end());
-  return std::includes(allowed.begin(), allowed.end(), different.begin(), different.end()) &&
-         (expected.rule == ModelReply::Rule::draws || different.size() == seen.size());
+  std::sort(seen.begin(), seen.end());
+  const bool repeats = std::adjacent_find(seen.begin(), seen.end()) != seen.end();
+  if (repeats && expected.rule != ModelReply::Rule::draws) {
+    return false;
+  }
+  const Views allowed = sorted_views(expected.choices);
+  return std::all_of(seen.begin(), seen.end(), [&](std::string_view element) {
+    return std::binary_search(allowed.begin(), allowed.end(), element);
+  });
 }
 
-bool matches_scan_pairs(const RespValue& value, const ModelReply& expected) {
-  std::vector<std::string> seen;
-  return value.kind == RespValue::Kind::array && value.items.size() == 2 &&
-         value.items[0].kind == RespValue::Kind::bulk && all_digits(value.items[0].text) &&
-         value.items[1].kind == RespValue::Kind::array &&
-         joined(value.items[1].items, expected.width, seen) &&
-         std::all_of(seen.begin(), seen.end(), [&](const std::string& element) {
+bool matches_scan_page(std::string_view reply, const ModelReply& expected) {
+  Views parts;
+  if (!split_elements(reply, '*', 1, parts) || parts.size() != 2) {
+    return false;
+  }
+  const std::optional<std::string_view> cursor = resp_bulk_text(parts[0]);
+  if (!cursor || !all_digits(*cursor)) {
+    return false;
+  }
+  Views seen;
+  const bool whole = expected.width == 1 ? parts[1][0] == '*' && bulk_texts(parts[1], seen)
+                                         : split_elements(parts[1], '*', expected.width, seen);
+  return whole && std::all_of(seen.begin(), seen.end(), [&](std::string_view element) {
            return std::find(expected.choices.begin(), expected.choices.end(), element) !=
                   expected.choices.end();
          });
-}
-
-bool matches_scan_page(const RespValue& value, const std::vector<std::string>& allowed) {
-  if (value.kind != RespValue::Kind::array || value.items.size() != 2 ||
-      value.items[0].kind != RespValue::Kind::bulk || !all_digits(value.items[0].text) ||
-      value.items[1].kind != RespValue::Kind::array) {
-    return false;
-  }
-  for (const RespValue& item : value.items[1].items) {
-    if (item.kind != RespValue::Kind::bulk ||
-        std::find(allowed.begin(), allowed.end(), item.text) == allowed.end()) {
-      return false;
-    }
-  }
-  return true;
 }
 
 bool matches_two_bulks(const RespValue& value) {
@@ -137,6 +125,18 @@ bool ModelReply::matches(std::string_view reply) const {
   if (rule == Rule::one_of) {
     return std::find(choices.begin(), choices.end(), reply) != choices.end();
   }
+  if (reply.empty()) {
+    return false;
+  }
+  if (rule == Rule::unordered) {
+    return (bytes.empty() || reply[0] == bytes[0]) && matches_unordered(reply, choices);
+  }
+  if (rule == Rule::scan_page) {
+    return matches_scan_page(reply, *this);
+  }
+  if (rule == Rule::some || rule == Rule::draws) {
+    return matches_some(reply, *this);
+  }
   RespValue value;
   if (!parse_resp_exactly(reply, value)) {
     return false;
@@ -145,12 +145,6 @@ bool ModelReply::matches(std::string_view reply) const {
     case Rule::integer_between:
       return value.kind == RespValue::Kind::integer && value.integer >= low &&
              value.integer <= high;
-    case Rule::unordered:
-      return (bytes.empty() || reply[0] == bytes[0]) && matches_unordered(value, choices);
-    case Rule::scan_page:
-      return width == 1 ? matches_scan_page(value, choices) : matches_scan_pairs(value, *this);
-    case Rule::some:
-    case Rule::draws: return matches_some(value, *this);
     case Rule::two_bulks: return matches_two_bulks(value);
     case Rule::not_error: return !value.is_error();
     default: return true;
@@ -192,7 +186,7 @@ std::string resp_bulk(std::string_view text) {
   return out;
 }
 
-std::vector<std::string> resp_bulks(const std::set<std::string, std::less<>>& texts) {
+std::vector<std::string> resp_bulks(const SortedSet& texts) {
   std::vector<std::string> out;
   out.reserve(texts.size());
   for (const std::string& text : texts) {

@@ -3,10 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "sim/model/sorted.h"
 
 namespace redoubt::sim {
 
@@ -48,7 +49,7 @@ std::string resp_integer(int64_t number);
 std::string resp_bulk(std::string_view text);
 std::string resp_null(int resp);
 // Each as a bulk string.
-std::vector<std::string> resp_bulks(const std::set<std::string, std::less<>>& texts);
+std::vector<std::string> resp_bulks(const SortedSet& texts);
 std::string resp_header(char type, size_t count);
 
 ModelReply reply_exact(std::string bytes);

@@ -206,6 +206,36 @@ bool parse_resp_exactly(std::string_view bytes, RespValue& value) {
   return parse_resp(bytes, value, used) == RespParse::complete && used == bytes.size();
 }
 
+bool split_resp(std::string_view bytes, std::vector<std::string_view>& values) {
+  Header header;
+  if (read_header(bytes, 0, header) != RespParse::complete || header.is_null ||
+      header.type == '|' || values_per_item(header.type) == 0) {
+    return false;
+  }
+  std::string_view rest = bytes.substr(header.next);
+  for (uint64_t i = 0; i < header.values; i++) {
+    ReplyFramer framer;
+    size_t end = 0;
+    if (framer.find_end(rest, end) != RespParse::complete) {
+      return false;
+    }
+    values.push_back(rest.substr(0, end));
+    rest.remove_prefix(end);
+  }
+  return rest.empty();
+}
+
+std::optional<std::string_view> resp_bulk_text(std::string_view bytes) {
+  Header header;
+  size_t end = 0;
+  if (read_header(bytes, 0, header) != RespParse::complete || header.type != '$' ||
+      !header.has_payload || check_payload(bytes, header, end) != RespParse::complete ||
+      end != bytes.size()) {
+    return std::nullopt;
+  }
+  return bytes.substr(header.next, header.bulk_bytes);
+}
+
 RespParse ReplyFramer::find_end(std::string_view buffer, size_t& end) {
   while (pending_ > 0) {
     Header header;

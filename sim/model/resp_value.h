@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,13 @@ RespParse parse_resp(std::string_view bytes, RespValue& value, size_t& used);
 
 // The same for bytes that must be exactly one value; false when they are not.
 bool parse_resp_exactly(std::string_view bytes, RespValue& value);
+
+// The values of an aggregate that is all of `bytes`, as RESP. False: the bytes are something else.
+// A map has twice as many values as pairs.
+bool split_resp(std::string_view bytes, std::vector<std::string_view>& values);
+
+// The text of a bulk string that is all of `bytes`.
+std::optional<std::string_view> resp_bulk_text(std::string_view bytes);
 
 // Finds the end of the reply at the front of a buffer that grows at its end, without looking at any
 // byte twice (apart from the last few of a line that was cut).

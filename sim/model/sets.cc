@@ -8,7 +8,7 @@
 namespace redoubt::sim {
 namespace {
 
-using Members = std::set<std::string, std::less<>>;
+using Members = SortedSet;
 
 // The set of a key: null when there is none, an error when the key holds something else.
 const Members* find_set(ModelCall& call, std::string_view key, std::optional<ModelReply>& error) {
@@ -195,9 +195,8 @@ Members combine(ModelCall& call, Operation operation, size_t first, size_t end,
       result.insert(members.begin(), members.end());
     } else {
       const bool keep_common = operation == Operation::intersection;
-      std::erase_if(result, [&](const std::string& member) {
-        return members.contains(member) != keep_common;
-      });
+      erase_if(result,
+               [&](const std::string& member) { return members.contains(member) != keep_common; });
     }
   }
   return result;

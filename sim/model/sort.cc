@@ -131,9 +131,10 @@ bool comes_first(const SortOptions& options, const Weighed& a, const Weighed& b)
 // The elements in their own order. A set has none, so what depends on it cannot be told.
 std::vector<Weighed> elements_of(const ModelEntry& entry) {
   std::vector<Weighed> all;
-  all.reserve(entry.list.size() + entry.set.size() + entry.zset.size());
-  for (const std::string& text : entry.list) {
-    all.push_back({text, {}, 0});
+  if (entry.list) {
+    for (const std::string& text : *entry.list) {
+      all.push_back({text, {}, 0});
+    }
   }
   for (const std::string& text : entry.set) {
     all.push_back({text, {}, 0});

@@ -111,8 +111,8 @@ ModelZset combined(Operation operation, Combination& combination) {
   if (operation == Operation::subtract) {
     ModelZset result = sources[0].members;
     for (size_t i = 1; i < sources.size(); i++) {
-      std::erase_if(result,
-                    [&](const auto& member) { return sources[i].members.contains(member.first); });
+      erase_if(result,
+               [&](const auto& member) { return sources[i].members.contains(member.first); });
     }
     return result;
   }

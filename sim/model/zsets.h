@@ -1,7 +1,6 @@
 // What the models of sorted sets and of geo share.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,7 +11,7 @@
 
 namespace redoubt::sim {
 
-using ModelZset = std::map<std::string, double, std::less<>>;
+using ModelZset = SortedMap<double>;
 using ScoredMember = std::pair<std::string, double>;
 using ScoredMembers = std::vector<ScoredMember>;
 
