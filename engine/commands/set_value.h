@@ -1,6 +1,12 @@
-// What the commands of the set family share.
+// What the commands of the set family share. An expired member is a missing member, whether it has
+// been removed already or not.
 #pragma once
 
+#include <optional>
+#include <string_view>
+
+#include "engine/commands/part_expiry.h"
+#include "engine/commands/part_writer.h"
 #include "engine/node/context.h"
 #include "engine/store/set_type.h"
 
@@ -13,6 +19,21 @@ inline SetLimits set_limits(const Node& node) {
           .listpack_value = settings.set_max_listpack_value};
 }
 
+// A set without its expired members.
+inline SetView live_set(const Context& c, const Entry& entry) {
+  const bool may_expire = entry.encoding() == Encoding::expiring_hashtable;
+  return SetView(entry, may_expire ? c.now_ms() : SetView::kBeforeAll);
+}
+
+// The set of a key, with some of its expired members removed; null when there is none, with
+// `failed` after an error when the key holds something else.
+Entry* set_to_read(Context& c, std::string_view key, bool& failed);
+Entry* set_to_write(Context& c, std::string_view key, bool& failed);
+
+// Removes all expired members of a set before a command stores what it makes of it: what applies
+// the stream of effects has another clock. Null when none are left and the key is gone.
+Entry* without_expired_members(Context& c, Entry* entry);
+
 inline void reply_member(ReplyWriter& reply, const SetElement& element) {
   element.is_number ? reply.bulk_integer(element.number) : reply.bulk(element.text);
 }
@@ -22,5 +43,44 @@ inline void reply_members(Context& c, const SetView& set) {
   set.for_each([&](const SetElement& element) { reply_member(c.reply, element); });
   c.node.env().count_work(set.size());
 }
+
+// Sets as values whose parts expire (part_writer.h, part_expiry.h).
+struct SetMembers {
+  using Editor = SetEditor;
+  using Limits = SetLimits;
+  using Part = SetPart;
+  static constexpr Type kType = Type::set;
+  static constexpr PartWords kWords = {
+      .list = "MEMBERS",
+      .no_list = "ERR Mandatory argument MEMBERS is missing or not at the right position",
+      .no_number = "ERR Parameter `numMembers` should be greater than 0",
+      .not_positive = "ERR Number of members must be a positive integer",
+      .other_number = "ERR The `nummembers` parameter must match the number of arguments",
+      .event_class = 's',
+      .expires = "sexpire",
+      .persists = "spersist",
+      .removed = "srem",
+      .expire_command = "SPEXPIREAT",
+      .persist_command = "SPERSIST",
+      .remove_command = "SREM"};
+
+  static Limits limits(const Node& node) { return set_limits(node); }
+  static Editor open(Context& c, const Limits& limits, const Entry* entry, size_t more) {
+    Allocator& allocator = c.db().allocator();
+    if (entry == nullptr) return {allocator, c.node.hash_key(), limits};
+    return {allocator, c.node.hash_key(), limits, *entry, more};
+  }
+  static Entry* to_read(Context& c, std::string_view key, bool& failed) {
+    return set_to_read(c, key, failed);
+  }
+  static Entry* to_write(Context& c, std::string_view key, bool& failed) {
+    return set_to_write(c, key, failed);
+  }
+  static std::optional<Part> find_live(Context& c, const Entry* entry, std::string_view name) {
+    return live_set(c, *entry).find(name);
+  }
+};
+
+using SetWriter = PartWriter<SetMembers>;
 
 }  // namespace redoubt
