@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/node/context.h"
+#include "engine/store/deadlines.h"
 
 namespace redoubt {
 
@@ -40,14 +41,17 @@ class PartWriter {
 
   Editor& editor() { return editor_; }
   // Whether some parts have expired that are still there.
-  bool has_expired() const { return editor_.view().earliest_ms() < context_.now_ms(); }
+  bool has_expired() const {
+    const int64_t earliest_ms = editor_.view().earliest_ms();
+    return earliest_ms != kNeverExpires && earliest_ms < context_.now_ms();
+  }
   // A part that is there. One that has expired is removed instead, with its effect.
   std::optional<Part> find(std::string_view name);
   // Puts the value into its key again. An empty one is left to remove_if_empty().
   void finish();
   // After finish() and the announcement of the change.
   void remove_if_empty() {
-    if (empty_ && entry_ != nullptr) context_.remove_empty(key_);
+    if (entry_ != nullptr && editor_.size() == 0) context_.remove_empty(key_);
   }
 
  private:
@@ -57,7 +61,6 @@ class PartWriter {
   typename Kind::Limits limits_;
   Editor editor_;
   int64_t earliest_before_ms_;
-  bool empty_ = false;
 };
 
 template <typename Kind>
@@ -71,14 +74,13 @@ std::optional<typename Kind::Part> PartWriter<Kind>::find(std::string_view name)
 
 template <typename Kind>
 void PartWriter<Kind>::finish() {
-  empty_ = editor_.size() == 0;
   if (entry_ != nullptr) {
     editor_.store(*entry_);
     const int64_t earliest_ms = editor_.view().earliest_ms();
     if (earliest_ms != earliest_before_ms_) {
       context_.db().parts_expiry_changed(key_, earliest_before_ms_, earliest_ms);
     }
-  } else if (empty_) {
+  } else if (editor_.size() == 0) {
     editor_.discard();
   } else {
     context_.db().insert_value(key_, context_.hash(key_), Kind::kType, editor_.encoding(),

@@ -25,10 +25,28 @@ inline SetView live_set(const Context& c, const Entry& entry) {
   return SetView(entry, may_expire ? c.now_ms() : SetView::kBeforeAll);
 }
 
+// The set of an entry that may have expired members, with some of them removed. Null when none are
+// left and the key is gone.
+Entry* with_fewer_expired(Context& c, Entry* entry);
+
 // The set of a key, with some of its expired members removed; null when there is none, with
 // `failed` after an error when the key holds something else.
-Entry* set_to_read(Context& c, std::string_view key, bool& failed);
-Entry* set_to_write(Context& c, std::string_view key, bool& failed);
+inline Entry* set_to_write(Context& c, std::string_view key, bool& failed) {
+  Entry* entry = c.lookup_write(key);
+  failed = c.wrong_type(entry, Type::set);
+  if (failed) return nullptr;
+  const bool expires = entry != nullptr && entry->encoding() == Encoding::expiring_hashtable;
+  return expires ? with_fewer_expired(c, entry) : entry;
+}
+// The same for looking at it: null, too, when all its members have expired.
+inline Entry* set_to_read(Context& c, std::string_view key, bool& failed) {
+  Entry* entry = c.lookup(key);
+  failed = c.wrong_type(entry, Type::set);
+  if (failed) return nullptr;
+  if (entry == nullptr || entry->encoding() != Encoding::expiring_hashtable) return entry;
+  entry = with_fewer_expired(c, entry);
+  return entry != nullptr && live_set(c, *entry).size() == 0 ? nullptr : entry;
+}
 
 // Removes all expired members of a set before a command stores what it makes of it: what applies
 // the stream of effects has another clock. Null when none are left and the key is gone.

@@ -55,6 +55,7 @@ size_t SetView::size() const {
   switch (encoding_) {
     case Encoding::intset: return Intset::count(block());
     case Encoding::listpack: return Listpack::count(block());
+    case Encoding::hashtable: return table().size();
     default: return table().size() - hidden();
   }
 }
@@ -64,15 +65,16 @@ bool SetView::contains(const SetMember& member) const {
     case Encoding::intset: return member.number() && Intset::contains(block(), *member.number());
     case Encoding::listpack:
       return Listpack::find(block(), Listpack::first(block()), member.text()) != nullptr;
+    case Encoding::hashtable: return find_item(member) != nullptr;
     default: break;
   }
-  const SetItem* item = table().find(member.text(), member.hash(table().hash_key()));
-  return item != nullptr && (!may_expire() || shows(*item));
+  const SetItem* item = find_item(member);
+  return item != nullptr && shows(*item);
 }
 
 std::optional<SetPart> SetView::find(const SetMember& member) const {
   if (!may_expire()) return contains(member) ? std::optional(SetPart{}) : std::nullopt;
-  const SetItem* item = table().find(member.text(), member.hash(table().hash_key()));
+  const SetItem* item = find_item(member);
   if (item == nullptr || !shows(*item)) return std::nullopt;
   return SetPart{item->deadline_ms()};
 }
@@ -84,6 +86,7 @@ SetElement SetView::random(Random& random) const {
     case Encoding::intset: return {{}, Intset::at(block(), random.below(count)), true};
     case Encoding::listpack:
       return Listpack::get(Listpack::seek(block(), static_cast<int64_t>(random.below(count))));
+    case Encoding::hashtable: return {table().random(random)->name()};
     default: break;
   }
   // So many are there for each that is shown, at most, where draws are repeated until one is shown.
@@ -91,7 +94,7 @@ SetElement SetView::random(Random& random) const {
   if (table().size() / kWalkFrom < count) {
     for (;;) {
       const SetItem& item = *table().random(random);
-      if (!may_expire() || shows(item)) return {item.name()};
+      if (shows(item)) return {item.name()};
     }
   }
   SetElement chosen;

@@ -200,6 +200,9 @@ class SetView {
  private:
   const uint8_t* block() const { return static_cast<const uint8_t*>(value_); }
   const ExpiringSet& expiring() const { return *static_cast<const ExpiringSet*>(value_); }
+  const SetItem* find_item(const SetMember& member) const {
+    return table().find(member.text(), member.hash(table().hash_key()));
+  }
   bool shows(const SetItem& item) const { return item.deadline_ms() >= now_ms_; }
 
   Encoding encoding_;
