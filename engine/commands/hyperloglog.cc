@@ -65,28 +65,23 @@ Addition add_dense(Context& c, std::span<char> value, size_t first) {
   return result;
 }
 
-// The value stays sparse as long as it can.
+// The value stays sparse as long as it can. When it turns out to be corrupt, nothing is changed.
 Addition add_sparse(Context& c, std::string_view key, std::string_view value) {
+  constexpr Addition kDamaged = {.changes = 0, .corrupt = true};
   const size_t bytes_max = c.node.settings().hll_sparse_max_bytes;
   Addition result;
   SparseEditor editor;
-  if (!editor.load(value)) return {.changes = 0, .corrupt = true};
-  size_t i = 2;
-  bool too_large = false;
-  for (; i < c.args.size() && !result.corrupt; ++i) {
+  if (!editor.load(value)) return kDamaged;
+  for (size_t i = 2; i < c.args.size(); ++i) {
     const SparseEditor::Result set = editor.set(hyperloglog::observe(c.args[i]), bytes_max);
-    too_large = set == SparseEditor::Result::too_large;
-    if (too_large) break;
-    if (set == SparseEditor::Result::changed) ++result.changes;
-    result.corrupt = set == SparseEditor::Result::corrupt;
-  }
-  if (too_large) {
-    const std::span<char> dense = store_dense(c, key, editor.value());
-    if (!dense.empty()) {
+    if (set == SparseEditor::Result::corrupt) return kDamaged;
+    if (set == SparseEditor::Result::too_large) {
+      const std::span<char> dense = store_dense(c, key, editor.value());
+      if (dense.empty()) return kDamaged;
       result.changes += add_dense(c, dense, i).changes;
       return result;
     }
-    result.corrupt = true;
+    if (set == SparseEditor::Result::changed) ++result.changes;
   }
   if (result.changes > 0) store(c, key, editor.value());
   return result;
@@ -110,14 +105,12 @@ void pfadd_command(Context& c) {
                  ? add_dense(c, c.db().string_for_update(key, c.hash(key), value->size()), 2)
                  : add_sparse(c, key, *value);
   }
-  if (result.changes > 0) c.modified(key, '$', "pfadd");
-  if (!result.corrupt) {
-    c.reply.integer(result.changes > 0 ? 1 : 0);
+  if (result.corrupt) {
+    c.error(kCorrupt);
     return;
   }
-  c.error(kCorrupt);
-  // What was added in front of the damage stays. A copy gets it without the error.
-  if (result.changes > 0) c.effect({"SET", key, *value_of(c, c.peek(key)), "KEEPTTL"});
+  if (result.changes > 0) c.modified(key, '$', "pfadd");
+  c.reply.integer(result.changes > 0 ? 1 : 0);
 }
 
 // --- PFCOUNT

@@ -312,14 +312,16 @@ ModelReply pfadd_command(ModelCall& call) {
     entry = &call.set(call.argument(1), empty_text());
     entry->rewritten = true;
   }
+  std::string text = entry->text;
   for (size_t i = 2; i < call.count(); i++) {
-    const Raised raised = add_element(entry->text, call.argument(i));
+    const Raised raised = add_element(text, call.argument(i));
     changed = changed || raised == Raised::yes;
     if (raised == Raised::corrupt) {
       return reply_error(corrupt_text);
     }
   }
   if (changed) {
+    entry->text = text;
     entry->rewritten = true;
     forget_estimate(entry->text);
   }

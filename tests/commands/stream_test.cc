@@ -175,7 +175,7 @@ TEST(StreamWaiting, TheGroupGoes) {
 
 // --- HyperLogLog ---------------------------------------------------------------------------------
 
-TEST(HyperLogLogEffects, WhatADamagedValueTookInIsAnEffectWithoutTheError) {
+TEST(HyperLogLogEffects, ADamagedValueIsRefusedAndStaysAsItIs) {
   using namespace std::string_literals;
   // Sparse, and ends after a hundred registers.
   const std::string damaged = "HYLL\x01\0\0\0"s + std::string(8, '\0') + "\x40\x63";
@@ -188,12 +188,24 @@ TEST(HyperLogLogEffects, WhatADamagedValueTookInIsAnEffectWithoutTheError) {
   }
   n.call({"SET", "k", damaged});
   n.take_effects();
-  EXPECT_EQ(n.call({"PFADD", "k", outside}).substr(0, 11), "-INVALIDOBJ");
+  for (const std::string& first : {outside, inside}) {
+    EXPECT_EQ(n.call({"PFADD", "k", first, outside}).substr(0, 11), "-INVALIDOBJ");
+    EXPECT_EQ(n.take_effects(), "");
+    EXPECT_EQ(n.call({"GET", "k"}), "$18\r\n" + damaged + "\r\n");
+  }
+}
+
+// A sparse value that has to become dense for an element, and cannot.
+TEST(HyperLogLogEffects, ADamagedValueThatIsTooLargeStaysAsItIs) {
+  using namespace std::string_literals;
+  LocalNode n;
+  n.call({"CONFIG", "SET", "hll-sparse-max-bytes", "18"});
+  const std::string damaged = "HYLL\x01\0\0\0"s + std::string(8, '\0') + "\x7f\xfe";
+  n.call({"SET", "k", damaged});
+  n.take_effects();
+  EXPECT_EQ(n.call({"PFADD", "k", "a", "b", "c"}).substr(0, 11), "-INVALIDOBJ");
   EXPECT_EQ(n.take_effects(), "");
-  EXPECT_EQ(n.call({"PFADD", "k", inside, outside}).substr(0, 11), "-INVALIDOBJ");
-  const std::string effects = n.take_effects();
-  EXPECT_TRUE(effects.starts_with("SET k HYLL") && effects.ends_with(" KEEPTTL")) << effects;
-  EXPECT_NE(n.call({"GET", "k"}).find("HYLL"), std::string::npos);
+  EXPECT_EQ(n.call({"GET", "k"}), "$18\r\n" + damaged + "\r\n");
 }
 
 // --- XREADGROUP CLAIM ----------------------------------------------------------------------------
