@@ -11,30 +11,40 @@ namespace redoubt {
 
 namespace {
 
+// Adds the arguments from 2 on; how many were new.
+size_t add_members(Context& c, SetEditor& set) {
+  size_t added = 0;
+  for (const std::string_view member : c.args.subspan(2)) {
+    added += set.add(SetMember(member)) ? 1 : 0;
+  }
+  c.node.env().count_work(c.args.size() - 2);
+  return added;
+}
+
 void sadd_command(Context& c) {
   const std::string_view key = c.args[1];
-  bool failed = false;
-  Entry* entry = set_to_write(c, key, failed);
-  if (failed) return;
+  Entry* entry = c.lookup_write(key);
+  if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_write(c, entry);
   const size_t given = c.args.size() - 2;
   size_t added = 0;
   if (entry == nullptr) {
     const SetLimits limits = set_limits(c.node);
     SetEditor set(c.db().allocator(), c.node.hash_key(), limits, SetMember(c.args[2]), given);
-    for (const std::string_view member : c.args.subspan(2)) {
-      added += set.add(SetMember(member)) ? 1 : 0;
-    }
+    added = add_members(c, set);
     c.db().insert_value(key, c.hash(key), Type::set, set.encoding(), set.value());
-  } else {
+  } else if (may_expire(*entry)) {
     SetWriter set(c, key, entry, given);
-    for (const std::string_view member : c.args.subspan(2)) {
-      // An expired member that is still there would not count as new.
-      if (set.has_expired()) set.find(member);
-      added += set.editor().add(SetMember(member)) ? 1 : 0;
-    }
+    // Expired members that are still there would not count as new.
+    for (const std::string_view member : c.args.subspan(2)) set.find(member);
+    added = add_members(c, set.editor());
     set.finish();
+  } else {
+    const SetLimits limits = set_limits(c.node);
+    SetEditor set(c.db().allocator(), c.node.hash_key(), limits, *entry, given);
+    added = add_members(c, set);
+    set.store(*entry);
   }
-  c.node.env().count_work(given);
   if (added > 0) c.modified(key, 's', "sadd");
   c.reply.integer(static_cast<int64_t>(added));
 }
@@ -47,9 +57,9 @@ bool remove_member(SetWriter& set, std::string_view member) {
 
 void srem_command(Context& c) {
   const std::string_view key = c.args[1];
-  bool failed = false;
-  Entry* entry = set_to_write(c, key, failed);
-  if (failed) return;
+  Entry* entry = c.lookup_write(key);
+  if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_write(c, entry);
   size_t removed = 0;
   if (entry != nullptr) {
     SetWriter set(c, key, entry);
@@ -65,17 +75,17 @@ void srem_command(Context& c) {
 }
 
 void sismember_command(Context& c) {
-  bool failed = false;
-  const Entry* entry = set_to_read(c, c.args[1], failed);
-  if (failed) return;
+  Entry* entry = c.lookup(c.args[1]);
+  if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_read(c, entry);
   const bool found = entry != nullptr && live_set(c, *entry).contains(SetMember(c.args[2]));
   c.reply.integer(found ? 1 : 0);
 }
 
 void smismember_command(Context& c) {
-  bool failed = false;
-  const Entry* entry = set_to_read(c, c.args[1], failed);
-  if (failed) return;
+  Entry* entry = c.lookup(c.args[1]);
+  if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_read(c, entry);
   c.reply.array(c.args.size() - 2);
   for (size_t i = 2; i < c.args.size(); ++i) {
     const bool found = entry != nullptr && live_set(c, *entry).contains(SetMember(c.args[i]));
@@ -85,16 +95,16 @@ void smismember_command(Context& c) {
 }
 
 void scard_command(Context& c) {
-  bool failed = false;
-  const Entry* entry = set_to_read(c, c.args[1], failed);
-  if (failed) return;
+  Entry* entry = c.lookup(c.args[1]);
+  if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_read(c, entry);
   c.reply.integer(entry == nullptr ? 0 : static_cast<int64_t>(live_set(c, *entry).size()));
 }
 
 void smembers_command(Context& c) {
-  bool failed = false;
-  const Entry* entry = set_to_read(c, c.args[1], failed);
-  if (failed) return;
+  Entry* entry = c.lookup(c.args[1]);
+  if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_read(c, entry);
   if (entry == nullptr) {
     c.reply.set(0);
     return;
@@ -147,9 +157,9 @@ void smove_command(Context& c) {
 void sscan_command(Context& c) {
   ElementScan scan;
   if (!read_scan_cursor(c, scan)) return;
-  bool failed = false;
-  const Entry* entry = set_to_read(c, c.args[1], failed);
-  if (failed) return;
+  Entry* entry = c.lookup(c.args[1]);
+  if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_read(c, entry);
   if (entry == nullptr) {
     reply_empty_scan(c);
     return;

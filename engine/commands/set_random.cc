@@ -84,10 +84,11 @@ void spop_command(Context& c) {
   std::optional<int64_t> given;
   if (!read_pop_count(c, given)) return;
   const std::string_view key = c.args[1];
-  bool failed = false;
-  Entry* entry = set_to_write(c, key, failed);
-  if (failed) return;
-  if (entry != nullptr && live_set(c, *entry).size() == 0) entry = nullptr;
+  Entry* entry = c.lookup_write(key);
+  if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_write(c, entry);
+  // While data stands still, expired members may be all that is left.
+  if (entry != nullptr && may_expire(*entry) && live_set(c, *entry).size() == 0) entry = nullptr;
   if (!given) {
     pop_one(c, entry);
     return;
@@ -143,9 +144,9 @@ void srandmember_command(Context& c) {
       return;
     }
   }
-  bool failed = false;
-  const Entry* entry = set_to_read(c, c.args[1], failed);
-  if (failed) return;
+  Entry* entry = c.lookup(c.args[1]);
+  if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_read(c, entry);
   if (entry == nullptr) {
     count ? c.reply.array(0) : c.reply.null();
     return;

@@ -7,6 +7,11 @@ Entry* with_fewer_expired(Context& c, Entry* entry) {
   return c.node.remove_expired_parts(c.session.db, *entry, kExpiredAtOnce) ? entry : nullptr;
 }
 
+Entry* living_or_none(Context& c, Entry* entry) {
+  entry = with_fewer_expired(c, entry);
+  return entry != nullptr && live_set(c, *entry).size() == 0 ? nullptr : entry;
+}
+
 Entry* without_expired_members(Context& c, Entry* entry) {
   constexpr size_t kAtOnce = 1024;
   if (entry == nullptr || entry->type() != Type::set) return entry;

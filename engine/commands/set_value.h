@@ -19,33 +19,31 @@ inline SetLimits set_limits(const Node& node) {
           .listpack_value = settings.set_max_listpack_value};
 }
 
+// Whether members of the set may have expired.
+inline bool may_expire(const Entry& entry) {
+  return entry.encoding() == Encoding::expiring_hashtable;
+}
 // A set without its expired members.
 inline SetView live_set(const Context& c, const Entry& entry) {
-  const bool may_expire = entry.encoding() == Encoding::expiring_hashtable;
-  return SetView(entry, may_expire ? c.now_ms() : SetView::kBeforeAll);
+  return SetView(entry, may_expire(entry) ? c.now_ms() : SetView::kBeforeAll);
 }
 
-// The set of an entry that may have expired members, with some of them removed. Null when none are
-// left and the key is gone.
+// A set that may have expired members, with some of them removed. Null when none are left and the
+// key is gone; for who only looks, also when all that are left have expired.
 Entry* with_fewer_expired(Context& c, Entry* entry);
+Entry* living_or_none(Context& c, Entry* entry);
 
-// The set of a key, with some of its expired members removed; null when there is none, with
-// `failed` after an error when the key holds something else.
-inline Entry* set_to_write(Context& c, std::string_view key, bool& failed) {
-  Entry* entry = c.lookup_write(key);
-  failed = c.wrong_type(entry, Type::set);
-  if (failed) return nullptr;
-  const bool expires = entry != nullptr && entry->encoding() == Encoding::expiring_hashtable;
-  return expires ? with_fewer_expired(c, entry) : entry;
+// The set of an entry, if there is one, as a command that changes it wants it.
+inline Entry* set_to_write(Context& c, Entry* entry) {
+  if (entry == nullptr || !may_expire(*entry)) [[likely]]
+    return entry;
+  return with_fewer_expired(c, entry);
 }
 // The same for looking at it: null, too, when all its members have expired.
-inline Entry* set_to_read(Context& c, std::string_view key, bool& failed) {
-  Entry* entry = c.lookup(key);
-  failed = c.wrong_type(entry, Type::set);
-  if (failed) return nullptr;
-  if (entry == nullptr || entry->encoding() != Encoding::expiring_hashtable) return entry;
-  entry = with_fewer_expired(c, entry);
-  return entry != nullptr && live_set(c, *entry).size() == 0 ? nullptr : entry;
+inline Entry* set_to_read(Context& c, Entry* entry) {
+  if (entry == nullptr || !may_expire(*entry)) [[likely]]
+    return entry;
+  return living_or_none(c, entry);
 }
 
 // Removes all expired members of a set before a command stores what it makes of it: what applies
@@ -89,10 +87,14 @@ struct SetMembers {
     return {allocator, c.node.hash_key(), limits, *entry, more};
   }
   static Entry* to_read(Context& c, std::string_view key, bool& failed) {
-    return set_to_read(c, key, failed);
+    Entry* entry = c.lookup(key);
+    failed = c.wrong_type(entry, Type::set);
+    return failed ? nullptr : set_to_read(c, entry);
   }
   static Entry* to_write(Context& c, std::string_view key, bool& failed) {
-    return set_to_write(c, key, failed);
+    Entry* entry = c.lookup_write(key);
+    failed = c.wrong_type(entry, Type::set);
+    return failed ? nullptr : set_to_write(c, entry);
   }
   static std::optional<Part> find_live(Context& c, const Entry* entry, std::string_view name) {
     return live_set(c, *entry).find(name);
