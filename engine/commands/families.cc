@@ -33,6 +33,7 @@ std::vector<std::span<const Command>> all_families() {
       server_commands(),
       set_algebra_commands(),
       set_commands(),
+      set_expiry_commands(),
       set_random_commands(),
       slowlog_commands(),
       sort_commands(),

@@ -36,6 +36,7 @@ std::span<const Command> scan_commands();
 std::span<const Command> server_commands();
 std::span<const Command> set_algebra_commands();
 std::span<const Command> set_commands();
+std::span<const Command> set_expiry_commands();
 std::span<const Command> set_random_commands();
 std::span<const Command> slowlog_commands();
 std::span<const Command> sort_commands();

@@ -28,7 +28,7 @@ std::optional<size_t> set_pairs(Context& c) {
   size_t created = 0;
   for (size_t i = 2; i < c.args.size(); i += 2) {
     // An expired field that is still there would not count as new.
-    if (hash.editor().view().earliest_ms() < c.now_ms()) hash.find(c.args[i]);
+    if (hash.has_expired()) hash.find(c.args[i]);
     const bool is_new =
         hash.editor().set(c.args[i], c.args[i + 1], kNeverExpires, large_blob(c, i + 1));
     created += is_new ? 1 : 0;

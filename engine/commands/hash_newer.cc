@@ -1,4 +1,4 @@
-// Hash commands of Redis 8.0: HGETDEL, HGETEX and HSETEX, and what they share with HEXPIRE.
+// Hash commands of Redis 8.0: HGETDEL, HGETEX and HSETEX.
 #include <fmt/format.h>
 
 #include <limits>
@@ -7,46 +7,11 @@
 
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
-#include "engine/commands/hash_fields.h"
 #include "engine/commands/hash_value.h"
 #include "engine/commands/string_options.h"
 #include "engine/store/number.h"
 
 namespace redoubt {
-
-std::optional<int64_t> field_deadline_ms(int64_t given, int64_t base_ms, bool seconds) {
-  constexpr int64_t kLatest = (int64_t{1} << 46) - 1;
-  constexpr int64_t kMsPerSecond = 1000;
-  int64_t at = given;
-  if (seconds && __builtin_mul_overflow(at, kMsPerSecond, &at)) return std::nullopt;
-  if (__builtin_add_overflow(at, base_ms, &at) || at > kLatest) return std::nullopt;
-  return at;
-}
-
-void announce_deadline(Context& c, std::string_view key, std::span<const std::string_view> fields,
-                       FieldChange change, int64_t deadline_ms) {
-  if (fields.empty()) return;
-  c.node.env().count_work(fields.size());
-  const std::string count = std::to_string(fields.size());
-  const IntegerText deadline(deadline_ms);
-  std::vector<std::string_view> effect;
-  switch (change) {
-    case FieldChange::expires:
-      effect = {"HPEXPIREAT", key, deadline.view(), "FIELDS", count};
-      c.modified(key, 'h', "hexpire");
-      break;
-    case FieldChange::persists:
-      effect = {"HPERSIST", key, "FIELDS", count};
-      c.modified(key, 'h', "hpersist");
-      break;
-    case FieldChange::removed:
-      effect = {"HDEL", key};
-      c.modified(key, 'h', "hdel");
-      break;
-  }
-  effect.insert(effect.end(), fields.begin(), fields.end());
-  c.effect(effect);
-}
 
 namespace {
 
@@ -148,86 +113,63 @@ std::optional<int64_t> deadline_of(Context& c, const FieldOptions& options) {
   const bool seconds = kind == ExpiryKind::seconds || kind == ExpiryKind::unix_seconds;
   const bool relative = kind == ExpiryKind::seconds || kind == ExpiryKind::milliseconds;
   std::optional<int64_t> deadline;
-  if (*given > 0) deadline = field_deadline_ms(*given, relative ? c.now_ms() : 0, seconds);
+  if (*given > 0) deadline = part_deadline_ms(*given, relative ? c.now_ms() : 0, seconds);
   if (!deadline) {
     c.error(fmt::format("ERR invalid expire time in '{}' command", c.command.row->name));
   }
   return deadline;
 }
 
-// --- HGETDEL
+// --- HGETDEL and HGETEX
 
-void hgetdel_command(Context& c) {
-  if (!c.is(2, "FIELDS")) {
-    c.error("ERR Mandatory argument FIELDS is missing or not at the right position");
-    return;
-  }
-  const std::optional<int64_t> count = c.integer_between(
-      3, 1, std::numeric_limits<int64_t>::max(), "ERR Number of fields must be a positive integer");
-  if (!count) return;
-  if (static_cast<uint64_t>(*count) != c.args.size() - 4) {
-    c.error("ERR The `numfields` parameter must match the number of arguments");
-    return;
-  }
-  const std::string_view key = c.args[1];
-  bool failed = false;
-  Entry* entry = hash_to_write(c, key, failed);
-  if (failed) return;
-  c.reply.array(c.args.size() - 4);
+// Replies with the values of these fields of a key; to those that `changes(field)` is true of, the
+// change happens.
+template <typename Changes>
+void reply_and_change(Context& c, Entry* entry, std::span<const std::string_view> names,
+                      PartChange change, int64_t deadline_ms, Changes&& changes) {
+  c.reply.array(names.size());
   if (entry == nullptr) {
-    for (size_t i = 4; i < c.args.size(); ++i) c.reply.null();
+    for (size_t i = 0; i < names.size(); ++i) c.reply.null();
     return;
   }
-  HashWriter hash(c, key, entry);
-  std::vector<std::string_view> removed;
-  for (size_t i = 4; i < c.args.size(); ++i) {
-    const std::optional<HashField> field = hash.find(c.args[i]);
+  PartChanger<HashFields> changer(c, c.args[1], entry, change, deadline_ms);
+  for (const std::string_view name : names) {
+    const std::optional<HashField> field = changer.find(name);
     field ? reply_element(c.reply, field->value) : c.reply.null();
-    if (!field) continue;
-    hash.editor().remove(c.args[i]);
-    removed.push_back(c.args[i]);
+    if (field && changes(*field)) changer.apply(name);
   }
-  hash.finish();
-  announce_deadline(c, key, removed, FieldChange::removed, 0);
-  hash.remove_if_empty();
+  changer.finish();
 }
 
-// --- HGETEX
+void hgetdel_command(Context& c) {
+  const std::optional<size_t> first =
+      part_names_from(c, HashFields::kWords, 2, HashFields::kWords.not_positive);
+  if (!first) return;
+  bool failed = false;
+  Entry* entry = hash_to_write(c, c.args[1], failed);
+  if (failed) return;
+  reply_and_change(c, entry, c.args.subspan(*first), PartChange::removed, kNeverExpires,
+                   [](const HashField&) { return true; });
+}
 
 void hgetex_command(Context& c) {
   FieldOptions options;
   if (!read_field_options(c, false, options)) return;
   const std::optional<int64_t> deadline = deadline_of(c, options);
   if (!deadline) return;
-  const std::string_view key = c.args[1];
   bool failed = false;
-  Entry* entry = hash_to_write(c, key, failed);
+  Entry* entry = hash_to_write(c, c.args[1], failed);
   if (failed) return;
-  c.reply.array(options.end - options.first);
-  if (entry == nullptr) {
-    for (size_t i = options.first; i < options.end; ++i) c.reply.null();
-    return;
-  }
   const bool sets = options.expiry.has_time();
   const bool persists = options.expiry.kind == ExpiryKind::persist;
   const bool over = sets && *deadline <= c.now_ms();
-  HashWriter hash(c, key, entry);
-  std::vector<std::string_view> changed;
-  for (size_t i = options.first; i < options.end; ++i) {
-    const std::optional<HashField> field = hash.find(c.args[i]);
-    field ? reply_element(c.reply, field->value) : c.reply.null();
-    if (!field || !(sets || (persists && field->deadline_ms != kNeverExpires))) continue;
-    changed.push_back(c.args[i]);
-    over ? static_cast<void>(hash.editor().remove(c.args[i]))
-         : hash.editor().set_deadline(c.args[i], *deadline);
-  }
-  hash.finish();
-  announce_deadline(c, key, changed,
-                    over       ? FieldChange::removed
-                    : persists ? FieldChange::persists
-                               : FieldChange::expires,
-                    *deadline);
-  hash.remove_if_empty();
+  reply_and_change(c, entry, c.args.subspan(options.first, options.end - options.first),
+                   over       ? PartChange::removed
+                   : persists ? PartChange::persists
+                              : PartChange::expires,
+                   *deadline, [&](const HashField& field) {
+                     return sets || (persists && field.deadline_ms != kNeverExpires);
+                   });
 }
 
 // --- HSETEX
@@ -266,7 +208,7 @@ void remove_pairs(Context& c, HashWriter& hash, const FieldOptions& options, boo
   }
   hash.finish();
   if (!existed) return;
-  announce_deadline(c, c.args[1], removed, FieldChange::removed, 0);
+  announce_part_change(c, HashFields::kWords, c.args[1], removed, PartChange::removed, 0);
   hash.remove_if_empty();
 }
 

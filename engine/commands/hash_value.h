@@ -6,6 +6,8 @@
 #include <string_view>
 
 #include "engine/commands/element.h"
+#include "engine/commands/part_expiry.h"
+#include "engine/commands/part_writer.h"
 #include "engine/node/context.h"
 #include "engine/store/hash_type.h"
 
@@ -39,30 +41,45 @@ void for_each_live(Context& c, const HashView& hash, Visit&& visit) {
   c.node.env().count_work(hash.size());
 }
 
-// The hash of a key while a command changes it: opened on an entry, or on none for a new hash. The
-// command ends it with finish().
-class HashWriter {
- public:
-  HashWriter(Context& c, std::string_view key, Entry* entry);
-  HashWriter(const HashWriter&) = delete;
-  HashWriter& operator=(const HashWriter&) = delete;
+// Hashes as values whose parts expire (part_writer.h, part_expiry.h).
+struct HashFields {
+  using Editor = HashEditor;
+  using Limits = HashLimits;
+  using Part = HashField;
+  static constexpr Type kType = Type::hash;
+  static constexpr PartWords kWords = {
+      .list = "FIELDS",
+      .no_list = "ERR Mandatory argument FIELDS is missing or not at the right position",
+      .no_number = "ERR Parameter `numFields` should be greater than 0",
+      .not_positive = "ERR Number of fields must be a positive integer",
+      .other_number = "ERR The `numfields` parameter must match the number of arguments",
+      .event_class = 'h',
+      .expires = "hexpire",
+      .persists = "hpersist",
+      .removed = "hdel",
+      .expire_command = "HPEXPIREAT",
+      .persist_command = "HPERSIST",
+      .remove_command = "HDEL"};
 
-  HashEditor& editor() { return editor_; }
-  // A field that is there. One that has expired is removed instead, with its effect.
-  std::optional<HashField> find(std::string_view name);
-  // Puts the hash into its key again. An empty one is left to remove_if_empty().
-  void finish();
-  // After finish() and the announcement of the change.
-  void remove_if_empty();
-
- private:
-  Context& context_;
-  std::string_view key_;
-  Entry* entry_;
-  HashLimits limits_;
-  HashEditor editor_;
-  int64_t earliest_before_ms_;
-  bool empty_ = false;
+  static Limits limits(const Node& node) { return hash_limits(node); }
+  static Editor open(Context& c, const Limits& limits, const Entry* entry, size_t more) {
+    Allocator& allocator = c.db().allocator();
+    if (entry == nullptr) return {allocator, c.node.hash_key(), limits};
+    Editor editor(allocator, c.node.hash_key(), limits, *entry);
+    editor.expect_fields(more);
+    return editor;
+  }
+  static Entry* to_read(Context& c, std::string_view key, bool& failed) {
+    return hash_to_read(c, key, failed);
+  }
+  static Entry* to_write(Context& c, std::string_view key, bool& failed) {
+    return hash_to_write(c, key, failed);
+  }
+  static std::optional<Part> find_live(Context& c, const Entry* entry, std::string_view name) {
+    return redoubt::find_live(c, entry, name);
+  }
 };
+
+using HashWriter = PartWriter<HashFields>;
 
 }  // namespace redoubt

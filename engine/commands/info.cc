@@ -263,7 +263,7 @@ void write_stats(InfoWriter& out) {
   out.section("Stats");
   write_traffic(out);
   out.field("expired_keys", stats.expired_keys);
-  out.field("expired_subkeys", stats.expired_fields);
+  out.field("expired_subkeys", stats.expired_parts);
   out.field("expired_stale_perc", stats.expired_stale_percent, 2);
   out.field("expired_time_cap_reached_count", stats.expire_cycle_time_cap);
   out.field("expire_cycle_cpu_milliseconds", stats.expire_cycle_us / 1000);

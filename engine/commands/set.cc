@@ -11,11 +11,13 @@ namespace redoubt {
 
 namespace {
 
-// Adds the arguments from `first` on; how many were new.
-size_t add_members(Context& c, SetEditor& set, size_t first) {
+// Adds the arguments from 2 on; how many were new.
+size_t add_members(Context& c, SetEditor& set) {
   size_t added = 0;
-  for (size_t i = first; i < c.args.size(); ++i) added += set.add(SetMember(c.args[i])) ? 1 : 0;
-  c.node.env().count_work(c.args.size() - first);
+  for (const std::string_view member : c.args.subspan(2)) {
+    added += set.add(SetMember(member)) ? 1 : 0;
+  }
+  c.node.env().count_work(c.args.size() - 2);
   return added;
 }
 
@@ -23,89 +25,108 @@ void sadd_command(Context& c) {
   const std::string_view key = c.args[1];
   Entry* entry = c.lookup_write(key);
   if (c.wrong_type(entry, Type::set)) return;
-  const SetLimits limits = set_limits(c.node);
+  entry = set_to_write(c, entry);
   const size_t given = c.args.size() - 2;
   size_t added = 0;
   if (entry == nullptr) {
+    const SetLimits limits = set_limits(c.node);
     SetEditor set(c.db().allocator(), c.node.hash_key(), limits, SetMember(c.args[2]), given);
-    added = add_members(c, set, 2);
+    added = add_members(c, set);
     c.db().insert_value(key, c.hash(key), Type::set, set.encoding(), set.value());
+  } else if (may_expire(*entry)) {
+    SetWriter set(c, key, entry, given);
+    // Expired members that are still there would not count as new.
+    for (const std::string_view member : c.args.subspan(2)) set.find(member);
+    added = add_members(c, set.editor());
+    set.finish();
   } else {
+    const SetLimits limits = set_limits(c.node);
     SetEditor set(c.db().allocator(), c.node.hash_key(), limits, *entry, given);
-    added = add_members(c, set, 2);
+    added = add_members(c, set);
     set.store(*entry);
   }
   if (added > 0) c.modified(key, 's', "sadd");
   c.reply.integer(static_cast<int64_t>(added));
 }
 
+// Removes a member that has not expired; one that has goes, too, but does not count.
+bool remove_member(SetWriter& set, std::string_view member) {
+  if (set.has_expired() && !set.find(member)) return false;
+  return set.editor().remove(SetMember(member));
+}
+
 void srem_command(Context& c) {
   const std::string_view key = c.args[1];
   Entry* entry = c.lookup_write(key);
   if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_write(c, entry);
   size_t removed = 0;
   if (entry != nullptr) {
-    const SetLimits limits = set_limits(c.node);
-    SetEditor set(c.db().allocator(), c.node.hash_key(), limits, *entry, 0);
-    for (size_t i = 2; i < c.args.size() && set.size() > 0; ++i) {
-      removed += set.remove(SetMember(c.args[i])) ? 1 : 0;
+    SetWriter set(c, key, entry);
+    for (size_t i = 2; i < c.args.size() && set.editor().size() > 0; ++i) {
+      removed += remove_member(set, c.args[i]) ? 1 : 0;
     }
-    set.store(*entry);
+    set.finish();
     c.node.env().count_work(c.args.size() - 2);
     if (removed > 0) c.modified(key, 's', "srem");
-    if (set.size() == 0) c.remove_empty(key);
+    set.remove_if_empty();
   }
   c.reply.integer(static_cast<int64_t>(removed));
 }
 
 void sismember_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  Entry* entry = c.lookup(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
-  const bool found = entry != nullptr && SetView(*entry).contains(SetMember(c.args[2]));
+  entry = set_to_read(c, entry);
+  const bool found = entry != nullptr && live_set(c, *entry).contains(SetMember(c.args[2]));
   c.reply.integer(found ? 1 : 0);
 }
 
 void smismember_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  Entry* entry = c.lookup(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_read(c, entry);
   c.reply.array(c.args.size() - 2);
   for (size_t i = 2; i < c.args.size(); ++i) {
-    const bool found = entry != nullptr && SetView(*entry).contains(SetMember(c.args[i]));
+    const bool found = entry != nullptr && live_set(c, *entry).contains(SetMember(c.args[i]));
     c.reply.integer(found ? 1 : 0);
   }
   c.node.env().count_work(c.args.size() - 2);
 }
 
 void scard_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  Entry* entry = c.lookup(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
-  c.reply.integer(entry == nullptr ? 0 : static_cast<int64_t>(SetView(*entry).size()));
+  entry = set_to_read(c, entry);
+  c.reply.integer(entry == nullptr ? 0 : static_cast<int64_t>(live_set(c, *entry).size()));
 }
 
 void smembers_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  Entry* entry = c.lookup(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_read(c, entry);
   if (entry == nullptr) {
     c.reply.set(0);
     return;
   }
-  const SetView set(*entry);
+  const SetView set = live_set(c, *entry);
   c.reply.set(set.size());
   reply_members(c, set);
 }
 
 // Adds a member to the set of a key, which may not exist.
 bool add_to_key(Context& c, std::string_view key, Entry* entry, const SetMember& member) {
-  const SetLimits limits = set_limits(c.node);
   if (entry == nullptr) {
+    const SetLimits limits = set_limits(c.node);
     SetEditor set(c.db().allocator(), c.node.hash_key(), limits, member, 1);
     set.add(member);
     c.db().insert_value(key, c.hash(key), Type::set, set.encoding(), set.value());
     return true;
   }
-  SetEditor set(c.db().allocator(), c.node.hash_key(), limits, *entry, 1);
-  const bool added = set.add(member);
-  set.store(*entry);
+  SetWriter set(c, key, entry, 1);
+  if (set.has_expired()) set.find(member.text());
+  const bool added = set.editor().add(member);
+  set.finish();
   return added;
 }
 
@@ -121,33 +142,30 @@ void smove_command(Context& c) {
   }
   if (c.wrong_type(source, Type::set) || c.wrong_type(target, Type::set)) return;
   if (source == target) {
-    c.reply.integer(SetView(*source).contains(member) ? 1 : 0);
+    c.reply.integer(live_set(c, *source).contains(member) ? 1 : 0);
     return;
   }
-  const SetLimits limits = set_limits(c.node);
-  SetEditor set(c.db().allocator(), c.node.hash_key(), limits, *source, 0);
-  const bool removed = set.remove(member);
-  set.store(*source);
-  if (removed) {
-    const bool empty = set.size() == 0;
-    c.modified(from, 's', "srem");
-    if (empty) c.remove_empty(from);
-    if (add_to_key(c, to, target, member)) c.modified(to, 's', "sadd");
-  }
+  SetWriter set(c, from, source);
+  const bool removed = remove_member(set, member.text());
+  set.finish();
+  if (removed) c.modified(from, 's', "srem");
+  set.remove_if_empty();
+  if (removed && add_to_key(c, to, target, member)) c.modified(to, 's', "sadd");
   c.reply.integer(removed ? 1 : 0);
 }
 
 void sscan_command(Context& c) {
   ElementScan scan;
   if (!read_scan_cursor(c, scan)) return;
-  const Entry* entry = c.lookup(c.args[1]);
+  Entry* entry = c.lookup(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_read(c, entry);
   if (entry == nullptr) {
     reply_empty_scan(c);
     return;
   }
   if (!read_scan_options(c, scan, false)) return;
-  const SetView set(*entry);
+  const SetView set = live_set(c, *entry);
   std::vector<SetElement> found;
   uint64_t seen = 0;
   walk_elements(scan, seen, [&](uint64_t cursor) {

@@ -22,14 +22,15 @@ struct Sources {
   bool first_missing = false;
 };
 
-// Nothing, after an error, when a key holds something else.
-std::optional<Sources> find_sources(Context& c, size_t first, size_t end) {
+// Nothing, after an error, when a key holds something else. `stores`: the result is stored.
+std::optional<Sources> find_sources(Context& c, size_t first, size_t end, bool stores = false) {
   Sources sources;
   for (size_t i = first; i < end; ++i) {
-    const Entry* entry = c.lookup(c.args[i]);
+    Entry* entry = c.lookup(c.args[i]);
     if (c.wrong_type(entry, Type::set)) return std::nullopt;
+    if (stores) entry = without_expired_members(c, entry);
     if (entry != nullptr) {
-      sources.sets.emplace_back(*entry);
+      sources.sets.push_back(live_set(c, *entry));
     } else {
       ++sources.missing;
       sources.first_missing = sources.first_missing || i == first;
@@ -127,7 +128,7 @@ void reply_result(Context& c, Operation operation) {
 
 // Puts the result under the key of argument 1, or removes that key when it is empty.
 void store_result(Context& c, Operation operation, std::string_view event) {
-  std::optional<Sources> sources = find_sources(c, 2, c.args.size());
+  std::optional<Sources> sources = find_sources(c, 2, c.args.size(), true);
   if (!sources) return;
   const std::string_view key = c.args[1];
   const SetLimits limits = set_limits(c.node);

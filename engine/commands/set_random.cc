@@ -19,10 +19,9 @@ namespace {
 void pop_members(Context& c, Entry& entry, const std::vector<std::string>& members) {
   constexpr size_t kMembersEach = 1024;  // of an effect
   const std::string_view key = c.args[1];
-  const SetLimits limits = set_limits(c.node);
-  SetEditor set(c.db().allocator(), c.node.hash_key(), limits, entry, 0);
-  for (const std::string& member : members) set.remove(SetMember(member));
-  set.store(entry);
+  SetWriter set(c, key, &entry);
+  for (const std::string& member : members) set.editor().remove(SetMember(member));
+  set.finish();
   c.modified(key, 's', "spop");
   std::vector<std::string_view> effect;
   for (size_t i = 0; i < members.size();) {
@@ -38,17 +37,16 @@ void pop_one(Context& c, Entry* entry) {
     c.reply.null();
     return;
   }
-  const SetMember chosen(SetView(*entry).random(c.node.random()));
+  const SetMember chosen(live_set(c, *entry).random(c.node.random()));
   const std::string_view key = c.args[1];
   const SetElement element{chosen.text()};
   reply_member(c.reply, element);
   c.effect({"SREM", key, chosen.text()});
-  const SetLimits limits = set_limits(c.node);
-  SetEditor set(c.db().allocator(), c.node.hash_key(), limits, *entry, 0);
-  set.remove(chosen);
-  set.store(*entry);
+  SetWriter set(c, key, entry);
+  set.editor().remove(chosen);
+  set.finish();
   c.modified(key, 's', "spop");
-  if (set.size() == 0) c.remove_empty(key);
+  set.remove_if_empty();
 }
 
 // Some of the members, at random.
@@ -73,7 +71,8 @@ std::vector<std::string> draw(Context& c, const SetView& set, size_t count) {
 }
 
 std::vector<std::string> choose_or_draw(Context& c, const SetView& set, size_t count) {
-  const bool few = set.encoding() == Encoding::hashtable && count < set.size() / 8;
+  const bool table = set.encoding() == Encoding::hashtable || set.may_expire();
+  const bool few = table && set.hidden() == 0 && count < set.size() / 8;
   return few ? draw(c, set, count) : choose(c, set, count);
 }
 
@@ -87,6 +86,9 @@ void spop_command(Context& c) {
   const std::string_view key = c.args[1];
   Entry* entry = c.lookup_write(key);
   if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_write(c, entry);
+  // While data stands still, expired members may be all that is left.
+  if (entry != nullptr && may_expire(*entry) && live_set(c, *entry).size() == 0) entry = nullptr;
   if (!given) {
     pop_one(c, entry);
     return;
@@ -96,8 +98,8 @@ void spop_command(Context& c) {
     c.reply.set(0);
     return;
   }
-  const SetView set(*entry);
-  if (count >= set.size()) {
+  const SetView set = live_set(c, *entry);
+  if (count >= set.size() && set.hidden() == 0) {
     c.reply.set(set.size());
     reply_members(c, set);
     c.modified(key, 's', "spop");
@@ -105,7 +107,8 @@ void spop_command(Context& c) {
     c.effect({"DEL", key});
     return;
   }
-  const std::vector<std::string> members = choose_or_draw(c, set, count);
+  const std::vector<std::string> members =
+      choose_or_draw(c, set, std::min<uint64_t>(count, set.size()));
   c.reply.set(members.size());
   for (const std::string& member : members) c.reply.bulk(member);
   pop_members(c, *entry, members);
@@ -116,7 +119,12 @@ void spop_command(Context& c) {
 // Replies with a member for each draw; the same may come again.
 void reply_draws(Context& c, const SetView& set, size_t count) {
   c.reply.array(count);
-  for (size_t i = 0; i < count; ++i) reply_member(c.reply, set.random(c.node.random()));
+  std::vector<SetElement> shown;
+  if (set.hidden() > 0) set.for_each([&](const SetElement& member) { shown.push_back(member); });
+  Random& random = c.node.random();
+  for (size_t i = 0; i < count; ++i) {
+    reply_member(c.reply, shown.empty() ? set.random(random) : shown[random.below(shown.size())]);
+  }
   c.node.env().count_work(count);
 }
 
@@ -136,8 +144,9 @@ void srandmember_command(Context& c) {
       return;
     }
   }
-  const Entry* entry = c.lookup(c.args[1]);
+  Entry* entry = c.lookup(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
+  entry = set_to_read(c, entry);
   if (entry == nullptr) {
     count ? c.reply.array(0) : c.reply.null();
     return;
@@ -146,7 +155,7 @@ void srandmember_command(Context& c) {
     c.error("ERR value is out of range");
     return;
   }
-  const SetView set(*entry);
+  const SetView set = live_set(c, *entry);
   if (!count) {
     reply_member(c.reply, set.random(c.node.random()));
   } else if (*count < 0) {

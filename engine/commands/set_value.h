@@ -1,6 +1,12 @@
-// What the commands of the set family share.
+// What the commands of the set family share. An expired member is a missing member, whether it has
+// been removed already or not.
 #pragma once
 
+#include <optional>
+#include <string_view>
+
+#include "engine/commands/part_expiry.h"
+#include "engine/commands/part_writer.h"
 #include "engine/node/context.h"
 #include "engine/store/set_type.h"
 
@@ -13,6 +19,37 @@ inline SetLimits set_limits(const Node& node) {
           .listpack_value = settings.set_max_listpack_value};
 }
 
+// Whether members of the set may have expired.
+inline bool may_expire(const Entry& entry) {
+  return entry.encoding() == Encoding::expiring_hashtable;
+}
+// A set without its expired members.
+inline SetView live_set(const Context& c, const Entry& entry) {
+  return SetView(entry, may_expire(entry) ? c.now_ms() : SetView::kBeforeAll);
+}
+
+// A set that may have expired members, with some of them removed. Null when none are left and the
+// key is gone; for who only looks, also when all that are left have expired.
+Entry* with_fewer_expired(Context& c, Entry* entry);
+Entry* living_or_none(Context& c, Entry* entry);
+
+// The set of an entry, if there is one, as a command that changes it wants it.
+inline Entry* set_to_write(Context& c, Entry* entry) {
+  if (entry == nullptr || !may_expire(*entry)) [[likely]]
+    return entry;
+  return with_fewer_expired(c, entry);
+}
+// The same for looking at it: null, too, when all its members have expired.
+inline Entry* set_to_read(Context& c, Entry* entry) {
+  if (entry == nullptr || !may_expire(*entry)) [[likely]]
+    return entry;
+  return living_or_none(c, entry);
+}
+
+// Removes all expired members of a set before a command stores what it makes of it: what applies
+// the stream of effects has another clock. Null when none are left and the key is gone.
+Entry* without_expired_members(Context& c, Entry* entry);
+
 inline void reply_member(ReplyWriter& reply, const SetElement& element) {
   element.is_number ? reply.bulk_integer(element.number) : reply.bulk(element.text);
 }
@@ -22,5 +59,48 @@ inline void reply_members(Context& c, const SetView& set) {
   set.for_each([&](const SetElement& element) { reply_member(c.reply, element); });
   c.node.env().count_work(set.size());
 }
+
+// Sets as values whose parts expire (part_writer.h, part_expiry.h).
+struct SetMembers {
+  using Editor = SetEditor;
+  using Limits = SetLimits;
+  using Part = SetPart;
+  static constexpr Type kType = Type::set;
+  static constexpr PartWords kWords = {
+      .list = "MEMBERS",
+      .no_list = "ERR Mandatory argument MEMBERS is missing or not at the right position",
+      .no_number = "ERR Parameter `numMembers` should be greater than 0",
+      .not_positive = "ERR Number of members must be a positive integer",
+      .other_number = "ERR The `nummembers` parameter must match the number of arguments",
+      .event_class = 's',
+      .expires = "sexpire",
+      .persists = "spersist",
+      .removed = "srem",
+      .expire_command = "SPEXPIREAT",
+      .persist_command = "SPERSIST",
+      .remove_command = "SREM"};
+
+  static Limits limits(const Node& node) { return set_limits(node); }
+  static Editor open(Context& c, const Limits& limits, const Entry* entry, size_t more) {
+    Allocator& allocator = c.db().allocator();
+    if (entry == nullptr) return {allocator, c.node.hash_key(), limits};
+    return {allocator, c.node.hash_key(), limits, *entry, more};
+  }
+  static Entry* to_read(Context& c, std::string_view key, bool& failed) {
+    Entry* entry = c.lookup(key);
+    failed = c.wrong_type(entry, Type::set);
+    return failed ? nullptr : set_to_read(c, entry);
+  }
+  static Entry* to_write(Context& c, std::string_view key, bool& failed) {
+    Entry* entry = c.lookup_write(key);
+    failed = c.wrong_type(entry, Type::set);
+    return failed ? nullptr : set_to_write(c, entry);
+  }
+  static std::optional<Part> find_live(Context& c, const Entry* entry, std::string_view name) {
+    return live_set(c, *entry).find(name);
+  }
+};
+
+using SetWriter = PartWriter<SetMembers>;
 
 }  // namespace redoubt

@@ -11,9 +11,9 @@
 #include "engine/commands/families.h"
 #include "engine/commands/hash_value.h"
 #include "engine/commands/list.h"
+#include "engine/commands/set_value.h"
 #include "engine/commands/sort_order.h"
 #include "engine/store/number.h"
-#include "engine/store/set_type.h"
 #include "engine/store/zset.h"
 #include "net/stable_sort.h"
 
@@ -116,7 +116,7 @@ Window window_of(const SortOptions& options, size_t size) {
 }
 
 // The elements of a window, in the value's own order, or backwards, which a set does not know.
-std::vector<Element> load(const Entry& entry, Window window, bool backwards) {
+std::vector<Element> load(Context& c, const Entry& entry, Window window, bool backwards) {
   std::vector<Element> elements;
   const size_t count = window.end - window.first;
   if (count == 0) return elements;
@@ -137,7 +137,7 @@ std::vector<Element> load(const Entry& entry, Window window, bool backwards) {
     }
   } else {
     size_t index = 0;
-    SetView(entry).for_each_while([&](const SetElement& element) {
+    live_set(c, entry).for_each_while([&](const SetElement& element) {
       if (index++ >= window.first) {
         elements.push_back({element.text, element.number, element.is_number});
       }
@@ -280,21 +280,27 @@ void settle_order(const Entry* entry, SortOptions& options) {
   options.by.reset();
 }
 
+size_t size_of(Context& c, const Entry* entry) {
+  if (entry == nullptr) return 0;
+  return entry->type() == Type::set ? live_set(c, *entry).size() : ops_of(*entry).length(*entry);
+}
+
 void sort_generic(Context& c, bool may_store) {
   SortOptions options;
   if (!read_options(c, may_store, options)) return;
-  const Entry* entry = c.lookup(c.args[1]);
+  Entry* entry = c.lookup(c.args[1]);
   if (entry != nullptr && entry->type() != Type::set && entry->type() != Type::zset &&
       c.wrong_type(entry, Type::list)) {
     return;
   }
+  if (options.store) entry = without_expired_members(c, entry);
   settle_order(entry, options);
-  const size_t size = entry == nullptr ? 0 : ops_of(*entry).length(*entry);
+  const size_t size = size_of(c, entry);
   const Window window = window_of(options, size);
   std::vector<Element> elements;
   if (entry != nullptr) {
     const bool backwards = options.unsorted && options.descending;
-    elements = load(*entry, options.unsorted ? window : Window{0, size}, backwards);
+    elements = load(c, *entry, options.unsorted ? window : Window{0, size}, backwards);
   }
   c.node.env().count_work(elements.size());
   std::span<const Element> shown(elements);

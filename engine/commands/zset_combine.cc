@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "engine/commands/families.h"
+#include "engine/commands/set_value.h"
 #include "engine/commands/zset_value.h"
-#include "engine/store/set_type.h"
 
 namespace redoubt {
 
@@ -20,14 +20,19 @@ enum class Aggregate : uint8_t { sum, min, max, count };
 struct Source {
   const Entry* entry = nullptr;
   double weight = 1;
-  size_t index = 0;  // among the arguments
+  size_t index = 0;    // among the arguments
+  int64_t now_ms = 0;  // members of a set that have expired are not there
 
-  size_t size() const { return entry != nullptr ? ops_of(*entry).length(*entry) : 0; }
+  SetView set() const { return SetView(*entry, now_ms); }
+  size_t size() const {
+    if (entry == nullptr) return 0;
+    return entry->type() == Type::set ? set().size() : ops_of(*entry).length(*entry);
+  }
 
   std::optional<double> score(std::string_view member) const {
     if (entry == nullptr) return std::nullopt;
     if (entry->type() == Type::zset) return ZsetView(*entry).score(member);
-    return SetView(*entry).contains(SetMember(member)) ? std::optional(1.0) : std::nullopt;
+    return set().contains(SetMember(member)) ? std::optional(1.0) : std::nullopt;
   }
 
   // Calls visit(member, score), which returns whether to go on.
@@ -35,7 +40,7 @@ struct Source {
   void for_each_while(Visit visit) const {
     if (entry == nullptr) return;
     if (entry->type() == Type::set) {
-      SetView(*entry).for_each_while(
+      set().for_each_while(
           [&](const SetElement& element) { return visit(SetMember(element).text(), 1.0); });
       return;
     }
@@ -83,7 +88,7 @@ struct Grammar {
   bool counts = false;  // ZINTERCARD
 };
 
-bool read_sources(Context& c, size_t numkeys_index, Combination& combination) {
+bool read_sources(Context& c, size_t numkeys_index, bool stores, Combination& combination) {
   const std::optional<int64_t> numkeys = c.integer(numkeys_index);
   if (!numkeys) return false;
   if (*numkeys < 1) {
@@ -96,11 +101,12 @@ bool read_sources(Context& c, size_t numkeys_index, Combination& combination) {
     return false;
   }
   for (size_t i = 0; i < static_cast<size_t>(*numkeys); ++i) {
-    const Entry* entry = c.lookup(c.args[numkeys_index + 1 + i]);
+    Entry* entry = c.lookup(c.args[numkeys_index + 1 + i]);
     if (entry != nullptr && entry->type() != Type::set && c.wrong_type(entry, Type::zset)) {
       return false;
     }
-    combination.sources.push_back({entry, 1, i});
+    if (stores) entry = without_expired_members(c, entry);
+    combination.sources.push_back({entry, 1, i, c.now_ms()});
   }
   return true;
 }
@@ -157,7 +163,7 @@ std::optional<Combination> read_combination(Context& c, const Grammar& grammar) 
   const size_t numkeys_index = grammar.stores ? 2 : 1;
   Combination combination;
   combination.operation = grammar.operation;
-  if (!read_sources(c, numkeys_index, combination)) return std::nullopt;
+  if (!read_sources(c, numkeys_index, grammar.stores, combination)) return std::nullopt;
   const size_t from = numkeys_index + 1 + combination.sources.size();
   if (!read_options(c, from, grammar, combination)) return std::nullopt;
   if (grammar.operation != Operation::subtract) {

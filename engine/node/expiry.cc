@@ -6,8 +6,10 @@
 // after kPause, so that a burst of expiries takes at most about a tenth of the processor.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/node/node_state.h"
-#include "engine/store/hash_type.h"
+#include "engine/store/type_ops.h"
 #include "net/places.h"
 
 namespace redoubt {
@@ -43,17 +45,17 @@ void Node::run_active_expiry() {
   }
 }
 
-// Removes expired fields of hashes, those that have waited longest first. True when the budget
-// ended before they did.
+// Removes expired fields of hashes and members of sets, those that have waited longest first. True
+// when the budget ended before they did.
 bool Node::expire_parts(int db, size_t& budget) {
-  // Of one step of the budget; the last hash may have as many fields again.
-  constexpr size_t kFieldsEach = 64;
-  constexpr size_t kHashesEach = 32;
+  // Of one step of the budget; the last value may have as many parts again.
+  constexpr size_t kPartsEach = 64;
+  constexpr size_t kValuesEach = 32;
   const int64_t now_ms = env_.wall().unix_ms();
   std::string key;
   for (; budget > 0; --budget) {
-    const uint64_t end = stats_.expired_fields + kFieldsEach;
-    for (size_t i = 0; i < kHashesEach && stats_.expired_fields < end; ++i) {
+    const uint64_t end = stats_.expired_parts + kPartsEach;
+    for (size_t i = 0; i < kValuesEach && stats_.expired_parts < end; ++i) {
       const auto next = database(db).first_with_expired_parts(now_ms);
       if (!next) return false;
       key.assign(*next);
@@ -62,46 +64,46 @@ bool Node::expire_parts(int db, size_t& budget) {
       if (expired(*entry)) {
         expire_key(db, key, database(db).hash(key));
       } else {
-        expire_fields(db, *entry, kFieldsEach);
+        remove_expired_parts(db, *entry, kPartsEach);
       }
     }
   }
   return database(db).first_with_expired_parts(now_ms).has_value();
 }
 
-bool Node::expire_fields(int db, Entry& entry, size_t most) {
+bool Node::remove_expired_parts(int db, Entry& entry, size_t most) {
   const int64_t now_ms = env_.wall().unix_ms();
-  const HashView hash(entry);
-  const int64_t before_ms = hash.earliest_ms();
+  const TypeOps& ops = ops_of(entry);
+  const int64_t before_ms = ops.next_expiry(entry);
   // While clients are paused, and in a transaction that may be undone, data stands still: an
-  // expired field is invisible, but stays.
+  // expired part is invisible, but stays.
   if (before_ms >= now_ms || pause_mode_ != PauseMode::none || rollback_ != nullptr) return true;
   const std::string key(entry.key());
   std::vector<std::string> names;
-  hash.for_each_due(now_ms, most, [&](const HashField& field) {
-    names.emplace_back(field.name.is_number ? IntegerText(field.name.number).view()
-                                            : field.name.text);
-  });
-  const HashLimits limits;
-  HashEditor editor(database(db).allocator(), hash_key_, limits, entry);
-  for (const std::string& name : names) editor.remove(name);
-  editor.store(entry);
-  database(db).parts_expiry_changed(key, before_ms, editor.view().earliest_ms());
+  ops.remove_expired(database(db).allocator(), hash_key_, entry, now_ms, most, names);
+  database(db).parts_expiry_changed(key, before_ms, ops.next_expiry(entry));
   env_.count_work(names.size());
-  fields_expired(db, key, std::vector<std::string_view>(names.begin(), names.end()));
-  if (editor.size() > 0) return true;
+  parts_expired(db, key, entry.type(), std::vector<std::string_view>(names.begin(), names.end()));
+  if (ops.length(entry) > 0) return true;
   erase(db, key, hash_key_(key), settings().lazyfree_lazy_expire);
   announce(db, key, 'g', "del");
   return false;
 }
 
-void Node::fields_expired(int db, std::string_view key, std::span<const std::string_view> fields) {
-  stats_.expired_fields += fields.size();
-  std::vector<std::string_view> effect = {"HDEL", key};
-  effect.insert(effect.end(), fields.begin(), fields.end());
-  effects_.append(db, effect);
-  key_modified(db, key, 'h', "hexpired");
-  if (observer_ != nullptr) observer_->on_fields_expired(db, key, fields);
+void Node::parts_expired(int db, std::string_view key, Type type,
+                         std::span<const std::string_view> names) {
+  constexpr size_t kNamesEach = 1024;  // of an effect
+  const bool set = type == Type::set;
+  stats_.expired_parts += names.size();
+  std::vector<std::string_view> effect;
+  for (size_t i = 0; i < names.size(); i += kNamesEach) {
+    const auto some = names.subspan(i, std::min(kNamesEach, names.size() - i));
+    effect.assign({set ? "SREM" : "HDEL", key});
+    effect.insert(effect.end(), some.begin(), some.end());
+    effects_.append(db, effect);
+  }
+  set ? key_modified(db, key, 's', "sexpired") : key_modified(db, key, 'h', "hexpired");
+  if (observer_ != nullptr) observer_->on_parts_expired(db, key, names);
 }
 
 // Goes on with the round of one database. True when the budget ended before the round.

@@ -64,9 +64,9 @@ class NodeObserver {
   }
   virtual void on_evicted(int db, std::string_view key) = 0;
   virtual void on_expired(int db, std::string_view key) = 0;
-  // Fields of a hash.
-  virtual void on_fields_expired(int /*db*/, std::string_view /*key*/,
-                                 std::span<const std::string_view> /*fields*/) {}
+  // Fields of a hash, or members of a set.
+  virtual void on_parts_expired(int /*db*/, std::string_view /*key*/,
+                                std::span<const std::string_view> /*names*/) {}
   // The connection is gone; its number is never used again.
   virtual void on_session_closed(const Session& session) = 0;
 };
@@ -164,11 +164,12 @@ class Node {
 
   void set_active_expiry(bool on) { active_expiry_ = on; }
 
-  // Removes fields of a hash that have expired, at most `most`: counted, with their effect. False:
-  // none are left, and the key is gone.
-  bool expire_fields(int db, Entry& entry, size_t most);
-  // Counts and announces expired fields that were removed, with their effect.
-  void fields_expired(int db, std::string_view key, std::span<const std::string_view> fields);
+  // Removes parts of a value (fields of a hash, members of a set) that have expired, at most
+  // `most`: counted, with their effect. False: none are left, and the key is gone.
+  bool remove_expired_parts(int db, Entry& entry, size_t most);
+  // Counts and announces expired parts that were removed, with their effect.
+  void parts_expired(int db, std::string_view key, Type type,
+                     std::span<const std::string_view> names);
 
   // --- instrumentation (instrumentation.cc)
 

@@ -30,7 +30,7 @@ struct Stats {
   uint64_t net_output_bytes = 0;
   uint64_t rejected_connections = 0;
   uint64_t expired_keys = 0;
-  uint64_t expired_fields = 0;
+  uint64_t expired_parts = 0;
   uint64_t expire_cycle_time_cap = 0;  // rounds that ended by their bound on work
   double expired_stale_percent = 0;
   uint64_t expire_cycle_us = 0;

@@ -90,6 +90,7 @@ void Database::follow_parts(const Entry& entry, bool there) {
   const TypeOps& ops = ops_of(entry);
   if (ops.next_expiry == nullptr) return;
   const int64_t next = ops.next_expiry(entry);
+  if (next == kNever) return;
   parts_expiry_changed(entry.key(), there ? kNever : next, there ? next : kNever);
 }
 

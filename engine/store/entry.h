@@ -40,7 +40,8 @@ enum class Encoding : uint8_t {
   hashtable,
   skiplist,
   stream,
-  listpackex
+  listpackex,
+  expiring_hashtable  // of a set some of whose members expire
 };
 
 // Where the payload is.

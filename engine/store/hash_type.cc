@@ -110,8 +110,7 @@ int64_t HashView::earliest_ms() const {
   if (encoding_ == Encoding::listpackex) {
     return static_cast<const ExpiringListpack*>(value_)->earliest_ms;
   }
-  const auto first = table().by_deadline.first();
-  return table().by_deadline.empty() ? kNeverExpires : first.item()->deadline_ms();
+  return table().by_deadline.earliest_ms();
 }
 
 HashField HashView::random(Random& random) const {
@@ -271,7 +270,7 @@ void HashEditor::set_deadline(std::string_view name, int64_t deadline_ms) {
   }
   const size_t old_bytes = old->bytes_in_all();
   const std::string_view value = blob ? blob.view() : old->value();
-  HashItem* item = make_item(allocator_, all, old->field(), value, deadline_ms, std::move(blob));
+  HashItem* item = make_item(allocator_, all, old->name(), value, deadline_ms, std::move(blob));
   all.fields.replace(old, item, hash);
   all.item_bytes -= counted_size(old_bytes);
   allocator_.release(old, old_bytes);
@@ -352,7 +351,7 @@ bool free_some_hash(Allocator& allocator, Encoding encoding, void*& value, size_
   }
   HashTable* table = static_cast<HashTable*>(value);
   // The tree first: it looks at items.
-  if (!table->by_deadline.clear_some(budget, [](HashItem*) {})) return false;
+  if (!table->by_deadline.clear_some(budget)) return false;
   const bool done = table->fields.clear_some(
       allocator, budget, [&](HashItem* item) { release_item(allocator, *table, item); });
   if (!done) return false;
@@ -370,8 +369,8 @@ size_t hash_outside_bytes(const Entry& entry) {
     default: break;
   }
   const HashTable& table = hash.table();
-  return counted_size(sizeof(HashTable)) + table.fields.table_bytes() +
-         table.by_deadline.node_bytes() + table.item_bytes;
+  return counted_size(sizeof(HashTable)) + table.fields.table_bytes() + table.by_deadline.bytes() +
+         table.item_bytes;
 }
 
 size_t hash_free_effort(const Entry& entry) {
@@ -390,7 +389,7 @@ void* copy_hash(Allocator& to, const Entry& entry) {
   const HashTable& from = hash.table();
   HashTable* table = make_table(to, from.fields.hash_key());
   table->fields.copy_from(to, from.fields, [&](const HashItem& item) {
-    return make_item(to, *table, item.field(), item.value(), item.deadline_ms(), {});
+    return make_item(to, *table, item.name(), item.value(), item.deadline_ms(), {});
   });
   table->fields.for_each([&](HashItem& item) {
     if (item.expires()) table->by_deadline.insert(&item);
@@ -418,6 +417,18 @@ size_t hash_length(const Entry& entry) {
 
 int64_t hash_next_expiry(const Entry& entry) {
   return HashView(entry).earliest_ms();
+}
+
+void remove_expired_fields(Allocator& allocator, const HashKey& hash_key, Entry& entry,
+                           int64_t now_ms, size_t most, std::vector<std::string>& names) {
+  HashView(entry).for_each_due(now_ms, most, [&](const HashField& field) {
+    names.emplace_back(field.name.is_number ? IntegerText(field.name.number).view()
+                                            : field.name.text);
+  });
+  const HashLimits limits;
+  HashEditor editor(allocator, hash_key, limits, entry);
+  for (const std::string& name : names) editor.remove(name);
+  editor.store(entry);
 }
 
 }  // namespace redoubt

@@ -9,20 +9,18 @@
 //   item        flags | [deadline, 8 bytes] | field with its length | value with its length
 //               a large value lies in a Blob, and its pointer (8 bytes) in its place
 //
-// Deadlines are Unix time in ms. Fields that expire stand in a tree by deadline, so that those that
-// are due are found without a walk; a small hash is walked. A hash knows its first
-// deadline. Nothing here knows a clock: an expired field is there until it is removed.
+// The deadlines of a table are in order (deadlines.h); a small hash is walked. A hash knows its
+// first deadline, and keeps a field that has expired until it is removed.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <optional>
 #include <string_view>
 
+#include "engine/store/deadlines.h"
 #include "engine/store/listpack.h"
 #include "engine/store/member_table.h"
-#include "engine/store/rank_tree.h"
 #include "engine/store/short_bytes.h"
 #include "engine/store/type_ops.h"
 
@@ -33,9 +31,6 @@ struct HashLimits {
   size_t listpack_entries = 512;
   size_t listpack_value = 64;
 };
-
-// No deadline. Later than every one.
-inline constexpr int64_t kNeverExpires = std::numeric_limits<int64_t>::max();
 
 // An item of the hashtable encoding.
 struct HashItem {
@@ -55,10 +50,10 @@ struct HashItem {
     return deadline;
   }
   void set_deadline_ms(int64_t deadline) { std::memcpy(bytes(), &deadline, sizeof deadline); }
-  std::string_view field() const { return short_bytes_get(bytes() + (expires() ? 8 : 0)); }
+  std::string_view name() const { return short_bytes_get(bytes() + (expires() ? 8 : 0)); }
   const char* value_place() const {
-    const std::string_view name = field();
-    return name.data() + name.size();
+    const std::string_view field = name();
+    return field.data() + field.size();
   }
   void* outside() const {
     void* block;
@@ -73,27 +68,15 @@ struct HashItem {
 
 struct HashItemTrait {
   using Item = HashItem;
-  static std::string_view key(const HashItem& item) { return item.field(); }
+  static std::string_view key(const HashItem& item) { return item.name(); }
 };
-// By deadline.
-struct HashItemOrder {
-  static uint64_t prefix(const HashItem& item) {
-    return static_cast<uint64_t>(item.deadline_ms()) ^ uint64_t { 1 } << 63;
-  }
-  static bool less(const HashItem& a, const HashItem& b) {
-    const int64_t x = a.deadline_ms();
-    const int64_t y = b.deadline_ms();
-    return x != y ? x < y : a.field() < b.field();
-  }
-};
-
 struct HashTable {
   HashTable(Allocator& allocator, const HashKey& hash_key)
       : fields(hash_key), by_deadline(allocator) {}
 
   MemberTable<HashItemTrait> fields;
-  RankTree<HashItem, HashItemOrder> by_deadline;  // the fields that expire
-  size_t item_bytes = 0;                          // as counted
+  Deadlines<HashItem> by_deadline;  // the fields that expire
+  size_t item_bytes = 0;            // as counted
 };
 
 // The listpackex encoding: the block and what is known of it.
@@ -158,7 +141,7 @@ class HashView {
   // The field at a place, which moves behind it.
   HashField take_field(const uint8_t* bytes, const uint8_t*& at) const;
   static HashField field_of(const HashItem& item) {
-    return {Listpack::Element{item.field()}, Listpack::Element{item.value()}, item.deadline_ms()};
+    return {Listpack::Element{item.name()}, Listpack::Element{item.value()}, item.deadline_ms()};
   }
 
   Encoding encoding_;
@@ -233,6 +216,8 @@ void* copy_hash(Allocator& to, const Entry& entry);
 void digest_hash(const Entry& entry, Digest& digest);
 size_t hash_length(const Entry& entry);
 int64_t hash_next_expiry(const Entry& entry);
+void remove_expired_fields(Allocator& allocator, const HashKey& hash_key, Entry& entry,
+                           int64_t now_ms, size_t most, std::vector<std::string>& names);
 
 inline constexpr TypeOps kHashOps = {
     .name = "hash",
@@ -243,6 +228,7 @@ inline constexpr TypeOps kHashOps = {
     .digest = digest_hash,
     .length = hash_length,
     .next_expiry = hash_next_expiry,
+    .remove_expired = remove_expired_fields,
 };
 
 inline HashField HashView::take_field(const uint8_t* bytes, const uint8_t*& at) const {
@@ -263,10 +249,8 @@ inline HashField HashView::take_field(const uint8_t* bytes, const uint8_t*& at) 
 template <typename Visit>
 void HashView::for_each_due(int64_t now_ms, size_t most, Visit&& visit) const {
   if (encoding_ == Encoding::hashtable) {
-    for (auto at = table().by_deadline.first(); at && most > 0; at.next(), --most) {
-      if (at.item()->deadline_ms() >= now_ms) return;
-      visit(field_of(*at.item()));
-    }
+    table().by_deadline.for_each_due(now_ms, most,
+                                     [&](const HashItem& item) { visit(field_of(item)); });
     return;
   }
   if (encoding_ != Encoding::listpackex) return;

@@ -11,16 +11,28 @@ namespace {
 constexpr size_t kLargestBlock = size_t{1} << 30;
 constexpr size_t kLargestIntset = size_t{1} << 27;
 
-SetItem* make_item(Allocator& allocator, SetTable& table, std::string_view member) {
-  const size_t bytes = short_bytes_size(member.size());
+size_t bytes_for(std::string_view member, bool expires) {
+  return (expires ? SetItem::kPrefix : 0) + short_bytes_size(member.size());
+}
+
+SetItem* make_item(Allocator& allocator, SetTable& table, std::string_view member,
+                   int64_t deadline_ms = kNeverExpires) {
+  const bool expires = deadline_ms != kNeverExpires;
+  const size_t bytes = bytes_for(member, expires);
   SetItem* item = static_cast<SetItem*>(allocator.allocate(bytes));
-  short_bytes_put(item->bytes, member);
+  char* to = item->bytes();
+  if (expires) {
+    std::memcpy(to, SetItem::kMark, sizeof SetItem::kMark);
+    item->set_deadline_ms(deadline_ms);
+    to += SetItem::kPrefix;
+  }
+  short_bytes_put(to, member);
   table.item_bytes += counted_size(bytes);
   return item;
 }
 
 void release_item(Allocator& allocator, SetTable& table, SetItem* item) {
-  const size_t bytes = short_bytes_size(SetItemTrait::key(*item).size());
+  const size_t bytes = bytes_for(item->name(), item->expires());
   table.item_bytes -= counted_size(bytes);
   allocator.release(item, bytes);
 }
@@ -31,7 +43,7 @@ SetTable* make_table(Allocator& allocator, const HashKey& hash_key) {
 
 void copy_items(Allocator& allocator, SetTable& to, const SetTable& from) {
   to.members.copy_from(allocator, from.members, [&](const SetItem& item) {
-    return make_item(allocator, to, SetItemTrait::key(item));
+    return make_item(allocator, to, item.name(), item.deadline_ms());
   });
 }
 
@@ -43,7 +55,8 @@ size_t SetView::size() const {
   switch (encoding_) {
     case Encoding::intset: return Intset::count(block());
     case Encoding::listpack: return Listpack::count(block());
-    default: return table().size();
+    case Encoding::hashtable: return table().size();
+    default: return table().size() - hidden();
   }
 }
 
@@ -52,8 +65,18 @@ bool SetView::contains(const SetMember& member) const {
     case Encoding::intset: return member.number() && Intset::contains(block(), *member.number());
     case Encoding::listpack:
       return Listpack::find(block(), Listpack::first(block()), member.text()) != nullptr;
-    default: return table().find(member.text(), member.hash(table().hash_key())) != nullptr;
+    case Encoding::hashtable: return find_item(member) != nullptr;
+    default: break;
   }
+  const SetItem* item = find_item(member);
+  return item != nullptr && shows(*item);
+}
+
+std::optional<SetPart> SetView::find(const SetMember& member) const {
+  if (!may_expire()) return contains(member) ? std::optional(SetPart{}) : std::nullopt;
+  const SetItem* item = find_item(member);
+  if (item == nullptr || !shows(*item)) return std::nullopt;
+  return SetPart{item->deadline_ms()};
 }
 
 SetElement SetView::random(Random& random) const {
@@ -63,8 +86,24 @@ SetElement SetView::random(Random& random) const {
     case Encoding::intset: return {{}, Intset::at(block(), random.below(count)), true};
     case Encoding::listpack:
       return Listpack::get(Listpack::seek(block(), static_cast<int64_t>(random.below(count))));
-    default: return {SetItemTrait::key(*table().random(random))};
+    case Encoding::hashtable: return {table().random(random)->name()};
+    default: break;
   }
+  // So many are there for each that is shown, at most, where draws are repeated until one is shown.
+  constexpr size_t kWalkFrom = 8;
+  if (table().size() / kWalkFrom < count) {
+    for (;;) {
+      const SetItem& item = *table().random(random);
+      if (shows(item)) return {item.name()};
+    }
+  }
+  SetElement chosen;
+  size_t left = random.below(count);
+  for_each_while([&](const SetElement& element) {
+    chosen = element;
+    return left-- > 0;
+  });
+  return chosen;
 }
 
 // --- changing
@@ -199,6 +238,55 @@ void SetEditor::copy_table(const SetTable& from) {
   copy_items(allocator_, table(), from);
 }
 
+// The first member gets a deadline.
+void SetEditor::begin_deadlines() {
+  ASSERT(encoding_ == Encoding::hashtable);
+  value_ = new (allocator_.allocate(sizeof(ExpiringSet))) ExpiringSet(allocator_, &table());
+  encoding_ = Encoding::expiring_hashtable;
+}
+
+// The last one has lost it.
+void SetEditor::end_deadlines() {
+  ExpiringSet* whole = &expiring();
+  ASSERT(whole->by_deadline.empty());
+  value_ = whole->table;
+  encoding_ = Encoding::hashtable;
+  whole->~ExpiringSet();
+  allocator_.release(whole, sizeof(ExpiringSet));
+}
+
+void SetEditor::set_deadline(std::string_view member, int64_t deadline_ms) {
+  const bool expires = deadline_ms != kNeverExpires;
+  const bool has_table = encoding_ == Encoding::hashtable || view().may_expire();
+  if (!has_table) {
+    if (!expires) return;
+    const std::string name(member);
+    to_table();
+    set_deadline(name, deadline_ms);
+    return;
+  }
+  SetTable& all = table();
+  const uint64_t hash = hash_key_(member);
+  SetItem* old = all.members.find(member, hash);
+  ASSERT(old != nullptr);
+  if (old->deadline_ms() == deadline_ms) return;
+  if (old->expires()) expiring().by_deadline.erase(old);
+  if (old->expires() && expires) {
+    old->set_deadline_ms(deadline_ms);
+    expiring().by_deadline.insert(old);
+    return;
+  }
+  SetItem* item = make_item(allocator_, all, old->name(), deadline_ms);
+  all.members.replace(old, item, hash);
+  release_item(allocator_, all, old);
+  if (expires) {
+    if (encoding_ == Encoding::hashtable) begin_deadlines();
+    expiring().by_deadline.insert(item);
+  } else if (expiring().by_deadline.empty()) {
+    end_deadlines();
+  }
+}
+
 bool SetEditor::remove(const SetMember& member) {
   switch (encoding_) {
     case Encoding::intset: {
@@ -219,6 +307,10 @@ bool SetEditor::remove(const SetMember& member) {
   SetTable& all = table();
   SetItem* item = all.members.erase(allocator_, member.text(), member.hash(hash_key_));
   if (item == nullptr) return false;
+  if (encoding_ == Encoding::expiring_hashtable && item->expires()) {
+    expiring().by_deadline.erase(item);
+    if (expiring().by_deadline.empty()) end_deadlines();
+  }
   release_item(allocator_, all, item);
   return true;
 }
@@ -231,19 +323,27 @@ void SetEditor::discard() {
 // --- the row of operations
 
 bool free_some_set(Allocator& allocator, Encoding encoding, void*& value, size_t& budget) {
-  if (encoding != Encoding::hashtable) {
+  if (encoding == Encoding::intset || encoding == Encoding::listpack) {
     uint8_t* block = static_cast<uint8_t*>(value);
     encoding == Encoding::intset ? Intset::free(allocator, block)
                                  : Listpack::free(allocator, block);
     budget -= budget > 0 ? 1 : 0;
     return true;
   }
-  SetTable* table = static_cast<SetTable*>(value);
+  ExpiringSet* expiring =
+      encoding == Encoding::expiring_hashtable ? static_cast<ExpiringSet*>(value) : nullptr;
+  // The order first: it looks at items.
+  if (expiring != nullptr && !expiring->by_deadline.clear_some(budget)) return false;
+  SetTable* table = expiring != nullptr ? expiring->table : static_cast<SetTable*>(value);
   const bool done = table->members.clear_some(
       allocator, budget, [&](SetItem* item) { release_item(allocator, *table, item); });
   if (!done) return false;
   table->~SetTable();
   allocator.release(table, sizeof(SetTable));
+  if (expiring != nullptr) {
+    expiring->~ExpiringSet();
+    allocator.release(expiring, sizeof(ExpiringSet));
+  }
   return true;
 }
 
@@ -255,12 +355,18 @@ size_t set_outside_bytes(const Entry& entry) {
       return Listpack::counted_bytes(static_cast<const uint8_t*>(entry.outside()));
     default: break;
   }
-  const SetTable& table = *static_cast<const SetTable*>(entry.outside());
-  return counted_size(sizeof(SetTable)) + table.members.table_bytes() + table.item_bytes;
+  const SetTable& table = SetView(entry).whole_table();
+  const size_t bytes =
+      counted_size(sizeof(SetTable)) + table.members.table_bytes() + table.item_bytes;
+  if (entry.encoding() == Encoding::hashtable) return bytes;
+  const auto& expiring = *static_cast<const ExpiringSet*>(entry.outside());
+  return bytes + counted_size(sizeof(ExpiringSet)) + expiring.by_deadline.bytes();
 }
 
 size_t set_free_effort(const Entry& entry) {
-  return entry.encoding() == Encoding::hashtable ? SetView(entry).size() : 1;
+  const Encoding encoding = entry.encoding();
+  const bool table = encoding != Encoding::intset && encoding != Encoding::listpack;
+  return table ? SetView(entry).size() : 1;
 }
 
 void* copy_set(Allocator& to, const Entry& entry) {
@@ -271,16 +377,27 @@ void* copy_set(Allocator& to, const Entry& entry) {
       return Listpack::copy(to, static_cast<const uint8_t*>(entry.outside()));
     default: break;
   }
-  const SetTable& from = *static_cast<const SetTable*>(entry.outside());
+  const SetTable& from = SetView(entry).whole_table();
   SetTable* table = make_table(to, from.members.hash_key());
   copy_items(to, *table, from);
-  return table;
+  if (entry.encoding() == Encoding::hashtable) return table;
+  auto* expiring = new (to.allocate(sizeof(ExpiringSet))) ExpiringSet(to, table);
+  table->members.for_each([&](SetItem& item) {
+    if (item.expires()) expiring->by_deadline.insert(&item);
+  });
+  return expiring;
 }
 
 void digest_set(const Entry& entry, Digest& digest) {
   Digest members;
-  SetView(entry).for_each([&](const SetElement& element) {
-    members.add(SetMember(element).text());
+  const SetView set(entry);
+  set.for_each([&](const SetElement& element) {
+    const SetMember member(element);
+    members.add(member.text());
+    if (set.may_expire()) {
+      const int64_t deadline_ms = set.find(member)->deadline_ms;
+      if (deadline_ms != kNeverExpires) members.add(deadline_ms);
+    }
     members.end_element();
   });
   digest.add(members.hex());
@@ -288,6 +405,20 @@ void digest_set(const Entry& entry, Digest& digest) {
 
 size_t set_length(const Entry& entry) {
   return SetView(entry).size();
+}
+
+int64_t set_next_expiry(const Entry& entry) {
+  return SetView(entry).earliest_ms();
+}
+
+void remove_expired_members(Allocator& allocator, const HashKey& hash_key, Entry& entry,
+                            int64_t now_ms, size_t most, std::vector<std::string>& names) {
+  SetView(entry).for_each_due(now_ms, most,
+                              [&](const SetItem& item) { names.emplace_back(item.name()); });
+  const SetLimits limits;
+  SetEditor set(allocator, hash_key, limits, entry, 0);
+  for (const std::string& name : names) set.remove(SetMember(name));
+  set.store(entry);
 }
 
 }  // namespace redoubt

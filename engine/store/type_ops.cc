@@ -24,9 +24,9 @@ constexpr std::array<TypeOps, kTypeCount> kRows = {
 };
 
 // Indexed by Encoding.
-constexpr std::array<std::string_view, 10> kEncodingNames = {
-    "raw",    "int",       "embstr",   "listpack", "quicklist",
-    "intset", "hashtable", "skiplist", "stream",   "listpackex"};
+constexpr std::array<std::string_view, 11> kEncodingNames = {
+    "raw",       "int",      "embstr", "listpack",   "quicklist", "intset",
+    "hashtable", "skiplist", "stream", "listpackex", "hashtable"};
 
 }  // namespace
 

@@ -4,10 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/store/digest.h"
 #include "engine/store/entry.h"
+#include "engine/store/hash.h"
 
 namespace redoubt {
 
@@ -30,6 +33,10 @@ struct TypeOps {
   // When the first part of the value expires on its own, Unix time in ms, or the largest number;
   // null for types without such parts.
   int64_t (*next_expiry)(const Entry& entry) = nullptr;
+  // Removes parts that had expired before `now_ms`, at most `most` of them, and says which. Null
+  // where next_expiry is.
+  void (*remove_expired)(Allocator& allocator, const HashKey& hash_key, Entry& entry,
+                         int64_t now_ms, size_t most, std::vector<std::string>& names) = nullptr;
 };
 
 const TypeOps& ops_of(Type type);

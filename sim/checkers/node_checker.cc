@@ -439,14 +439,14 @@ void NodeChecker::on_evicted(int db, std::string_view key) {
   transactions_.removed(db, key);
 }
 
-void NodeChecker::on_fields_expired(int db, std::string_view key,
-                                    std::span<const std::string_view> fields) {
+void NodeChecker::on_parts_expired(int db, std::string_view key,
+                                   std::span<const std::string_view> names) {
   const int64_t now_ms = node_->env().wall().unix_ms();
-  for (std::string_view field : fields) {
-    if (model_.field_exists(db, key, field, now_ms)) {
-      violate("expiry", "the field " + shown_bytes(field) + " lives on", "expired");
+  for (std::string_view name : names) {
+    if (model_.part_exists(db, key, name, now_ms)) {
+      violate("expiry", "the part " + shown_bytes(name) + " lives on", "expired");
     }
-    model_.forget_field(db, key, field);
+    model_.forget_part(db, key, name);
   }
   transactions_.removed(db, key);
 }

@@ -135,8 +135,8 @@ class NodeChecker final : public NodeObserver {
   void on_turn_end() override;
   void on_evicted(int db, std::string_view key) override;
   void on_expired(int db, std::string_view key) override;
-  void on_fields_expired(int db, std::string_view key,
-                         std::span<const std::string_view> fields) override;
+  void on_parts_expired(int db, std::string_view key,
+                        std::span<const std::string_view> names) override;
   void on_session_closed(const Session& session) override;
   void on_push(const Session& session, std::string_view message) override;
 

@@ -140,6 +140,9 @@ std::span<const ModelCommand> hash_import_commands();
 // What a server chose, once it has replied.
 void learn_popped(ModelCall& call, std::string_view reply);
 
+// The members of a set that have not expired.
+SortedSet live_members(const ModelCall& call, const ModelEntry& entry);
+
 // What OBJECT ENCODING may say of a set, or of a hash.
 std::vector<std::string> set_encodings(const ModelEntry& entry);
 std::vector<std::string> hash_encodings();

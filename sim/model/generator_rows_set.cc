@@ -136,6 +136,36 @@ void make_newer_cardinality(G& g) {
   }
 }
 
+// "MEMBERS n member ...", now and then with a wrong count.
+void add_listed_members(G& g) {
+  if (!g.random().one_in(40)) {
+    g.add_word("MEMBERS");
+  }
+  const size_t count = 1 + g.random().below(g.random().one_in(8) ? 90 : 4);
+  g.random().one_in(40) ? g.add_integer(-1, 5) : g.add_number(static_cast<int64_t>(count));
+  for (size_t i = 0; i < count; i++) {
+    add_member(g);
+  }
+}
+
+void make_sexpire(G& g) {
+  constexpr std::string_view names[] = {"SEXPIRE", "SPEXPIRE", "SEXPIREAT", "SPEXPIREAT"};
+  const uint64_t which = g.random().below(4);
+  g.begin(names[which]);
+  add_set_key(g);
+  g.add_deadline_amount(which % 2 == 0, which >= 2);
+  if (g.random().one_in(3)) {
+    add_one_of(g, {"NX", "XX", "GT", "LT"});
+  }
+  add_listed_members(g);
+}
+
+void make_sttl(G& g) {
+  add_one_of(g, {"STTL", "SPTTL", "SEXPIRETIME", "SPEXPIRETIME", "SPERSIST"});
+  add_set_key(g);
+  add_listed_members(g);
+}
+
 constexpr GeneratorRow rows[] = {
     {24, nothing, make_sadd},
     {10, nothing, make_srem},
@@ -154,6 +184,8 @@ constexpr GeneratorRow rows[] = {
     {3, nothing, into_set<sdiffstore>},
     {3, nothing, make_sintercard},
     {4, newer, make_newer_cardinality},
+    {9, newer, make_sexpire},
+    {6, newer, make_sttl},
     {3, scan, with_scan<sscan, add_set_key>},
     {2, nothing, with_encoding<add_set_key>},
 };

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "sim/model/call.h"
+#include "sim/model/part_deadlines.h"
 
 namespace redoubt::sim {
 namespace {
@@ -314,166 +315,54 @@ ModelReply hrandfield_command(ModelCall& call) {
 
 // --- Deadlines of fields -------------------------------------------------------------------------
 
-constexpr int64_t latest_ms = (int64_t{1} << 46) - 1;
-constexpr std::string_view positive_text = "ERR Number of fields must be a positive integer";
-
-// "FIELDS numfields field ..." at argument `at`; the error, if there is one.
-std::optional<ModelReply> check_fields(const ModelCall& call, size_t at,
-                                       std::string_view count_text) {
-  if (!same_word(call.argument(at), "FIELDS")) {
-    return reply_error("ERR Mandatory argument FIELDS is missing or not at the right position");
-  }
-  if (at + 1 >= call.count()) {
-    return reply_error(syntax_text);
-  }
-  const std::optional<int64_t> count = parse_integer(call.argument(at + 1));
-  if (!count || *count < 1) {
-    return reply_error(count_text);
-  }
-  if (static_cast<uint64_t>(*count) != call.count() - at - 2) {
-    return reply_error("ERR The `numfields` parameter must match the number of arguments");
-  }
-  return std::nullopt;
-}
-
-std::optional<int64_t> field_deadline(int64_t given, int64_t base_ms, bool seconds) {
-  const int64_t scale = seconds ? 1000 : 1;
-  if (given > latest_ms / scale || given * scale > latest_ms - base_ms) {
-    return std::nullopt;
-  }
-  return given * scale + base_ms;
-}
-
-ModelReply expire_fields(ModelCall& call, std::string_view name, bool absolute, bool seconds) {
+// Has `work(parts)` look at the fields of a key, and puts what it left under the key.
+template <typename Work>
+ModelReply with_deadlines(ModelCall& call, Work&& work) {
   std::optional<ModelReply> error;
   Fields fields = live_fields(call, call.argument(1), error);
   if (error) {
     return *error;
   }
-  const std::optional<int64_t> given = parse_integer(call.argument(2));
-  if (!given) {
-    return reply_error(not_integer_text);
+  PartDeadlines parts;
+  for (const auto& [name, field] : fields) {
+    parts[name] = field.deadline_ms;
   }
-  if (*given < 0) {
-    return reply_error("ERR invalid expire time, must be >= 0");
-  }
-  const std::optional<int64_t> deadline =
-      field_deadline(*given, absolute ? 0 : call.now_ms, seconds);
-  if (!deadline) {
-    return invalid_expire(name);
-  }
-  const std::string condition = lower(call.argument(3));
-  const bool given_condition =
-      condition == "nx" || condition == "xx" || condition == "gt" || condition == "lt";
-  const size_t at = given_condition ? 4 : 3;
-  if (std::optional<ModelReply> wrong =
-          check_fields(call, at, "ERR Parameter `numFields` should be greater than 0")) {
-    return *wrong;
-  }
-  std::string reply = resp_header('*', call.count() - at - 2);
-  for (size_t i = at + 2; i < call.count(); i++) {
-    const auto found = fields.find(call.argument(i));
-    if (found == fields.end()) {
-      reply += resp_integer(-2);
-      continue;
+  const PartDeadlines before = parts;
+  ModelReply reply = work(parts);
+  if (parts != before) {
+    erase_if(fields, [&](const auto& field) { return !parts.contains(field.first); });
+    for (auto& [name, field] : fields) {
+      field.deadline_ms = parts[name];
     }
-    const int64_t old = found->second.deadline_ms;
-    const bool refused = (condition == "nx" && old != none) || (condition == "xx" && old == none) ||
-                         (condition == "gt" && (old == none || *deadline <= old)) ||
-                         (condition == "lt" && old != none && *deadline >= old);
-    if (refused) {
-      reply += resp_integer(0);
-    } else if (*deadline <= call.now_ms) {
-      fields.erase(found);
-      reply += resp_integer(2);
-    } else {
-      found->second.deadline_ms = *deadline;
-      reply += resp_integer(1);
-    }
-  }
-  if (call.find(call.argument(1)) != nullptr) {
     put_hash(call, call.argument(1), fields);
   }
-  return reply_exact(std::move(reply));
+  return reply;
 }
 
-ModelReply hexpire_command(ModelCall& call) {
-  return expire_fields(call, "hexpire", false, true);
-}
-ModelReply hpexpire_command(ModelCall& call) {
-  return expire_fields(call, "hpexpire", false, false);
-}
-ModelReply hexpireat_command(ModelCall& call) {
-  return expire_fields(call, "hexpireat", true, true);
-}
-ModelReply hpexpireat_command(ModelCall& call) {
-  return expire_fields(call, "hpexpireat", true, false);
+template <bool absolute, bool seconds>
+ModelReply expire_command(ModelCall& call) {
+  return with_deadlines(call, [&](PartDeadlines& parts) {
+    return expire_parts(call, field_texts, absolute, seconds, parts);
+  });
 }
 
-ModelReply show_deadlines(ModelCall& call, bool absolute, bool seconds) {
-  std::optional<ModelReply> error;
-  const Fields fields = live_fields(call, call.argument(1), error);
-  if (error) {
-    return *error;
-  }
-  if (std::optional<ModelReply> wrong = check_fields(call, 2, positive_text)) {
-    return *wrong;
-  }
-  std::string reply = resp_header('*', call.count() - 4);
-  for (size_t i = 4; i < call.count(); i++) {
-    const auto found = fields.find(call.argument(i));
-    if (found == fields.end() || found->second.deadline_ms == none) {
-      reply += resp_integer(found == fields.end() ? -2 : -1);
-      continue;
-    }
-    const int64_t ms = found->second.deadline_ms - (absolute ? 0 : call.now_ms);
-    reply += resp_integer(seconds ? ms / 1000 + (ms % 1000 > 0 ? 1 : 0) : ms);
-  }
-  return reply_exact(std::move(reply));
-}
-
-ModelReply httl_command(ModelCall& call) {
-  return show_deadlines(call, false, true);
-}
-ModelReply hpttl_command(ModelCall& call) {
-  return show_deadlines(call, false, false);
-}
-ModelReply hexpiretime_command(ModelCall& call) {
-  return show_deadlines(call, true, true);
-}
-ModelReply hpexpiretime_command(ModelCall& call) {
-  return show_deadlines(call, true, false);
+template <bool absolute, bool seconds>
+ModelReply deadlines_command(ModelCall& call) {
+  return with_deadlines(call, [&](const PartDeadlines& parts) {
+    return show_part_deadlines(call, field_texts, absolute, seconds, parts);
+  });
 }
 
 ModelReply hpersist_command(ModelCall& call) {
-  std::optional<ModelReply> error;
-  Fields fields = live_fields(call, call.argument(1), error);
-  if (error) {
-    return *error;
-  }
-  if (std::optional<ModelReply> wrong = check_fields(call, 2, positive_text)) {
-    return *wrong;
-  }
-  std::string reply = resp_header('*', call.count() - 4);
-  for (size_t i = 4; i < call.count(); i++) {
-    const auto found = fields.find(call.argument(i));
-    if (found == fields.end()) {
-      reply += resp_integer(-2);
-    } else {
-      reply += resp_integer(found->second.deadline_ms == none ? -1 : 1);
-      found->second.deadline_ms = none;
-    }
-  }
-  if (call.find(call.argument(1)) != nullptr) {
-    put_hash(call, call.argument(1), fields);
-  }
-  return reply_exact(std::move(reply));
+  return with_deadlines(
+      call, [&](PartDeadlines& parts) { return persist_parts(call, field_texts, parts); });
 }
 
 // --- Redis 8.0 -----------------------------------------------------------------------------------
 
 ModelReply hgetdel_command(ModelCall& call) {
-  if (std::optional<ModelReply> wrong = check_fields(call, 2, positive_text)) {
+  if (std::optional<ModelReply> wrong =
+          check_parts(call, 2, field_texts, field_texts.not_positive)) {
     return *wrong;
   }
   std::optional<ModelReply> error;
@@ -577,8 +466,8 @@ std::optional<ModelReply> take_deadline(const ModelCall& call, const FieldOption
   }
   std::optional<int64_t> at;
   if (*given > 0) {
-    at = field_deadline(*given, options.expire->absolute ? 0 : call.now_ms,
-                        options.expire->unit == TimeUnit::seconds);
+    at = part_deadline(*given, options.expire->absolute ? 0 : call.now_ms,
+                       options.expire->unit == TimeUnit::seconds);
   }
   if (!at) {
     return invalid_expire(name);
@@ -662,9 +551,9 @@ ModelReply hsetex_command(ModelCall& call) {
 constexpr ModelCommand commands[] = {
     {"hdel", -3, hdel_command, false},
     {"hexists", 3, hexists_command, false},
-    {"hexpire", -6, hexpire_command, true},
-    {"hexpireat", -6, hexpireat_command, true},
-    {"hexpiretime", -5, hexpiretime_command, false},
+    {"hexpire", -6, expire_command<false, true>, true},
+    {"hexpireat", -6, expire_command<true, true>, true},
+    {"hexpiretime", -5, deadlines_command<true, true>, false},
     {"hget", 3, hget_command, false},
     {"hgetall", 2, hgetall_command, false},
     {"hgetdel", -5, hgetdel_command, false},
@@ -676,17 +565,17 @@ constexpr ModelCommand commands[] = {
     {"hmget", -3, hmget_command, false},
     {"hmset", -4, hmset_command, true},
     {"hpersist", -5, hpersist_command, false},
-    {"hpexpire", -6, hpexpire_command, true},
-    {"hpexpireat", -6, hpexpireat_command, true},
-    {"hpexpiretime", -5, hpexpiretime_command, false},
-    {"hpttl", -5, hpttl_command, false},
+    {"hpexpire", -6, expire_command<false, false>, true},
+    {"hpexpireat", -6, expire_command<true, false>, true},
+    {"hpexpiretime", -5, deadlines_command<true, false>, false},
+    {"hpttl", -5, deadlines_command<false, false>, false},
     {"hrandfield", -2, hrandfield_command, false},
     {"hscan", -3, hscan_command, false},
     {"hset", -4, hset_command, true},
     {"hsetex", -6, hsetex_command, true},
     {"hsetnx", 4, hsetnx_command, true},
     {"hstrlen", 3, hstrlen_command, false},
-    {"httl", -5, httl_command, false},
+    {"httl", -5, deadlines_command<false, true>, false},
     {"hvals", 2, hvals_command, false},
 };
 

@@ -118,29 +118,37 @@ void Model::forget(int database_index, std::string_view key) {
   }
 }
 
-void Model::forget_field(int database_index, std::string_view key, std::string_view field) {
+void Model::forget_part(int database_index, std::string_view key, std::string_view name) {
   Database& keys = databases_[static_cast<size_t>(database_index)];
   auto found = keys.find(key);
   if (found == keys.end()) {
     return;
   }
-  found->second.hash.erase(std::string(field));
-  if (found->second.type == ModelType::hash && found->second.hash.empty()) {
+  ModelEntry& entry = found->second;
+  entry.hash.erase(std::string(name));
+  entry.set.erase(std::string(name));
+  entry.member_deadlines.erase(std::string(name));
+  const bool empty = (entry.type == ModelType::hash && entry.hash.empty()) ||
+                     (entry.type == ModelType::set && entry.set.empty());
+  if (empty) {
     keys.erase(found);
   }
 }
 
-bool Model::field_exists(int database_index, std::string_view key, std::string_view field,
-                         int64_t now_ms) const {
+bool Model::part_exists(int database_index, std::string_view key, std::string_view name,
+                        int64_t now_ms) const {
   const Database& keys = database(database_index);
   auto found = keys.find(key);
   if (found == keys.end()) {
     return false;
   }
-  auto there = found->second.hash.find(field);
-  return there != found->second.hash.end() &&
-         (there->second.deadline_ms == ModelEntry::no_deadline ||
-          there->second.deadline_ms >= now_ms);
+  const ModelEntry& entry = found->second;
+  if (entry.set.contains(name)) {
+    return entry.member_lives(name, now_ms);
+  }
+  auto there = entry.hash.find(name);
+  return there != entry.hash.end() && (there->second.deadline_ms == ModelEntry::no_deadline ||
+                                       there->second.deadline_ms >= now_ms);
 }
 
 void Model::clear() {

@@ -84,6 +84,7 @@ struct ModelEntry {
   // The value of another type: the one that `type` says.
   std::optional<std::deque<std::string>> list{};
   SortedSet set{};
+  SortedMap<int64_t> member_deadlines{};  // of a set
   SortedMap<double> zset{};
   SortedMap<ModelField> hash{};
   std::shared_ptr<ModelStream> stream{};
@@ -92,6 +93,11 @@ struct ModelEntry {
 
   bool expired_at(int64_t now_ms) const {
     return deadline_ms != no_deadline && now_ms > deadline_ms;
+  }
+  // Whether a member of a set has not expired.
+  bool member_lives(std::string_view member, int64_t now_ms) const {
+    const auto found = member_deadlines.find(member);
+    return found == member_deadlines.end() || now_ms <= found->second;
   }
 };
 
@@ -114,11 +120,11 @@ class Model {
   // The node removed the key on its own (eviction, or active expiry before a clock jumped back).
   void forget(int database, std::string_view key);
 
-  // The node removed a field of a hash because it expired; without fields, the key is gone too.
-  void forget_field(int database, std::string_view key, std::string_view field);
-  // Whether the field exists for a client, at that time.
-  bool field_exists(int database, std::string_view key, std::string_view field,
-                    int64_t now_ms) const;
+  // The node removed a field of a hash, or a member of a set, because it expired; when none are
+  // left, the key is gone too.
+  void forget_part(int database, std::string_view key, std::string_view name);
+  // Whether the field or member exists for a client, at that time.
+  bool part_exists(int database, std::string_view key, std::string_view name, int64_t now_ms) const;
 
   // The node lost everything: a crash without persistence.
   void clear();

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "sim/model/call.h"
+#include "sim/model/part_deadlines.h"
 #include "sim/model/resp_value.h"
 
 namespace redoubt::sim {
@@ -10,23 +11,32 @@ namespace {
 
 using Members = SortedSet;
 
-// The set of a key: null when there is none, an error when the key holds something else.
-const Members* find_set(ModelCall& call, std::string_view key, std::optional<ModelReply>& error) {
+// The members of a key; an error when it holds something else.
+Members members_of(ModelCall& call, std::string_view key, std::optional<ModelReply>& error) {
   const ModelEntry* entry = call.find(key, ModelType::set, error);
-  return entry != nullptr ? &entry->set : nullptr;
+  return entry != nullptr ? live_members(call, *entry) : Members();
 }
 
-Members copy_of(const Members* set) {
-  return set != nullptr ? *set : Members();
-}
-
-// Puts the members under the key; none of them: the key is gone. A deadline stays, if `keep`.
-void put_set(ModelCall& call, std::string_view key, const Members& members, bool keep = true) {
+// Puts the members under the key; none of them: the key is gone. Deadlines stay, if `keep`, and so
+// do expired members that are there, unless they are set anew.
+void put_set(ModelCall& call, std::string_view key, Members members, bool keep = true) {
+  PartDeadlines deadlines;
+  const ModelEntry* old = keep ? call.find(key) : nullptr;
+  if (old != nullptr) {
+    for (const auto& [member, deadline] : old->member_deadlines) {
+      const bool lives = old->member_lives(member, call.now_ms);
+      if (lives ? members.contains(member) : members.insert(member).second) {
+        deadlines[member] = deadline;
+      }
+    }
+  }
   if (members.empty()) {
     call.erase(key);
     return;
   }
-  call.remake(key, ModelType::set, keep).set = members;
+  ModelEntry& entry = call.remake(key, ModelType::set, keep);
+  entry.set = std::move(members);
+  entry.member_deadlines = std::move(deadlines);
 }
 
 ModelReply reply_members(const ModelCall& call, const Members& members) {
@@ -39,7 +49,7 @@ ModelReply reply_members(const ModelCall& call, const Members& members) {
 
 ModelReply change(ModelCall& call, bool add) {
   std::optional<ModelReply> error;
-  Members members = copy_of(find_set(call, call.argument(1), error));
+  Members members = members_of(call, call.argument(1), error);
   if (error) {
     return *error;
   }
@@ -63,25 +73,25 @@ ModelReply srem_command(ModelCall& call) {
 
 ModelReply scard_command(ModelCall& call) {
   std::optional<ModelReply> error;
-  const Members members = copy_of(find_set(call, call.argument(1), error));
+  const Members members = members_of(call, call.argument(1), error);
   return error ? *error : reply_integer(static_cast<int64_t>(members.size()));
 }
 
 ModelReply smembers_command(ModelCall& call) {
   std::optional<ModelReply> error;
-  const Members members = copy_of(find_set(call, call.argument(1), error));
+  const Members members = members_of(call, call.argument(1), error);
   return error ? *error : reply_members(call, members);
 }
 
 ModelReply sismember_command(ModelCall& call) {
   std::optional<ModelReply> error;
-  const Members members = copy_of(find_set(call, call.argument(1), error));
+  const Members members = members_of(call, call.argument(1), error);
   return error ? *error : reply_integer(members.contains(call.argument(2)) ? 1 : 0);
 }
 
 ModelReply smismember_command(ModelCall& call) {
   std::optional<ModelReply> error;
-  const Members members = copy_of(find_set(call, call.argument(1), error));
+  const Members members = members_of(call, call.argument(1), error);
   if (error) {
     return *error;
   }
@@ -100,8 +110,8 @@ ModelReply smove_command(ModelCall& call) {
     return reply_integer(0);
   }
   std::optional<ModelReply> error;
-  Members source = copy_of(find_set(call, from, error));
-  Members target = copy_of(find_set(call, to, error));
+  Members source = members_of(call, from, error);
+  Members target = members_of(call, to, error);
   if (error) {
     return *error;
   }
@@ -131,7 +141,7 @@ ModelReply spop_command(ModelCall& call) {
     }
   }
   std::optional<ModelReply> error;
-  const Members members = copy_of(find_set(call, call.argument(1), error));
+  const Members members = members_of(call, call.argument(1), error);
   if (error) {
     return *error;
   }
@@ -162,7 +172,7 @@ ModelReply srandmember_command(ModelCall& call) {
     }
   }
   std::optional<ModelReply> error;
-  const Members members = copy_of(find_set(call, call.argument(1), error));
+  const Members members = members_of(call, call.argument(1), error);
   if (error) {
     return *error;
   }
@@ -185,7 +195,7 @@ Members combine(ModelCall& call, Operation operation, size_t first, size_t end,
                 std::optional<ModelReply>& error) {
   Members result;
   for (size_t i = first; i < end; i++) {
-    const Members members = copy_of(find_set(call, call.argument(i), error));
+    const Members members = members_of(call, call.argument(i), error);
     if (error) {
       return {};
     }
@@ -276,23 +286,79 @@ ModelReply sscan_command(ModelCall& call) {
     return reply_error("ERR invalid cursor");
   }
   std::optional<ModelReply> error;
-  const Members* members = find_set(call, call.argument(1), error);
+  const Members members = members_of(call, call.argument(1), error);
   if (error) {
     return *error;
   }
-  if (members == nullptr) {
+  if (members.empty()) {
     return reply_exact("*2\r\n$1\r\n0\r\n*0\r\n");
   }
   if (std::optional<ModelReply> wrong = take_scan_options(call, scan, false)) {
     return *wrong;
   }
   ModelReply reply = reply_rule(ModelReply::Rule::scan_page);
-  for (const std::string& member : *members) {
+  for (const std::string& member : members) {
     if (glob_matches(scan.pattern, member)) {
       reply.choices.push_back(member);
     }
   }
   return reply;
+}
+
+// --- Deadlines of members ------------------------------------------------------------------------
+
+// Has `work(parts)` look at the members of a key, and puts what it left under the key.
+template <typename Work>
+ModelReply with_deadlines(ModelCall& call, Work&& work) {
+  std::optional<ModelReply> error;
+  const Members members = members_of(call, call.argument(1), error);
+  if (error) {
+    return *error;
+  }
+  PartDeadlines parts;
+  const ModelEntry* entry = call.find(call.argument(1));
+  for (const std::string& member : members) {
+    const auto found = entry->member_deadlines.find(member);
+    parts[member] =
+        found != entry->member_deadlines.end() ? found->second : ModelEntry::no_deadline;
+  }
+  const PartDeadlines before = parts;
+  ModelReply reply = work(parts);
+  if (parts == before) {
+    return reply;
+  }
+  Members left;
+  for (const auto& [member, deadline] : parts) {
+    left.insert(member);
+  }
+  put_set(call, call.argument(1), left);
+  for (const auto& [member, deadline] : parts) {
+    PartDeadlines& deadlines = call.find(call.argument(1))->member_deadlines;
+    deadlines.erase(member);
+    if (deadline != ModelEntry::no_deadline) {
+      deadlines[member] = deadline;
+    }
+  }
+  return reply;
+}
+
+template <bool absolute, bool seconds>
+ModelReply expire_command(ModelCall& call) {
+  return with_deadlines(call, [&](PartDeadlines& parts) {
+    return expire_parts(call, member_texts, absolute, seconds, parts);
+  });
+}
+
+template <bool absolute, bool seconds>
+ModelReply deadlines_command(ModelCall& call) {
+  return with_deadlines(call, [&](const PartDeadlines& parts) {
+    return show_part_deadlines(call, member_texts, absolute, seconds, parts);
+  });
+}
+
+ModelReply spersist_command(ModelCall& call) {
+  return with_deadlines(
+      call, [&](PartDeadlines& parts) { return persist_parts(call, member_texts, parts); });
 }
 
 constexpr ModelCommand commands[] = {
@@ -301,6 +367,9 @@ constexpr ModelCommand commands[] = {
     {"sdiff", -2, sdiff_command, false},
     {"sdiffcard", -3, cardinality_command<Operation::difference>, false},
     {"sdiffstore", -3, sdiffstore_command, true},
+    {"sexpire", -6, expire_command<false, true>, true},
+    {"sexpireat", -6, expire_command<true, true>, true},
+    {"sexpiretime", -5, deadlines_command<true, true>, false},
     {"sinter", -2, sinter_command, false},
     {"sintercard", -3, cardinality_command<Operation::intersection>, false},
     {"sinterstore", -3, sinterstore_command, true},
@@ -308,10 +377,16 @@ constexpr ModelCommand commands[] = {
     {"smembers", 2, smembers_command, false},
     {"smismember", -3, smismember_command, false},
     {"smove", 4, smove_command, false},
+    {"spersist", -5, spersist_command, false},
+    {"spexpire", -6, expire_command<false, false>, true},
+    {"spexpireat", -6, expire_command<true, false>, true},
+    {"spexpiretime", -5, deadlines_command<true, false>, false},
     {"spop", -2, spop_command, false},
+    {"spttl", -5, deadlines_command<false, false>, false},
     {"srandmember", -2, srandmember_command, false},
     {"srem", -3, srem_command, false},
     {"sscan", -3, sscan_command, false},
+    {"sttl", -5, deadlines_command<false, true>, false},
     {"sunion", -2, sunion_command, false},
     {"sunioncard", -3, cardinality_command<Operation::set_union>, false},
     {"sunionstore", -3, sunionstore_command, true},
@@ -327,7 +402,7 @@ std::span<const ModelCommand> set_commands() {
 void learn_popped(ModelCall& call, std::string_view reply) {
   RespValue value;
   std::optional<ModelReply> error;
-  Members members = copy_of(find_set(call, call.argument(1), error));
+  Members members = members_of(call, call.argument(1), error);
   if (error || members.empty() || !parse_resp_exactly(reply, value)) {
     return;
   }
@@ -338,6 +413,16 @@ void learn_popped(ModelCall& call, std::string_view reply) {
     members.erase(item.text);
   }
   put_set(call, call.argument(1), members);
+}
+
+Members live_members(const ModelCall& call, const ModelEntry& entry) {
+  Members members = entry.set;
+  for (const auto& [member, deadline] : entry.member_deadlines) {
+    if (!entry.member_lives(member, call.now_ms)) {
+      members.erase(member);
+    }
+  }
+  return members;
 }
 
 // What OBJECT ENCODING may say: the set may have been larger, or of another kind, before.

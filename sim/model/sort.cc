@@ -129,14 +129,14 @@ bool comes_first(const SortOptions& options, const Weighed& a, const Weighed& b)
 }
 
 // The elements in their own order. A set has none, so what depends on it cannot be told.
-std::vector<Weighed> elements_of(const ModelEntry& entry) {
+std::vector<Weighed> elements_of(const ModelCall& call, const ModelEntry& entry) {
   std::vector<Weighed> all;
   if (entry.list) {
     for (const std::string& text : *entry.list) {
       all.push_back({text, {}, 0});
     }
   }
-  for (const std::string& text : entry.set) {
+  for (const std::string& text : live_members(call, entry)) {
     all.push_back({text, {}, 0});
   }
   std::vector<std::pair<double, std::string>> ranked;
@@ -202,7 +202,7 @@ ModelReply sort_generic(ModelCall& call, bool may_store) {
         entry->type != ModelType::zset) {
       return reply_error(wrong_type_text);
     }
-    all = elements_of(*entry);
+    all = elements_of(call, *entry);
     if (options.unsorted && entry->type == ModelType::set) {
       if (!options.store) {
         return reply_rule(ModelReply::Rule::not_error);

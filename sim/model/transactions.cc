@@ -48,8 +48,8 @@ bool same_stream(const ModelStream* a, const ModelStream* b) {
 
 bool same_entry(const ModelEntry& a, const ModelEntry& b) {
   return a.type == b.type && a.deadline_ms == b.deadline_ms && a.text == b.text &&
-         a.list == b.list && a.set == b.set && a.zset == b.zset && a.hash == b.hash &&
-         same_stream(a.stream.get(), b.stream.get());
+         a.list == b.list && a.set == b.set && a.member_deadlines == b.member_deadlines &&
+         a.zset == b.zset && a.hash == b.hash && same_stream(a.stream.get(), b.stream.get());
 }
 
 std::string text_of(ModelArguments arguments) {

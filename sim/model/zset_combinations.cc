@@ -42,7 +42,7 @@ std::optional<ModelReply> take_sources(ModelCall& call, size_t at, Combination& 
     if (entry != nullptr && entry->type == ModelType::zset) {
       source.members = entry->zset;
     } else if (entry != nullptr && entry->type == ModelType::set) {
-      for (const std::string& member : entry->set) {
+      for (const std::string& member : live_members(call, *entry)) {
         source.members[member] = 1;
       }
     } else if (entry != nullptr) {

@@ -82,13 +82,13 @@ void CheckedNode::on_expired(int db, std::string_view key) {
   model_.forget(db, key);
 }
 
-void CheckedNode::on_fields_expired(int db, std::string_view key,
-                                    std::span<const std::string_view> fields) {
-  for (std::string_view field : fields) {
-    if (model_.field_exists(db, key, field, wall_ms())) {
-      wrong_removal_ = "expired a field whose time has not come: " + sim::quote_bytes(field);
+void CheckedNode::on_parts_expired(int db, std::string_view key,
+                                   std::span<const std::string_view> names) {
+  for (std::string_view name : names) {
+    if (model_.part_exists(db, key, name, wall_ms())) {
+      wrong_removal_ = "expired a part whose time has not come: " + sim::quote_bytes(name);
     }
-    model_.forget_field(db, key, field);
+    model_.forget_part(db, key, name);
   }
 }
 

@@ -61,8 +61,8 @@ class CheckedNode : private NodeObserver {
                   std::string_view) override {}
   void on_evicted(int db, std::string_view key) override;
   void on_expired(int db, std::string_view key) override;
-  void on_fields_expired(int db, std::string_view key,
-                         std::span<const std::string_view> fields) override;
+  void on_parts_expired(int db, std::string_view key,
+                        std::span<const std::string_view> names) override;
   void on_session_closed(const Session&) override {}
 
   int64_t wall_ms() const { return world_.env.wall().unix_ms(); }

@@ -1,4 +1,5 @@
-// What sets and hashes send into the stream of effects, and how fields of hashes expire.
+// What sets and hashes send into the stream of effects, and how fields of hashes and members of
+// sets expire.
 #include <gtest/gtest.h>
 
 #include <string>
@@ -64,7 +65,7 @@ TEST_P(HashExpiry, FieldsExpireWithoutBeingAskedFor) {
   const std::string effect = node_.take_effects();
   EXPECT_TRUE(effect == "HDEL h a b" || effect == "HDEL h b a") << effect;
   EXPECT_EQ(node_.call({"HLEN", "h"}), ":1\r\n");
-  EXPECT_EQ(node_.node->stats().expired_fields, 2U);
+  EXPECT_EQ(node_.node->stats().expired_parts, 2U);
 }
 
 TEST_P(HashExpiry, TheLastFieldTakesTheKeyAlong) {
@@ -106,7 +107,7 @@ TEST_P(HashExpiry, DeadlinesFollowTheirHash) {
   node_.call({"HPERSIST", "persists", "FIELDS", "1", "a"});
   node_.pass_ms(1000);
   EXPECT_EQ(node_.call({"HKEYS", "moved"}), "*1\r\n$1\r\nb\r\n");
-  EXPECT_EQ(node_.node->stats().expired_fields, 2U);
+  EXPECT_EQ(node_.node->stats().expired_parts, 2U);
   EXPECT_EQ(node_.call({"HKEYS", "copied"}), "*1\r\n$1\r\nb\r\n");
   EXPECT_EQ(node_.call({"HKEYS", "persists"}), "*1\r\n$1\r\na\r\n");
 }
@@ -119,13 +120,177 @@ TEST_P(HashExpiry, MemoryComesBack) {
     node_.call({"HSETEX", key, "PX", "200000", "FIELDS", "1", "b", "2"});
   }
   for (int i = 0; i < 20; ++i) node_.pass_ms(100);
-  EXPECT_EQ(node_.node->stats().expired_fields, 100U);
+  EXPECT_EQ(node_.node->stats().expired_parts, 100U);
   for (int i = 0; i < 100; ++i) node_.call({"DEL", "h" + std::to_string(i)});
   // The table of keys may stay larger than it was.
   EXPECT_LE(node_.node->database(0).used_bytes(), before + 16'384);
   EXPECT_FALSE(node_.node->database(0).first_with_expired_parts(INT64_MAX).has_value());
 }
 
+// Small sets and large ones.
+class SetExpiry : public ::testing::TestWithParam<const char*> {
+ protected:
+  LocalNode node_{{"set-max-listpack-entries", GetParam()}};
+};
+
+TEST_P(SetExpiry, EffectsAreDeterministic) {
+  node_.call({"SADD", "s", "a", "b", "c"});
+  node_.take_effects();
+  EXPECT_EQ(without_reply(node_, {"SPEXPIREAT", "s", "33177117420000", "MEMBERS", "2", "a", "z"}),
+            "SPEXPIREAT s 33177117420000 MEMBERS 1 a");
+  EXPECT_EQ(without_reply(node_, {"SPEXPIREAT", "s", "5", "GT", "MEMBERS", "2", "a", "b"}), "");
+  EXPECT_EQ(without_reply(node_, {"SADD", "s", "a"}), "");
+  EXPECT_EQ(without_reply(node_, {"SPERSIST", "s", "MEMBERS", "2", "a", "b"}),
+            "SPERSIST s MEMBERS 1 a");
+  EXPECT_EQ(without_reply(node_, {"SPERSIST", "s", "MEMBERS", "1", "a"}), "");
+  EXPECT_EQ(without_reply(node_, {"SEXPIRE", "s", "0", "MEMBERS", "2", "c", "z"}), "SREM s c");
+  EXPECT_EQ(without_reply(node_, {"SEXPIRE", "s", "0", "MEMBERS", "3", "a", "b", "a"}),
+            "SREM s a b");
+  EXPECT_EQ(node_.call({"EXISTS", "s"}), ":0\r\n");
+}
+
+TEST_P(SetExpiry, MembersExpireWithoutBeingAskedFor) {
+  node_.call({"SADD", "s", "a", "b", "c"});
+  node_.call({"SPEXPIRE", "s", "100", "MEMBERS", "2", "a", "b"});
+  node_.take_effects();
+  node_.pass_ms(50);
+  EXPECT_EQ(node_.call({"SCARD", "s"}), ":3\r\n");
+  node_.pass_ms(1000);
+  EXPECT_EQ(node_.take_effects(), "SREM s a b");
+  EXPECT_EQ(node_.call({"SMEMBERS", "s"}), "*1\r\n$1\r\nc\r\n");
+  EXPECT_EQ(node_.node->stats().expired_parts, 2U);
+}
+
+TEST_P(SetExpiry, TheLastMemberTakesTheKeyAlong) {
+  node_.call({"SADD", "s", "1"});
+  node_.call({"SPEXPIRE", "s", "100", "MEMBERS", "1", "1"});
+  node_.take_effects();
+  node_.pass_ms(1000);
+  EXPECT_EQ(node_.take_effects(), "SREM s 1");
+  EXPECT_EQ(node_.call({"EXISTS", "s"}), ":0\r\n");
+  EXPECT_EQ(node_.call({"DBSIZE"}), ":0\r\n");
+}
+
+// A set of `keep` and of 200 members that have expired; none of them was removed yet.
+void make_overdue(LocalNode& node, std::string_view key) {
+  node.node->set_active_expiry(false);
+  node.call({"SADD", key, "keep"});
+  for (int i = 0; i < 200; ++i) {
+    const std::string member = "m" + std::to_string(i);
+    node.call({"SADD", key, member});
+    node.call({"SPEXPIRE", key, "100", "MEMBERS", "1", member});
+  }
+  node.pass_ms(101);
+}
+
+TEST_P(SetExpiry, AnExpiredMemberIsMissingBeforeItIsRemoved) {
+  make_overdue(node_, "s");
+  EXPECT_EQ(node_.call({"SISMEMBER", "s", "m199"}), ":0\r\n");
+  EXPECT_EQ(node_.node->stats().expired_parts, 64U);
+  EXPECT_EQ(node_.call({"SCARD", "s"}), ":1\r\n");
+  EXPECT_EQ(node_.call({"SMEMBERS", "s"}), "*1\r\n$4\r\nkeep\r\n");
+  EXPECT_EQ(node_.node->stats().expired_parts, 192U);
+  EXPECT_EQ(node_.call({"SUNION", "s", "s"}), "*1\r\n$4\r\nkeep\r\n");
+  EXPECT_EQ(node_.call({"ZUNION", "1", "s"}), "*1\r\n$4\r\nkeep\r\n");
+  EXPECT_EQ(node_.call({"SORT", "s", "ALPHA"}), "*1\r\n$4\r\nkeep\r\n");
+  EXPECT_EQ(node_.node->stats().expired_parts, 192U);
+  EXPECT_EQ(node_.call({"SADD", "s", "m199", "m198", "keep"}), ":2\r\n");
+  EXPECT_EQ(node_.call({"STTL", "s", "MEMBERS", "2", "m199", "m198"}), "*2\r\n:-1\r\n:-1\r\n");
+}
+
+TEST_P(SetExpiry, ChoicesAreMadeAmongWhatLives) {
+  make_overdue(node_, "s");
+  EXPECT_EQ(node_.call({"SRANDMEMBER", "s"}), "$4\r\nkeep\r\n");
+  EXPECT_EQ(node_.call({"SRANDMEMBER", "s", "-2"}), "*2\r\n$4\r\nkeep\r\n$4\r\nkeep\r\n");
+  node_.take_effects();
+  EXPECT_EQ(node_.call({"SPOP", "s", "5"}), "*1\r\n$4\r\nkeep\r\n");
+  EXPECT_EQ(node_.call({"EXISTS", "s"}), ":1\r\n");  // 8 members that expired
+  EXPECT_EQ(node_.call({"SPOP", "s"}), "$-1\r\n");
+  EXPECT_EQ(node_.call({"EXISTS", "s"}), ":0\r\n");
+  EXPECT_EQ(node_.node->stats().expired_parts, 200U);
+}
+
+// Whoever applies the stream has another clock.
+TEST_P(SetExpiry, WhatIsStoredIsMadeOfLivingMembersInTheStreamToo) {
+  for (const std::vector<std::string_view>& command :
+       {std::vector<std::string_view>{"SUNIONSTORE", "d", "s", "s"},
+        std::vector<std::string_view>{"ZUNIONSTORE", "d", "1", "s"},
+        std::vector<std::string_view>{"SORT", "s", "ALPHA", "STORE", "d"}}) {
+    node_.call({"FLUSHALL"});
+    const uint64_t before = node_.node->stats().expired_parts;
+    make_overdue(node_, "s");
+    node_.take_effects();
+    node_.call(command);
+    EXPECT_EQ(node_.node->stats().expired_parts, before + 200);
+    const std::string effects = node_.take_effects();
+    EXPECT_EQ(effects.substr(0, 7), "SREM s ") << effects;
+    EXPECT_NE(effects.find(command[0]), std::string::npos) << effects;
+  }
+}
+
+TEST_P(SetExpiry, MovingAMemberThatHasExpired) {
+  make_overdue(node_, "s");
+  node_.call({"SADD", "t", "a", "b"});
+  node_.call({"SPEXPIRE", "t", "100", "MEMBERS", "1", "a"});
+  node_.call({"SADD", "u", "a"});
+  node_.pass_ms(101);
+  node_.take_effects();
+  EXPECT_EQ(node_.call({"SMOVE", "s", "u", "m5"}), ":0\r\n");
+  EXPECT_EQ(node_.take_effects(), "SREM s m5");
+  EXPECT_EQ(node_.call({"SMOVE", "u", "t", "a"}), ":1\r\n");
+  EXPECT_EQ(node_.take_effects(), "SREM t a\nSMOVE u t a");
+  EXPECT_EQ(node_.call({"STTL", "t", "MEMBERS", "1", "a"}), "*1\r\n:-1\r\n");
+}
+
+TEST_P(SetExpiry, DeadlinesFollowTheirSet) {
+  const auto make = [this](std::string_view key) {
+    node_.call({"SADD", key, "a", "b"});
+    node_.call({"SPEXPIRE", key, "100", "MEMBERS", "1", "a"});
+  };
+  make("s");
+  node_.call({"RENAME", "s", "moved"});
+  node_.call({"COPY", "moved", "copied"});
+  node_.call({"COPY", "moved", "deleted"});
+  node_.call({"DEL", "deleted"});
+  node_.call({"SADD", "deleted", "a"});
+  make("stored");
+  node_.call({"SUNIONSTORE", "stored", "moved"});
+  make("persists");
+  node_.call({"SPERSIST", "persists", "MEMBERS", "1", "a"});
+  make("added");
+  node_.call({"SREM", "added", "a"});
+  node_.call({"SADD", "added", "a"});
+  EXPECT_EQ(node_.node->database(0).with_expiring_parts(), 2U);
+  node_.pass_ms(1000);
+  EXPECT_EQ(node_.node->stats().expired_parts, 2U);
+  EXPECT_EQ(node_.call({"SMEMBERS", "moved"}), "*1\r\n$1\r\nb\r\n");
+  EXPECT_EQ(node_.call({"SMEMBERS", "copied"}), "*1\r\n$1\r\nb\r\n");
+  for (std::string_view key : {"stored", "persists", "added"}) {
+    EXPECT_EQ(node_.call({"SCARD", key}), ":2\r\n") << key;
+  }
+  EXPECT_EQ(node_.call({"SCARD", "deleted"}), ":1\r\n");
+}
+
+TEST_P(SetExpiry, DigestsTellDeadlines) {
+  node_.call({"SADD", "s", "a", "b"});
+  node_.call({"SADD", "t", "a", "b"});
+  const auto digest = [this](std::string_view key) {
+    const Database& db = node_.node->database(0);
+    Digest whole;
+    Database::digest_of(*db.find(key, db.hash(key)), whole);
+    whole.end_element();
+    return whole.hex();
+  };
+  node_.call({"SPEXPIREAT", "s", "33177117420000", "MEMBERS", "1", "a"});
+  EXPECT_NE(digest("s"), digest("t"));
+  node_.call({"SPEXPIREAT", "t", "33177117420000", "MEMBERS", "1", "b"});
+  EXPECT_NE(digest("s"), digest("t"));
+  node_.call({"SPERSIST", "t", "MEMBERS", "1", "b"});
+  node_.call({"SPEXPIREAT", "t", "33177117420000", "MEMBERS", "1", "a"});
+  EXPECT_EQ(digest("s"), digest("t"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Encodings, SetExpiry, ::testing::Values("128", "0"));
 INSTANTIATE_TEST_SUITE_P(Encodings, HashExpiry, ::testing::Values("512", "0"));
 
 }  // namespace

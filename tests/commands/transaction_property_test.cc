@@ -248,6 +248,8 @@ const std::vector<Words>& rare_commands() {
       {"DEL", "log"},
       {"XADD", "log", "1-1", "field", "value"},
       {"XADD", "log", "1-2", "field", "value"},
+      {"XADD", "log", "1-3", "field", "value"},
+      {"XDEL", "log", "1-3"},
       {"XGROUP", "CREATE", "log", "group", "0"},
       {"XGROUP", "CREATECONSUMER", "log", "group", "reader"},
       {"XREADGROUP", "GROUP", "group", "reader", "STREAMS", "log", ">"},

@@ -129,6 +129,25 @@ TEST(Notify, OnlyWhatWasAskedFor) {
   EXPECT_EQ(events.take(), "");
 }
 
+TEST(Notify, MembersThatExpire) {
+  Talk talk({"--notify-keyspace-events", "Esgxo"});
+  Events events(talk);
+  const size_t c = talk.connect();
+  talk.say(c, "SADD s a b c d\r\nSEXPIRE s 0 MEMBERS 1 a\r\nSPEXPIRE s 3500 MEMBERS 1 b\r\n");
+  talk.say(c, "SPEXPIRE s 100 NX MEMBERS 1 b\r\nSPEXPIRE s 9000 MEMBERS 2 c d\r\n");
+  EXPECT_EQ(events.take(), "sadd s, srem s, sexpire s, sexpire s");
+  talk.say(c, "SPERSIST s MEMBERS 1 d\r\nSPERSIST s MEMBERS 1 d\r\nSTTL s MEMBERS 1 d\r\n");
+  EXPECT_EQ(events.take(), "spersist s");
+  talk.run();
+  EXPECT_EQ(events.take(), "sexpired s");
+  talk.say(c, "SREM s d\r\n");
+  EXPECT_EQ(events.take(), "srem s");
+  talk.run(Duration::seconds(9));
+  EXPECT_EQ(events.take(), "sexpired s, del s");
+  talk.say(c, "SADD s a\r\nSEXPIRE s 0 MEMBERS 1 a\r\n");
+  EXPECT_EQ(events.take(), "sadd s, srem s, del s");
+}
+
 TEST(Notify, ExpiredKeysWithoutAnybodyAsking) {
   Talk talk({"--notify-keyspace-events", "Ex"});
   Events events(talk);
