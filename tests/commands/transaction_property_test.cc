@@ -261,6 +261,9 @@ const std::vector<Words>& rare_commands() {
       {"XDELEX", "log", "IDS", "1", "1-2"},
       {"XGROUP", "DELCONSUMER", "log", "group", "reader"},
       {"XGROUP", "DESTROY", "log", "group"},
+      {"DEL", "places", "found"},
+      {"GEOADD", "places", "13", "38", "here"},
+      {"GEORADIUS", "places", "13", "38", "1", "km", "STORE", "found"},
       {"HIMPORT", "SET", "imported", "fieldset", "value"}};
   return commands;
 }
