@@ -76,9 +76,9 @@ class Sorted {
   }
 
  protected:
-  static const std::string& key_of(const std::string& item) { return item; }
+  static std::string_view key_of(const std::string& item) { return item; }
   template <typename Value>
-  static const std::string& key_of(const std::pair<std::string, Value>& item) {
+  static std::string_view key_of(const std::pair<std::string, Value>& item) {
     return item.first;
   }
   template <typename Items>
