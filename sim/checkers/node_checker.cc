@@ -551,15 +551,20 @@ void NodeChecker::connection_failed(uint32_t client, const Link* link, Error err
 
 std::string NodeChecker::changes_file(uint64_t n) {
   file_values_.push_back(std::to_string(1'000 + n));
+  file_unanswered_.push_back(file_values_.back());
   return file_values_.back();
 }
 
 void NodeChecker::file_written(uint64_t n) {
-  file_values_ = {std::to_string(1'000 + n)};
+  const std::string value = std::to_string(1'000 + n);
+  std::erase(file_unanswered_, value);
+  file_values_ = file_unanswered_;
+  file_values_.push_back(value);
 }
 
 // A node has read its file: what it has of the operator's directive was written to it.
 void NodeChecker::check_file(Node& node) {
+  file_unanswered_.clear();
   const std::string_view name[] = {kOperatorsDirective};
   const auto seen = node.config().get(name);
   if (file_values_.empty()) file_values_.push_back(seen.at(0).second);

@@ -230,6 +230,9 @@ class NodeChecker final : public NodeObserver {
   std::vector<std::string> remarks_;
   // What the configuration file may say: what was written last, and whatever was tried since.
   std::vector<std::string> file_values_;
+  // What was tried without an answer since the node's start. Its operator may have given up while
+  // the node still has the commands before it, so it may also come behind what was tried later.
+  std::vector<std::string> file_unanswered_;
 };
 
 // Short texts for messages: of bytes, of a command.
