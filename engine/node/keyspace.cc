@@ -34,8 +34,8 @@ Entry* Node::lookup_write(int db, std::string_view key, uint64_t hash, bool touc
 void Node::expire_key(int db, std::string_view key, uint64_t hash) {
   // While clients are paused, data stands still: an expired key is invisible, but stays.
   if (pause_mode_ != PauseMode::none) return;
-  // So it does in a transaction that could not bring it back.
-  if (rollback_ != nullptr && !rollback_->keeps(db, key)) return;
+  // A source that expires within a transaction, too, comes back when that is undone.
+  if (rollback_ != nullptr) rollback_->keep(db, key);
   const bool lazy = settings().lazyfree_lazy_expire;
   const bool timed = settings().latency_monitor_threshold_ms > 0;
   const Instant since = timed ? env_.precise_now() : Instant{};

@@ -56,6 +56,32 @@ TEST_F(Expiry, AnEmptyResultFindsItsExpiredDestinationGone) {
   }
 }
 
+// A source that has expired is removed in front of the command that would have read it, also in a
+// transaction that may be undone; when it is, the source is there again.
+TEST(ExpiryInATransaction, AnExpiredSourceGoesAndComesBack) {
+  LocalNode n{{"transaction-on-error", "rollback"}};
+  n.node->set_active_expiry(false);
+  for (const bool fails : {true, false}) {
+    n.call({"SET", "source", "v", "PX", "10"});
+    n.call({"SET", "k", "v"});
+    n.pass_ms(11);
+    n.take_effects();
+    n.call({"MULTI"});
+    n.call({"BITOP", "OR", "k", "source"});
+    if (fails) n.call({"INCRBY", "k", "x"});
+    const std::string reply = n.call({"EXEC"});
+    EXPECT_EQ(reply.starts_with("-EXECABORT"), fails) << reply;
+    const std::string effects = n.take_effects();
+    if (fails) {
+      EXPECT_EQ(effects, "");
+      EXPECT_EQ(n.node->database(0).size(), 2u);
+    } else {
+      EXPECT_LT(effects.find("DEL source"), effects.find("BITOP OR k source")) << effects;
+      EXPECT_EQ(n.node->database(0).size(), 0u);
+    }
+  }
+}
+
 TEST_F(Expiry, EffectIsTheAbsoluteTime) {
   const std::string at = std::to_string(now_ms() + 5000);
   EXPECT_EQ(n.call({"EXPIRE", "k", "5"}), kYes);
