@@ -114,7 +114,7 @@ void Link::begin_pipeline() {
   places.clear();
   silent.clear();
   replies_due = executed = answered = replying = 0;
-  quits = waits_forever = false;
+  quits = waits_forever = given_up = false;
   waits_ms = 0;
 }
 
