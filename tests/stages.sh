@@ -168,9 +168,9 @@ stage_differential() {
 
 stage_fuzz() {
   build_asan fuzz_resp fuzz_commands fuzz_listpack || return
-  start fuzz.resp fuzz_target resp 20
   start fuzz.commands fuzz_target commands 20
-  start fuzz.listpack fuzz_target listpack 20
+  start fuzz.resp fuzz_target resp 10
+  start fuzz.listpack fuzz_target listpack 10
 }
 
 # sim_in SURROUNDING ARGUMENTS: redoubt-sim where locale, time zone, environment, address layout or

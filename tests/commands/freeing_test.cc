@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/commands/local_node.h"
+#include "tests/sanitized.h"
 
 namespace redoubt {
 namespace {
@@ -159,8 +160,11 @@ void expect_freed_in_slices(LocalNode& node, size_t before, size_t bytes, size_t
 }
 
 TEST(Freeing, AValueOfManyPartsIsFreedInSlicesWhateverWayItGoes) {
+  size_t number = 0;
   for (const Kind& kind : kKinds) {
     for (const Way& way : ways()) {
+      // With sanitizers each kind in some ways, and each way with some kinds.
+      if (kSanitized && ++number % 5 != 0) continue;
       SCOPED_TRACE(std::string(kind.name) + ", " + way.name);
       LocalNode node;
       call(node, {"SET", "other", "x"});

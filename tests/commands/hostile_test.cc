@@ -10,24 +10,12 @@
 
 #include "tests/commands/crowd.h"
 #include "tests/commands/local_node.h"
+#include "tests/sanitized.h"
 
 namespace redoubt {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-#define REDOUBT_SLOW_BUILD 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define REDOUBT_SLOW_BUILD 1
-#endif
-#endif
-
-// With sanitizers everything takes ten times as long: a tenth of it then.
-#if defined(REDOUBT_SLOW_BUILD)
-constexpr size_t kMillion = 100'000;
-#else
-constexpr size_t kMillion = 1'000'000;
-#endif
+constexpr size_t kMillion = affordable(1'000'000, 10);
 
 using Words = std::vector<std::string>;
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "sim/scenario/scenario.h"
+#include "tests/sanitized.h"
 #include "tests/sim/naive.h"
 
 namespace redoubt::sim {
@@ -147,19 +148,20 @@ TEST(CrashPoints, EveryWayIsTried) {
 
 // Each file of a seed, and each bug: what the disk may do to a save finds them.
 TEST(CrashPoints, AConfigurationSave) {
+  constexpr size_t kSeeds = affordable(12, 4);
   uint64_t crashes = 0;
   RunOptions options;
-  for (options.seed = 1; options.seed <= 12; ++options.seed) {
+  for (options.seed = 1; options.seed <= kSeeds; ++options.seed) {
     const RunResult result = run_scenario(*find_scenario("config_save"), options);
     EXPECT_FALSE(result.violation) << options.seed << " " << result.violation->seen;
     EXPECT_GT(result.commands, 50u);
     crashes += result.commands;
   }
-  EXPECT_GT(crashes, 1'000u);
+  EXPECT_GT(crashes, 80 * kSeeds);
   for (const auto& [plant, moment] : {std::pair("unsynced_file", "rename of "),
                                       std::pair("unsynced_names", "it was over; the new name ")}) {
     options.plant = plant;
-    for (options.seed = 1; options.seed <= 4; ++options.seed) {
+    for (options.seed = 1; options.seed <= affordable(4, 4); ++options.seed) {
       const RunResult result = run_scenario(*find_scenario("config_save"), options);
       ASSERT_TRUE(result.violation) << options.seed;
       EXPECT_EQ(result.violation->checker, "files");

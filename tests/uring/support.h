@@ -18,6 +18,7 @@
 #include "net/env.h"
 #include "net/task.h"
 #include "net/uring/uring_backend.h"
+#include "tests/sanitized.h"
 
 namespace redoubt {
 
@@ -111,14 +112,7 @@ void peer_reset(int fd);  // closes it with a reset
 std::string pattern(uint64_t seed, size_t size);
 
 // The sanitizers keep freed memory for a while.
-#ifdef __SANITIZE_ADDRESS__
-#define REDOUBT_SANITIZED 1
-#elif defined(__has_feature)
-#define REDOUBT_SANITIZED __has_feature(address_sanitizer)
-#else
-#define REDOUBT_SANITIZED 0
-#endif
-constexpr bool kCountsMemory = REDOUBT_SANITIZED == 0;
+constexpr bool kCountsMemory = !kSanitized;
 
 uint64_t open_descriptors();
 uint64_t resident();
