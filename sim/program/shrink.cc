@@ -99,9 +99,10 @@ bool Shrinker::record(const ScenarioSpec& spec, const RunOptions& wanted) {
     return false;
   }
   if (!failure_.ended) failure_.violated_ns = box.last().ns;
+  best_ = *fixed;
   if (try_spec(*fixed)) return true;
-  problem_ =
-      fmt::format("seed {} fails, but its record does not: please report this", options.seed);
+  problem_ = fmt::format("seed {} fails, but its record does not: please report this, with {}",
+                         options.seed, arguments_.out);
   return false;
 }
 
@@ -271,11 +272,15 @@ void Shrinker::drop_pauses() {
     step.cut = 0;
     step.hangs_up = false;
   }
+  std::erase_if(*spec.script, [](const ScriptStep& step) { return step.commands.empty(); });
   if (try_spec(spec)) return;
+  spec = best_;
+  std::erase_if(*spec.script, [](const ScriptStep& step) { return step.commands.empty(); });
+  if (spec.script->size() < best_.script->size()) try_spec(spec);
   for (size_t i = 0; i < best_.script->size(); ++i) {
     spec = best_;
     ScriptStep& step = (*spec.script)[i];
-    if (step.pauses.empty()) continue;
+    if (step.pauses.empty() || step.commands.empty()) continue;
     step.pauses.clear();
     try_spec(spec);
   }
@@ -284,8 +289,11 @@ void Shrinker::drop_pauses() {
 void Shrinker::drop_strengths() {
   ScenarioSpec spec = best_;
   spec.faults.clear();
-  spec.number(&ScenarioNumbers::workload_read_pause_us) =
-      ScenarioSpec().number(&ScenarioNumbers::workload_read_pause_us);
+  for (const auto field :
+       {&ScenarioNumbers::workload_read_pause_us, &ScenarioNumbers::workload_commands,
+        &ScenarioNumbers::workload_seconds}) {
+    spec.number(field) = ScenarioSpec().number(field);
+  }
   try_spec(spec);
 }
 
@@ -308,6 +316,10 @@ void Shrinker::shrink() {
   drop_strengths();
   best_.digest = failure_.digest;
   best_.fails = failure_.checker;
+}
+
+bool write_text(std::FILE* file, const std::string& text) {
+  return std::fwrite(text.data(), 1, text.size(), file) == text.size();
 }
 
 std::string indented(const std::string& text) {
@@ -342,8 +354,11 @@ int shrink_command(const Arguments& arguments) {
   const auto began = std::chrono::steady_clock::now();
   Shrinker shrinker(arguments, time_s > 0 ? time_s : kSeconds);
   if (!shrinker.record(*spec, options)) {
+    // A record that does not fail, if there is one.
+    const bool kept =
+        !shrinker.best().script || write_text(file, scenario_text(shrinker.best(), {}));
     std::fclose(file);
-    return bad_usage(shrinker.problem());
+    return bad_usage(shrinker.problem() + (kept ? "" : ", which cannot be written"));
   }
   const size_t faults = shrinker.fault_count();
   const size_t operations = shrinker.operation_count();
@@ -353,7 +368,7 @@ int shrink_command(const Arguments& arguments) {
       "Run it: redoubt-sim replay FILE, with --trace or --report to look at it.",
       spec->name, options.seed, indented(shrinker.failure().text));
   const std::string text = scenario_text(shrinker.best(), comment);
-  const bool whole = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  const bool whole = write_text(file, text);
   if (std::fclose(file) != 0 || !whole) return bad_usage(arguments.out + " cannot be written");
   fmt::print(
       "{}shrunk seed {} violation {} faults {} from {} operations {} from {} runs {} wall "

@@ -41,6 +41,8 @@ class RunLog : public StepListener {
  public:
   // The run with nothing left open, except for its script and its strikes.
   virtual void on_begin(const ScenarioSpec& fixed) = 0;
+  // The load is over.
+  virtual void on_farewell(Instant now) = 0;
 };
 
 struct RunOptions {
