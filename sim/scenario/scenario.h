@@ -70,6 +70,8 @@ struct RunResult {
   uint64_t events = 0;
   uint64_t commands = 0;  // that were executed and checked
   Duration simulated;
+  // How long it was what the recorder has seen, where that is not the same.
+  std::optional<Duration> recorded;
   FaultOptions faults;
   FaultCounts fired;
   MarkCounts marks;

@@ -91,6 +91,25 @@ TEST(Program, WritesAReport) {
   std::remove(path.c_str());
 }
 
+// Of all crashes, the one that was wrong, or the last: it is told once more for the report, and
+// that changes nothing.
+TEST(Program, ReportsOneOfManyCrashes) {
+  const std::string path = testing::TempDir() + "redoubt-crash.html";
+  for (const std::string bug : {"", " --bug unsynced_names"}) {
+    const std::string line = "run --scenario config_save --seed 2" + bug;
+    const Ran ran = run(line + " --report " + path);
+    EXPECT_EQ(outcome(ran), outcome(run(line)));
+    EXPECT_TRUE(has(ran, "note:   recorded is the crash at boundary ")) << ran.text;
+    const std::string page = contents(path);
+    EXPECT_TRUE(page.starts_with("<!doctype html>"));
+    EXPECT_NE(page.find("power loss when it was over"), std::string::npos);
+    EXPECT_NE(page.find("CONFIG REWRITE"), std::string::npos);
+    EXPECT_EQ(page.find("every checker held") != std::string::npos, bug.empty());
+    EXPECT_LE(page.size(), 2'000'000u);
+  }
+  std::remove(path.c_str());
+}
+
 TEST(Program, AViolationComesWithItsReplay) {
   const Ran ran = run(kRun + "5 --bug lost_write");
   EXPECT_EQ(ran.status, 1);
