@@ -52,12 +52,14 @@ class Shrinker {
   bool time_is_over() const { return seconds_since(began_) > time_s_; }
 
   void cut_after_violation();
+  void settle_places();
   void drop_faults();
   void narrow_windows();
   void drop_clients();
   void drop_steps();
   void drop_commands();
   void shrink_topology();
+  bool drop_all_pauses();
   void drop_pauses();
   void drop_strengths();
 
@@ -134,6 +136,20 @@ void Shrinker::cut_after_violation() {
   std::erase_if(*spec.script, [&](const ScriptStep& step) { return step.at > at; });
   std::erase_if(*spec.strikes, [&](const FaultStrike& strike) { return strike.at > at; });
   try_spec(spec);
+}
+
+// A place that is unlucky now and then is so elsewhere as soon as something is left out: it is
+// never unlucky, or always, where that does as well.
+void Shrinker::settle_places() {
+  if (!best_.unlucky) return;
+  for (size_t i = 0; i < kUnluckyCount; ++i) {
+    for (const int64_t ppm : {0, 1'000'000}) {
+      if ((*best_.unlucky)[i] == 0 || (*best_.unlucky)[i] == ppm) continue;
+      ScenarioSpec spec = best_;
+      (*spec.unlucky)[i] = ppm;
+      try_spec(spec);
+    }
+  }
 }
 
 void Shrinker::drop_faults() {
@@ -265,7 +281,8 @@ void Shrinker::shrink_topology() {
   }
 }
 
-void Shrinker::drop_pauses() {
+// Without any of them what is left out later does not shift the rest.
+bool Shrinker::drop_all_pauses() {
   ScenarioSpec spec = best_;
   for (ScriptStep& step : *spec.script) {
     step.pauses.clear();
@@ -273,17 +290,32 @@ void Shrinker::drop_pauses() {
     step.hangs_up = false;
   }
   std::erase_if(*spec.script, [](const ScriptStep& step) { return step.commands.empty(); });
-  if (try_spec(spec)) return;
-  spec = best_;
-  std::erase_if(*spec.script, [](const ScriptStep& step) { return step.commands.empty(); });
-  if (spec.script->size() < best_.script->size()) try_spec(spec);
-  for (size_t i = 0; i < best_.script->size(); ++i) {
-    spec = best_;
-    ScriptStep& step = (*spec.script)[i];
-    if (step.pauses.empty() || step.commands.empty()) continue;
-    step.pauses.clear();
-    try_spec(spec);
+  return try_spec(spec);
+}
+
+void Shrinker::drop_pauses() {
+  if (drop_all_pauses()) return;
+  const auto over = [this] { return time_is_over(); };
+  const Script script = *best_.script;
+  std::vector<size_t> with_pauses;
+  for (size_t i = 0; i < script.size(); ++i) {
+    if (!script[i].pauses.empty()) with_pauses.push_back(i);
   }
+  minimise(
+      with_pauses,
+      [&](const std::vector<size_t>& left) {
+        ScenarioSpec spec = best_;
+        spec.script = script;
+        for (size_t i = 0; i < script.size(); ++i) {
+          const bool keeps = std::binary_search(left.begin(), left.end(), i);
+          if (!keeps) (*spec.script)[i].pauses.clear();
+        }
+        std::erase_if(*spec.script, [](const ScriptStep& step) {
+          return step.commands.empty() && step.pauses.empty();
+        });
+        return try_spec(spec);
+      },
+      over);
 }
 
 void Shrinker::drop_strengths() {
@@ -299,14 +331,15 @@ void Shrinker::drop_strengths() {
 
 void Shrinker::shrink() {
   cut_after_violation();
-  // From here on what is left out does not shift the rest, if that works.
-  drop_pauses();
+  drop_all_pauses();
+  settle_places();
   for (size_t before = SIZE_MAX; !time_is_over();) {
     drop_faults();
     drop_clients();
     drop_steps();
     drop_commands();
     shrink_topology();
+    settle_places();
     drop_pauses();
     const size_t now = fault_count() + operation_count();
     if (now == before) break;
