@@ -140,6 +140,23 @@ TEST(Program, ShrinksACrash) {
   std::remove(path.c_str());
 }
 
+// Where pauses are needed at first, where a place in the code has to be unlucky at the right
+// moment, and where a bug strikes at once in what is cut down, but not before there is a key.
+TEST(Program, ShrinksWhatTakesPatienceOrLuck) {
+  const std::string path = testing::TempDir() + "redoubt-shrunk.toml";
+  for (const std::string what : {"3 --bug blind_watch", "6 --bug unlucky_loss",
+                                 "9 --bug unlucky_loss", "3 --bug stray_eviction"}) {
+    const Ran ran = run("shrink --time 300s --scenario single --seed " + what + " -o " + path);
+    EXPECT_EQ(ran.status, 1) << ran.text;
+    EXPECT_TRUE(has(ran, " faults 0 from ")) << ran.text;
+    const size_t at = ran.text.find(" operations ");
+    ASSERT_NE(at, std::string::npos) << ran.text;
+    EXPECT_LE(std::stoi(ran.text.substr(at + 12)), 30) << ran.text;
+    EXPECT_EQ(run("replay " + path).text.find("not the run that was recorded"), std::string::npos);
+  }
+  std::remove(path.c_str());
+}
+
 TEST(Program, SweepsAndSumsUp) {
   // Only what fires in so few seeds.
   const Ran ran = run("sweep --scenario single --seeds 1..12 --jobs 2 --twice --commands 2000");
