@@ -1,5 +1,6 @@
 #include "sim/crash_points.h"
 
+#include <algorithm>
 #include <vector>
 
 namespace redoubt::sim {
@@ -21,9 +22,12 @@ class AllWays final : public Ageing {
     return digit.value;
   }
 
+  // The same sequence once more.
+  void begin_again() { at_ = 0; }
+
   // The next sequence. False when there is none.
   bool next() {
-    at_ = 0;
+    begin_again();
     while (!digits_.empty() && digits_.back().value + 1 == digits_.back().count) digits_.pop_back();
     if (digits_.empty()) return false;
     ++digits_.back().value;
@@ -73,6 +77,24 @@ class Counter final : public IoObserver {
   std::string where_;
 };
 
+struct Crash {
+  uint64_t boundary;  // 0: none, to the end and to count them
+  StopKind kind;
+  AllWays ways;
+};
+
+// A story that was told once.
+struct Telling {
+  std::string where;
+  Instant at;  // of the crash
+  std::string problem;
+  uint64_t boundaries = 0;  // that were met
+  uint64_t events = 0;
+  FaultCounts fired;
+  Duration length;
+  std::string digest;
+};
+
 class Crashes {
  public:
   Crashes(uint64_t seed, const WorldOptions& options,
@@ -82,58 +104,89 @@ class Crashes {
   CrashReport run();
 
  private:
-  // One telling with a crash at this boundary, or to its end. False: something was wrong.
-  bool tell(uint64_t boundary, StopKind kind, AllWays& ways);
+  Telling tell(const WorldOptions& options, Crash& crash) const;
+  // Tells it and takes note. False: something was wrong.
+  bool meet(Crash& crash);
+  void show(Crash& crash);
 
   const uint64_t seed_;
   const WorldOptions& options_;
   const std::function<std::unique_ptr<CrashStory>()>& make_story_;
   CrashReport report_;
   Digest digest_;
+  std::optional<Crash> last_;  // for who wants to see it
 };
 
-bool Crashes::tell(uint64_t boundary, StopKind kind, AllWays& ways) {
-  World world(seed_, options_);
+Telling Crashes::tell(const WorldOptions& options, Crash& crash) const {
+  World world(seed_, options);
   const std::unique_ptr<CrashStory> story = make_story_();
   const HostId host = story->begin(world);
-  Counter counter(world, boundary);
+  Counter counter(world, crash.boundary);
   world.host(host).files().set_observer(&counter);
   story->tell(world);
   world.host(host).files().set_observer(nullptr);
-  if (boundary == 0) report_.boundaries = counter.count();
-  const bool to_its_end = boundary == 0 || boundary > report_.boundaries;
-  ASSERT(counter.count() == (to_its_end ? report_.boundaries : boundary));
-  const Instant at = world.now();
-  world.host(host).disk().set_ageing(&ways);
-  world.crash(host, kind);
+  const bool to_its_end = crash.boundary == 0 || crash.boundary > report_.boundaries;
+  Telling told;
+  told.boundaries = counter.count();
+  told.at = world.now();
+  world.host(host).disk().set_ageing(&crash.ways);
+  world.crash(host, crash.kind);
   world.host(host).disk().set_ageing(nullptr);
-  const std::string problem = story->check(world, to_its_end);
+  const std::string how = crash.kind == StopKind::kill ? "kill when " : "power loss when ";
+  told.where = how + (to_its_end ? "it was over" : counter.where()) + crash.ways.text();
+  if (world.recorder() != nullptr) world.recorder()->remark(host, told.where);
+  told.problem = story->check(world, to_its_end);
+  told.events = world.event_count();
+  told.fired = world.fired();
+  told.length = world.now() - Instant();
+  told.digest = world.digest_text();
+  return told;
+}
+
+bool Crashes::meet(Crash& crash) {
+  WorldOptions unseen = options_;
+  unseen.recorder = nullptr;
+  const Telling told = tell(unseen, crash);
+  if (crash.boundary == 0) report_.boundaries = told.boundaries;
+  ASSERT(told.boundaries ==
+         (crash.boundary == 0 ? report_.boundaries : std::min(crash.boundary, report_.boundaries)));
   ++report_.crashes;
-  report_.events += world.event_count();
-  for (size_t i = 0; i < kFaultCount; ++i) report_.fired.fired[i] += world.fired().fired[i];
-  report_.simulated = report_.simulated + (world.now() - Instant());
-  digest_.add_bytes(as_slice(world.digest_text()));
-  if (problem.empty()) return true;
-  const std::string how = kind == StopKind::kill ? "kill when " : "power loss when ";
-  report_.failure = {boundary, how + (to_its_end ? "it was over" : counter.where()) + ways.text(),
-                     problem, at};
+  report_.events += told.events;
+  for (size_t i = 0; i < kFaultCount; ++i) report_.fired.fired[i] += told.fired.fired[i];
+  report_.simulated = report_.simulated + told.length;
+  digest_.add_bytes(as_slice(told.digest));
+  if (options_.recorder != nullptr) last_ = crash;
+  if (told.problem.empty()) return true;
+  report_.failure = {crash.boundary, told.where, told.problem, told.at};
   return false;
 }
 
+// Once more, for the recorder only.
+void Crashes::show(Crash& crash) {
+  WorldOptions seen = options_;
+  seen.trace = nullptr;
+  seen.sink = nullptr;
+  crash.ways.begin_again();
+  const Telling told = tell(seen, crash);
+  report_.shown = {crash.boundary, told.where, told.problem, told.at};
+  report_.shown_length = told.length;
+}
+
 CrashReport Crashes::run() {
-  AllWays none;
-  bool right = tell(0, StopKind::kill, none);
+  Crash none{0, StopKind::kill, {}};
+  bool right = meet(none);
   for (uint64_t boundary = 1; right && boundary <= report_.boundaries + 1; ++boundary) {
     for (const StopKind kind : {StopKind::kill, StopKind::power_loss}) {
-      AllWays ways;
+      Crash crash{boundary, kind, {}};
       uint64_t tried = 0;
       do {
-        right = tell(boundary, kind, ways);
-      } while (right && ++tried < kWaysMax && ways.next());
+        right = meet(crash);
+      } while (right && ++tried < kWaysMax && crash.ways.next());
       if (tried == kWaysMax) ++report_.cut_short;
       if (!right) break;
     }
   }
+  if (last_) show(*last_);
   report_.digest = digest_.text();
   return report_;
 }

@@ -47,6 +47,10 @@ struct CrashReport {
   // Boundaries at which there were more ways to age than are tried.
   uint64_t cut_short = 0;
   std::optional<CrashFailure> failure;
+  // With a recorder: the one that it has seen, the failure or, when there is none, the last. It was
+  // told once more for that, and counts only once.
+  std::optional<CrashFailure> shown;
+  Duration shown_length;
   uint64_t events = 0;  // of all worlds
   FaultCounts fired;
   Duration simulated;

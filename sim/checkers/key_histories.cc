@@ -83,7 +83,7 @@ KeyHistories::Moment KeyHistories::moment_of(OperationId id) const {
 
 void KeyHistories::take(OperationId id) {
   const OperationRecord& record = history_[id];
-  if (record.outcome == Outcome::refused) return;
+  if (record.outcome == OperationOutcome::refused) return;
   history_.words(id, words_);
   const std::string_view reply = history_.reply(id);
   const std::optional<StringOperation> operation = read_string_operation(words_);
@@ -95,7 +95,7 @@ void KeyHistories::take(OperationId id) {
 // Follows the transactions of the client. True when the command is part of one.
 bool KeyHistories::take_queued(OperationId id, std::string_view reply, bool checked) {
   const OperationRecord& record = history_[id];
-  const bool replied = record.outcome == Outcome::replied;
+  const bool replied = record.outcome == OperationOutcome::replied;
   if (replied && reply == "+QUEUED\r\n") {
     queued_[record.client].push_back(id);
     return true;
@@ -141,7 +141,7 @@ uint64_t KeyHistories::key_number(int database, std::string_view key, Instant ca
 void KeyHistories::take_string(OperationId id, const StringOperation& operation,
                                std::string_view reply) {
   const OperationRecord& record = history_[id];
-  const bool known = record.outcome == Outcome::replied;
+  const bool known = record.outcome == OperationOutcome::replied;
   const StringAnswer answer = known ? read_string_answer(reply) : StringAnswer();
   if (known && answer.kind == StringAnswer::Kind::refusal) return;
   linearizability::Operation interval;

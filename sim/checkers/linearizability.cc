@@ -20,7 +20,7 @@ std::string operation_text(const History& history, OperationId id) {
     text += ' ';
     text += i == 0 ? std::string(words[i]) : quote_bytes(words[i].substr(0, 40));
   }
-  const bool known = record.outcome == Outcome::replied;
+  const bool known = record.outcome == OperationOutcome::replied;
   text += " -> " + (known ? describe_reply(history.reply(id)).substr(0, 80) : "(unknown)");
   return text + " (" + time_text(record.call) + " to " +
          (known ? time_text(record.returned) : "never") + ")";

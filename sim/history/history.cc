@@ -71,11 +71,12 @@ OperationId History::begin(const Call& call, std::span<const std::string_view> w
 OperationRecord& History::open(OperationId id) {
   ASSERT(id < size_);
   OperationRecord& record = blocks_[id / kBlockSize][id % kBlockSize];
-  ASSERT(record.outcome == Outcome::pending);
+  ASSERT(record.outcome == OperationOutcome::pending);
   return record;
 }
 
-OperationRecord& History::end_now(OperationId id, Instant at, Outcome outcome, StreamPlace place) {
+OperationRecord& History::end_now(OperationId id, Instant at, OperationOutcome outcome,
+                                  StreamPlace place) {
   OperationRecord& record = open(id);
   ASSERT(at >= record.call);
   record.returned = at;
@@ -86,25 +87,25 @@ OperationRecord& History::end_now(OperationId id, Instant at, Outcome outcome, S
 }
 
 void History::finish(OperationId id, Instant returned, StreamPlace place, std::string_view reply) {
-  OperationRecord& record = end_now(id, returned, Outcome::replied, place);
+  OperationRecord& record = end_now(id, returned, OperationOutcome::replied, place);
   put_text(text_.add(number_size(reply.size()) + reply.size(), &record.reply_at_), reply);
 }
 
 void History::give_up(OperationId id, Instant at, StreamPlace place) {
-  end_now(id, at, Outcome::unknown, place);
+  end_now(id, at, OperationOutcome::unknown, place);
 }
 
 void History::executed_late(OperationId id, uint16_t database, StreamPlace place) {
   ASSERT(id < size_);
   OperationRecord& record = blocks_[id / kBlockSize][id % kBlockSize];
-  ASSERT(record.outcome == Outcome::unknown);
+  ASSERT(record.outcome == OperationOutcome::unknown);
   record.database = database;
   record.offset = place.offset;
   record.order = place.order;
 }
 
 void History::refuse(OperationId id, Instant at) {
-  end_now(id, at, Outcome::refused, {});
+  end_now(id, at, OperationOutcome::refused, {});
 }
 
 void History::words(OperationId id, std::vector<std::string_view>& words) const {
@@ -118,7 +119,7 @@ void History::words(OperationId id, std::vector<std::string_view>& words) const 
 std::string_view History::reply(OperationId id) const {
   ASSERT(id < size_);
   const OperationRecord& record = (*this)[id];
-  if (record.outcome != Outcome::replied) return {};
+  if (record.outcome != OperationOutcome::replied) return {};
   std::string_view reply;
   take_text(text_.at(record.reply_at_), &reply);
   return reply;

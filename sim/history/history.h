@@ -33,7 +33,7 @@ namespace redoubt::sim {
 
 using OperationId = uint32_t;
 
-enum class Outcome : uint8_t {
+enum class OperationOutcome : uint8_t {
   pending,  // not ended yet; at the end of a run the same as unknown
   replied,
   unknown,
@@ -71,11 +71,11 @@ struct OperationRecord {
   uint32_t node = 0;
   uint32_t order = 0;  // as in StreamPlace
   uint16_t database = 0;
-  Outcome outcome = Outcome::pending;
+  OperationOutcome outcome = OperationOutcome::pending;
 
   StreamPlace place() const { return {offset, order}; }
   // From when on it can have no effect any more: never, as long as nobody knows.
-  Instant end() const { return outcome == Outcome::replied ? returned : Instant::never(); }
+  Instant end() const { return outcome == OperationOutcome::replied ? returned : Instant::never(); }
 
  private:
   friend class History;
@@ -122,7 +122,7 @@ class History {
 
   // The record of an operation that has not ended.
   OperationRecord& open(OperationId id);
-  OperationRecord& end_now(OperationId id, Instant at, Outcome outcome, StreamPlace place);
+  OperationRecord& end_now(OperationId id, Instant at, OperationOutcome outcome, StreamPlace place);
 
   std::vector<std::unique_ptr<OperationRecord[]>> blocks_;
   size_t size_ = 0;

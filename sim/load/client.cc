@@ -26,6 +26,7 @@ LoadClient::LoadClient(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t 
   const bool slow = number < plan.slow_readers();
   if (slow) read_slowly(plan.read_pause_us);
   scripted_ = plan.script != nullptr;
+  records_ = plan.record != nullptr && !scripted_;
   find_step();
   start();
 }
@@ -42,26 +43,30 @@ void LoadClient::on_connected() {
 void LoadClient::begin_pipeline() {
   if (!goes_on()) {
     // Who has no steps left may have had more to say when they were recorded, and stayed.
-    if (scripted_ && !plan_.farewell) return env_.arm_in(timer_, kLook);
+    if (scripted_ && step_ == nullptr && !plan_.farewell) return env_.arm_in(timer_, kLook);
     return hang_up();
   }
+  // What was not said in time is not said any more.
+  while (plan_.farewell && step_ != nullptr && step_->loads()) find_step();
   if (const Duration early = before_step(); early.ns > 0) return env_.arm_in(timer_, early);
+  const bool enter = !plan_.password.empty() && !authenticated_;
+  if (scripted_ && !plan_.farewell && !enter && !has_step()) return env_.arm_in(timer_, kLook);
   checker_.pipeline_over(*link_);
   link_->begin_pipeline();
   words_.clear();
   inline_forms_.clear();
   cut_ = recorded_ = 0;
   hangs_up_ = false;
+  began_ = checker_.now();
   // The limits of who has not authenticated yet are small, so that is done before anything else.
-  const bool enter = !plan_.password.empty() && !authenticated_;
   if (plan_.script == nullptr) {
     enter ? add_authentication() : add_generated_pipeline();
   } else if (enter && !next_step_enters()) {
     add({"AUTH", plan_.password});
-  } else if (plan_.farewell) {
-    add({"PING"});
-  } else {
+  } else if (has_step()) {
     add_scripted_step();
+  } else {
+    add({"PING"});
   }
   // The last command has a reply, so that the end of the pipeline is seen.
   if (replies_ == Replies::off) add({"CLIENT", "REPLY", "ON"});
@@ -70,10 +75,10 @@ void LoadClient::begin_pipeline() {
   if (plan_.script == nullptr) {
     const bool breaks_off = !plan_.farewell && random_.chance(plan_.hang_up_ppm);
     if (breaks_off) cut_ = 1 + random_.below(bytes.size());
-    // The right password goes without saying.
-    if (plan_.record != nullptr && !(enter && authenticated_) && !plan_.farewell) record_step();
+    // The right password goes without saying, unless something is to be said of it.
+    if (records_ && (!enter || !authenticated_ || cut_ > 0)) record_step();
   }
-  plan_.commands_sent += enter && plan_.script != nullptr ? 0 : link_->hashes.size();
+  plan_.commands_sent += link_->hashes.size();
   waiting_ = true;
   if (cut_ > 0) {
     bytes = bytes.first(std::min(cut_, bytes.size()));
@@ -133,16 +138,22 @@ void LoadClient::find_step() {
   scripted_pauses_ = step_ == nullptr ? std::span<const Duration>() : step_->pauses;
 }
 
-// A password that was guessed is a step.
+// The next step is to be sent in this part of the run.
+bool LoadClient::has_step() const {
+  return step_ != nullptr && !step_->commands.empty() && step_->farewell == plan_.farewell;
+}
+
+// A password that was guessed is a step. As long as there are pauses before it, the right one,
+// which goes without saying, was sent on connections that ended before anything else was.
 bool LoadClient::next_step_enters() const {
-  return step_ != nullptr && !plan_.farewell && step_->commands.size() == 1 &&
+  return has_step() && scripted_pauses_.empty() && step_->commands.size() == 1 &&
          step_->commands[0][0] == "AUTH";
 }
 
 // How long until the next step, if that has a time instead of pauses.
 Duration LoadClient::before_step() const {
   const bool enters = !plan_.password.empty() && !authenticated_ && !next_step_enters();
-  if (step_ == nullptr || plan_.farewell || enters || !step_->pauses.empty()) return {};
+  if (!has_step() || plan_.farewell || enters || !step_->pauses.empty()) return {};
   return Duration{std::max<int64_t>((step_->at - checker_.now()).ns, 0)};
 }
 
@@ -158,7 +169,7 @@ void LoadClient::add_scripted_step() {
   inline_form_ = false;
   cut_ = step.cut;
   hangs_up_ = step.hangs_up;
-  --plan_.steps_left;
+  if (step.loads()) --plan_.steps_left;
   find_step();
 }
 
@@ -166,8 +177,8 @@ void LoadClient::record_step() {
   ScriptStep step;
   step.node = plan_.node;
   step.client = number_;
-  step.at = checker_.now();
-  step.pauses = std::exchange(pauses_, {});
+  step.at = began_;
+  step.farewell = plan_.farewell;
   step.cut = cut_;
   step.commands = std::exchange(words_, {});
   step.inline_form = std::exchange(inline_forms_, {});
@@ -209,7 +220,7 @@ void LoadClient::add(std::span<const std::string_view> arguments) {
   link_->add(arguments, silent, inline_form);
   if (checker_.keeps_history()) checker_.called(*link_, arguments);
   checker_.record_call(*link_, arguments, silent);
-  if (plan_.record == nullptr) return;
+  if (!records_) return;
   words_.emplace_back(arguments.begin(), arguments.end());
   inline_forms_.push_back(inline_form ? 1 : 0);
 }
@@ -308,10 +319,11 @@ void LoadClient::after_pipeline() {
   }
   if (plan_.script == nullptr) hangs_up_ = random_.chance(plan_.hang_up_ppm);
   if (hangs_up_) {
-    if (recorded_ > 0) plan_.record->hangs_up(recorded_ - 1);
+    if (records_ && recorded_ == 0) record_step();
+    if (records_) plan_.record->hangs_up(recorded_ - 1);
     return hang_up();
   }
-  const bool at_once = plan_.script == nullptr ? plan_.think_us == 0 : scripted_pauses_.empty();
+  const bool at_once = plan_.think_us == 0 || (scripted_ && scripted_pauses_.empty());
   if (at_once) return begin_pipeline();
   env_.arm_in(timer_, pause(plan_.think_us * 1'000));
 }

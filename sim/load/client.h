@@ -25,6 +25,7 @@ class LoadClient final : public LoadConnection {
   Duration before_step() const;
   void add_scripted_step();
   void find_step();
+  bool has_step() const;
   bool next_step_enters() const;
   void record_step();
   void add(std::initializer_list<std::string_view> arguments);
@@ -40,7 +41,7 @@ class LoadClient final : public LoadConnection {
   void add_unblock();
   void after_pipeline();
   bool has_work() const {
-    return plan_.script != nullptr ? step_ != nullptr : !plan_.load_is_over();
+    return !plan_.all_is_sent() && (plan_.script == nullptr || step_ != nullptr);
   }
   bool goes_on() const { return plan_.farewell ? last_connection_ : has_work(); }
   Slice outgoing();
@@ -49,7 +50,8 @@ class LoadClient final : public LoadConnection {
   Bursts bursts_;
   const ScriptStep* step_ = nullptr;  // of the script, the next one
   size_t recorded_ = 0;               // of the script that is recorded, the last step's number + 1
-  // What is being sent, for the script that is recorded.
+  // What is being sent, and since when, for the script that is recorded.
+  Instant began_;
   std::vector<std::vector<std::string>> words_;
   std::vector<uint8_t> inline_forms_;
   bool inline_form_ = false;    // of the scripted command

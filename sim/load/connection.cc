@@ -21,7 +21,8 @@ LoadConnection::LoadConnection(Env& env, LoadPlan& plan, NodeChecker& checker, u
       checker_(checker),
       number_(number),
       random_(random),
-      reconnect_mean_(reconnect_mean) {
+      reconnect_mean_(reconnect_mean),
+      read_random_(Random(random).next(), "reads") {
   for (Op* op : {&connect_, &send_, &receive_}) op->owner = this;
   connect_.kind = OpKind::connect;
   connect_.address = plan.server;
@@ -49,7 +50,7 @@ Duration LoadConnection::pause(int64_t mean_ns) {
     return next;
   }
   const Duration drawn{std::min(1 + random_.exponential(mean_ns), kLongestPause.ns)};
-  if (plan_.record != nullptr) pauses_.push_back(drawn);
+  if (records_) plan_.record->pause(plan_.node, number_, drawn);
   return drawn;
 }
 
@@ -116,7 +117,7 @@ void LoadConnection::receive_done() {
   on_bytes({reinterpret_cast<const char*>(chunk.data), chunk.size});
   env_.backend().give_back(chunk);
   if (reads_slowly() && !plan_.farewell) {
-    env_.arm_in(read_timer_, Duration{1 + random_.exponential(read_pause_us_ * 1'000)});
+    env_.arm_in(read_timer_, Duration{1 + read_random_.exponential(read_pause_us_ * 1'000)});
   } else {
     receive();
   }

@@ -63,10 +63,9 @@ class LoadConnection : public Process {
   Timer timer_;
   bool last_connection_ = false;  // made since the farewell
   std::string plant_buffer_;
-  // The pauses since the last step of the script that is being recorded.
-  std::vector<Duration> pauses_;
-  // It plays a script.
+  // What it does is part of a script: one that it plays, or one that is being recorded.
   bool scripted_ = false;
+  bool records_ = false;
   // Those before the next step of the script that is being played.
   std::span<const Duration> scripted_pauses_;
 
@@ -82,6 +81,7 @@ class LoadConnection : public Process {
 
   const Duration reconnect_mean_;
   int64_t read_pause_us_ = 0;
+  Random read_random_;  // of its own: who plays a script draws nothing else
   Timer read_timer_;
   Handle handle_;
   Op connect_;

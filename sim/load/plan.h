@@ -43,10 +43,9 @@ struct LoadPlan {
   uint64_t commands_sent = 0;
   bool farewell = false;
   std::set<uint32_t> active;  // numbers of clients that have not stopped yet
-  size_t steps_left = 0;      // of the script
-  bool load_is_over() const {
-    return script != nullptr ? steps_left == 0 : commands_sent >= commands_max;
-  }
+  size_t steps_left = 0;      // of the script's load
+  bool all_is_sent() const { return commands_sent >= commands_max; }
+  bool load_is_over() const { return script != nullptr ? steps_left == 0 : all_is_sent(); }
 
   // When a planted bug may show: in the middle of the load, or at once in what was cut down to it.
   bool may_strike() const { return script != nullptr || commands_sent >= commands_max / 4; }

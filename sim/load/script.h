@@ -10,7 +10,7 @@
 
 namespace redoubt::sim {
 
-// One pipeline of a client.
+// One pipeline of a client. Without commands: what it waited for last, before the run ended.
 struct ScriptStep {
   uint32_t node = 0;
   uint32_t client = 0;
@@ -25,6 +25,11 @@ struct ScriptStep {
   uint64_t cut = 0;
   // The connection ends when the replies are there.
   bool hangs_up = false;
+  // It was sent after the load, when each client connects anew and is served once.
+  bool farewell = false;
+
+  // Part of the load.
+  bool loads() const { return !farewell && !commands.empty(); }
 };
 
 using Script = std::vector<ScriptStep>;

@@ -196,40 +196,47 @@ bool take_class(std::string_view& pattern, char c) {
   return found != inverted;
 }
 
-bool matches_from(std::string_view pattern, std::string_view text) {
-  while (!pattern.empty()) {
-    if (pattern[0] == '*') {
-      while (!pattern.empty() && pattern[0] == '*') {
-        pattern.remove_prefix(1);
-      }
-      for (size_t skipped = 0; skipped <= text.size(); skipped++) {
-        if (matches_from(pattern, text.substr(skipped))) {
-          return true;
-        }
-      }
-      return false;
-    }
-    if (text.empty()) {
-      return false;
-    }
-    if (pattern[0] == '[') {
-      if (!take_class(pattern, text[0])) {
-        return false;
-      }
-    } else {
-      if (pattern[0] == '\\' && pattern.size() >= 2) {
-        pattern.remove_prefix(1);
-        if (pattern[0] != text[0]) {
-          return false;
-        }
-      } else if (pattern[0] != '?' && pattern[0] != text[0]) {
-        return false;
-      }
-      pattern.remove_prefix(1);
-    }
-    text.remove_prefix(1);
+// Takes what stands for one character off the pattern, which is not empty and has no star at its
+// front. Whether `c` is that character.
+bool take_one(std::string_view& pattern, char c) {
+  if (pattern[0] == '[') {
+    return take_class(pattern, c);
   }
-  return text.empty();
+  const bool escaped = pattern[0] == '\\' && pattern.size() >= 2;
+  const char wanted = pattern[escaped ? 1 : 0];
+  const bool any = !escaped && wanted == '?';
+  pattern.remove_prefix(escaped ? 2 : 1);
+  return any || wanted == c;
+}
+
+// A star that has been passed takes as few characters as it can, and one more where the rest does
+// not fit. Only the last one is asked for more: what those before it took is where the first fit
+// was, and whatever fits behind a later one fits behind that, too. So no pattern takes longer than
+// its length times the text's.
+bool matches(std::string_view pattern, std::string_view text) {
+  bool star = false;
+  std::string_view pattern_behind;  // the last star
+  std::string_view text_behind;     // what that has taken
+  while (!text.empty()) {
+    if (!pattern.empty() && pattern[0] == '*') {
+      star = true;
+      pattern.remove_prefix(1);
+      pattern_behind = pattern;
+      text_behind = text;
+      continue;
+    }
+    if (!pattern.empty() && take_one(pattern, text[0])) {
+      text.remove_prefix(1);
+      continue;
+    }
+    if (!star) {
+      return false;
+    }
+    text_behind.remove_prefix(1);
+    pattern = pattern_behind;
+    text = text_behind;
+  }
+  return pattern.find_first_not_of('*') == std::string_view::npos;
 }
 
 }  // namespace
@@ -239,7 +246,7 @@ bool glob_matches(std::string_view pattern, std::string_view text) {
   if (text.empty()) {
     return pattern.empty() || pattern == "*";
   }
-  return matches_from(pattern, text);
+  return matches(pattern, text);
 }
 
 std::string digest_of(std::string_view text) {

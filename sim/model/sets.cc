@@ -148,9 +148,6 @@ ModelReply spop_command(ModelCall& call) {
   if (!count) {
     return members.empty() ? call.null() : reply_one_of(resp_bulks(members));
   }
-  if (*count < -draws_max && !members.empty()) {
-    return reply_error("ERR value is out of range");
-  }
   const size_t size = std::min(static_cast<size_t>(*count), members.size());
   return reply_some(resp_bulks(members), size, call.resp() == 3 ? '~' : '*');
 }
@@ -178,6 +175,9 @@ ModelReply srandmember_command(ModelCall& call) {
   }
   if (!count) {
     return members.empty() ? call.null() : reply_one_of(resp_bulks(members));
+  }
+  if (*count < -draws_max && !members.empty()) {
+    return reply_error("ERR value is out of range");
   }
   std::vector<std::string> choices = resp_bulks(members);
   if (*count < 0) {

@@ -23,8 +23,10 @@ class BlackBox final : public RunLog, public EventSink {
 
   // Within the run.
   void on_begin(const ScenarioSpec& fixed) override;
+  void on_farewell(Instant now) override;
   void on_step(const ScriptStep& step) override;
   void on_hang_up(size_t number) override;
+  void on_pause(uint32_t node, uint32_t client, Duration pause) override;
   void on_event(const Core& core, What what, HostId id, uint64_t detail, uint64_t value,
                 std::string_view text) override;
 
@@ -35,7 +37,7 @@ class BlackBox final : public RunLog, public EventSink {
 
  private:
   struct Header;
-  enum class Kind : char { fixed = 'f', step = 's', hang_up = 'h', strike = 'x' };
+  enum class Kind : char { fixed = 'f', step = 's', hang_up = 'h', strike = 'x', pause = 'p' };
 
   void add(Kind kind, std::string_view text);
   char* bytes() const;

@@ -52,12 +52,14 @@ class Shrinker {
   bool time_is_over() const { return seconds_since(began_) > time_s_; }
 
   void cut_after_violation();
+  void settle_places();
   void drop_faults();
   void narrow_windows();
   void drop_clients();
   void drop_steps();
   void drop_commands();
   void shrink_topology();
+  bool drop_all_pauses();
   void drop_pauses();
   void drop_strengths();
 
@@ -99,9 +101,10 @@ bool Shrinker::record(const ScenarioSpec& spec, const RunOptions& wanted) {
     return false;
   }
   if (!failure_.ended) failure_.violated_ns = box.last().ns;
+  best_ = *fixed;
   if (try_spec(*fixed)) return true;
-  problem_ =
-      fmt::format("seed {} fails, but its record does not: please report this", options.seed);
+  problem_ = fmt::format("seed {} fails, but its record does not: please report this, with {}",
+                         options.seed, arguments_.out);
   return false;
 }
 
@@ -133,6 +136,20 @@ void Shrinker::cut_after_violation() {
   std::erase_if(*spec.script, [&](const ScriptStep& step) { return step.at > at; });
   std::erase_if(*spec.strikes, [&](const FaultStrike& strike) { return strike.at > at; });
   try_spec(spec);
+}
+
+// A place that is unlucky now and then is so elsewhere as soon as something is left out: it is
+// never unlucky, or always, where that does as well.
+void Shrinker::settle_places() {
+  if (!best_.unlucky) return;
+  for (size_t i = 0; i < kUnluckyCount; ++i) {
+    for (const int64_t ppm : {0, 1'000'000}) {
+      if ((*best_.unlucky)[i] == 0 || (*best_.unlucky)[i] == ppm) continue;
+      ScenarioSpec spec = best_;
+      (*spec.unlucky)[i] = ppm;
+      try_spec(spec);
+    }
+  }
 }
 
 void Shrinker::drop_faults() {
@@ -264,41 +281,65 @@ void Shrinker::shrink_topology() {
   }
 }
 
-void Shrinker::drop_pauses() {
+// Without any of them what is left out later does not shift the rest.
+bool Shrinker::drop_all_pauses() {
   ScenarioSpec spec = best_;
   for (ScriptStep& step : *spec.script) {
     step.pauses.clear();
     step.cut = 0;
     step.hangs_up = false;
   }
-  if (try_spec(spec)) return;
-  for (size_t i = 0; i < best_.script->size(); ++i) {
-    spec = best_;
-    ScriptStep& step = (*spec.script)[i];
-    if (step.pauses.empty()) continue;
-    step.pauses.clear();
-    try_spec(spec);
+  std::erase_if(*spec.script, [](const ScriptStep& step) { return step.commands.empty(); });
+  return try_spec(spec);
+}
+
+void Shrinker::drop_pauses() {
+  if (drop_all_pauses()) return;
+  const auto over = [this] { return time_is_over(); };
+  const Script script = *best_.script;
+  std::vector<size_t> with_pauses;
+  for (size_t i = 0; i < script.size(); ++i) {
+    if (!script[i].pauses.empty()) with_pauses.push_back(i);
   }
+  minimise(
+      with_pauses,
+      [&](const std::vector<size_t>& left) {
+        ScenarioSpec spec = best_;
+        spec.script = script;
+        for (size_t i = 0; i < script.size(); ++i) {
+          const bool keeps = std::binary_search(left.begin(), left.end(), i);
+          if (!keeps) (*spec.script)[i].pauses.clear();
+        }
+        std::erase_if(*spec.script, [](const ScriptStep& step) {
+          return step.commands.empty() && step.pauses.empty();
+        });
+        return try_spec(spec);
+      },
+      over);
 }
 
 void Shrinker::drop_strengths() {
   ScenarioSpec spec = best_;
   spec.faults.clear();
-  spec.number(&ScenarioNumbers::workload_read_pause_us) =
-      ScenarioSpec().number(&ScenarioNumbers::workload_read_pause_us);
+  for (const auto field :
+       {&ScenarioNumbers::workload_read_pause_us, &ScenarioNumbers::workload_commands,
+        &ScenarioNumbers::workload_seconds}) {
+    spec.number(field) = ScenarioSpec().number(field);
+  }
   try_spec(spec);
 }
 
 void Shrinker::shrink() {
   cut_after_violation();
-  // From here on what is left out does not shift the rest, if that works.
-  drop_pauses();
+  drop_all_pauses();
+  settle_places();
   for (size_t before = SIZE_MAX; !time_is_over();) {
     drop_faults();
     drop_clients();
     drop_steps();
     drop_commands();
     shrink_topology();
+    settle_places();
     drop_pauses();
     const size_t now = fault_count() + operation_count();
     if (now == before) break;
@@ -308,6 +349,10 @@ void Shrinker::shrink() {
   drop_strengths();
   best_.digest = failure_.digest;
   best_.fails = failure_.checker;
+}
+
+bool write_text(std::FILE* file, const std::string& text) {
+  return std::fwrite(text.data(), 1, text.size(), file) == text.size();
 }
 
 std::string indented(const std::string& text) {
@@ -342,8 +387,11 @@ int shrink_command(const Arguments& arguments) {
   const auto began = std::chrono::steady_clock::now();
   Shrinker shrinker(arguments, time_s > 0 ? time_s : kSeconds);
   if (!shrinker.record(*spec, options)) {
+    // A record that does not fail, if there is one.
+    const bool kept =
+        !shrinker.best().script || write_text(file, scenario_text(shrinker.best(), {}));
     std::fclose(file);
-    return bad_usage(shrinker.problem());
+    return bad_usage(shrinker.problem() + (kept ? "" : ", which cannot be written"));
   }
   const size_t faults = shrinker.fault_count();
   const size_t operations = shrinker.operation_count();
@@ -353,7 +401,7 @@ int shrink_command(const Arguments& arguments) {
       "Run it: redoubt-sim replay FILE, with --trace or --report to look at it.",
       spec->name, options.seed, indented(shrinker.failure().text));
   const std::string text = scenario_text(shrinker.best(), comment);
-  const bool whole = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  const bool whole = write_text(file, text);
   if (std::fclose(file) != 0 || !whole) return bad_usage(arguments.out + " cannot be written");
   fmt::print(
       "{}shrunk seed {} violation {} faults {} from {} operations {} from {} runs {} wall "

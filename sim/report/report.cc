@@ -68,7 +68,8 @@ std::string make_report(const RunRecorder& recorder, const ReportFacts& facts,
   if (facts.result.violation) {
     found = Found{facts.result.violation->at, facts.result.violation->node};
   }
-  const Timeline timeline = make_timeline(recorder, Instant() + facts.result.simulated, found);
+  const Duration length = facts.result.recorded.value_or(facts.result.simulated);
+  const Timeline timeline = make_timeline(recorder, Instant() + length, found);
   const std::string name = title(facts);
   const std::string words = summary(facts);
   for (size_t room = limits.items_max;;) {

@@ -22,7 +22,8 @@ bool lasts(const Item& item) {
 // What tells most of a run when little can be told.
 int interest(const Item& item) {
   switch (item.kind) {
-    case ItemKind::operation: return item.detail == static_cast<uint8_t>(Outcome::unknown) ? 6 : 3;
+    case ItemKind::operation:
+      return item.detail == static_cast<uint8_t>(OperationState::unknown) ? 6 : 3;
     case ItemKind::message: return item.lost ? 5 : 2;
     case ItemKind::log: return 4;
     case ItemKind::remark: return 1;

@@ -202,7 +202,8 @@ void Builder::on_operation(const TraceEvent& event) {
   std::vector<Item>& items = timeline_.items;
   if (event.kind == TraceKind::called) {
     const uint32_t item = add(event, ItemKind::operation, context(event));
-    items[item].detail = static_cast<uint8_t>(event.detail != 0 ? Outcome::silent : Outcome::open);
+    items[item].detail =
+        static_cast<uint8_t>(event.detail != 0 ? OperationState::silent : OperationState::open);
     if (event.detail != 0) return;
     items[item].end = timeline_.end;
     items[item].open = true;
@@ -214,7 +215,8 @@ void Builder::on_operation(const TraceEvent& event) {
   Item& item = items[operation->second];
   item.end = event.at;
   item.open = false;
-  item.detail = static_cast<uint8_t>(event.detail != 0 ? Outcome::unknown : Outcome::replied);
+  item.detail =
+      static_cast<uint8_t>(event.detail != 0 ? OperationState::unknown : OperationState::replied);
   item.result = context(event);
   item.reply = event.text;
   operations_.erase(operation);

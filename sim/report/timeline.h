@@ -27,7 +27,7 @@ namespace redoubt::sim {
 enum class ItemKind : uint8_t {
   turn,
   message,     // detail: MessageKind
-  operation,   // detail: Outcome
+  operation,   // detail: OperationState
   remark,      //
   log,         //
   fault,       // an instant. detail: Fault
@@ -40,7 +40,8 @@ enum class ItemKind : uint8_t {
 };
 constexpr int kItemKinds = static_cast<int>(ItemKind::violation) + 1;
 
-enum class Outcome : uint8_t { replied, silent, unknown, open };
+// What became of an operation.
+enum class OperationState : uint8_t { replied, silent, unknown, open };
 
 constexpr uint32_t kNoItem = 0xffffffff;
 

@@ -58,7 +58,27 @@ std::string saved(std::string_view text, std::string_view value) {
   return config.rewritten(text);
 }
 
-Task<bool> save(Env& env, Address node, std::string value, bool* acknowledged) {
+// One who saves, for a report.
+struct Reporter {
+  RunRecorder* recorder;  // or null
+  HostId host;
+
+  void called(std::initializer_list<std::string_view> words) const {
+    if (recorder != nullptr) recorder->called(host, {words.begin(), words.size()}, false);
+  }
+  // The replies that have come since `from`; returns where the next one begins.
+  size_t returned(std::string_view replies, size_t from) const {
+    for (size_t end; (end = replies.find("\r\n", from)) != std::string_view::npos; from = end + 2) {
+      if (recorder != nullptr) recorder->returned(host, replies.substr(from, end + 2 - from));
+    }
+    return from;
+  }
+  void abandoned() const {
+    if (recorder != nullptr) recorder->abandoned(host);
+  }
+};
+
+Task<bool> save(Env& env, Address node, std::string value, Reporter reporter, bool* acknowledged) {
   IoOp connect(env);
   connect.op.kind = OpKind::connect;
   connect.op.address = node;
@@ -72,25 +92,33 @@ Task<bool> save(Env& env, Address node, std::string value, bool* acknowledged) {
   send.op.kind = OpKind::send;
   send.op.handle = stream;
   send.op.gather = {&slice, 1};
+  reporter.called({"CONFIG", "SET", kOperatorsDirective, value});
+  reporter.called({"CONFIG", "REWRITE"});
   co_await send;
   std::string replies;
+  size_t reported = 0;
   IoOp receive(env);
   receive.op.kind = OpKind::receive;
   receive.op.handle = stream;
   for (;;) {
     co_await receive;
-    if (!receive.op.result.ok()) co_return false;
+    if (!receive.op.result.ok()) {
+      reporter.abandoned();
+      co_return false;
+    }
     const Chunk chunk = receive.op.result.chunk;
     replies.append(reinterpret_cast<const char*>(chunk.data), chunk.size);
     env.backend().give_back(chunk);
+    reported = reporter.returned(replies, reported);
     if (replies == "+OK\r\n+OK\r\n") *acknowledged = true;
   }
 }
 
 class Asker final : public Process {
  public:
-  Asker(Env& env, const Address& node, std::string_view value, bool* acknowledged)
-      : task_(save(env, node, std::string(value), acknowledged)) {
+  Asker(Env& env, const Address& node, std::string_view value, const Reporter& reporter,
+        bool* acknowledged)
+      : task_(save(env, node, std::string(value), reporter, acknowledged)) {
     task_.start([](void*) {}, nullptr);
   }
 
@@ -146,8 +174,9 @@ HostId ConfigSave::begin(World& world) {
 bool ConfigSave::ask(World& world, std::string_view value) {
   const Address node = Address::tcp(world.host(host_).address(), kPort);
   bool* const acknowledged = &acknowledged_;
-  world.boot(world.add_host({.name = "client"}, [node, value, acknowledged](Env& env) {
-    return std::make_unique<Asker>(env, node, value, acknowledged);
+  const Reporter reporter = {world.recorder(), static_cast<HostId>(world.host_count())};
+  world.boot(world.add_host({.name = "client"}, [=](Env& env) {
+    return std::make_unique<Asker>(env, node, value, reporter, acknowledged);
   }));
   acknowledged_ = false;
   const Instant end = world.now() + kPatience;
@@ -203,6 +232,7 @@ RunResult save_config_everywhere(const ScenarioSpec& spec, const RunOptions& opt
   world.faults.disk_split = setting.in_pieces ? 1'000'000 : 0;
   world.trace = options.trace;
   world.sink = options.sink;
+  world.recorder = options.recorder;
   for (const std::string& fault : options.faults) {
     const std::string error = set_fault(world.faults, fault);
     ASSERT(error.empty());  // the caller has looked
@@ -222,6 +252,11 @@ RunResult save_config_everywhere(const ScenarioSpec& spec, const RunOptions& opt
   if (report.cut_short > 0) {
     result.remarks.push_back(std::to_string(report.cut_short) +
                              " boundaries had more ways to age than were tried");
+  }
+  if (report.shown) {
+    result.recorded = report.shown_length;
+    result.remarks.push_back("recorded is the crash at boundary " +
+                             std::to_string(report.shown->boundary) + ": " + report.shown->where);
   }
   result.fixed = spec;
   result.fixed.seed = options.seed;

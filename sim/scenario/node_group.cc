@@ -40,7 +40,9 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
   checker_->keep_history(static_cast<uint64_t>(draw.numbers.workload_history));
   if (spec.script) {
     plan_.script = &*spec.script;
-    for (const ScriptStep& step : *spec.script) plan_.steps_left += step.node == number ? 1 : 0;
+    for (const ScriptStep& step : *spec.script) {
+      plan_.steps_left += step.node == number && step.loads() ? 1 : 0;
+    }
   }
   checker_->only(spec.checkers);
   NodeStart start;

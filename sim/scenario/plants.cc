@@ -100,6 +100,8 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
     return;
   }
   if (checker.commands() < last_ + (at_once ? 1 : kCommandsBetween)) return;
+  // While there is nothing to evict, nobody is told more than that memory is short.
+  if (is("stray_eviction") && !has_live_key(node, checker)) return;
   last_ = checker.commands();
   if (is("lost_subscription")) {
     for (Session* s = node.first_session(); s != nullptr; s = s->next) {
@@ -190,6 +192,16 @@ void Plants::strike_late(Node& node, NodeChecker& checker) {
   Session& session = node.make_local_session();
   node.execute(session, Words{"SET", "stray", "1"});
   node.drop_local_session(session);
+}
+
+bool Plants::has_live_key(Node& node, NodeChecker& checker) {
+  const int64_t now_ms = node.env().wall().unix_ms();
+  for (int db = 0; db < checker.model().config().databases; ++db) {
+    for (const auto& [name, entry] : checker.model().database(db)) {
+      if (!entry.expired_at(now_ms)) return true;
+    }
+  }
+  return false;
 }
 
 // In each database, the first key that can be changed.

@@ -36,6 +36,7 @@ class Plants {
 
  private:
   // False: there was nothing that could be changed.
+  static bool has_live_key(Node& node, NodeChecker& checker);
   bool change_data(Node& node, NodeChecker& checker);
 
   static void crash_over(NodeChecker& checker);

@@ -46,6 +46,7 @@ class ScenarioRun final : public WorldObserver {
   PlacesOfRun places_;
   World world_;
   Recording record_;
+  int64_t load_ms_ = 0;  // how long it was
   std::vector<std::unique_ptr<NodeGroup>> groups_;
 };
 
@@ -102,6 +103,9 @@ void ScenarioRun::load_phase() {
       if (ok()) group->look();
     }
   }
+  load_ms_ = world_.now().ns / 1'000'000;
+  if (!ok()) ++load_ms_;  // the run ends in the middle of a step
+  if (ok() && options_.log != nullptr) options_.log->on_farewell(world_.now());
 }
 
 // The clients of these nodes connect anew and get their replies.
@@ -182,8 +186,8 @@ void ScenarioRun::check_end() {
 void leave_out_what_is_said(ScenarioSpec& fixed) {
   for (size_t i = 0; i < kNumberCount; ++i) {
     const NumberRow& row = number_rows()[i];
-    const bool kept =
-        row.name == "slow_readers_percent" || row.name == "read_pause_us" || row.name == "history";
+    const bool kept = row.name == "commands" || row.name == "seconds" || row.name == "history" ||
+                      row.name == "slow_readers_percent" || row.name == "read_pause_us";
     if (row.table == "workload" && !kept) fixed.numbers[i] = Choice::of(row.initial);
   }
   fixed.families.clear();
@@ -210,10 +214,9 @@ RunResult ScenarioRun::result() {
   if (options_.record) {
     if (!spec_.strikes) result.fixed.strikes = world_.strikes();
     result.fixed = said_by_the_record(result.fixed);
-    if (!spec_.script) result.fixed.script = record_.take();
-    // What has not been sent by then is not in the script.
-    const int64_t until_ms = result.violation ? result.violation->at.ns / 1'000'000 + 1 : 0;
-    result.fixed.number(&ScenarioNumbers::length_least_ms) = Choice(until_ms);
+    if (!spec_.script) result.fixed.script = record_.take(world_.now());
+    // What was not sent by then is not in the script's load.
+    result.fixed.number(&ScenarioNumbers::length_least_ms) = Choice(load_ms_);
   }
   if (result.violation) result.fixed.fails = result.violation->checker;
   for (const auto& group : groups_) {

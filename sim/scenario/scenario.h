@@ -41,6 +41,8 @@ class RunLog : public StepListener {
  public:
   // The run with nothing left open, except for its script and its strikes.
   virtual void on_begin(const ScenarioSpec& fixed) = 0;
+  // The load is over.
+  virtual void on_farewell(Instant now) = 0;
 };
 
 struct RunOptions {
@@ -68,6 +70,8 @@ struct RunResult {
   uint64_t events = 0;
   uint64_t commands = 0;  // that were executed and checked
   Duration simulated;
+  // How long it was what the recorder has seen, where that is not the same.
+  std::optional<Duration> recorded;
   FaultOptions faults;
   FaultCounts fired;
   MarkCounts marks;

@@ -227,9 +227,11 @@ ScriptStep step_of(const toml::table& table) {
       step.cut = static_cast<uint64_t>(integer_of(value, name, 0, kMost));
     } else if (name == "hang_up") {
       step.hangs_up = boolean_of(value, name);
+    } else if (name == "farewell") {
+      step.farewell = boolean_of(value, name);
     } else {
       unknown(key, "[[step]]",
-              {"node", "client", "at", "pauses", "send", "inline", "cut", "hang_up"});
+              {"node", "client", "at", "pauses", "send", "inline", "cut", "hang_up", "farewell"});
     }
   }
   step.inline_form.resize(step.commands.size());
@@ -241,7 +243,10 @@ void read_steps(const toml::node& node, ScenarioSpec& spec) {
   for (const toml::node& one : array_of(node, "step")) {
     const toml::table& table = table_of(one, "a step");
     spec.script->push_back(step_of(table));
-    if (spec.script->back().commands.empty()) fail(one, "commands to send", "a step without");
+    const ScriptStep& step = spec.script->back();
+    if (step.commands.empty() && step.pauses.empty()) {
+      fail(one, "commands to send", "a step without");
+    }
   }
 }
 

@@ -137,6 +137,7 @@ std::string step_text(const ScriptStep& step) {
   if (!inline_form.empty()) out += "inline = [" + inline_form + "]\n";
   if (step.cut > 0) out += "cut = " + std::to_string(step.cut) + "\n";
   if (step.hangs_up) out += "hang_up = true\n";
+  if (step.farewell) out += "farewell = true\n";
   return out;
 }
 

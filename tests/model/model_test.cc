@@ -46,6 +46,18 @@ TEST_F(ModelTest, LcsTakesOnlySoMuchMemory) {
             "proto-max-bulk-len\"");
 }
 
+TEST_F(ModelTest, OnlySoManyMembersAreDrawn) {
+  run({"SADD", "s", "a"});
+  run({"HSET", "h", "f", "v"});
+  run({"ZADD", "z", "1", "m"});
+  for (const std::string_view command : {"SRANDMEMBER", "HRANDFIELD", "ZRANDMEMBER"}) {
+    const std::string_view key = command[0] == 'S' ? "s" : command[0] == 'H' ? "h" : "z";
+    EXPECT_EQ(apply({command, key, "-16777216"}).rule, ModelReply::Rule::draws) << command;
+    EXPECT_EQ(run({command, key, "-16777217"}), "(error) \"ERR value is out of range\"") << command;
+    EXPECT_TRUE(apply({command, "nosuch", "-16777217"}).matches("*0\r\n")) << command;
+  }
+}
+
 TEST_F(ModelTest, ExpireNowDeletesAtOnce) {
   run({"SET", "k", "v"});
   EXPECT_EQ(run({"PEXPIREAT", "k", std::to_string(now_ms)}), "(integer) 1");

@@ -52,6 +52,61 @@ TEST(RespValue, RefusesWhatIsNoReply) {
   EXPECT_FALSE(parse_resp_exactly("+OK\r\n+OK\r\n", value));
 }
 
+std::vector<std::string_view> parts_of(std::string_view bytes) {
+  std::vector<std::string_view> parts;
+  EXPECT_TRUE(split_resp(bytes, parts)) << quote_bytes(bytes);
+  return parts;
+}
+
+using Views = std::vector<std::string_view>;
+
+TEST(SplitResp, GivesTheValuesOfAnAggregateAsTheyStand) {
+  EXPECT_EQ(parts_of("*0\r\n"), Views());
+  EXPECT_EQ(parts_of("*2\r\n$3\r\na\r\n\r\n:1\r\n"), (Views{"$3\r\na\r\n\r\n", ":1\r\n"}));
+  EXPECT_EQ(parts_of("~1\r\n_\r\n"), (Views{"_\r\n"}));
+  EXPECT_EQ(parts_of(">1\r\n+x\r\n"), (Views{"+x\r\n"}));
+  // Pairs one after another; what is within stays together, and what belongs to it.
+  EXPECT_EQ(parts_of("%1\r\n+k\r\n*2\r\n:1\r\n*0\r\n"), (Views{"+k\r\n", "*2\r\n:1\r\n*0\r\n"}));
+  EXPECT_EQ(parts_of("*1\r\n|1\r\n+x\r\n:1\r\n:2\r\n"), (Views{"|1\r\n+x\r\n:1\r\n:2\r\n"}));
+}
+
+TEST(SplitResp, RefusesWhatIsNotOneWholeAggregate) {
+  const std::string whole = "*2\r\n$1\r\na\r\n%1\r\n+k\r\n:1\r\n";
+  Views parts;
+  for (size_t size = 0; size < whole.size(); size++) {
+    EXPECT_FALSE(split_resp(std::string_view(whole).substr(0, size), parts)) << size;
+  }
+  parts.clear();
+  EXPECT_TRUE(split_resp(whole, parts));
+  for (std::string_view bytes :
+       {"+OK\r\n", ":1\r\n", "$1\r\na\r\n", "*-1\r\n", "_\r\n", "x", "|1\r\n+x\r\n:1\r\n:2\r\n",
+        "*1\r\n:1\r\n:2\r\n", "*1\r\n:x\r\n"}) {
+    EXPECT_FALSE(split_resp(bytes, parts)) << quote_bytes(bytes);
+  }
+}
+
+// As the parser sees it, which makes a tree of it.
+TEST(SplitResp, AgreesWithTheParser) {
+  const std::string bytes =
+      "*5\r\n$5\r\nhello\r\n~2\r\n,1.5\r\n#f\r\n%1\r\n+k\r\n*-1\r\n(12345678901234567890123\r\n"
+      "=7\r\ntxt:foo\r\n";
+  const RespValue value = parsed(bytes);
+  const Views parts = parts_of(bytes);
+  ASSERT_EQ(parts.size(), value.items.size());
+  for (size_t i = 0; i < parts.size(); i++) {
+    EXPECT_EQ(parsed(parts[i]), value.items[i]) << i;
+  }
+}
+
+TEST(RespBulkText, IsTheTextOfOneBulkString) {
+  EXPECT_EQ(resp_bulk_text("$3\r\na\r\n\r\n"), "a\r\n");
+  EXPECT_EQ(resp_bulk_text("$0\r\n\r\n"), "");
+  for (std::string_view bytes : {"", "$", "$3\r\nab", "$1\r\na\r", "$-1\r\n", "+a\r\n",
+                                 "$1\r\na\r\n:1\r\n", "=7\r\ntxt:foo\r\n", "*1\r\n$1\r\na\r\n"}) {
+    EXPECT_EQ(resp_bulk_text(bytes), std::nullopt) << quote_bytes(bytes);
+  }
+}
+
 TEST(ReplyFramer, FindsTheEndWhereverTheBytesAreCut) {
   const std::string first = "*3\r\n$3\r\na\r\n\r\n%1\r\n+k\r\n|1\r\n+x\r\n:1\r\n:2\r\n*0\r\n";
   const std::string stream = first + "+OK\r\n";

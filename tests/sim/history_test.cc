@@ -24,7 +24,7 @@ TEST(History, KeepsWhatItIsTold) {
   History history;
   const OperationId id = begin(history, 10, {"SET", "key", ""}, 7);
   EXPECT_EQ(history.size(), 1u);
-  EXPECT_EQ(history[id].outcome, Outcome::pending);
+  EXPECT_EQ(history[id].outcome, OperationOutcome::pending);
   EXPECT_EQ(history[id].end(), Instant::never());
   EXPECT_EQ(history.reply(id), "");
   history.finish(id, Instant{25}, 1'000, "+OK\r\n");
@@ -35,7 +35,7 @@ TEST(History, KeepsWhatItIsTold) {
   EXPECT_EQ(history[id].client, 7u);
   EXPECT_EQ(history[id].node, 2u);
   EXPECT_EQ(history[id].database, 3u);
-  EXPECT_EQ(history[id].outcome, Outcome::replied);
+  EXPECT_EQ(history[id].outcome, OperationOutcome::replied);
   EXPECT_EQ(words_of(history, id), (Words{"SET", "key", ""}));
   EXPECT_EQ(history.reply(id), "+OK\r\n");
 }
@@ -49,11 +49,11 @@ TEST(History, HasThreeEnds) {
   history.give_up(unknown, Instant{4}, 55);
   history.finish(replied, Instant{5}, 0, "");
   EXPECT_EQ(history[replied].end().ns, 5);
-  EXPECT_EQ(history[unknown].outcome, Outcome::unknown);
+  EXPECT_EQ(history[unknown].outcome, OperationOutcome::unknown);
   EXPECT_EQ(history[unknown].end(), Instant::never());
   EXPECT_EQ(history[unknown].returned.ns, 4);
   EXPECT_EQ(history[unknown].offset, 55u);
-  EXPECT_EQ(history[refused].outcome, Outcome::refused);
+  EXPECT_EQ(history[refused].outcome, OperationOutcome::refused);
   EXPECT_EQ(history.reply(replied), "");
 }
 
@@ -63,7 +63,7 @@ TEST(History, WhatWasGivenUpMayBeExecutedYet) {
   history.give_up(id, Instant{4});
   EXPECT_FALSE(history[id].place().known());
   history.executed_late(id, 7, {55, 2});
-  EXPECT_EQ(history[id].outcome, Outcome::unknown);
+  EXPECT_EQ(history[id].outcome, OperationOutcome::unknown);
   EXPECT_EQ(history[id].end(), Instant::never());
   EXPECT_EQ(history[id].returned.ns, 4);
   EXPECT_EQ(history[id].database, 7u);

@@ -91,6 +91,25 @@ TEST(Program, WritesAReport) {
   std::remove(path.c_str());
 }
 
+// Of all crashes, the one that was wrong, or the last: it is told once more for the report, and
+// that changes nothing.
+TEST(Program, ReportsOneOfManyCrashes) {
+  const std::string path = testing::TempDir() + "redoubt-crash.html";
+  for (const std::string bug : {"", " --bug unsynced_names"}) {
+    const std::string line = "run --scenario config_save --seed 2" + bug;
+    const Ran ran = run(line + " --report " + path);
+    EXPECT_EQ(outcome(ran), outcome(run(line)));
+    EXPECT_TRUE(has(ran, "note:   recorded is the crash at boundary ")) << ran.text;
+    const std::string page = contents(path);
+    EXPECT_TRUE(page.starts_with("<!doctype html>"));
+    EXPECT_NE(page.find("power loss when it was over"), std::string::npos);
+    EXPECT_NE(page.find("CONFIG REWRITE"), std::string::npos);
+    EXPECT_EQ(page.find("every checker held") != std::string::npos, bug.empty());
+    EXPECT_LE(page.size(), 2'000'000u);
+  }
+  std::remove(path.c_str());
+}
+
 TEST(Program, AViolationComesWithItsReplay) {
   const Ran ran = run(kRun + "5 --bug lost_write");
   EXPECT_EQ(ran.status, 1);
@@ -118,6 +137,23 @@ TEST(Program, ShrinksACrash) {
   const Ran again = run("replay " + path);
   EXPECT_NE(again.status, 0);
   EXPECT_TRUE(has(again, "assertion failed: !both_are_there")) << again.text;
+  std::remove(path.c_str());
+}
+
+// Where pauses are needed at first, where a place in the code has to be unlucky at the right
+// moment, and where a bug strikes at once in what is cut down, but not before there is a key.
+TEST(Program, ShrinksWhatTakesPatienceOrLuck) {
+  const std::string path = testing::TempDir() + "redoubt-shrunk.toml";
+  for (const std::string what : {"3 --bug blind_watch", "6 --bug unlucky_loss",
+                                 "9 --bug unlucky_loss", "3 --bug stray_eviction"}) {
+    const Ran ran = run("shrink --time 300s --scenario single --seed " + what + " -o " + path);
+    EXPECT_EQ(ran.status, 1) << ran.text;
+    EXPECT_TRUE(has(ran, " faults 0 from ")) << ran.text;
+    const size_t at = ran.text.find(" operations ");
+    ASSERT_NE(at, std::string::npos) << ran.text;
+    EXPECT_LE(std::stoi(ran.text.substr(at + 12)), 30) << ran.text;
+    EXPECT_EQ(run("replay " + path).text.find("not the run that was recorded"), std::string::npos);
+  }
   std::remove(path.c_str());
 }
 
