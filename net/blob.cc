@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstdlib>
 
+#include "net/large_memory.h"
+
 namespace redoubt {
 
 size_t counted_size(size_t size) {
@@ -20,16 +22,33 @@ void Blob::reserve(size_t capacity) {
   if (block_ != nullptr && capacity <= block_->capacity) return;
   const size_t bytes = counted_size(capacity + sizeof(Block));
   const size_t old_size = size();
-  // realloc moves the pages of a large block instead of copying them.
-  void* grown = std::realloc(block_, bytes);
-  ASSERT(grown != nullptr);
-  block_ = static_cast<Block*>(grown);
+  block_ = static_cast<Block*>(grown(bytes));
   block_->size = old_size;
   block_->capacity = bytes - sizeof(Block);
 }
 
-void Blob::reset() {
+// Memory of so many bytes with what the block holds, which is gone.
+void* Blob::grown(size_t bytes) {
+  const size_t old_bytes = footprint();
+  if (old_bytes >= kLargeMemory) return grow_large(block_, old_bytes, bytes);
+  if (bytes < kLargeMemory) {
+    void* const memory = std::realloc(block_, bytes);
+    ASSERT(memory != nullptr);
+    return memory;
+  }
+  void* const memory = map_large(bytes);
+  if (block_ != nullptr) std::memcpy(memory, block_, old_bytes);
   std::free(block_);
+  return memory;
+}
+
+void Blob::reset() {
+  const size_t bytes = footprint();
+  if (bytes >= kLargeMemory) {
+    unmap_large(block_, bytes);
+  } else {
+    std::free(block_);
+  }
   block_ = nullptr;
 }
 

@@ -34,6 +34,7 @@ class Blob {
   std::string_view view() const { return {data(), size()}; }
 
   // Makes room for at least `capacity` bytes in all. The contents stay; the address may change.
+  // What is large is not copied.
   void reserve(size_t capacity);
   // Changes the size within the capacity. New bytes are not initialised.
   void set_size(size_t size) {
@@ -63,6 +64,8 @@ class Blob {
     size_t size;
     size_t capacity;
   };
+
+  void* grown(size_t bytes);
 
   Block* block_ = nullptr;
 };

@@ -22,6 +22,7 @@ class Garbage {
   Garbage(Garbage&& other) noexcept { *this = std::move(other); }
   Garbage& operator=(Garbage&& other) noexcept {
     pieces_.swap(other.pieces_);
+    blobs_.swap(other.blobs_);
     std::swap(bytes_, other.bytes_);
     std::swap(objects_, other.objects_);
     std::swap(remains_, other.remains_);
@@ -31,7 +32,7 @@ class Garbage {
     for (void* piece : pieces_) std::free(piece);
   }
 
-  bool empty() const { return pieces_.empty(); }
+  bool empty() const { return pieces_.empty() && blobs_.empty(); }
   size_t bytes() const { return bytes_; }
   // Values among the pieces; parts of values are not counted.
   size_t objects() const { return objects_; }
@@ -39,11 +40,15 @@ class Garbage {
   // A whole value.
   void add(Blob blob) {
     ++objects_;
-    const size_t bytes = blob.footprint();
-    add(blob.release(), bytes);
+    add_part(std::move(blob));
+  }
+  // A part of one.
+  void add_part(Blob blob) {
+    bytes_ += blob.footprint();
+    blobs_.push_back(std::move(blob));
   }
   // A part of one, from malloc.
-  void add(void* piece, size_t bytes) {
+  void add_part(void* piece, size_t bytes) {
     bytes_ += bytes;
     pieces_.push_back(piece);
   }
@@ -52,6 +57,7 @@ class Garbage {
   Garbage take_pieces() {
     Garbage taken;
     taken.pieces_.swap(pieces_);
+    taken.blobs_.swap(blobs_);
     taken.bytes_ = std::exchange(bytes_, 0);
     taken.objects_ = std::exchange(objects_, 0);
     return taken;
@@ -64,6 +70,7 @@ class Garbage {
 
  private:
   std::vector<void*> pieces_;
+  std::vector<Blob> blobs_;
   size_t bytes_ = 0;
   size_t objects_ = 0;
   bool remains_ = false;

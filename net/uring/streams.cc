@@ -22,6 +22,10 @@ constexpr size_t kSendNowSlices = 16;
 // One send request takes no more than this, so that its result fits the completion's 31 bits.
 constexpr uint64_t kSendBytesMax = 1u << 30;
 
+// One receive into the receiver's own memory takes no more than this: the kernel copies, and clears
+// fresh pages, while everybody else waits.
+constexpr uint64_t kReceiveBytesMax = 1u << 20;
+
 // Discards what the peer has sent and nobody read: closing a socket with unread bytes would break
 // the connection at once, and the last replies could be lost with it.
 void discard_unread(const Row& row) {
@@ -109,7 +113,7 @@ void Streams::start_receive(Handle handle, Row& row) {
     row.into_flight = true;
     ++row.in_flight;
     io_uring_sqe* sqe = core_.ring.request();
-    io_uring_prep_recv(sqe, row.fd, op.into.data(), std::min(op.into.size(), kSendBytesMax), 0);
+    io_uring_prep_recv(sqe, row.fd, op.into.data(), std::min(op.into.size(), kReceiveBytesMax), 0);
     io_uring_sqe_set_data64(sqe, user_data(Tag::receive_into, handle));
   }
 }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "sim/program/canary.h"
 #include "sim/program/commands.h"
 
 namespace redoubt::sim {
@@ -11,8 +12,11 @@ int list_command() {
   fmt::print("\nCheckers\n");
   for (const Named& row : all_checkers()) fmt::print("  {:<18} {}\n", row.name, row.description);
   fmt::print("\nBugs to plant (--bug NAME), the checkers that find them, and where\n");
-  for (const Plant& row : all_plants()) {
-    fmt::print("  {:<18} {:<16} {:<8} {}\n", row.name, row.found_by, row.scenario, row.description);
+  for (const std::span<const Plant> plants : {all_plants(), canary_plants()}) {
+    for (const Plant& row : plants) {
+      fmt::print("  {:<20} {:<16} {:<12} {}\n", row.name, row.found_by, row.scenario,
+                 row.description);
+    }
   }
   for (const bool strength : {false, true}) {
     fmt::print("\n{}\n", strength ? "Strengths of faults (--fault NAME=VALUE)"
