@@ -166,6 +166,36 @@ TEST_F(SetLimitsTest, FreeingATableIsAsMuchWorkAsItHasMembers) {
   set.discard();
 }
 
+TEST_F(SetLimitsTest, FreeingASmallSetIsAStepOfWork) {
+  for (const char* member : {"1", "x"}) {
+    SetEditor set = make();
+    set.add(SetMember(member));
+    void* value = set.value();
+    size_t budget = 10;
+    EXPECT_TRUE(free_some_set(allocator_, set.encoding(), value, budget));
+    EXPECT_EQ(budget, 9u);
+  }
+}
+
+TEST_F(SetLimitsTest, ACopyKnowsItsDeadlines) {
+  SetEditor set = make();
+  for (const char* member : {"a", "b", "c"}) set.add(SetMember(member));
+  set.set_deadline("a", 20);
+  set.set_deadline("b", 10);
+  Entry* entry = entry_of(set);
+  void* copy = copy_set(allocator_, *entry);
+  const SetView view(set.encoding(), copy, 11);
+  EXPECT_EQ(view.earliest_ms(), 10);
+  EXPECT_EQ(view.hidden(), 1u);
+  EXPECT_EQ(view.find("a")->deadline_ms, 20);
+  EXPECT_EQ(view.find("c")->deadline_ms, kNeverExpires);
+  size_t budget = SIZE_MAX;
+  free_some_set(allocator_, set.encoding(), copy, budget);
+  Entry::release(allocator_, entry);
+  set.discard();
+  EXPECT_EQ(allocator_.used_bytes(), 0u);
+}
+
 // In each encoding, and where few of the members are shown, so that the draw is a walk.
 TEST_F(SetLimitsTest, DrawsAreFair) {
   const auto expect_fair = [&](const SetView& view, size_t members) {
