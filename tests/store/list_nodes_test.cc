@@ -196,6 +196,14 @@ TEST(ListNodes, OfOtherSizesHaveAsManyBytesAsTheyMay) {
   }
 }
 
+TEST(ListNodes, AreNeverLargerThanTheyMayBe) {
+  for (size_t size = 60; size < 200; ++size) {
+    Nodes nodes(-1);
+    for (int i = 0; i < 150; ++i) nodes.push(std::string(size, 'x'));
+    for (const size_t bytes : nodes.bytes()) EXPECT_LE(bytes, 4096u) << size;
+  }
+}
+
 TEST(ListNodes, OnlyATextLongerThanANodeIsALargeElement) {
   Nodes nodes(-1);
   nodes.push(std::string(4096, 'x'));
@@ -218,12 +226,22 @@ TEST(ListNodes, AnElementThatGrowsBeyondItsNodeCutsIt) {
 // --- small lists, and those that have become small
 
 TEST(ListNodes, ASmallListIsNeverLargerThanANode) {
-  for (size_t size = 0; size < 300; ++size) {
+  for (size_t size = 0; size < 500; ++size) {
     Nodes nodes(-1, true);
     while (nodes.packed()) {
       EXPECT_LE(Listpack::bytes(static_cast<const uint8_t*>(nodes.entry().outside())), 4096u);
       nodes.push(std::string(size, 'x'));
     }
+  }
+}
+
+TEST(ListNodes, OneElementIsASmallListWhateverTheLimit) {
+  for (const int fill : {0, 1}) {
+    Nodes nodes(fill, true);
+    nodes.push("x");
+    EXPECT_TRUE(nodes.packed());
+    nodes.push("y");
+    EXPECT_EQ(nodes.counts(), (Counts{1, 1}));
   }
 }
 

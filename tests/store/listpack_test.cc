@@ -196,6 +196,9 @@ TEST(Listpack, FindSkips) {
   EXPECT_EQ(Listpack::find(pack.block, Listpack::seek(pack.block, 1), "13", 1),
             Listpack::seek(pack.block, 5));
   EXPECT_EQ(Listpack::find(pack.block, nullptr, "a"), nullptr);
+  // The end is reached among those that are skipped.
+  EXPECT_EQ(Listpack::find(pack.block, Listpack::seek(pack.block, 1), "x", 1), nullptr);
+  EXPECT_EQ(Listpack::find(pack.block, first, "x", 3), nullptr);
 }
 
 // Whatever is cut off, added or turned over, each wrong block is refused, or is another right one.
