@@ -13,16 +13,8 @@ Entry* living_or_none(Context& c, Entry* entry) {
 }
 
 Entry* without_expired_members(Context& c, Entry* entry) {
-  constexpr size_t kAtOnce = 1024;
   if (entry == nullptr || entry->type() != Type::set) return entry;
-  size_t size = 0;
-  do {
-    const SetView set(*entry);
-    // Nothing is removed while data stands still.
-    if (set.earliest_ms() >= c.now_ms() || set.size() == size) return entry;
-    size = set.size();
-  } while (c.node.remove_expired_parts(c.session.db, *entry, kAtOnce));
-  return nullptr;
+  return c.node.remove_all_expired_parts(c.session.db, *entry) ? entry : nullptr;
 }
 
 }  // namespace redoubt

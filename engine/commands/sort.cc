@@ -72,7 +72,8 @@ bool read_options(Context& c, bool may_store, SortOptions& options) {
 // --- patterns
 
 // What a pattern stands for with this element; nothing when it is not there.
-std::optional<std::string> look_up(Context& c, std::string_view pattern, std::string_view element) {
+std::optional<std::string> look_up(Context& c, const SortOptions& options, std::string_view pattern,
+                                   std::string_view element) {
   if (pattern == "#") return std::string(element);
   const size_t star = pattern.find('*');
   if (star == std::string_view::npos) return std::nullopt;
@@ -85,7 +86,7 @@ std::optional<std::string> look_up(Context& c, std::string_view pattern, std::st
   }
   std::string key(pattern.substr(0, star));
   key.append(element).append(behind);
-  const Entry* entry = c.lookup(key);
+  Entry* entry = c.lookup(key);
   if (entry == nullptr) return std::nullopt;
   if (field.empty()) {
     if (entry->type() != Type::string) return std::nullopt;
@@ -93,6 +94,7 @@ std::optional<std::string> look_up(Context& c, std::string_view pattern, std::st
     return std::string(Database::string_value(*entry, scratch));
   }
   if (entry->type() != Type::hash) return std::nullopt;
+  if (options.store && !c.node.remove_all_expired_parts(c.session.db, *entry)) return std::nullopt;
   const std::optional<HashField> found = HashView(*entry).find(field);
   if (!found || !is_live(*found, c.now_ms())) return std::nullopt;
   return std::string(ElementText(found->value).view());
@@ -160,7 +162,7 @@ std::optional<double> score_of(std::string_view text) {
 
 std::optional<double> score_of(Context& c, const SortOptions& options, const Element& element) {
   if (options.by) {
-    const auto by = look_up(c, *options.by, ElementText(element).view());
+    const auto by = look_up(c, options, *options.by, ElementText(element).view());
     return by ? score_of(*by) : 0;
   }
   return element.is_number ? static_cast<double>(element.number) : score_of(element.text);
@@ -210,7 +212,7 @@ void order_by_text(Context& c, const SortOptions& options, std::vector<Element>&
   items.reserve(elements.size());
   for (const Element& element : elements) {
     items.push_back({element, {}});
-    if (options.by) items.back().by = look_up(c, *options.by, ElementText(element).view());
+    if (options.by) items.back().by = look_up(c, options, *options.by, ElementText(element).view());
   }
   redoubt::stable_sort(items, [&](const Item& a, const Item& b) {
     const Item& first = options.descending ? b : a;
@@ -227,7 +229,7 @@ void order_by_text(Context& c, const SortOptions& options, std::vector<Element>&
 template <typename Give>
 void for_each_result(Context& c, const SortOptions& options, const Element& element, Give&& give) {
   for (const std::string_view pattern : options.get) {
-    give(look_up(c, pattern, ElementText(element).view()));
+    give(look_up(c, options, pattern, ElementText(element).view()));
   }
 }
 

@@ -75,9 +75,10 @@ bool Node::remove_expired_parts(int db, Entry& entry, size_t most) {
   const int64_t now_ms = env_.wall().unix_ms();
   const TypeOps& ops = ops_of(entry);
   const int64_t before_ms = ops.next_expiry(entry);
-  // While clients are paused, and in a transaction that may be undone, data stands still: an
-  // expired part is invisible, but stays.
-  if (before_ms >= now_ms || pause_mode_ != PauseMode::none || rollback_ != nullptr) return true;
+  // While clients are paused, data stands still: an expired part is invisible, but stays. So it
+  // does in a transaction that could not bring it back.
+  if (before_ms >= now_ms || pause_mode_ != PauseMode::none) return true;
+  if (rollback_ != nullptr && !rollback_->keeps(db, entry.key())) return true;
   const std::string key(entry.key());
   std::vector<std::string> names;
   ops.remove_expired(database(db).allocator(), hash_key_, entry, now_ms, most, names);
@@ -90,11 +91,24 @@ bool Node::remove_expired_parts(int db, Entry& entry, size_t most) {
   return false;
 }
 
+bool Node::remove_all_expired_parts(int db, Entry& entry) {
+  constexpr size_t kAtOnce = 1024;
+  const int64_t now_ms = env_.wall().unix_ms();
+  const TypeOps& ops = ops_of(entry);
+  if (ops.next_expiry(entry) >= now_ms) return true;
+  if (rollback_ != nullptr) rollback_->keep(db, entry.key());
+  for (size_t before = 0; ops.next_expiry(entry) < now_ms;) {
+    before = ops.length(entry);
+    if (!remove_expired_parts(db, entry, kAtOnce)) return false;
+    if (ops.length(entry) == before) return true;  // data stands still
+  }
+  return true;
+}
+
 void Node::parts_expired(int db, std::string_view key, Type type,
                          std::span<const std::string_view> names) {
   constexpr size_t kNamesEach = 1024;  // of an effect
   const bool set = type == Type::set;
-  stats_.expired_parts += names.size();
   std::vector<std::string_view> effect;
   for (size_t i = 0; i < names.size(); i += kNamesEach) {
     const auto some = names.subspan(i, std::min(kNamesEach, names.size() - i));
@@ -102,7 +116,17 @@ void Node::parts_expired(int db, std::string_view key, Type type,
     effect.insert(effect.end(), some.begin(), some.end());
     effects_.append(db, effect);
   }
-  set ? key_modified(db, key, 's', "sexpired") : key_modified(db, key, 'h', "hexpired");
+  if (rollback_ == nullptr) return tell_parts_expired(db, key, set ? 's' : 'h', names);
+  Rollback::Event event{
+      Rollback::Event::Kind::parts_expired, set ? 's' : 'h', db, std::string(key), {}, {}};
+  event.parts.assign(names.begin(), names.end());
+  rollback_->note(std::move(event));
+}
+
+void Node::tell_parts_expired(int db, std::string_view key, char event_class,
+                              std::span<const std::string_view> names) {
+  stats_.expired_parts += names.size();
+  key_modified(db, key, event_class, event_class == 's' ? "sexpired" : "hexpired");
   if (observer_ != nullptr) observer_->on_parts_expired(db, key, names);
 }
 

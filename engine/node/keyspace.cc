@@ -44,7 +44,7 @@ void Node::expire_key(int db, std::string_view key, uint64_t hash) {
   const std::string_view effect[] = {lazy ? "UNLINK" : "DEL", key};
   effects_.append(db, effect);
   if (rollback_ != nullptr) {
-    rollback_->note({Rollback::Event::Kind::expired, 'x', db, std::string(key), {}});
+    rollback_->note({Rollback::Event::Kind::expired, 'x', db, std::string(key), {}, {}});
   } else {
     tell_expired(db, key);
   }
@@ -63,8 +63,12 @@ bool Node::erase(int db, std::string_view key, uint64_t hash, bool lazy) {
 void Node::key_modified(int db, std::string_view key, char event_class, std::string_view event) {
   if (rollback_ != nullptr) {
     ASSERT(rollback_->keeps(db, key));
-    rollback_->note(
-        {Rollback::Event::Kind::modified, event_class, db, std::string(key), std::string(event)});
+    rollback_->note({Rollback::Event::Kind::modified,
+                     event_class,
+                     db,
+                     std::string(key),
+                     std::string(event),
+                     {}});
     return;
   }
   if (lrm_) {
@@ -80,8 +84,12 @@ void Node::key_modified(int db, std::string_view key, char event_class, std::str
 
 void Node::announce(int db, std::string_view key, char event_class, std::string_view event) {
   if (rollback_ != nullptr) {
-    rollback_->note(
-        {Rollback::Event::Kind::announced, event_class, db, std::string(key), std::string(event)});
+    rollback_->note({Rollback::Event::Kind::announced,
+                     event_class,
+                     db,
+                     std::string(key),
+                     std::string(event),
+                     {}});
     return;
   }
   if (key_events_wanted_) [[unlikely]]

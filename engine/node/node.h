@@ -165,8 +165,12 @@ class Node {
   void set_active_expiry(bool on) { active_expiry_ = on; }
 
   // Removes parts of a value (fields of a hash, members of a set) that have expired, at most
-  // `most`: counted, with their effect. False: none are left, and the key is gone.
+  // `most`: counted, with their effect. False: none are left, and the key is gone. While clients
+  // are paused nothing is removed; in a transaction that may be undone only what it writes.
   bool remove_expired_parts(int db, Entry& entry, size_t most);
+  // Removes all of them before a command stores what it makes of the value: what applies the stream
+  // of effects has another clock. False: none are left, and the key is gone.
+  bool remove_all_expired_parts(int db, Entry& entry);
   // Counts and announces expired parts that were removed, with their effect.
   void parts_expired(int db, std::string_view key, Type type,
                      std::span<const std::string_view> names);
@@ -376,6 +380,8 @@ class Node {
   void update_access_clock();
   std::unique_ptr<Database> make_database();
   void tell_expired(int db, std::string_view key);
+  void tell_parts_expired(int db, std::string_view key, char event_class,
+                          std::span<const std::string_view> names);
   void database_changed(int db);
   void collect_garbage();
   void free_remains();

@@ -5,8 +5,9 @@
 // put back. What the transaction would tell others (keyspace events, and with them watchers,
 // waiting clients and caches; expired keys) is kept back until all commands have succeeded.
 //
-// An expired key that no command of the transaction writes is left alone until it is over: its
-// removal would be undone by nobody.
+// An expired key that a command meets is copied like one that it writes, and removed. Expired parts
+// of a value that the transaction neither writes nor makes another value of are left alone until it
+// is over: their removal would be undone by nobody.
 #pragma once
 
 #include <cstdint>
@@ -27,12 +28,13 @@ class Rollback {
  public:
   // Something that others are told when the transaction has succeeded.
   struct Event {
-    enum class Kind : uint8_t { modified, announced, expired };
+    enum class Kind : uint8_t { modified, announced, expired, parts_expired };
     Kind kind;
     char event_class;
     int db;
     std::string key;
     std::string event;
+    std::vector<std::string> parts;  // those that have expired
   };
 
   explicit Rollback(Node& node) : node_(node) {}

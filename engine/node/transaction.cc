@@ -198,6 +198,11 @@ void Node::tell(const Rollback::Event& event) {
       announce(event.db, event.key, event.event_class, event.event);
       break;
     case Rollback::Event::Kind::expired: tell_expired(event.db, event.key); break;
+    case Rollback::Event::Kind::parts_expired: {
+      const std::vector<std::string_view> names(event.parts.begin(), event.parts.end());
+      tell_parts_expired(event.db, event.key, event.event_class, names);
+      break;
+    }
   }
 }
 

@@ -53,13 +53,15 @@ struct Link {
   size_t understood = 0;  // bytes of `replies`, at the end of a reply
   size_t answered = 0;    // replies of the pipeline
   // For the history: of each of the pipeline's commands its number there, or kNoOperation when it
-  // has ended; and what the node said of those that it has executed.
+  // has a reply; what the node said of those that it has executed; and whether the client has given
+  // up, so that what is executed yet is news of an operation that has ended.
   struct Executed {
     StreamPlace place;
     uint16_t database = 0;
   };
   std::vector<OperationId> operations;
   std::vector<Executed> places;
+  bool given_up = false;
   size_t replying = 0;  // the command that the next reply is about
   ReplyFramer framer;
 

@@ -18,7 +18,11 @@ void NodeChecker::called(Link& link, std::span<const std::string_view> arguments
 
 void NodeChecker::executed(Link& link, size_t number, int database) {
   link.places.resize(number + 1);
-  link.places[number] = {next_place(), static_cast<uint16_t>(database)};
+  const Link::Executed& now = link.places[number] = {next_place(), static_cast<uint16_t>(database)};
+  // What was sent before the client hung up.
+  if (!link.given_up || number >= link.operations.size()) return;
+  const OperationId id = link.operations[number];
+  if (id != kNoOperation) history_.executed_late(id, now.database, now.place);
 }
 
 void NodeChecker::cut_off(Link& link, size_t bytes) {
@@ -53,12 +57,13 @@ StreamPlace NodeChecker::next_place() {
 }
 
 void NodeChecker::connection_over(Link& link) {
+  if (link.given_up) return;
   for (size_t i = 0; i < link.operations.size(); ++i) {
     if (link.operations[i] == kNoOperation) continue;
     const StreamPlace place = place_of(link, i);
     history_.give_up(link.operations[i], world_.now(), place);
   }
-  link.operations.clear();
+  link.given_up = true;
 }
 
 void NodeChecker::check_history() {

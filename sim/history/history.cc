@@ -94,6 +94,15 @@ void History::give_up(OperationId id, Instant at, StreamPlace place) {
   end_now(id, at, Outcome::unknown, place);
 }
 
+void History::executed_late(OperationId id, uint16_t database, StreamPlace place) {
+  ASSERT(id < size_);
+  OperationRecord& record = blocks_[id / kBlockSize][id % kBlockSize];
+  ASSERT(record.outcome == Outcome::unknown);
+  record.database = database;
+  record.offset = place.offset;
+  record.order = place.order;
+}
+
 void History::refuse(OperationId id, Instant at) {
   end_now(id, at, Outcome::refused, {});
 }

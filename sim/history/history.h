@@ -100,6 +100,8 @@ class History {
   // Nobody will know whether it was executed, or will be. With a place: it was executed there, says
   // whoever saw it, although its client does not know.
   void give_up(OperationId id, Instant at, StreamPlace place = {});
+  // An operation that its client has given up was executed all the same, there.
+  void executed_late(OperationId id, uint16_t database, StreamPlace place);
   // It was not executed and will not be.
   void refuse(OperationId id, Instant at);
 

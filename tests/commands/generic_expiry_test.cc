@@ -82,6 +82,47 @@ TEST(ExpiryInATransaction, AnExpiredSourceGoesAndComesBack) {
   }
 }
 
+// So are the parts of a source that have expired, and only those of a source: what is just read
+// keeps them until the transaction is over.
+TEST(ExpiryInATransaction, ExpiredPartsOfASourceGoAndComeBack) {
+  LocalNode n{{"transaction-on-error", "rollback"}};
+  n.node->set_active_expiry(false);
+  for (const bool fails : {true, false}) {
+    for (const std::string_view key : {"source", "read"}) {
+      n.call({"SADD", key, "stays", "goes"});
+      n.call({"SPEXPIRE", key, "10", "MEMBERS", "1", "goes"});
+    }
+    n.call({"RPUSH", "list", "1"});
+    n.call({"HSET", "weight_1", "f", "2", "g", "3"});
+    n.call({"HPEXPIRE", "weight_1", "10", "FIELDS", "1", "f"});
+    n.pass_ms(11);
+    n.take_effects();
+    n.call({"MULTI"});
+    n.call({"SCARD", "read"});
+    n.call({"SUNIONSTORE", "union", "source"});
+    n.call({"SORT", "list", "GET", "weight_*->f", "STORE", "sorted"});
+    if (fails) n.call({"INCRBY", "list", "x"});
+    const std::string reply = n.call({"EXEC"});
+    EXPECT_EQ(reply.starts_with("-EXECABORT"), fails) << reply;
+    const std::string effects = n.take_effects();
+    EXPECT_EQ(effects.find("SREM read"), std::string::npos) << effects;
+    const auto entry = [&](std::string_view key) {
+      return n.node->database(0).find(key, n.node->hash_key()(key));
+    };
+    EXPECT_EQ(ops_of(*entry("source")).length(*entry("source")), fails ? 2u : 1u);
+    EXPECT_EQ(ops_of(*entry("weight_1")).length(*entry("weight_1")), fails ? 2u : 1u);
+    EXPECT_EQ(n.node->stats().expired_parts, fails ? 0u : 2u);
+    if (fails) {
+      EXPECT_EQ(effects, "");
+      EXPECT_EQ(n.node->database(0).size(), 4u);
+      n.call({"FLUSHALL"});
+    } else {
+      EXPECT_LT(effects.find("SREM source goes"), effects.find("SUNIONSTORE union")) << effects;
+      EXPECT_LT(effects.find("HDEL weight_1 f"), effects.find("SORT list")) << effects;
+    }
+  }
+}
+
 TEST_F(Expiry, EffectIsTheAbsoluteTime) {
   const std::string at = std::to_string(now_ms() + 5000);
   EXPECT_EQ(n.call({"EXPIRE", "k", "5"}), kYes);

@@ -57,6 +57,19 @@ TEST(History, HasThreeEnds) {
   EXPECT_EQ(history.reply(replied), "");
 }
 
+TEST(History, WhatWasGivenUpMayBeExecutedYet) {
+  History history;
+  const OperationId id = begin(history, 1, {"INCR", "a"});
+  history.give_up(id, Instant{4});
+  EXPECT_FALSE(history[id].place().known());
+  history.executed_late(id, 7, {55, 2});
+  EXPECT_EQ(history[id].outcome, Outcome::unknown);
+  EXPECT_EQ(history[id].end(), Instant::never());
+  EXPECT_EQ(history[id].returned.ns, 4);
+  EXPECT_EQ(history[id].database, 7u);
+  EXPECT_EQ(history[id].place(), (StreamPlace{55, 2}));
+}
+
 // Lengths around what takes a byte, a block, and more than a block of the arena.
 TEST(History, TextsOfAllLengths) {
   History history;
