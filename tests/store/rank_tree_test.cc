@@ -231,6 +231,15 @@ TEST(RankTree, InnerNodesAreGivenBackWhileItemsGo) {
   f.tree_.check_invariants();
 }
 
+TEST(RankTree, ATreeThatHasBecomeSmallIsOneLeaf) {
+  RankTreeFixture f;
+  for (int64_t i = 0; i < 10'000; ++i) f.insert(i, 0);
+  f.erase_range(5, 9990);
+  EXPECT_EQ(f.tree_.size(), 10u);
+  EXPECT_LE(f.tree_.node_bytes(), counted_size(1024));
+  f.tree_.check_invariants();
+}
+
 TEST(RankTree, TheFirstItemBehindABoundIsFoundAtTheEndOfALeafToo) {
   RankTreeFixture f;
   const auto behind = [&](int64_t bound) {
