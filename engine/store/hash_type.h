@@ -253,7 +253,7 @@ void HashView::for_each_due(int64_t now_ms, size_t most, Visit&& visit) const {
                                      [&](const HashItem& item) { visit(field_of(item)); });
     return;
   }
-  if (encoding_ != Encoding::listpackex) return;
+  if (encoding_ != Encoding::listpackex || most == 0) return;
   for_each_while([&](const HashField& field) {
     if (field.deadline_ms < now_ms) {
       visit(field);

@@ -184,8 +184,11 @@ class OrderedPages {
       drop_page(memory, place.page);
       return place;
     }
-    if (at->count <= kLargest / 4) merge(memory, place.page);
-    return place.slot < at->count ? place : Place{place.page + 1, 0};
+    if (at->count <= kLargest / 4 && !merge(memory, place.page) && place.page > 0) {
+      const size_t in_front = page(place.page - 1)->count;
+      if (merge(memory, place.page - 1)) place = {place.page - 1, in_front + place.slot};
+    }
+    return place.slot < page(place.page)->count ? place : Place{place.page + 1, 0};
   }
 
   // The last item has moved to another address.
@@ -253,15 +256,16 @@ class OrderedPages {
     return {place.page + 1, place.slot - stay};
   }
 
-  // Joins a page that has become small with the next one, when both fit one with room to spare.
-  void merge(ValueMemory& memory, size_t index) {
-    if (index + 1 >= page_count_) return;
+  // Joins a page with the next one, when both fit one with room to spare; says whether they did.
+  bool merge(ValueMemory& memory, size_t index) {
+    if (index + 1 >= page_count_) return false;
     Page* left = page(index);
     Page* right = page(index + 1);
-    if (left->count + right->count > kLargest / 2 || left->capacity < kLargest) return;
+    if (left->count + right->count > kLargest / 2 || left->capacity < kLargest) return false;
     std::memcpy(left->items() + left->count, right->items(), right->count * sizeof(T*));
     left->count += right->count;
     drop_page(memory, index + 1);
+    return true;
   }
 
   void insert_page(ValueMemory& memory, size_t index, Page* made) {

@@ -53,6 +53,8 @@ std::vector<std::string> backwards(const uint8_t* block) {
 TEST(Listpack, BytesOfEachEncoding) {
   const std::vector<std::pair<std::string, Bytes>> cases = {
       {"0", {0x00, 1}},
+      {"9", {0x09, 1}},
+      {"99", {0x63, 1}},
       {"127", {0x7F, 1}},
       {"128", {0xC0, 0x80, 2}},
       {"4095", {0xCF, 0xFF, 2}},
@@ -66,6 +68,7 @@ TEST(Listpack, BytesOfEachEncoding) {
       {"-2147483648", {0xF3, 0x00, 0x00, 0x00, 0x80, 5}},
       {"2147483648", {0xF4, 0x00, 0x00, 0x00, 0x80, 0, 0, 0, 0, 9}},
       {"-9223372036854775808", {0xF4, 0, 0, 0, 0, 0, 0, 0, 0x80, 9}},
+      {"9223372036854775807", {0xF4, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F, 9}},
       {"", {0x80, 1}},
       {"ab", {0x82, 'a', 'b', 3}},
       {"01", {0x82, '0', '1', 3}},
@@ -117,6 +120,61 @@ TEST(Listpack, CountsBeyondTheHeader) {
   EXPECT_EQ(pack.block[4], 7);
 }
 
+// Sizes that take five bytes behind the text; none of them is written, nor read.
+TEST(Listpack, TheLengthOfAVeryLargeTextTakesUpToFiveBytes) {
+  constexpr size_t kLongest = 268'435'456;
+  const std::unique_ptr<char[]> text(new char[kLongest]);
+  const auto beside = [&](size_t size) {
+    return Listpack::element_bytes(std::string_view(text.get(), size)) - size;
+  };
+  EXPECT_EQ(beside(2'097'151 - 6), 5u + 3u);
+  EXPECT_EQ(beside(2'097'151 - 5), 5u + 4u);
+  EXPECT_EQ(beside(268'435'455 - 6), 5u + 4u);
+  EXPECT_EQ(beside(268'435'455 - 5), 5u + 5u);
+}
+
+// Counts of which the header knows no more than that they are large.
+TEST(Listpack, CountsStayUnknownWhileTheyAreLarge) {
+  Pack pack;
+  for (int i = 0; i < 65'540; ++i) pack.append("1");
+  const auto told = [](const uint8_t* block) { return block[4] | block[5] << 8; };
+  pack.block = Listpack::erase(pack.allocator, pack.block, Listpack::first(pack.block), 2);
+  EXPECT_EQ(told(pack.block), 65'535);
+  EXPECT_EQ(Listpack::count(pack.block), 65'538u);
+  const uint8_t* first = Listpack::first(pack.block);
+  uint8_t* slice = Listpack::slice(pack.allocator, pack.block, first, nullptr, 65'538);
+  EXPECT_EQ(told(slice), 65'535);
+  EXPECT_EQ(Listpack::count(slice), 65'538u);
+  Listpack::free(pack.allocator, slice);
+  Pack joined;
+  joined.append("2");
+  joined.block = Listpack::append_all(joined.allocator, joined.block, pack.block);
+  EXPECT_EQ(told(joined.block), 65'535);
+  EXPECT_EQ(Listpack::count(joined.block), 65'539u);
+}
+
+TEST(Listpack, RemovesAsManyAsAskedForBehindThoseThatStay) {
+  const auto left = [](size_t skip, size_t limit) {
+    Pack pack;
+    for (const char* text : {"a", "5", "b", "5", "c", "5", "5"}) pack.append(text);
+    size_t removed = 0;
+    pack.block =
+        Listpack::remove(pack.allocator, pack.block, Listpack::Wanted("5"), skip, limit, &removed);
+    EXPECT_EQ(Listpack::count(pack.block), 7 - removed);
+    EXPECT_EQ(Listpack::validate(Listpack::span(pack.block)), 7 - removed);
+    EXPECT_EQ(pack.allocator.used_bytes(), Listpack::counted_bytes(pack.block));
+    std::string all;
+    for (const std::string& text : forwards(pack.block)) all += text;
+    return all;
+  };
+  EXPECT_EQ(left(0, 0), "a5b5c55");
+  EXPECT_EQ(left(0, 1), "ab5c55");
+  EXPECT_EQ(left(0, 9), "abc");
+  EXPECT_EQ(left(1, 2), "a5bc5");
+  EXPECT_EQ(left(2, 9), "a5b5c");
+  EXPECT_EQ(left(4, 9), "a5b5c55");
+}
+
 TEST(Listpack, ASmallIntegerInALargeEncodingAndAnIntegerAsTextAreThemselves) {
   const Bytes block = {21,  0, 0,    0,    5, 0,    0xF1, 5,    0, 3,   0x81,
                        '7', 2, 0xC0, 0x05, 2, 0x08, 1,    0x05, 1, 0xFF};
@@ -138,6 +196,9 @@ TEST(Listpack, FindSkips) {
   EXPECT_EQ(Listpack::find(pack.block, Listpack::seek(pack.block, 1), "13", 1),
             Listpack::seek(pack.block, 5));
   EXPECT_EQ(Listpack::find(pack.block, nullptr, "a"), nullptr);
+  // The end is reached among those that are skipped.
+  EXPECT_EQ(Listpack::find(pack.block, Listpack::seek(pack.block, 1), "x", 1), nullptr);
+  EXPECT_EQ(Listpack::find(pack.block, first, "x", 3), nullptr);
 }
 
 // Whatever is cut off, added or turned over, each wrong block is refused, or is another right one.

@@ -198,5 +198,73 @@ TEST(RankTree, ASmallTreeIsSmall) {
   EXPECT_EQ(f.tree_.at(0), &other);
 }
 
+size_t lower(const RankTreeFixture& f, int64_t bound) {
+  return f.tree_.count_before(NumberOrder::prefix_of(bound), [](const Number&) { return false; });
+}
+
+// What a node knows of its first item may be of one that has gone. A new leaf in front must not
+// stand beside such a prefix, which may be lower than its own.
+TEST(RankTree, ANewLeafInFrontIsInOrderThoughTheOldFirstItemHasGone) {
+  RankTreeFixture f;
+  for (int64_t i = 0; i < 500; ++i) f.insert(10 * i, 0);
+  f.erase_rank(0);  // 0, of which the prefix stays
+  f.insert(15, 0);  // the first leaf is full again
+  f.insert(7, 0);   // a leaf in front of it
+  EXPECT_EQ(lower(f, 6), 0u);
+  EXPECT_EQ(lower(f, 7), 0u);
+  EXPECT_EQ(lower(f, 8), 1u);
+  EXPECT_EQ(lower(f, 11), 2u);
+  f.tree_.check_invariants();
+}
+
+// Inner nodes too, of which there are three levels here.
+TEST(RankTree, InnerNodesAreGivenBackWhileItemsGo) {
+  RankTreeFixture f;
+  for (int64_t i = 0; i < 400'000; ++i) f.insert(i, 0);
+  Random random(6);
+  while (f.tree_.size() > 1000) {
+    const size_t most = std::min<size_t>(f.tree_.size() - 1000, 50);
+    const size_t from = random.below(f.tree_.size() - most + 1);
+    f.tree_.erase_range(from, most, [&](Number* number) { f.model_.erase(number); });
+  }
+  EXPECT_LT(f.bytes_each(), 20);
+  f.tree_.check_invariants();
+}
+
+TEST(RankTree, ATreeThatHasBecomeSmallIsOneLeaf) {
+  RankTreeFixture f;
+  for (int64_t i = 0; i < 10'000; ++i) f.insert(i, 0);
+  f.erase_range(5, 9990);
+  EXPECT_EQ(f.tree_.size(), 10u);
+  EXPECT_LE(f.tree_.node_bytes(), counted_size(1024));
+  f.tree_.check_invariants();
+}
+
+TEST(RankTree, TheFirstItemBehindABoundIsFoundAtTheEndOfALeafToo) {
+  RankTreeFixture f;
+  const auto behind = [&](int64_t bound) {
+    const auto cursor =
+        f.tree_.first_behind(NumberOrder::prefix_of(bound), [](const Number&) { return false; });
+    return cursor ? cursor.item()->value : -1;
+  };
+  EXPECT_EQ(behind(0), -1);
+  for (int64_t i = 0; i < 1000; ++i) f.insert(2 * i, 0);
+  for (int64_t i = 0; i < 1000; ++i) {
+    ASSERT_EQ(behind(2 * i), 2 * i);
+    ASSERT_EQ(behind(2 * i - 1), 2 * i);
+  }
+  EXPECT_EQ(behind(1999), -1);
+}
+
+TEST(RankTree, AnAppendedItemIsTheLastOne) {
+  RankTreeFixture f;
+  for (int64_t i = 0; i < 1000; ++i) {
+    f.numbers_.push_back({i / 3, i});
+    f.tree_.append(&f.numbers_.back());
+    ASSERT_EQ(f.tree_.last().item(), &f.numbers_.back());
+  }
+  f.tree_.check_invariants();
+}
+
 }  // namespace
 }  // namespace redoubt

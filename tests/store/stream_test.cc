@@ -323,5 +323,43 @@ TEST(OrderedPages, AgreesWithAMap) {
   }
 }
 
+// Pages of 64 pointers are kept full, and joined when they are not: whichever way the items of
+// each go, few of those that stay are alone on theirs.
+TEST(OrderedPages, TakeLittleMemory) {
+  constexpr size_t kItems = 6400;
+  for (const bool ascending : {true, false}) {
+    Allocator allocator;
+    ValueMemory memory(allocator);
+    OrderedPages<Item> pages;
+    std::vector<Item> items(kItems);
+    for (size_t i = 0; i < kItems; ++i) {
+      items[i].number = i;
+      pages.insert(memory, &items[i]);
+    }
+    EXPECT_LT(memory.bytes(), kItems * 10);
+    for (size_t i = 0; i < kItems; ++i) {
+      const size_t number = ascending ? i : kItems - 1 - i;
+      if (number % 16 != 0) pages.remove(memory, number);
+    }
+    EXPECT_EQ(pages.size(), 400u);
+    EXPECT_LT(memory.bytes(), pages.size() * 40) << ascending;
+    while (pages.pop_back(memory) != nullptr) {
+    }
+    EXPECT_EQ(memory.bytes(), 0u);
+  }
+}
+
+TEST(OrderedPages, WhatIsNotThereIsNotRemoved) {
+  Allocator allocator;
+  ValueMemory memory(allocator);
+  OrderedPages<Item> pages;
+  Item items[] = {{2}, {4}};
+  for (Item& item : items) pages.insert(memory, &item);
+  for (const uint64_t number : {1, 3, 5}) EXPECT_EQ(pages.remove(memory, number), nullptr);
+  EXPECT_EQ(pages.size(), 2u);
+  while (pages.pop_back(memory) != nullptr) {
+  }
+}
+
 }  // namespace
 }  // namespace redoubt
