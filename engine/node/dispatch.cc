@@ -119,6 +119,7 @@ void Node::run_batch() {
   ready_.clear();
   in_batch_ = false;
   if (garbage_.has_remains() && !free_timer_.armed()) env_.arm(free_timer_, env_.now());
+  if (region_wanted_) make_spare_region();
   free_retired();
 }
 

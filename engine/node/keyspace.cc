@@ -120,6 +120,7 @@ void Node::database_changed(int db) {
 
 std::unique_ptr<Database> Node::make_database() {
   auto database = std::make_unique<Database>(hash_key_, &garbage_);
+  database->allocator().regions().set_wish(&region_wanted_);
   database->set_access_for_new(access_clock_);
   attach_key_log(*database);
   database->set_lazy_replace(settings().lazyfree_lazy_server_del);
@@ -232,6 +233,37 @@ void Node::on_freed(FreeJob& job) {
   garbage_in_flight_count_ -= job.objects;
   stats_.lazyfreed_objects += job.objects;
   std::erase_if(free_jobs_, [&](const auto& other) { return other.get() == &job; });
+}
+
+// --- memory made beside the node
+
+// One at a time; who wants one then is asked when it is there.
+void Node::make_spare_region() {
+  region_wanted_ = false;
+  if (region_job_ != nullptr) return;
+  region_job_ = std::make_unique<RegionJob>();
+  RegionJob& job = *region_job_;
+  job.node = this;
+  job.op.kind = OpKind::background;
+  job.op.owner = &job;
+  job.op.work = [](Op& op) { static_cast<RegionJob*>(op.owner)->memory = Regions::make_memory(); };
+  job.op.on_done = [](Op& op) { static_cast<RegionJob*>(op.owner)->node->on_region_made(); };
+  env_.submit(job.op);
+}
+
+void Node::on_region_made() {
+  const std::unique_ptr<RegionJob> job = std::move(region_job_);
+  bool more = false;
+  for (const std::unique_ptr<Database>& database : databases_) {
+    Regions& regions = database->allocator().regions();
+    if (!regions.wants_spare()) continue;
+    if (job->memory != nullptr) {
+      regions.give_spare(std::exchange(job->memory, nullptr));
+    } else {
+      more = true;
+    }
+  }
+  if (more) make_spare_region();
 }
 
 }  // namespace redoubt

@@ -271,6 +271,7 @@ class Node {
   struct Planned;
   struct Listener;
   struct FreeJob;
+  struct RegionJob;
   class Execution;
   friend class Context;
 
@@ -400,6 +401,8 @@ class Node {
   void cron();
   void free_in_background(std::unique_ptr<Database> database, Garbage garbage);
   void on_freed(FreeJob& job);
+  void make_spare_region();
+  void on_region_made();
 
   Env& env_;
   std::unique_ptr<Config> config_;
@@ -418,6 +421,8 @@ class Node {
   uint64_t changes_ = 0;
   Garbage garbage_;
   std::vector<std::unique_ptr<FreeJob>> free_jobs_;
+  std::unique_ptr<RegionJob> region_job_;
+  bool region_wanted_ = false;  // by some database
   size_t garbage_in_flight_bytes_ = 0;
   size_t garbage_in_flight_count_ = 0;
   uint32_t access_clock_ = 0;

@@ -76,6 +76,17 @@ struct Node::FreeJob {
   size_t objects = 0;
 };
 
+// A region (engine/store/regions.h) that a background job makes for the database that will want it.
+struct Node::RegionJob {
+  ~RegionJob() {
+    if (memory != nullptr) Regions::discard_memory(memory);
+  }
+
+  Node* node = nullptr;
+  Op op;
+  void* memory = nullptr;
+};
+
 // The candidates for eviction seen so far, worst first to go last: sampling keeps finding better
 // ones, so the approximation of LRU and LFU improves with each round (the idea is Redis 3.0's).
 struct Node::EvictionPool {

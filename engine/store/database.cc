@@ -60,6 +60,7 @@ Database::Database(const HashKey& hash_key, Garbage* garbage)
 
 Database::~Database() {
   garbage_ = nullptr;  // we may be in another thread
+  allocator_.regions().set_wish(nullptr);
   constexpr size_t kAll = std::numeric_limits<size_t>::max();
   size_t budget = kAll;
   free_some(budget);

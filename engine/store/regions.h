@@ -2,8 +2,13 @@
 //
 // A look-up touches two lines at random places in gigabytes; with pages of 4 KB each of them also
 // misses the TLB. So once a database is larger than a few hundred KB its slabs come from regions of
-// 2 MB for which huge pages are asked. A store that forks cannot afford that (copy on write would
-// copy 2 MB for a byte); this one never forks.
+// 2 MB, and huge pages are asked for all but the first two. A store that forks cannot afford that
+// (copy on write would copy 2 MB for a byte); this one never forks.
+//
+// The first touch of a huge page has the system clear all of it: 0.2 ms, or many times that where
+// the machine is itself a guest whose host has to find memory. So who grows quickly gets a spare
+// region in time, made and touched by another thread. Who grows slowly meets a fresh one seldom,
+// and who is small has no huge pages: they get none.
 #pragma once
 
 #include <array>
@@ -37,6 +42,17 @@ class Regions {
   // region is dear, as the system has to clear it. True: there is more.
   bool trim(size_t regions_max);
 
+  // From now on `*wish` becomes true when a spare region will soon be of use; null: nobody is told.
+  void set_wish(bool* wish) { wish_ = wish; }
+  bool has_spare() const { return spare_ != nullptr; }
+  bool wants_spare() const { return growing_ && spare_ == nullptr; }
+  // Memory of a region, touched; for discard_memory() or give_spare(). Both functions may be called
+  // in any thread.
+  static void* make_memory();
+  static void discard_memory(void* memory);
+  // The memory for the next region, to whoever wants one.
+  void give_spare(void* memory);
+
   // Bytes handed out.
   size_t bytes() const { return units_ * kUnitBytes; }
   // Regions that nothing is in.
@@ -44,9 +60,13 @@ class Regions {
 
  private:
   static constexpr size_t kRegionBytes = 2 * 1024 * 1024;
+  static constexpr size_t kPageBytes = 4096;
   // Up to here memory comes from malloc, unit by unit: most databases of most nodes are small.
   static constexpr size_t kSmallUnits = 24;
+  // Who takes so many between two calls of trim() grows quickly.
+  static constexpr size_t kQuickUnits = 4;
 
+  void note_growth();
   Region* region_for(size_t units);
   Region* make_region();
   void free_region(Region* region);
@@ -61,6 +81,10 @@ class Regions {
   size_t least_empty_ = 0;  // since the last trim()
   size_t units_ = 0;
   size_t region_count_ = 0;
+  void* spare_ = nullptr;  // memory of a region that is not there yet
+  size_t got_units_ = 0;   // since the last trim()
+  bool growing_ = false;   // quickly, since then, and what there is is more than half used
+  bool* wish_ = nullptr;
 };
 
 }  // namespace redoubt

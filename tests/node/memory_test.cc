@@ -56,6 +56,21 @@ TEST(Memory, ReturnsToItsBase) {
   talk.node().drop_local_session(session);
 }
 
+TEST(Memory, ARegionIsMadeBesideTheNodeWhileADatabaseGrows) {
+  Talk talk;
+  const size_t c = talk.connect();
+  const Regions& regions = talk.node().database(0).allocator().regions();
+  bool seen = false;
+  for (int i = 0; i < 20'000; ++i) {
+    talk.send(c, "SET k" + std::to_string(i) + " " + std::string(200, 'v') + "\r\n");
+    talk.run(Duration::milliseconds(2));
+    seen = seen || regions.has_spare();
+  }
+  EXPECT_TRUE(seen);
+  talk.run(Duration::seconds(1));
+  EXPECT_FALSE(regions.has_spare());
+}
+
 TEST(Eviction, NoevictionRefusesWritesButServesReads) {
   Talk talk({"--maxmemory", "1mb"});
   const size_t c = talk.connect();

@@ -56,5 +56,49 @@ TEST(Regions, OnlyWhatWasNotNeededSinceTheLastTimeGoes) {
   EXPECT_EQ(regions.empty_regions(), 0u);
 }
 
+// In pieces of one unit a region has 64.
+TEST(Regions, WhoGrowsWantsASpareOneInTimeAndUsesItNext) {
+  Regions regions;
+  bool wished = false;
+  regions.set_wish(&wished);
+  Pieces pieces(regions);
+  pieces.get(24 + 64 + 32, 1);  // from malloc, from the first region, and from the second
+  EXPECT_FALSE(wished);
+  pieces.get(1, 1);
+  EXPECT_TRUE(wished);
+  ASSERT_TRUE(regions.wants_spare());
+  char* memory = static_cast<char*>(Regions::make_memory());
+  regions.give_spare(memory);
+  EXPECT_FALSE(regions.wants_spare());
+
+  wished = false;
+  pieces.get(31, 1);
+  Pieces more(regions);
+  more.get(32, 1);
+  EXPECT_EQ(more.taken.front().first.memory, memory);
+  EXPECT_FALSE(wished);
+  more.get(1, 1);
+  EXPECT_TRUE(wished);
+  regions.set_wish(nullptr);
+  more.get(1, 1);
+}
+
+TEST(Regions, ASpareGoesBackWhenNothingGrowsAnyMore) {
+  Regions regions;
+  Pieces pieces(regions);
+  pieces.get(24 + 64 + 40, 1);
+  regions.give_spare(Regions::make_memory());
+  EXPECT_TRUE(regions.has_spare());
+  regions.trim(0);
+  EXPECT_TRUE(regions.has_spare());  // it grew since the beginning
+  regions.trim(0);
+  EXPECT_FALSE(regions.has_spare());
+  EXPECT_FALSE(regions.wants_spare());
+  pieces.get(3, 1);
+  EXPECT_FALSE(regions.wants_spare());  // slowly
+  pieces.get(1, 1);
+  EXPECT_TRUE(regions.wants_spare());
+}
+
 }  // namespace
 }  // namespace redoubt
