@@ -161,6 +161,7 @@ TEST_P(PartExpiry, ADeadlineThatIsNowRemovesThePart) {
 // More than are removed when a command meets the value.
 TEST_P(PartExpiry, NoneOfManyExpiredPartsIsFound) {
   std::vector<std::string> names;
+  names.reserve(200);
   for (int i = 0; i < 200; ++i) names.push_back("f" + std::to_string(i));
   for (const std::string& name : names) {
     add("k", name);
@@ -222,6 +223,7 @@ TEST_P(PartExpiry, DataStandsStillWhileClientsArePaused) {
 // However much is due, a step of the active expiry does not take long.
 TEST_P(PartExpiry, ARoundOfTheActiveExpiryIsBounded) {
   std::vector<std::string> names;
+  names.reserve(60);
   for (int i = 0; i < 60; ++i) names.push_back("f" + std::to_string(i));
   for (int key = 0; key < 100; ++key) {
     const std::string name = "many" + std::to_string(key);
