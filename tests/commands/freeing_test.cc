@@ -22,7 +22,7 @@ constexpr size_t kSlice = 4000;
 using Words = std::vector<std::string>;
 
 std::string call(LocalNode& node, const Words& words) {
-  return node.call({words.begin(), words.end()});
+  return node.call(words);
 }
 
 std::string numbered(const char* what, size_t number) {

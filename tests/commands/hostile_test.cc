@@ -21,7 +21,7 @@ using Words = std::vector<std::string>;
 
 template <typename AnyNode>
 std::string call(AnyNode& node, const Words& words) {
-  return node.call({words.begin(), words.end()});
+  return node.call(words);
 }
 
 template <typename AnyNode>

@@ -12,7 +12,8 @@ namespace redoubt {
 
 class QuietBackend : public Backend {
  public:
-  explicit QuietBackend(uint64_t seed) : random_(seed) {}
+  explicit QuietBackend(uint64_t seed);
+  ~QuietBackend() override;
 
   Instant now() override { return now_; }
   WallTime wall() override { return wall_; }
@@ -36,21 +37,7 @@ class QuietBackend : public Backend {
   void jump_wall(Duration duration) { wall_.unix_us += duration.us(); }
 
   // Hands back what was submitted: jobs done, everything else refused.
-  void deliver() {
-    while (!waiting_.empty()) {
-      std::vector<Op*> batch;
-      batch.swap(waiting_);
-      for (Op* op : batch) {
-        op->result = OpResult();
-        if (op->kind == OpKind::background) {
-          op->work(*op);
-        } else {
-          op->result.error = Error::unsupported;
-        }
-        complete(*op);
-      }
-    }
-  }
+  void deliver();
 
  private:
   sim::Xoshiro random_;
@@ -64,11 +51,7 @@ class QuietWorld {
   explicit QuietWorld(uint64_t seed) : backend(seed), env(backend) {}
 
   // A turn: the clocks are read, due timers fire, completions arrive, hooks run.
-  void turn() {
-    env.begin_turn();
-    backend.deliver();
-    env.end_turn();
-  }
+  void turn();
 
   QuietBackend backend;
   Env env;

@@ -180,7 +180,7 @@ RC_GTEST_PROP(StreamMessagesProperties, EffectsDoNotDependOnTimeOrSettings, ()) 
   node.node->effects().remove_consumer(effects);
   later.pass_ms(1'000'000'000);
   for (const std::vector<std::string>& command : effects.commands) {
-    const std::string reply = later.call({command.begin(), command.end()});
+    const std::string reply = later.call(command);
     RC_ASSERT(!reply.starts_with('-'));
   }
   RC_ASSERT(digest_of(later) == digest_of(node));

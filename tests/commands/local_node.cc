@@ -1,0 +1,66 @@
+#include "tests/commands/local_node.h"
+
+namespace redoubt {
+
+LocalNodeBase::LocalNodeBase(QuietBackend& backend, const std::vector<std::string_view>& settings)
+    : env(backend), quiet_(backend) {
+  env.begin_turn();
+  env.end_turn();
+  auto config = std::make_unique<Config>();
+  std::string error;
+  const bool right = settings.empty() || config->set(settings, &error);
+  ASSERT(right);
+  node = std::make_unique<Node>(env, std::move(config), all_families());
+  node->effects().add_consumer(*this);
+  session = &node->make_local_session();
+}
+
+LocalNodeBase::~LocalNodeBase() {
+  turn();  // jobs in flight come home
+  node->effects().remove_consumer(*this);
+  node->drop_local_session(*session);
+}
+
+std::string LocalNodeBase::call(std::span<const std::string_view> args) {
+  return node->execute(*session, args);
+}
+
+std::string LocalNodeBase::call(std::initializer_list<std::string_view> args) {
+  return call(std::span(args.begin(), args.size()));
+}
+
+std::string LocalNodeBase::call(const std::vector<std::string>& args) {
+  const std::vector<std::string_view> views(args.begin(), args.end());
+  return call(std::span(views));
+}
+
+void LocalNodeBase::turn() {
+  env.begin_turn();
+  quiet_.deliver();
+  env.end_turn();
+}
+
+void LocalNodeBase::pass_ms(int64_t ms) {
+  quiet_.advance(Duration::milliseconds(ms));
+  turn();
+}
+
+// "*2\r\n$3\r\nDEL\r\n$1\r\na\r\n" as "DEL a", each effect on a line of its own.
+void LocalNodeBase::on_effect(std::string_view bytes, uint64_t) {
+  for (size_t at = 0; at < bytes.size();) {
+    const size_t end = bytes.find("\r\n", at);
+    if (bytes[at] == '*') {
+      effects_ += effects_.empty() ? "" : "\n";
+      at = end + 2;
+      continue;
+    }
+    const size_t size = std::stoul(std::string(bytes.substr(at + 1, end - at - 1)));
+    if (!effects_.empty() && effects_.back() != '\n') effects_ += ' ';
+    for (const char c : bytes.substr(end + 2, size)) {
+      effects_ += c == '\n' ? std::string("\\n") : std::string(1, c);
+    }
+    at = end + 2 + size + 2;
+  }
+}
+
+}  // namespace redoubt
