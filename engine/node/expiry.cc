@@ -97,8 +97,8 @@ bool Node::remove_all_expired_parts(int db, Entry& entry) {
   const TypeOps& ops = ops_of(entry);
   if (ops.next_expiry(entry) >= now_ms) return true;
   if (rollback_ != nullptr) rollback_->keep(db, entry.key());
-  for (size_t before = 0; ops.next_expiry(entry) < now_ms;) {
-    before = ops.length(entry);
+  while (ops.next_expiry(entry) < now_ms) {
+    const size_t before = ops.length(entry);
     if (!remove_expired_parts(db, entry, kAtOnce)) return false;
     if (ops.length(entry) == before) return true;  // data stands still
   }

@@ -107,7 +107,7 @@ TEST(StreamEffects, AnEmptyNodeFollows) {
       source.pass_ms(3);
       target.pass_ms(3);
       const sim::GeneratedCommand made = generator.next(1'700'000'000'000 + 3 * i);
-      source.call({made.arguments.begin(), made.arguments.end()});
+      source.call(made.arguments);
       if (i % 50 == 49) {
         Digest a;
         Digest b;

@@ -1,4 +1,5 @@
 #include "engine/store/hash_type.h"
+#include "tests/store/outside_entry.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -91,14 +92,7 @@ RC_GTEST_PROP(Hash, AgreesWithAMapInEveryEncoding, (uint64_t seed)) {
               return at.second.deadline_ms < 25;
             })));
   // A copy is equal, stays so, and each of them gives back all of its memory, in slices.
-  Entry* entry = Entry::make(f.allocator_, {.key = "k",
-                                            .type = Type::hash,
-                                            .encoding = hash.encoding(),
-                                            .layout = Layout::outside,
-                                            .value = {},
-                                            .integer = 0,
-                                            .pointer = hash.value(),
-                                            .expiry_ms = {}});
+  Entry* entry = outside_entry(f.allocator_, Type::hash, hash.encoding(), hash.value());
   const size_t before = f.allocator_.used_bytes();
   void* copy = copy_hash(f.allocator_, *entry);
   RC_ASSERT(f.allocator_.used_bytes() - before >= hash_outside_bytes(*entry) / 2);
@@ -117,15 +111,7 @@ RC_GTEST_PROP(Hash, AgreesWithAMapInEveryEncoding, (uint64_t seed)) {
 class OneEntry {
  public:
   OneEntry(HashFixture& f, const HashEditor& hash)
-      : f_(f),
-        entry_(Entry::make(f.allocator_, {.key = "k",
-                                          .type = Type::hash,
-                                          .encoding = hash.encoding(),
-                                          .layout = Layout::outside,
-                                          .value = {},
-                                          .integer = 0,
-                                          .pointer = hash.value(),
-                                          .expiry_ms = {}})) {}
+      : f_(f), entry_(outside_entry(f.allocator_, Type::hash, hash.encoding(), hash.value())) {}
   ~OneEntry() { Entry::release(f_.allocator_, entry_); }
   OneEntry(const OneEntry&) = delete;
   OneEntry& operator=(const OneEntry&) = delete;
@@ -347,14 +333,7 @@ TEST(Hash, CountsItsMemory) {
     hash.set("name" + std::to_string(1000 + i), std::string(static_cast<size_t>(i * 3), 'v'),
              i % 2 == 0 ? kNeverExpires : 1000 + i);
   }
-  Entry* entry = Entry::make(f.allocator_, {.key = "k",
-                                            .type = Type::hash,
-                                            .encoding = hash.encoding(),
-                                            .layout = Layout::outside,
-                                            .value = {},
-                                            .integer = 0,
-                                            .pointer = hash.value(),
-                                            .expiry_ms = {}});
+  Entry* entry = outside_entry(f.allocator_, Type::hash, hash.encoding(), hash.value());
   EXPECT_EQ(hash_outside_bytes(*entry) + counted_size(entry->footprint()),
             f.allocator_.used_bytes());
   hash.discard();

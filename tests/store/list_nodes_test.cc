@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/store/list_type.h"
+#include "tests/store/outside_entry.h"
 
 namespace redoubt {
 namespace {
@@ -16,14 +17,7 @@ using Counts = std::vector<size_t>;
 class Nodes {
  public:
   explicit Nodes(int fill, bool packed = false) : fill_(fill) {
-    entry_ = Entry::make(allocator_, {.key = "k",
-                                      .type = Type::list,
-                                      .encoding = Encoding::listpack,
-                                      .layout = Layout::outside,
-                                      .value = {},
-                                      .integer = 0,
-                                      .pointer = Listpack::make(allocator_),
-                                      .expiry_ms = {}});
+    entry_ = outside_entry(allocator_, Type::list, Encoding::listpack, Listpack::make(allocator_));
     if (!packed) list().before_growth(size_t{1} << 40, size_t{1} << 40);
   }
   ~Nodes() {

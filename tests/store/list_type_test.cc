@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/store/random.h"
+#include "tests/store/outside_entry.h"
 
 namespace redoubt {
 namespace {
@@ -18,14 +19,8 @@ class ListFixture {
  public:
   explicit ListFixture(int fill)
       : fill_(fill),
-        entry_(Entry::make(allocator_, {.key = "k",
-                                        .type = Type::list,
-                                        .encoding = Encoding::listpack,
-                                        .layout = Layout::outside,
-                                        .value = {},
-                                        .integer = 0,
-                                        .pointer = Listpack::make(allocator_),
-                                        .expiry_ms = {}})) {}
+        entry_(outside_entry(allocator_, Type::list, Encoding::listpack,
+                             Listpack::make(allocator_))) {}
   ~ListFixture() {
     free_value(entry_->encoding(), entry_->outside());
     Entry::release(allocator_, entry_);

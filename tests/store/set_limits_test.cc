@@ -5,6 +5,7 @@
 #include <string>
 
 #include "engine/store/set_type.h"
+#include "tests/store/outside_entry.h"
 
 namespace redoubt {
 namespace {
@@ -15,14 +16,7 @@ class SetLimitsTest : public ::testing::Test {
 
   SetEditor make() { return {allocator_, hash_key_, limits_}; }
   Entry* entry_of(const SetEditor& set) {
-    return Entry::make(allocator_, {.key = "k",
-                                    .type = Type::set,
-                                    .encoding = set.encoding(),
-                                    .layout = Layout::outside,
-                                    .value = {},
-                                    .integer = 0,
-                                    .pointer = set.value(),
-                                    .expiry_ms = {}});
+    return outside_entry(allocator_, Type::set, set.encoding(), set.value());
   }
   // The encoding of a new set for a first member and so many in all.
   Encoding begun(std::string_view first, size_t expected) {

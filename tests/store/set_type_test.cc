@@ -1,4 +1,5 @@
 #include "engine/store/set_type.h"
+#include "tests/store/outside_entry.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -123,14 +124,7 @@ int64_t earliest(const std::map<std::string, int64_t>& model) {
 }
 
 Entry* entry_of(SetFixture& f, const SetEditor& set) {
-  return Entry::make(f.allocator_, {.key = "k",
-                                    .type = Type::set,
-                                    .encoding = set.encoding(),
-                                    .layout = Layout::outside,
-                                    .value = {},
-                                    .integer = 0,
-                                    .pointer = set.value(),
-                                    .expiry_ms = {}});
+  return outside_entry(f.allocator_, Type::set, set.encoding(), set.value());
 }
 
 // A copy is equal, stays so, and each of them gives back all of its memory, in slices.
