@@ -58,7 +58,7 @@ class CrowdBackend : public QuietBackend {
     if (connection.receive != nullptr) cancelled_.push_back(std::exchange(connection.receive, {}));
   }
 
-  void deliver() {
+  void deliver() override {
     while (!arrived_.empty() && accept_ != nullptr) {
       Op& op = *std::exchange(accept_, nullptr);
       op.result = {};

@@ -37,7 +37,7 @@ class QuietBackend : public Backend {
   void jump_wall(Duration duration) { wall_.unix_us += duration.us(); }
 
   // Hands back what was submitted: jobs done, everything else refused.
-  void deliver();
+  virtual void deliver();
 
  private:
   sim::Xoshiro random_;

@@ -32,7 +32,7 @@ class FilesBackend : public QuietBackend {
   void close(Handle handle) override { open_.erase(handle.index); }
   size_t open_files() const { return open_.size(); }
 
-  void deliver() {
+  void deliver() override {
     while (!stuck && !files_waiting_.empty()) {
       Op& op = *files_waiting_.back();
       files_waiting_.pop_back();
