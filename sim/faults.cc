@@ -8,7 +8,7 @@ namespace redoubt::sim {
 
 namespace {
 
-constexpr FaultRow kRows[] = {
+constexpr FaultRow kFaultRows[] = {
 #define X(name, kind, low, high, unit, text) \
   {#name, &FaultOptions::name, 0, low, high, unit, text, false, FaultKind::kind, {}},
     REDOUBT_SIM_FAULTS(X)
@@ -21,7 +21,7 @@ constexpr FaultRow kRows[] = {
 
 // Whether one of the faults of a strength is on.
 bool matters(const FaultRow& strength, const FaultOptions& options) {
-  return std::any_of(std::begin(kRows), std::end(kRows), [&](const FaultRow& row) {
+  return std::any_of(std::begin(kFaultRows), std::end(kFaultRows), [&](const FaultRow& row) {
     return options.*row.field != 0 && is_strength_of(strength, row);
   });
 }
@@ -29,11 +29,11 @@ bool matters(const FaultRow& strength, const FaultOptions& options) {
 }  // namespace
 
 std::span<const FaultRow> fault_rows() {
-  return kRows;
+  return kFaultRows;
 }
 
 const FaultRow* find_fault(std::string_view name) {
-  for (const FaultRow& row : kRows) {
+  for (const FaultRow& row : kFaultRows) {
     if (row.name == name) return &row;
   }
   return nullptr;
@@ -50,7 +50,7 @@ FaultRandoms::FaultRandoms(uint64_t seed, std::string_view place, uint64_t index
 void FaultRandoms::make() {
   streams_.reserve(kFaultCount);
   for (size_t i = 0; i < kFaultCount; ++i) {
-    streams_.emplace_back(base_, kRows[i].name);
+    streams_.emplace_back(base_, kFaultRows[i].name);
   }
 }
 
@@ -64,8 +64,8 @@ FaultOptions draw_faults(Random& random, std::span<const Fault> eligible) {
   FaultOptions options;
   const bool calm = random.below(16) == 0;
   const uint64_t base = random.next();
-  for (size_t i = 0; i < std::size(kRows); ++i) {
-    const FaultRow& row = kRows[i];
+  for (size_t i = 0; i < std::size(kFaultRows); ++i) {
+    const FaultRow& row = kFaultRows[i];
     Random own(base, row.name);
     const bool on = own.below(4) == 0;
     const int64_t value = own.between_log(row.low > 0 ? row.low : 1, row.high);
@@ -100,7 +100,7 @@ std::string set_fault(FaultOptions& options, std::string_view assignment) {
 
 std::string faults_text(const FaultOptions& options) {
   std::string text;
-  for (const FaultRow& row : kRows) {
+  for (const FaultRow& row : kFaultRows) {
     if (options.*row.field == row.initial) continue;
     if (row.strength && !matters(row, options)) continue;
     if (!text.empty()) text += ' ';

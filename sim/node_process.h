@@ -1,6 +1,7 @@
 // A node as a process of a simulated host.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -11,6 +12,9 @@
 #include "sim/process.h"
 
 namespace redoubt::sim {
+
+// Where the nodes of scenarios listen.
+inline constexpr uint16_t kNodePort = 6379;
 
 // How a node is started.
 struct NodeStart {

@@ -118,7 +118,7 @@ std::string Config::rewritten(std::string_view old_text) const {
   for (const Line& line : lines) {
     if (!line.removed) text += line.text + "\n";
   }
-  if (!appended.empty() && !has_marker) text += std::string(kMarker) + "\n";
+  if (!appended.empty() && !has_marker) text.append(kMarker).append("\n");
   return text + appended;
 }
 

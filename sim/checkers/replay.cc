@@ -22,7 +22,7 @@ std::unique_ptr<Config> copy_config(const Settings& settings) {
 }
 
 std::string digest_of(Node& node, int db) {
-  Digest digest;
+  redoubt::Digest digest;
   node.database(db).digest(digest, db);
   return digest.hex();
 }

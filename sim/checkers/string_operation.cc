@@ -1,7 +1,8 @@
 #include "sim/checkers/string_operation.h"
 
-#include <algorithm>
 #include <charconv>
+
+#include "sim/model/call.h"
 
 namespace redoubt::sim {
 namespace {
@@ -10,14 +11,6 @@ using Kind = StringOperation::Kind;
 using Answer = StringAnswer::Kind;
 
 constexpr std::string_view kAnything = "?";
-
-char upper(char c) {
-  return 'a' <= c && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-}
-
-bool same_word(std::string_view text, std::string_view upper_case) {
-  return std::ranges::equal(text, upper_case, [](char a, char b) { return upper(a) == b; });
-}
 
 // A number as a server prints it: no blanks, no plus, no zeros before it.
 std::optional<int64_t> read_number(std::string_view text) {
@@ -31,14 +24,14 @@ std::optional<int64_t> read_number(std::string_view text) {
   return number;
 }
 
-struct Row {
+struct OperationRow {
   std::string_view name;
   Kind kind;
   size_t words;   // with the name; SET may have more
   int64_t times;  // of add: the sign
 };
 
-constexpr Row kRows[] = {
+constexpr OperationRow kOperationRows[] = {
     {"GET", Kind::get, 2, 0},        {"SET", Kind::set, 3, 0},
     {"GETSET", Kind::get_set, 3, 0}, {"GETDEL", Kind::get_del, 2, 0},
     {"SETNX", Kind::set_nx, 3, 0},   {"APPEND", Kind::append, 3, 0},
@@ -99,7 +92,7 @@ StringAnswer read_string_answer(std::string_view bytes) {
 }
 
 std::optional<StringOperation> read_string_operation(std::span<const std::string_view> words) {
-  for (const Row& row : kRows) {
+  for (const OperationRow& row : kOperationRows) {
     if (!same_word(words[0], row.name)) continue;
     const bool more = row.kind == Kind::set && words.size() > row.words;
     if (words.size() != row.words && !more) return std::nullopt;

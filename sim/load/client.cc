@@ -14,13 +14,13 @@ namespace {
 // A client that may wait for ever goes after this time.
 constexpr Duration kBoredom = Duration::milliseconds(300);
 constexpr Duration kSlowPatience = Duration::seconds(30);
-constexpr Duration kReconnectMean = Duration::milliseconds(20);
+constexpr Duration kClientReconnectMean = Duration::milliseconds(20);
 
 }  // namespace
 
 LoadClient::LoadClient(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t number,
                        Random random)
-    : LoadConnection(env, plan, checker, number, random, kReconnectMean),
+    : LoadConnection(env, plan, checker, number, random, kClientReconnectMean),
       generator_(plan.generator, random_.next()),
       bursts_(plan.bursts, generator_, plan.generator.keys, random_) {
   const bool slow = number < plan.slow_readers();

@@ -7,7 +7,7 @@ namespace redoubt::sim {
 
 namespace {
 
-constexpr Duration kReconnectMean = Duration::milliseconds(200);
+constexpr Duration kHostileReconnectMean = Duration::milliseconds(200);
 // How long it stays, at most, after its last byte.
 constexpr int64_t kStayMs = 20'000;
 // A line that never ends, and is longer than the node takes.
@@ -33,7 +33,7 @@ constexpr std::array<std::string_view, 12> kBroken = {
 
 HostileClient::HostileClient(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t number,
                              Random random)
-    : LoadConnection(env, plan, checker, number, random, kReconnectMean) {
+    : LoadConnection(env, plan, checker, number, random, kHostileReconnectMean) {
   start();
 }
 

@@ -4,14 +4,14 @@ namespace redoubt::sim {
 
 namespace {
 
-constexpr Duration kReconnectMean = Duration::milliseconds(100);
+constexpr Duration kOperatorReconnectMean = Duration::milliseconds(100);
 constexpr int64_t kThinkNs = 300'000'000;
-constexpr Duration kPatience = Duration::seconds(30);
+constexpr Duration kOperatorPatience = Duration::seconds(30);
 
 }  // namespace
 
 Operator::Operator(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t number, Random random)
-    : LoadConnection(env, plan, checker, number, random, kReconnectMean) {
+    : LoadConnection(env, plan, checker, number, random, kOperatorReconnectMean) {
   start();
 }
 
@@ -36,7 +36,7 @@ void Operator::change() {
   add({"CONFIG", "REWRITE"});
   waiting_ = true;
   send(as_slice(link_->pipeline));
-  env_.arm_in(timer_, kPatience);
+  env_.arm_in(timer_, kOperatorPatience);
 }
 
 void Operator::on_bytes(std::string_view bytes) {

@@ -6,7 +6,7 @@ namespace redoubt::sim {
 
 namespace {
 
-constexpr Duration kReconnectMean = Duration::milliseconds(50);
+constexpr Duration kSubscriberReconnectMean = Duration::milliseconds(50);
 
 }  // namespace
 
@@ -16,7 +16,7 @@ std::string news_channel(uint64_t number) {
 
 Subscriber::Subscriber(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t number,
                        Random random)
-    : LoadConnection(env, plan, checker, number, random, kReconnectMean) {
+    : LoadConnection(env, plan, checker, number, random, kSubscriberReconnectMean) {
   start();
 }
 

@@ -10,7 +10,7 @@ namespace redoubt::sim {
 
 namespace {
 
-constexpr size_t kBytes = size_t{512} << 20;
+constexpr size_t kBoxBytes = size_t{512} << 20;
 constexpr size_t kRecordHeader = 5;  // kind and size
 
 struct Pause {
@@ -46,13 +46,13 @@ struct BlackBox::Header {
 };
 
 BlackBox::BlackBox() {
-  void* const memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+  void* const memory = mmap(nullptr, kBoxBytes, PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory != MAP_FAILED) header_ = static_cast<Header*>(memory);
 }
 
 BlackBox::~BlackBox() {
-  if (header_ != nullptr) munmap(header_, kBytes);
+  if (header_ != nullptr) munmap(header_, kBoxBytes);
 }
 
 char* BlackBox::bytes() const {
@@ -61,7 +61,7 @@ char* BlackBox::bytes() const {
 
 void BlackBox::add(Kind kind, std::string_view text) {
   if (header_ == nullptr || header_->full) return;
-  if (sizeof(Header) + header_->used + kRecordHeader + text.size() > kBytes) {
+  if (sizeof(Header) + header_->used + kRecordHeader + text.size() > kBoxBytes) {
     header_->full = true;
     return;
   }

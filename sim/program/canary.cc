@@ -113,12 +113,12 @@ void Canary::look_at_clock() {
 }
 
 void Canary::read_unwritten() {
-  constexpr size_t kBytes = 3'000;
+  constexpr size_t kBlockBytes = 3'000;
   // Through volatile, so that the compiler does not make something else of it.
-  void* volatile place = std::malloc(kBytes);
+  void* volatile place = std::malloc(kBlockBytes);
   const auto* const bytes = static_cast<const volatile unsigned char*>(place);
   uint64_t sum = 0;
-  for (size_t i = 0; i < kBytes; ++i) sum = sum * 31 + bytes[i];
+  for (size_t i = 0; i < kBlockBytes; ++i) sum = sum * 31 + bytes[i];
   std::free(place);
   note(sum, "unwritten bytes");
 }

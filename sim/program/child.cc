@@ -25,15 +25,6 @@ constexpr unsigned kChildSeconds = 600;
 // Between what a child says on its way and what it tells in the end.
 constexpr std::string_view kMark = "\x01redoubt-sim result\x01";
 
-void write_all(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) _exit(kUsage);
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
-}
-
 // The fields one after another; the same program reads them.
 class Pack {
  public:
@@ -102,8 +93,8 @@ void each_field(Result& result, Each each) {
   const ChildResult result = body();
   Pack pack;
   each_field(result, [&](const auto& field) { pack.add(field); });
-  write_all(out, kMark);
-  write_all(out, pack.bytes());
+  write_or_exit(out, kMark, kUsage);
+  write_or_exit(out, pack.bytes(), kUsage);
   _exit(kOk);
 }
 
@@ -119,6 +110,15 @@ std::string last_words(std::string_view output) {
 }
 
 }  // namespace
+
+void write_or_exit(int file, std::string_view bytes, int status) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(file, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) _exit(status);
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+}
 
 Children::~Children() {
   for (Child& child : children_) {

@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sim/scenario/scenario.h"
@@ -34,6 +35,9 @@ struct ChildResult {
   // The run with nothing left open, as the text of a scenario file; if it was asked for.
   std::string fixed;
 };
+
+// For a child that tells its parent something: writes it all, or ends the process with the status.
+void write_or_exit(int file, std::string_view bytes, int status);
 
 // Processes that each do one run.
 class Children {

@@ -15,6 +15,7 @@
 #include "sim/first_difference/first_difference.h"
 #include "sim/program/arguments.h"
 #include "sim/program/canary.h"
+#include "sim/program/child.h"
 #include "sim/program/sandbox.h"
 #include "sim/program/surroundings.h"
 
@@ -45,15 +46,6 @@ void write_out() {
 
 void on_crash(int) {
   write_out();  // and then back to what has crashed
-}
-
-void write_all(int file, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(file, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) _exit(kNotKnown);
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
 }
 
 std::string outcome_text(const RunResult& result) {
@@ -92,12 +84,12 @@ int report(const Comparison& comparison) {
 }
 
 // A process that runs the seed and writes its events into a pipe.
-class Side {
+class ComparedProcess {
  public:
-  Side() = default;
-  Side(const Side&) = delete;
-  Side& operator=(const Side&) = delete;
-  ~Side() { end(); }
+  ComparedProcess() = default;
+  ComparedProcess(const ComparedProcess&) = delete;
+  ComparedProcess& operator=(const ComparedProcess&) = delete;
+  ~ComparedProcess() { end(); }
 
   // False with errno when there cannot be one. `arguments` are completed by where to write.
   bool start(const std::string& program, std::vector<std::string> arguments,
@@ -126,8 +118,8 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return pointers;
 }
 
-bool Side::start(const std::string& program, std::vector<std::string> arguments,
-                 const Surroundings& surroundings) {
+bool ComparedProcess::start(const std::string& program, std::vector<std::string> arguments,
+                            const Surroundings& surroundings) {
   int ends[2];
   words_ = memfd_create("words", MFD_CLOEXEC);
   if (words_ < 0 || pipe2(ends, O_CLOEXEC) != 0) return false;
@@ -142,8 +134,8 @@ bool Side::start(const std::string& program, std::vector<std::string> arguments,
 }
 
 // In the new process.
-void Side::become(const std::string& program, std::vector<std::string>& arguments,
-                  const Surroundings& surroundings, int out) const {
+void ComparedProcess::become(const std::string& program, std::vector<std::string>& arguments,
+                             const Surroundings& surroundings, int out) const {
   const int kept = personality(0xffffffff);
   if (kept >= 0) {
     const auto bits =
@@ -160,7 +152,7 @@ void Side::become(const std::string& program, std::vector<std::string>& argument
   _exit(kNotKnown);
 }
 
-void Side::end() {
+void ComparedProcess::end() {
   if (pid_ > 0) {
     kill(pid_, SIGKILL);
     while (waitpid(pid_, &status_, 0) < 0 && errno == EINTR) {
@@ -171,7 +163,7 @@ void Side::end() {
   events_ = -1;
 }
 
-std::string Side::ending() const {
+std::string ComparedProcess::ending() const {
   std::string text;
   std::array<char, 4'096> words;
   const ssize_t got = words_ < 0 ? 0 : pread(words_, words.data(), words.size(), 0);
@@ -225,7 +217,7 @@ int CompareCommand::check() {
 int CompareCommand::record() {
   const int file = open(record_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (file < 0) return not_known_of(record_);
-  EventWriter writer([file](std::string_view bytes) { write_all(file, bytes); });
+  EventWriter writer([file](std::string_view bytes) { write_or_exit(file, bytes, kNotKnown); });
   writing = &writer;
   struct sigaction action = {};
   action.sa_handler = on_crash;
@@ -272,8 +264,8 @@ int CompareCommand::compare_processes() {
   const std::string second = against_.empty() ? program : against_;
   const Surroundings plain = plain_surroundings();
   const Surroundings foreign = foreign_surroundings();
-  Side left;
-  Side right;
+  ComparedProcess left;
+  ComparedProcess right;
   if (!left.start(program, child_arguments(plain.name), plain) ||
       !right.start(second, child_arguments(foreign.name), foreign)) {
     return not_known_of(program);

@@ -8,7 +8,7 @@ namespace {
 
 constexpr size_t kChainMax = 2'000;
 
-bool lasts(const Item& item) {
+bool item_lasts(const Item& item) {
   switch (item.kind) {
     case ItemKind::boot:
     case ItemKind::stop:
@@ -79,7 +79,7 @@ std::vector<uint32_t> Thinner::by_distance(bool lasting) const {
   uint32_t before = focus_;
   auto after = static_cast<size_t>(focus_) + 1;
   const auto take = [&](size_t index) {
-    if (lasts(items_[index]) == lasting) sorted.push_back(static_cast<uint32_t>(index));
+    if (item_lasts(items_[index]) == lasting) sorted.push_back(static_cast<uint32_t>(index));
   };
   if (focus_ < items_.size()) take(focus_);
   while (before > 0 || after < items_.size()) {
@@ -159,7 +159,7 @@ Thinned Thinner::run() {
     return collect();
   }
   keep_chain();
-  const auto lasting = static_cast<size_t>(std::count_if(items_.begin(), items_.end(), lasts));
+  const auto lasting = static_cast<size_t>(std::count_if(items_.begin(), items_.end(), item_lasts));
   const size_t for_lasting = std::min(lasting, room_ / 4);
   keep_some(true, for_lasting);
   keep_some(false, room_ - for_lasting);

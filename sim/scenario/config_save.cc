@@ -12,7 +12,6 @@ namespace redoubt::sim {
 
 namespace {
 
-constexpr uint16_t kPort = 6379;
 constexpr std::string_view kFile = "redoubt.conf";
 constexpr std::string_view kOldValue = "100";
 constexpr std::string_view kNewValue = "200";
@@ -35,13 +34,14 @@ Setting draw_setting(uint64_t seed) {
   while (setting.old_text.size() < bytes) {
     setting.old_text += "# line " + std::to_string(setting.old_text.size()) + "\n";
   }
-  if (names_it)
-    setting.old_text += std::string(kOperatorsDirective) + " " + std::string(kOldValue) + "\n";
+  if (names_it) {
+    setting.old_text.append(kOperatorsDirective).append(" ").append(kOldValue).append("\n");
+  }
   return setting;
 }
 
 std::vector<std::string> arguments() {
-  return {"--bind", "0.0.0.0", "--port", std::to_string(kPort), "--protected-mode", "no"};
+  return {"--bind", "0.0.0.0", "--port", std::to_string(kNodePort), "--protected-mode", "no"};
 }
 
 // The file behind a save of this value.
@@ -172,7 +172,7 @@ HostId ConfigSave::begin(World& world) {
 }
 
 bool ConfigSave::ask(World& world, std::string_view value) {
-  const Address node = Address::tcp(world.host(host_).address(), kPort);
+  const Address node = Address::tcp(world.host(host_).address(), kNodePort);
   bool* const acknowledged = &acknowledged_;
   const Reporter reporter = {world.recorder(), static_cast<HostId>(world.host_count())};
   world.boot(world.add_host({.name = "client"}, [=](Env& env) {

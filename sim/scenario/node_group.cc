@@ -10,7 +10,6 @@ namespace redoubt::sim {
 
 namespace {
 
-constexpr uint16_t kPort = 6379;
 constexpr std::string_view kConfigFile = "redoubt.conf";
 
 ModelConfig model_config(bool lfu) {
@@ -46,7 +45,7 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
   }
   checker_->only(spec.checkers);
   NodeStart start;
-  start.arguments = {"--bind",           "0.0.0.0", "--port", std::to_string(kPort),
+  start.arguments = {"--bind",           "0.0.0.0", "--port", std::to_string(kNodePort),
                      "--protected-mode", "no"};
   start.arguments.insert(start.arguments.end(), draw.arguments.begin(), draw.arguments.end());
   if (draw.numbers.topology_operators > 0) start.config_file = kConfigFile;
@@ -56,7 +55,7 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
   host_ = world_.add_host({.name = name, .faultable = true},
                           [start](Env& env) { return std::make_unique<NodeProcess>(env, start); });
   if (const auto skipped = plants_.skipped_sync()) world_.host(host_).files().skip(*skipped);
-  plan_.server = Address::tcp(world_.host(host_).address(), kPort);
+  plan_.server = Address::tcp(world_.host(host_).address(), kNodePort);
   add_clients();
 }
 

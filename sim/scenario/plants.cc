@@ -10,7 +10,7 @@ namespace redoubt::sim {
 
 namespace {
 
-constexpr Plant kRows[] = {
+constexpr Plant kPlantRows[] = {
     {"lost_write", "model", "now and then the node forgets a key"},
     {"wrong_ttl", "model", "now and then the node changes a deadline"},
     {"lost_command", "order", "a command is lost on its way to the node"},
@@ -53,7 +53,7 @@ using Words = std::vector<std::string_view>;
 }  // namespace
 
 std::span<const Plant> all_plants() {
-  return kRows;
+  return kPlantRows;
 }
 
 bool Plants::is_about_waiting() const {

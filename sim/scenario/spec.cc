@@ -6,7 +6,7 @@ namespace redoubt::sim {
 
 namespace {
 
-constexpr NumberRow kRows[] = {
+constexpr NumberRow kNumberRows[] = {
 #define X(table, name, initial, least, most, text) \
   {#table, #name, &ScenarioNumbers::table##_##name, initial, least, most, text},
     REDOUBT_SIM_NUMBERS(X)
@@ -16,16 +16,16 @@ constexpr NumberRow kRows[] = {
 }  // namespace
 
 std::span<const NumberRow> number_rows() {
-  return kRows;
+  return kNumberRows;
 }
 
 ScenarioSpec::ScenarioSpec() {
-  for (size_t i = 0; i < kNumberCount; ++i) numbers[i] = Choice::of(kRows[i].initial);
+  for (size_t i = 0; i < kNumberCount; ++i) numbers[i] = Choice::of(kNumberRows[i].initial);
 }
 
 Choice& ScenarioSpec::number(int64_t ScenarioNumbers::* field) {
   size_t i = 0;
-  while (kRows[i].field != field) ++i;
+  while (kNumberRows[i].field != field) ++i;
   return numbers[i];
 }
 

@@ -2,12 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "tests/commands/local_node.h"
+#include "tests/resp_text.h"
 
 namespace redoubt {
 namespace {
-
-constexpr std::string_view kYes = ":1\r\n";
-constexpr std::string_view kNo = ":0\r\n";
 
 class Expiry : public testing::Test {
  protected:

@@ -2,17 +2,10 @@
 #include <gtest/gtest.h>
 
 #include "tests/commands/local_node.h"
+#include "tests/resp_text.h"
 
 namespace redoubt {
 namespace {
-
-constexpr std::string_view kOk = "+OK\r\n";
-constexpr std::string_view kYes = ":1\r\n";
-constexpr std::string_view kNo = ":0\r\n";
-
-std::string bulk(std::string_view text) {
-  return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
-}
 
 // Values of each layout: integer, in the entry, outside of it.
 const std::string kValues[] = {"12345", "hello", std::string(5000, 'x')};

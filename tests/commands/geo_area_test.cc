@@ -3,28 +3,17 @@
 
 #include <cmath>
 #include <limits>
-#include <random>
 #include <set>
 #include <string>
 
 #include "engine/commands/geo_cells.h"
+#include "tests/commands/geo_draws.h"
 
 namespace redoubt {
 namespace {
 
 constexpr GeoPoint kPalermo{13.361389, 38.115556};
 constexpr GeoPoint kCatania{15.087269, 37.502669};
-
-class Draws {
- public:
-  explicit Draws(uint64_t seed) : engine_(seed) {}
-  double between(double low, double high) {
-    return low + (high - low) * (static_cast<double>(engine_() >> 11) * 0x1p-53);
-  }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 double wrapped(double longitude) {
   if (longitude > 180) return longitude - 360;

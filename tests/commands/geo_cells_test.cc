@@ -4,22 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
+
+#include "tests/commands/geo_draws.h"
 
 namespace redoubt {
 namespace {
-
-class Draws {
- public:
-  explicit Draws(uint64_t seed) : engine_(seed) {}
-  double between(double low, double high) {
-    return low + (high - low) * (static_cast<double>(engine_() >> 11) * 0x1p-53);
-  }
-  bool coin() { return (engine_() >> 40 & 1) != 0; }
-
- private:
-  std::mt19937_64 engine_;
-};
 
 // Radii of all sizes up to more than the earth, centres up to the poles.
 GeoShape draw_shape(Draws& draws) {

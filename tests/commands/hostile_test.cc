@@ -10,6 +10,7 @@
 
 #include "tests/commands/crowd.h"
 #include "tests/commands/local_node.h"
+#include "tests/resp_text.h"
 #include "tests/sanitized.h"
 
 namespace redoubt {
@@ -31,10 +32,6 @@ std::string info(AnyNode& node, std::string_view field) {
   if (at == std::string::npos) return "none";
   const size_t from = at + field.size() + 2;
   return text.substr(from, text.find('\r', from) - from);
-}
-
-std::string bulk(std::string_view text) {
-  return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
 }
 
 std::string starred(size_t stars, std::string_view between, std::string_view end) {

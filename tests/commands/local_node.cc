@@ -34,6 +34,12 @@ std::string LocalNodeBase::call(const std::vector<std::string>& args) {
   return call(std::span(views));
 }
 
+std::string LocalNodeBase::digest() const {
+  Digest digest;
+  for (int db = 0; db < node->database_count(); ++db) node->database(db).digest(digest, db);
+  return digest.hex();
+}
+
 void LocalNodeBase::turn() {
   env.begin_turn();
   quiet_.deliver();

@@ -28,6 +28,9 @@ class LocalNodeBase : private EffectConsumer {
   std::string call(std::initializer_list<std::string_view> args);
   std::string call(const std::vector<std::string>& args);
 
+  // Of all databases: keys, values, deadlines.
+  std::string digest() const;
+
   void turn();
   // Time passes, and a turn begins; nothing expires by itself unless timers are due.
   void pass_ms(int64_t ms);

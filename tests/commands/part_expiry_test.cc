@@ -10,9 +10,7 @@
 namespace redoubt {
 namespace {
 
-constexpr int64_t kStartMs = 1'700'000'000'000;
-
-struct Words {
+struct PartCommands {
   const char* add;
   const char* list;
   const char* pexpire;
@@ -23,14 +21,14 @@ struct Words {
   const char* persist;
 };
 
-constexpr Words kHash = {"HSET",    "FIELDS", "HPEXPIRE", "HPEXPIREAT",
-                         "HEXPIRE", "HTTL",   "HPTTL",    "HPERSIST"};
-constexpr Words kSet = {"SADD",    "MEMBERS", "SPEXPIRE", "SPEXPIREAT",
-                        "SEXPIRE", "STTL",    "SPTTL",    "SPERSIST"};
+constexpr PartCommands kHash = {"HSET",    "FIELDS", "HPEXPIRE", "HPEXPIREAT",
+                                "HEXPIRE", "HTTL",   "HPTTL",    "HPERSIST"};
+constexpr PartCommands kSet = {"SADD",    "MEMBERS", "SPEXPIRE", "SPEXPIREAT",
+                               "SEXPIRE", "STTL",    "SPTTL",    "SPERSIST"};
 
 // Small values and large ones of both kinds.
 struct Case {
-  const Words* words;
+  const PartCommands* words;
   const char* limit;  // the setting of it
   const char* entries;
 };
@@ -64,7 +62,7 @@ class PartExpiry : public ::testing::TestWithParam<Case> {
   std::string size() { return node_.call({is_hash() ? "HLEN" : "SCARD", "k"}); }
 
   LocalNode node_;
-  const Words& words_;
+  const PartCommands& words_;
 
  private:
   static std::string only(const std::string& reply) {
@@ -76,7 +74,7 @@ class PartExpiry : public ::testing::TestWithParam<Case> {
 TEST_P(PartExpiry, TheLatestDeadlineIsInTheYear4199) {
   EXPECT_EQ(expire(words_.pexpire_at, "70368744177663"), "1");
   EXPECT_TRUE(expire(words_.pexpire_at, "70368744177664").starts_with("-ERR invalid expire time"));
-  const int64_t left = 70'368'744'177'663 - kStartMs;
+  const int64_t left = 70'368'744'177'663 - kQuietStart_ms;
   EXPECT_EQ(expire(words_.pexpire, std::to_string(left)), "1");
   EXPECT_TRUE(expire(words_.pexpire, std::to_string(left + 1)).starts_with("-ERR invalid expire"));
   for (const char* command : {words_.pexpire, words_.expire}) {
@@ -98,8 +96,8 @@ TEST_P(PartExpiry, SecondsAreRoundedUp) {
 }
 
 TEST_P(PartExpiry, ConditionsAreStrict) {
-  const std::string later = std::to_string(kStartMs + 2000);
-  const std::string earlier = std::to_string(kStartMs + 1000);
+  const std::string later = std::to_string(kQuietStart_ms + 2000);
+  const std::string earlier = std::to_string(kQuietStart_ms + 1000);
   // Without a deadline it is as if it were the latest.
   EXPECT_EQ(expire(words_.pexpire_at, later, {"XX"}), "0");
   EXPECT_EQ(expire(words_.pexpire_at, later, {"GT"}), "0");
@@ -132,7 +130,7 @@ TEST_P(PartExpiry, APartLivesThroughTheMillisecondOfItsDeadline) {
   EXPECT_TRUE(has("a"));
   EXPECT_EQ(ask(words_.pttl), "0");
   EXPECT_EQ(ask(words_.persist), "1");
-  expire(words_.pexpire_at, std::to_string(kStartMs + 101));
+  expire(words_.pexpire_at, std::to_string(kQuietStart_ms + 101));
   node_.pass_ms(1);
   EXPECT_TRUE(has("a"));
   node_.pass_ms(1);
@@ -153,8 +151,8 @@ TEST_P(PartExpiry, APartIsKeptByAWriteInTheMillisecondOfItsDeadline) {
 }
 
 TEST_P(PartExpiry, ADeadlineThatIsNowRemovesThePart) {
-  EXPECT_EQ(expire(words_.pexpire_at, std::to_string(kStartMs + 1)), "1");
-  EXPECT_EQ(expire(words_.pexpire_at, std::to_string(kStartMs)), "2");
+  EXPECT_EQ(expire(words_.pexpire_at, std::to_string(kQuietStart_ms + 1)), "1");
+  EXPECT_EQ(expire(words_.pexpire_at, std::to_string(kQuietStart_ms)), "2");
   EXPECT_EQ(size(), ":1\r\n");
 }
 

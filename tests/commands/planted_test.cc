@@ -11,8 +11,6 @@
 namespace redoubt {
 namespace {
 
-constexpr int64_t kStartMs = 1'700'000'000'000;
-
 // Plays streams until one shows a difference. What that is, or nothing.
 template <typename PlantedNode>
 std::string first_difference(size_t streams = 80) {
@@ -25,7 +23,7 @@ std::string first_difference(size_t streams = 80) {
     sim::CommandGenerator generator(config, seed);
     sim::Xoshiro random(seed + 1);
     PlantedNode node;
-    int64_t now_ms = kStartMs;
+    int64_t now_ms = kQuietStart_ms;
     for (int i = 0; i < kSteps; ++i) {
       TestStep step;
       step.advance_ms = random.one_in(3) ? static_cast<int64_t>(random.below(40)) : 0;

@@ -8,14 +8,14 @@
 
 #include "sim/model/generator.h"
 #include "sim/model/resp_value.h"
+#include "tests/commands/any_step.h"
 #include "tests/commands/checked_node.h"
+#include "tests/resp_text.h"
 
 namespace redoubt {
 namespace {
 
 // --- Against the model ---------------------------------------------------------------------------
-
-constexpr int64_t start_ms = 1'700'000'000'000;
 
 // A stream of the generator, with a clock that moves by little most of the time.
 std::vector<TestStep> make_steps(uint64_t seed, size_t count, const sim::GeneratorConfig& config,
@@ -26,7 +26,7 @@ std::vector<TestStep> make_steps(uint64_t seed, size_t count, const sim::Generat
   if (random.one_in(2)) {
     steps.push_back({{"HELLO", "3"}, 0, 0});
   }
-  int64_t now_ms = start_ms;
+  int64_t now_ms = kQuietStart_ms;
   while (steps.size() < count) {
     TestStep step;
     step.advance_ms = random.one_in(3) ? static_cast<int64_t>(random.below(40)) : 0;
@@ -184,21 +184,8 @@ TEST(Commands, ALostEffectIsFound) {
 }
 
 // Small streams that RapidCheck shrinks by itself: each step is drawn on its own.
-rc::Gen<TestStep> any_step() {
-  return rc::gen::map(rc::gen::arbitrary<uint64_t>(), [](uint64_t seed) {
-    sim::GeneratorConfig config;
-    config.keys = 6;
-    sim::CommandGenerator generator(config, seed);
-    TestStep step;
-    step.advance_ms = seed % 4 == 0 ? static_cast<int64_t>(seed % 3000) : 0;
-    const sim::GeneratedCommand command = generator.next(start_ms);
-    step.command.assign(command.arguments.begin(), command.arguments.end());
-    return step;
-  });
-}
-
 RC_GTEST_PROP(CommandProperties, AnyStepsAgreeWithTheModel, ()) {
-  const auto steps = *rc::gen::container<std::vector<TestStep>>(any_step());
+  const auto steps = *rc::gen::container<std::vector<TestStep>>(any_step({.keys = 6}));
   const std::optional<std::string> difference = play_steps(steps);
   if (difference) {
     RC_LOG() << *difference;
@@ -208,9 +195,6 @@ RC_GTEST_PROP(CommandProperties, AnyStepsAgreeWithTheModel, ()) {
 
 // --- On their own --------------------------------------------------------------------------------
 
-std::string bulk(std::string_view text) {
-  return sim::resp_bulk(text);
-}
 std::string integer(int64_t number) {
   return sim::resp_integer(number);
 }

@@ -10,6 +10,9 @@
 
 namespace redoubt {
 
+// When it begins, by the wall clock.
+inline constexpr int64_t kQuietStart_ms = 1'700'000'000'000;
+
 class QuietBackend : public Backend {
  public:
   explicit QuietBackend(uint64_t seed);
@@ -42,7 +45,7 @@ class QuietBackend : public Backend {
  private:
   sim::Xoshiro random_;
   Instant now_{1'000'000'000};
-  WallTime wall_{1'700'000'000'000'000};
+  WallTime wall_{kQuietStart_ms * 1000};
   std::vector<Op*> waiting_;
 };
 

@@ -5,11 +5,10 @@
 
 #include "engine/commands/info.h"
 #include "tests/commands/local_node.h"
+#include "tests/resp_text.h"
 
 namespace redoubt {
 namespace {
-
-constexpr std::string_view kOk = "+OK\r\n";
 
 std::string field(LocalNode& n, std::string_view name) {
   const std::string_view all = "everything";

@@ -11,12 +11,6 @@ namespace {
 constexpr std::string_view kFirst = "$15\r\n1700000000000-0\r\n";
 constexpr std::string_view kSecond = "$15\r\n1700000000000-1\r\n";
 
-std::string digest_of(LocalNode& node) {
-  Digest digest;
-  node.node->database(0).digest(digest, 0);
-  return digest.hex();
-}
-
 TEST(StreamMessages, AreAddedOnce) {
   LocalNode node;
   EXPECT_EQ(node.call({"XADD", "s", "IDMP", "p", "a", "*", "f", "v"}), kFirst);
@@ -79,11 +73,11 @@ TEST(StreamMessages, ADuplicateChangesNothing) {
   LocalNode node;
   node.call({"XADD", "s", "IDMP", "p", "a", "*", "f", "v"});
   node.take_effects();
-  const std::string before = digest_of(node);
+  const std::string before = node.digest();
   node.call({"WATCH", "s"});
   node.call({"XADD", "s", "IDMP", "p", "a", "MAXLEN", "0", "*", "f", "v"});
   EXPECT_EQ(node.take_effects(), "");
-  EXPECT_EQ(digest_of(node), before);
+  EXPECT_EQ(node.digest(), before);
   node.call({"MULTI"});
   node.call({"XLEN", "s"});
   EXPECT_EQ(node.call({"EXEC"}), "*1\r\n:1\r\n");
@@ -114,12 +108,12 @@ TEST(StreamMessages, AnEffectMeansTheSameLaterAndElsewhere) {
   node.call({"XADD", "s", "IDMP", "p", "a", "*", "f", "v"});
   later.call({"XADD", "s", "IDMP", "p", "a", "IDMP-RECORDED", "1700000000000", "3", "100",
               "1700000000000-0", "f", "v"});
-  EXPECT_EQ(digest_of(later), digest_of(node));
+  EXPECT_EQ(later.digest(), node.digest());
   node.pass_ms(4000);
   node.call({"XADD", "s", "IDMP", "p", "b", "*", "f", "v"});
   later.call({"XADD", "s", "IDMP", "p", "b", "IDMP-RECORDED", "1700000004000", "3", "100",
               "1700000004000-0", "f", "v"});
-  EXPECT_EQ(digest_of(later), digest_of(node));
+  EXPECT_EQ(later.digest(), node.digest());
   EXPECT_TRUE(later
                   .call({"XADD", "s", "IDMP", "p", "c", "IDMP-RECORDED", "1700000004000", "3",
                          "100", "*", "f", "v"})
@@ -183,7 +177,7 @@ RC_GTEST_PROP(StreamMessagesProperties, EffectsDoNotDependOnTimeOrSettings, ()) 
     const std::string reply = later.call(command);
     RC_ASSERT(!reply.starts_with('-'));
   }
-  RC_ASSERT(digest_of(later) == digest_of(node));
+  RC_ASSERT(later.digest() == node.digest());
 }
 
 TEST(StreamMessages, WhatIsWrongIsSaid) {

@@ -106,7 +106,7 @@ TEST(StreamEffects, AnEmptyNodeFollows) {
     for (int i = 0; i < 4000; ++i) {
       source.pass_ms(3);
       target.pass_ms(3);
-      const sim::GeneratedCommand made = generator.next(1'700'000'000'000 + 3 * i);
+      const sim::GeneratedCommand made = generator.next(kQuietStart_ms + 3 * i);
       source.call(made.arguments);
       if (i % 50 == 49) {
         Digest a;

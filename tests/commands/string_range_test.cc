@@ -7,6 +7,7 @@
 
 #include "engine/commands/string_lcs.h"
 #include "tests/commands/local_node.h"
+#include "tests/resp_text.h"
 
 namespace redoubt {
 namespace {
@@ -15,10 +16,6 @@ constexpr std::string_view kTooLong =
     "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n";
 constexpr std::string_view kNoInteger = "-ERR value is not an integer or out of range\r\n";
 constexpr std::string_view kNoFloat = "-ERR value is not a valid float\r\n";
-
-std::string bulk(std::string_view text) {
-  return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
-}
 
 TEST(StringRange, SizesAreLimited) {
   LocalNode n({"proto-max-bulk-len", "1mb"});

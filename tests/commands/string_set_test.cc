@@ -6,19 +6,13 @@
 
 #include "engine/node/context.h"
 #include "tests/commands/local_node.h"
+#include "tests/resp_text.h"
 
 namespace redoubt {
 namespace {
 
-constexpr std::string_view kOk = "+OK\r\n";
 constexpr std::string_view kNull = "$-1\r\n";
-constexpr std::string_view kYes = ":1\r\n";
-constexpr std::string_view kNo = ":0\r\n";
 constexpr std::string_view kSyntax = "-ERR syntax error\r\n";
-
-std::string bulk(std::string_view text) {
-  return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
-}
 
 class StringSet : public testing::Test {
  protected:

@@ -13,6 +13,7 @@
 #include "fuzz/vocabulary.h"
 #include "sim/model/generator.h"
 #include "sim/model/resp_value.h"
+#include "tests/commands/any_step.h"
 #include "tests/commands/checked_node.h"
 #include "tests/commands/local_node.h"
 
@@ -21,20 +22,10 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-constexpr int64_t kStartMs = 1'700'000'000'000;
 constexpr std::string_view kQueued = "+QUEUED\r\n";
 
 std::string run(LocalNode& node, const Words& command) {
   return node.call(std::vector<std::string_view>(command.begin(), command.end()));
-}
-
-// Of all databases: keys, values, deadlines.
-std::string digest_of(LocalNode& node) {
-  Digest digest;
-  for (int db = 0; db < node.node->database_count(); ++db) {
-    node.node->database(db).digest(digest, db);
-  }
-  return digest.hex();
 }
 
 void pass(LocalNode& node, const TestStep& step) {
@@ -42,28 +33,14 @@ void pass(LocalNode& node, const TestStep& step) {
   node.pass_ms(step.advance_ms);
 }
 
-// Each drawn on its own, so that RapidCheck can leave any of them out.
-rc::Gen<TestStep> any_step() {
-  return rc::gen::map(rc::gen::arbitrary<uint64_t>(), [](uint64_t seed) {
-    sim::GeneratorConfig config;
-    config.keys = 6;
-    config.waiting = true;
-    config.deadline_per_mille = 300;
-    sim::CommandGenerator generator(config, seed);
-    TestStep step;
-    step.advance_ms = seed % 4 == 0 ? static_cast<int64_t>(seed % 3000) : 0;
-    const sim::GeneratedCommand command = generator.next(kStartMs);
-    step.command.assign(command.arguments.begin(), command.arguments.end());
-    return step;
-  });
-}
+const sim::GeneratorConfig kWaitingToo = {.keys = 6, .deadline_per_mille = 300, .waiting = true};
 
 using Steps = std::vector<TestStep>;
 
 // Nothing that a client, or who consumes the stream of effects, could notice.
 struct Trace {
   explicit Trace(LocalNode& node)
-      : digest(digest_of(node)), changes(node.node->changes()), db(node.session->db) {}
+      : digest(node.digest()), changes(node.node->changes()), db(node.session->db) {}
   bool operator==(const Trace&) const = default;
 
   std::string digest;
@@ -74,8 +51,8 @@ struct Trace {
 // --- Undone --------------------------------------------------------------------------------------
 
 RC_GTEST_PROP(TransactionProperties, WhatIsUndoneLeavesNoTrace, ()) {
-  const Steps before = *rc::gen::container<Steps>(any_step());
-  const Steps within = *rc::gen::container<Steps>(any_step());
+  const Steps before = *rc::gen::container<Steps>(any_step(kWaitingToo));
+  const Steps within = *rc::gen::container<Steps>(any_step(kWaitingToo));
   LocalNode node({"notify-keyspace-events", "KEA"});
   for (const TestStep& step : before) {
     pass(node, step);
@@ -140,7 +117,7 @@ std::string without_brackets(const std::string& effects) {
 
 RC_GTEST_PROP(TransactionProperties, WhatGoesOnIsTheSameOneByOne, ()) {
   const auto groups =
-      *rc::gen::container<std::vector<Steps>>(rc::gen::container<Steps>(any_step()));
+      *rc::gen::container<std::vector<Steps>>(rc::gen::container<Steps>(any_step(kWaitingToo)));
   LocalNode together;
   LocalNode single;
   if (*rc::gen::arbitrary<bool>()) {
@@ -221,7 +198,7 @@ class WholeTable : public testing::Test {
   }
 
   void undone(const std::vector<Words>& commands) {
-    const std::string digest = digest_of(node_);
+    const std::string digest = node_.digest();
     const int db = node_.session->db;
     run(node_, {"MULTI"});
     for (const Words& command : commands) {
@@ -233,7 +210,7 @@ class WholeTable : public testing::Test {
     }
     run(node_, {"LPUSH", "not a list", "1"});
     ASSERT_TRUE(run(node_, {"EXEC"}).starts_with("-EXECABORT Transaction rolled back"));
-    ASSERT_EQ(digest_of(node_), digest);
+    ASSERT_EQ(node_.digest(), digest);
     ASSERT_EQ(node_.session->db, db);
     ASSERT_EQ(node_.take_effects(), "");
   }

@@ -9,9 +9,9 @@
 namespace redoubt {
 namespace {
 
-using Files = std::map<std::string, std::string>;
+using FileTexts = std::map<std::string, std::string>;
 
-ReadFile reader_of(const Files& files) {
+ReadFile reader_of(const FileTexts& files) {
   return [&files](const std::string& path, std::string* text, std::string* why) {
     const auto found = files.find(path);
     if (found == files.end()) {
@@ -26,9 +26,9 @@ ReadFile reader_of(const Files& files) {
 // A node's configuration that was started from a file.
 struct Started {
   Config config;
-  Files files;
+  FileTexts files;
 
-  explicit Started(std::string_view text, Files included = {}) : files(std::move(included)) {
+  explicit Started(std::string_view text, FileTexts included = {}) : files(std::move(included)) {
     std::string error;
     EXPECT_TRUE(config.parse_file("r.conf", text, reader_of(files), &error)) << error;
   }

@@ -3,14 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "engine/node/session.h"
+#include "tests/node/fake_log.h"
 #include "tests/node/talk.h"
+#include "tests/resp_text.h"
 
 namespace redoubt {
 namespace {
-
-std::string bulk(std::string_view text) {
-  return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
-}
 
 std::string message(std::string_view channel, std::string_view text, char type = '*') {
   return std::string(1, type) + "3\r\n" + bulk("message") + bulk(channel) + bulk(text);
@@ -189,12 +187,6 @@ TEST(PubSub, ManyHostilePatterns) {
   EXPECT_EQ(talk.say(publisher, "PUBLISH " + std::string(5'000, 'a') + " x\r\n"), ":0\r\n");
   EXPECT_EQ(talk.client(subscriber).take(), "");
 }
-
-class FakeLog final : public EffectConsumer {
- public:
-  void on_effect(std::string_view, uint64_t end_offset) override { offset = end_offset; }
-  uint64_t offset = 0;
-};
 
 void release(Talk& talk, uint64_t offset) {
   talk.node_host().visit(

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "tests/node/fake_log.h"
 #include "tests/node/talk.h"
 
 namespace redoubt {
@@ -148,16 +149,6 @@ TEST(Sessions, StopLetsRepliesLeaveAndEndsWithStatusZero) {
 }
 
 // Plays the part of a log: says when the stream of effects is durable.
-class FakeLog final : public EffectConsumer {
- public:
-  void on_effect(std::string_view bytes, uint64_t end_offset) override {
-    written.append(bytes);
-    offset = end_offset;
-  }
-  std::string written;
-  uint64_t offset = 0;
-};
-
 TEST(Gate, RepliesWaitUntilTheStreamIsDurable) {
   Talk talk;
   const size_t a = talk.connect();

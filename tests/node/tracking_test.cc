@@ -3,13 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "tests/node/talk.h"
+#include "tests/resp_text.h"
 
 namespace redoubt {
 namespace {
-
-std::string bulk(std::string_view text) {
-  return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
-}
 
 std::string invalidate(std::initializer_list<std::string_view> keys) {
   std::string text = ">2\r\n" + bulk("invalidate") + "*" + std::to_string(keys.size()) + "\r\n";

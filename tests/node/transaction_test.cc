@@ -191,19 +191,11 @@ TEST_F(Transaction, AnUndoneOneTouchesNothing) {
 
 // --- what it leaves behind
 
-using Words = std::vector<std::string_view>;
+using Views = std::vector<std::string_view>;
 
-std::string digest(LocalNode& node) {
-  Digest digest;
-  for (int db = 0; db < node.node->database_count(); ++db) {
-    node.node->database(db).digest(digest, db);
-  }
-  return digest.hex();
-}
-
-void run(LocalNode& node, std::vector<Words> commands) {
+void run(LocalNode& node, std::vector<Views> commands) {
   node.call({"MULTI"});
-  for (const Words& words : commands) node.call(words);
+  for (const Views& words : commands) node.call(words);
 }
 
 TEST(TransactionEffects, AreOneEntry) {
@@ -238,8 +230,8 @@ class RollbackTest : public testing::Test {
   }
 
   // These commands and one that fails leave nothing behind.
-  void leaves_nothing(std::vector<Words> commands) {
-    const std::string before = digest(node);
+  void leaves_nothing(std::vector<Views> commands) {
+    const std::string before = node.digest();
     const uint64_t changes = node.node->changes();
     const size_t bytes = node.node->used_memory();
     commands.push_back({"INCRBY", "fails", "x"});
@@ -248,7 +240,7 @@ class RollbackTest : public testing::Test {
               "-EXECABORT Transaction rolled back because of command " +
                   std::to_string(commands.size()) +
                   " ('incrby'): ERR value is not an integer or out of range\r\n");
-    EXPECT_EQ(digest(node), before);
+    EXPECT_EQ(node.digest(), before);
     EXPECT_EQ(node.take_effects(), "");
     EXPECT_EQ(node.node->changes(), changes);
     EXPECT_EQ(node.call({"OBJECT", "ENCODING", "raw"}), "$3\r\nraw\r\n");
@@ -305,7 +297,7 @@ TEST_F(RollbackTest, AnExpiredKeyStaysExpired) {
 }
 
 TEST_F(RollbackTest, WhatCannotBeUndoneCannotBeQueued) {
-  for (const Words& words : std::vector<Words>{{"FLUSHALL"},
+  for (const Views& words : std::vector<Views>{{"FLUSHALL"},
                                                {"FLUSHDB"},
                                                {"SWAPDB", "0", "1"},
                                                {"CONFIG", "SET", "maxmemory", "0"},

@@ -123,12 +123,12 @@ TEST(Compare, SaysWhatIsWrongWithItsArguments) {
 
 // --- the walls
 
-struct Call {
+struct ForbiddenCall {
   const char* plant;
   const char* call;
 };
 
-class Walls : public testing::TestWithParam<Call> {};
+class Walls : public testing::TestWithParam<ForbiddenCall> {};
 
 TEST_P(Walls, NameTheCallAndEndTheRun) {
   if (kSanitized) GTEST_SKIP() << "there are no walls around a sanitizer";
@@ -150,11 +150,12 @@ TEST_P(Walls, NameTheCallAndEndTheRun) {
   EXPECT_TRUE(has(compared, "  right  said: " + message)) << compared.text;
 }
 
-INSTANTIATE_TEST_SUITE_P(Compare, Walls,
-                         testing::Values(Call{"thread", "mmap of a stack, as for a thread,"},
-                                         Call{"new_process", "clone"}, Call{"open_file", "openat"},
-                                         Call{"open_socket", "socket"}),
-                         [](const auto& info) { return std::string(info.param.plant); });
+INSTANTIATE_TEST_SUITE_P(
+    Compare, Walls,
+    testing::Values(ForbiddenCall{"thread", "mmap of a stack, as for a thread,"},
+                    ForbiddenCall{"new_process", "clone"}, ForbiddenCall{"open_file", "openat"},
+                    ForbiddenCall{"open_socket", "socket"}),
+    [](const auto& info) { return std::string(info.param.plant); });
 
 TEST(Walls, LetASoundRunPass) {
   const Ran ran = run("run" + kCanary);

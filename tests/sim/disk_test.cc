@@ -7,7 +7,7 @@
 namespace redoubt::sim {
 namespace {
 
-constexpr OpenFlags kCreate = {.read = true, .write = true, .create = true};
+constexpr OpenFlags kWritable = {.read = true, .write = true, .create = true};
 
 // As unfavourable as it gets: half is lost, half of the rest torn, and some of it garbage.
 constexpr PowerLoss kHalf = {.lost = 250'000,
@@ -19,7 +19,7 @@ constexpr PowerLoss kTorn = {
     .lost = 0, .torn = 1'000'000, .garbage = 250'000, .name_lost = 500'000, .rename_lost = 500'000};
 
 InodeRef make(Disk& disk, std::string_view path) {
-  return disk.open(path, kCreate).value();
+  return disk.open(path, kWritable).value();
 }
 
 void write(const InodeRef& file, uint64_t offset, std::string_view text) {
@@ -67,14 +67,14 @@ TEST(Disk, NamesAndTheirErrors) {
   Disk disk(Random(1));
   EXPECT_EQ(disk.open("none", {.read = true}).error(), Error::not_found);
   make(disk, "a");
-  OpenFlags exclusive = kCreate;
+  OpenFlags exclusive = kWritable;
   exclusive.exclusive = true;
   EXPECT_EQ(disk.open("a", exclusive).error(), Error::exists);
-  EXPECT_EQ(disk.open("a/b", kCreate).error(), Error::not_directory);
-  EXPECT_EQ(disk.open("no/b", kCreate).error(), Error::not_found);
+  EXPECT_EQ(disk.open("a/b", kWritable).error(), Error::not_directory);
+  EXPECT_EQ(disk.open("no/b", kWritable).error(), Error::not_found);
   EXPECT_EQ(disk.make_directory("d"), Error::none);
   EXPECT_EQ(disk.make_directory("d"), Error::exists);
-  EXPECT_EQ(disk.open("d", kCreate).error(), Error::is_directory);
+  EXPECT_EQ(disk.open("d", kWritable).error(), Error::is_directory);
   make(disk, "d/x");
   EXPECT_EQ(disk.remove("d"), Error::not_empty);
   EXPECT_EQ(disk.rename("d", "d/inside"), Error::invalid);
@@ -85,7 +85,7 @@ TEST(Disk, NamesAndTheirErrors) {
   EXPECT_EQ(disk.list("d/x").error(), Error::not_directory);
   EXPECT_EQ(disk.remove("d/x"), Error::none);
   EXPECT_EQ(disk.remove("d/x"), Error::not_found);
-  EXPECT_EQ(disk.open(std::string(300, 'n'), kCreate).error(), Error::invalid);
+  EXPECT_EQ(disk.open(std::string(300, 'n'), kWritable).error(), Error::invalid);
 }
 
 TEST(Disk, AnOpenFileOutlivesItsName) {

@@ -5,15 +5,10 @@
 #include <set>
 
 #include "tests/sim/crew.h"
+#include "tests/sim/strikes.h"
 
 namespace redoubt::sim {
 namespace {
-
-FaultStrike read_strike(const std::string& text) {
-  FaultStrike strike;
-  EXPECT_EQ(parse_strike(text, &strike), "") << text;
-  return strike;
-}
 
 constexpr size_t kEchoes = 5;
 

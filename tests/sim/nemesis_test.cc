@@ -7,17 +7,12 @@
 #include <set>
 
 #include "tests/sim/crew.h"
+#include "tests/sim/strikes.h"
 
 namespace redoubt::sim {
 namespace {
 
 constexpr Duration kLength = Duration::seconds(20);
-
-FaultStrike read_strike(const std::string& text) {
-  FaultStrike strike;
-  EXPECT_EQ(parse_strike(text, &strike), "") << text;
-  return strike;
-}
 
 FaultWindow read_window(const std::string& text) {
   FaultWindow window;

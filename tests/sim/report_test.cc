@@ -16,8 +16,8 @@
 namespace redoubt::sim {
 namespace {
 
-struct Recording {
-  Recording() { recorder.follow(&now); }
+struct RecordedRun {
+  RecordedRun() { recorder.follow(&now); }
 
   Instant now;
   RunRecorder recorder;
@@ -72,7 +72,7 @@ uint32_t find(const Timeline& timeline, ItemKind kind) {
 }
 
 TEST(Timeline, FollowsAReplyBackToItsCall) {
-  Recording r;
+  RecordedRun r;
   r.begin();
   r.exchange(1'000, "GET", "$-1");
   r.recorder.violation(0);
@@ -90,7 +90,7 @@ TEST(Timeline, FollowsAReplyBackToItsCall) {
 }
 
 TEST(Timeline, AFaultMakesAHostStopAndItsEndMakesItStart) {
-  Recording r;
+  RecordedRun r;
   r.begin();
   r.at(500);
   r.recorder.fault_begins(0, static_cast<uint8_t>(Fault::rack), 1, "");
@@ -119,7 +119,7 @@ TEST(Timeline, AFaultMakesAHostStopAndItsEndMakesItStart) {
 
 // A checker that does not tell the recorder: the violation is put behind what had begun by then.
 TEST(Timeline, PutsInAViolationThatNobodyToldOf) {
-  Recording r;
+  RecordedRun r;
   r.begin();
   r.exchange(1'000, "GET", "$-1");
   r.exchange(5'000, "SET", "+OK");
@@ -142,7 +142,7 @@ TEST(Timeline, PutsInAViolationThatNobodyToldOf) {
 }
 
 TEST(Thin, KeepsAllThatFits) {
-  Recording r;
+  RecordedRun r;
   r.begin();
   for (int i = 0; i < 50; ++i) r.exchange(1'000 * i, "PING", "+PONG");
   const Timeline timeline = r.timeline();
@@ -156,7 +156,7 @@ TEST(Thin, KeepsAllThatFits) {
 }
 
 TEST(Thin, KeepsFewerAndFewerFarFromTheViolation) {
-  Recording r;
+  RecordedRun r;
   r.begin();
   for (int i = 0; i < 20'000; ++i) r.exchange(1'000 * i, "PING", "+PONG");
   r.recorder.violation(0);
@@ -194,7 +194,7 @@ TEST(Thin, KeepsFewerAndFewerFarFromTheViolation) {
 
 // The last thing that somebody did was long ago.
 TEST(Thin, KeepsWhatLedToTheViolation) {
-  Recording r;
+  RecordedRun r;
   r.begin();
   r.recorder.add_host(2, "other");
   r.exchange(1'000, "GET", "$-1");
@@ -296,7 +296,7 @@ size_t count(std::string_view text, std::string_view what) {
 
 TEST(Report, HostileTextsDoNothing) {
   const std::string evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>{{data}}";
-  Recording r;
+  RecordedRun r;
   r.recorder.add_host(0, evil);
   r.recorder.add_host(1, "client");
   r.recorder.boot(0, 1);
@@ -328,7 +328,7 @@ TEST(Report, AsksForNothing) {
 
 // A million records, all texts different.
 TEST(Report, OfALargeRunIsSmall) {
-  Recording r;
+  RecordedRun r;
   r.begin();
   for (int i = 0; i < 100'000; ++i) {
     r.exchange(1'000 * i, "SET key:" + std::to_string(i) + std::string(60, 'v'), "+OK");

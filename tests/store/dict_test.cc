@@ -7,13 +7,10 @@
 #include <set>
 #include <string>
 
+#include "tests/store/random_hash_key.h"
+
 namespace redoubt {
 namespace {
-
-HashKey make_hash_key(uint64_t seed = 1) {
-  Random random(seed);
-  return HashKey([&] { return random.next(); });
-}
 
 // A dict of integers, with the entries that it needs.
 class DictFixture {

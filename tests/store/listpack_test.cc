@@ -263,9 +263,9 @@ rc::Gen<std::string> texts() {
       rc::gen::map(rc::gen::inRange(0, 30), [](int i) { return std::to_string(i); }));
 }
 
-using Model = std::vector<std::string>;
+using Elements = std::vector<std::string>;
 
-void check(const Pack& pack, const Model& model) {
+void check(const Pack& pack, const Elements& model) {
   RC_ASSERT(forwards(pack.block) == model);
   RC_ASSERT(backwards(pack.block) == model);
   RC_ASSERT(Listpack::count(pack.block) == model.size());
@@ -274,7 +274,7 @@ void check(const Pack& pack, const Model& model) {
 }
 
 // One random change of both.
-void change(Pack& pack, Model& model) {
+void change(Pack& pack, Elements& model) {
   const auto size = model.size();
   const auto index = *rc::gen::inRange<size_t>(0, size + 1);
   const auto place = [&](size_t i) { return Listpack::seek(pack.block, static_cast<int64_t>(i)); };
@@ -319,7 +319,7 @@ void change(Pack& pack, Model& model) {
 
 RC_GTEST_PROP(Listpack, AgreesWithAVector, ()) {
   Pack pack;
-  Model model;
+  Elements model;
   const int steps = *rc::gen::inRange(0, 60);
   for (int i = 0; i < steps; ++i) {
     change(pack, model);
@@ -329,7 +329,7 @@ RC_GTEST_PROP(Listpack, AgreesWithAVector, ()) {
 
 RC_GTEST_PROP(Listpack, FindsAndSeeksAsAVectorDoes, ()) {
   Pack pack;
-  const auto model = *rc::gen::container<Model>(texts());
+  const auto model = *rc::gen::container<Elements>(texts());
   for (const std::string& text : model) pack.append(text);
   const auto wanted =
       model.empty() ? *texts() : *rc::gen::oneOf(rc::gen::elementOf(model), texts());
@@ -348,7 +348,7 @@ RC_GTEST_PROP(Listpack, FindsAndSeeksAsAVectorDoes, ()) {
 
 RC_GTEST_PROP(Listpack, IsCutAndJoined, ()) {
   Pack pack;
-  const auto model = *rc::gen::container<Model>(texts());
+  const auto model = *rc::gen::container<Elements>(texts());
   for (const std::string& text : model) pack.append(text);
   const auto cut = *rc::gen::inRange<size_t>(0, model.size() + 1);
   const uint8_t* at = Listpack::seek(pack.block, static_cast<int64_t>(cut));
@@ -358,7 +358,8 @@ RC_GTEST_PROP(Listpack, IsCutAndJoined, ()) {
   uint8_t* back =
       at == nullptr ? Listpack::make(pack.allocator)
                     : Listpack::slice(pack.allocator, pack.block, at, nullptr, model.size() - cut);
-  RC_ASSERT(forwards(front) == Model(model.begin(), model.begin() + static_cast<ptrdiff_t>(cut)));
+  RC_ASSERT(forwards(front) ==
+            Elements(model.begin(), model.begin() + static_cast<ptrdiff_t>(cut)));
   RC_ASSERT(Listpack::validate(Listpack::span(back)) == model.size() - cut);
   if (*rc::gen::arbitrary<bool>()) {
     front = Listpack::append_all(pack.allocator, front, back);

@@ -17,7 +17,7 @@ namespace {
 using Keys = std::vector<std::string>;
 
 // 16 bytes, big-endian.
-std::string key_of(StreamId id) {
+std::string bytes_of(StreamId id) {
   std::string key;
   for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(id.ms >> shift);
   for (int shift = 56; shift >= 0; shift -= 8) key += static_cast<char>(id.seq >> shift);
@@ -59,7 +59,7 @@ size_t radix_nodes(const std::vector<StreamId>& ids) {
 
 size_t nodes_of(const std::vector<StreamId>& ids) {
   Keys keys;
-  std::transform(ids.begin(), ids.end(), std::back_inserter(keys), key_of);
+  std::transform(ids.begin(), ids.end(), std::back_inserter(keys), bytes_of);
   return nodes_of(keys, 0);
 }
 

@@ -16,6 +16,7 @@
 #include "engine/store/ordered_pages.h"
 #include "engine/store/rank_tree.h"
 #include "engine/store/stream.h"
+#include "tests/store/one_stream.h"
 
 namespace redoubt {
 namespace {
@@ -139,17 +140,6 @@ TEST(Skew, OrderedPagesTakeAndGiveInAnyOrder) {
 }
 
 // --- streams
-
-struct OneStream {
-  OneStream() : stream(Stream::make(allocator)) {}
-  ~OneStream() {
-    size_t budget = std::numeric_limits<size_t>::max();
-    EXPECT_TRUE(Stream::free_some(stream, budget));
-    EXPECT_EQ(allocator.used_bytes(), 0u);
-  }
-  Allocator allocator;
-  Stream* stream;
-};
 
 // A trim that keeps what is pending walks over blocks while it drops others: all but one block of
 // each page of the list, the first, a middle or the last one.

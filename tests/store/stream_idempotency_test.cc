@@ -9,25 +9,12 @@
 
 #include "engine/store/random.h"
 #include "engine/store/stream.h"
+#include "tests/store/one_stream.h"
 
 namespace redoubt {
 namespace {
 
 constexpr size_t kAll = std::numeric_limits<size_t>::max();
-
-// A stream that is freed at the end, whose memory is then all returned.
-struct OneStream {
-  OneStream() : stream(Stream::make(allocator)) {}
-  ~OneStream() {
-    size_t budget = kAll;
-    EXPECT_TRUE(Stream::free_some(stream, budget));
-    EXPECT_EQ(allocator.used_bytes(), 0u);
-  }
-  Stream* operator->() const { return stream; }
-
-  Allocator allocator;
-  Stream* stream;
-};
 
 std::string digest_of(const Stream& stream) {
   Digest digest;

@@ -8,30 +8,12 @@
 #include <vector>
 
 #include "engine/store/random.h"
+#include "tests/store/one_stream.h"
 
 namespace redoubt {
 namespace {
 
 using Fields = std::vector<std::string>;
-
-// A stream that is freed at the end, whose memory is then all returned.
-struct OneStream {
-  OneStream() : stream(Stream::make(allocator)) {}
-  ~OneStream() {
-    size_t budget = std::numeric_limits<size_t>::max();
-    EXPECT_TRUE(Stream::free_some(stream, budget));
-    EXPECT_EQ(allocator.used_bytes(), 0u);
-  }
-
-  void append(StreamId id, const Fields& fields, const StreamLimits& limits = {}) {
-    const std::vector<std::string_view> views(fields.begin(), fields.end());
-    stream->append(id, views, limits);
-  }
-  Stream* operator->() const { return stream; }
-
-  Allocator allocator;
-  Stream* stream;
-};
 
 using Expected = std::map<StreamId, Fields>;
 

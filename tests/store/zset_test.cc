@@ -10,19 +10,15 @@
 #include <vector>
 
 #include "engine/store/zset_type.h"
+#include "tests/store/random_hash_key.h"
 
 namespace redoubt {
 namespace {
 
-using Model = std::map<std::string, double>;
+using Scores = std::map<std::string, double>;
 using Members = std::vector<std::pair<std::string, double>>;
 
-HashKey make_hash_key(uint64_t seed) {
-  Random random(seed);
-  return HashKey([&] { return random.next(); });
-}
-
-Members in_order(const Model& model) {
+Members in_order(const Scores& model) {
   Members members(model.begin(), model.end());
   std::sort(members.begin(), members.end(), [](const auto& a, const auto& b) {
     return a.second != b.second ? a.second < b.second : a.first < b.first;
@@ -30,7 +26,7 @@ Members in_order(const Model& model) {
   return members;
 }
 
-void expect_equal(const Zset& zset, const Model& model) {
+void expect_equal(const Zset& zset, const Scores& model) {
   const Members members = in_order(model);
   RC_ASSERT(zset.size() == members.size());
   ZsetView::Cursor at = zset.at_rank(0);
@@ -69,7 +65,7 @@ RC_GTEST_PROP(Zset, AgreesWithAMap, (uint64_t seed)) {
   const HashKey hash_key = make_hash_key(seed);
   const ZsetLimits limits{random.below(3) == 0 ? 100'000 : random.below(200), random.below(400)};
   Zset zset(allocator, hash_key, limits);
-  Model model;
+  Scores model;
   const uint64_t steps = random.below(600);
   for (uint64_t i = 0; i < steps; ++i) {
     const std::string member = any_member(random);
@@ -117,7 +113,7 @@ RC_GTEST_PROP(Zset, ABuilderSortsWhatItGets, (uint64_t seed)) {
   Allocator allocator;
   const HashKey hash_key = make_hash_key(seed);
   ZsetBuilder builder(allocator, hash_key, {random.below(200), 64});
-  Model model;
+  Scores model;
   for (uint64_t i = 0, count = random.below(600); i < count; ++i) {
     const std::string member = any_member(random);
     const double score = any_score(random);
