@@ -97,7 +97,6 @@ stage_source() {
 }
 
 stage_tidy() {
-  build_main redoubt_net || return  # writes compile_commands.json
   start tidy tests/tidy.sh
 }
 
@@ -291,7 +290,8 @@ stage_sim() {
 stage_report() {
   build_main redoubt-sim || return
   # Debian's: the browser's driver is a package of it.
-  start report /usr/bin/python3 tests/report/browser_test.py build/redoubt-sim
+  start report.narrow /usr/bin/python3 tests/report/browser_test.py build/redoubt-sim Narrow
+  start report.wide /usr/bin/python3 tests/report/browser_test.py build/redoubt-sim Wide
 }
 
 stage_server() {

@@ -5,7 +5,12 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 stamps=build/tidy
-mkdir -p "$stamps"
+mkdir -p "$stamps/alone"
+
+# Each file by itself, with no header but those that it includes: one that lacks an include is found
+# here.
+cmake -S . -B "$stamps/alone" -G Ninja --log-level=WARNING -DREDOUBT_UNITY=OFF \
+  -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON
 
 # Product code with places that simulations know is compiled twice: it is looked at once, as the
 # simulator has it.
@@ -13,7 +18,7 @@ python3 - <<'PYTHON'
 import json
 
 once = {}
-for entry in json.load(open("build/compile_commands.json")):
+for entry in json.load(open("build/tidy/alone/compile_commands.json")):
     if entry["file"] not in once or "-DREDOUBT_SIMULATION" in entry["command"]:
         once[entry["file"]] = entry
 json.dump(list(once.values()), open("build/tidy/compile_commands.json", "w"))
