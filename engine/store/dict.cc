@@ -122,16 +122,26 @@ void Dict::point_to(Segment& segment) {
 
 void Dict::prefetch_bucket(uint64_t hash) const {
   const Reference ref = reference(hash);
-  __builtin_prefetch(ref.buckets() + home(position(hash, ref.depth()), ref.bucket_count()));
+  const Bucket* bucket = ref.buckets() + home(position(hash, ref.depth()), ref.bucket_count());
+  __builtin_prefetch(bucket);
+  // Where what found no place in it is most of the time; behind the last one it does no harm.
+  __builtin_prefetch(bucket + 1);
 }
 
 void Dict::prefetch_entry(uint64_t hash) const {
   const Reference ref = reference(hash);
   const uint64_t pos = position(hash, ref.depth());
-  const Bucket& bucket = ref.buckets()[home(pos, ref.bucket_count())];
-  const uint64_t found = matches(bucket, static_cast<uint8_t>(pos));
-  if (found == 0) return;
-  const Entry* entry = bucket.entries[static_cast<size_t>(std::countr_zero(found)) / 8];
+  const size_t count = ref.bucket_count();
+  const size_t first = home(pos, count);
+  const Bucket* bucket = &ref.buckets()[first];
+  uint64_t found = matches(*bucket, static_cast<uint8_t>(pos));
+  if (found == 0) {
+    if ((bucket->marks & kOverflowed) == 0) return;
+    bucket = &ref.buckets()[behind(first, 1, count)];
+    found = matches(*bucket, static_cast<uint8_t>(pos));
+    if (found == 0) return;
+  }
+  const Entry* entry = bucket->entries[static_cast<size_t>(std::countr_zero(found)) / 8];
   __builtin_prefetch(entry);
   // An empty slot's tag matches too: no arithmetic on its null pointer.
   __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<uintptr_t>(entry) + 64));
@@ -150,7 +160,7 @@ Dict::Place Dict::find(std::string_view key, uint64_t hash) const {
   }
   if ((all[first].marks & kOverflowed) == 0) return {};
   for (size_t distance = 1; distance <= kMaxDisplacement && distance < count; ++distance) {
-    Bucket& bucket = all[(first + distance) % count];
+    Bucket& bucket = all[behind(first, distance, count)];
     for (uint64_t found = matches(bucket, tag); found != 0; found &= found - 1) {
       const size_t slot = static_cast<size_t>(std::countr_zero(found)) / 8;
       Entry*& entry = bucket.entries[slot];
@@ -178,7 +188,7 @@ bool Dict::place(Segment& segment, uint64_t pos, Entry* entry) {
   const size_t first = home(pos, count);
   const size_t reach = std::min(kMaxDisplacement, count - 1);
   for (size_t distance = 0; distance <= reach; ++distance) {
-    Bucket& bucket = all[(first + distance) % count];
+    Bucket& bucket = all[behind(first, distance, count)];
     const int slot = free_slot(bucket);
     if (slot < 0) continue;
     fill(bucket, slot, static_cast<uint8_t>(pos), entry, distance > 0);
@@ -186,7 +196,7 @@ bool Dict::place(Segment& segment, uint64_t pos, Entry* entry) {
     return true;
   }
   for (size_t distance = 0; distance <= reach; ++distance) {
-    const size_t lender = (first + distance) % count;
+    const size_t lender = behind(first, distance, count);
     const int slot = lend_slot(segment, lender);
     if (slot < 0) continue;
     fill(all[lender], slot, static_cast<uint8_t>(pos), entry, distance > 0);
@@ -205,7 +215,7 @@ int Dict::lend_slot(Segment& segment, size_t lender) {
   if (own >= static_cast<int>(kSlots)) return -1;
   const size_t from = static_cast<size_t>(own);
   for (size_t distance = 1; distance <= kMaxDisplacement && distance < count; ++distance) {
-    Bucket& bucket = all[(lender + distance) % count];
+    Bucket& bucket = all[behind(lender, distance, count)];
     const int slot = free_slot(bucket);
     if (slot < 0) continue;
     fill(bucket, slot, all[lender].tags[from], all[lender].entries[from], true);

@@ -166,6 +166,11 @@ class Dict {
   static size_t home(uint64_t position, size_t bucket_count) {
     return position * bucket_count >> kPositionBits;
   }
+  // `distance` buckets on, and from the last on to the first; at most `count` on.
+  static size_t behind(size_t bucket, size_t distance, size_t count) {
+    const size_t at = bucket + distance;
+    return at < count ? at : at - count;
+  }
   // Hash of the first position whose home is `bucket`, or of the end of the segment.
   static uint64_t hash_at(const Segment& segment, size_t bucket);
   static uint64_t matches(const Bucket& bucket, uint8_t tag);
