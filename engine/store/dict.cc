@@ -124,7 +124,7 @@ void Dict::prefetch_bucket(uint64_t hash) const {
   const Reference ref = reference(hash);
   const Bucket* bucket = ref.buckets() + home(position(hash, ref.depth()), ref.bucket_count());
   __builtin_prefetch(bucket);
-  // Where what found no place in it is most of the time; behind the last one it does no harm.
+  // The first of those that take what finds no place in it; behind the last one it does no harm.
   __builtin_prefetch(bucket + 1);
 }
 
