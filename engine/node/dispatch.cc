@@ -46,6 +46,12 @@ bool is_http(std::string_view name) {
 
 }  // namespace
 
+// The command of the request before, as it was spelled there: pipelines repeat it.
+struct Node::FoundCommand {
+  std::string_view name;
+  CommandEntry* entry = nullptr;
+};
+
 void Node::update_special() {
   special_ = settings().maxmemory > 0 || observer_ != nullptr || pause_mode_ != PauseMode::none;
 }
@@ -70,12 +76,13 @@ void Node::run_batch() {
     group.total_weight = 0;
     group.waiting = 0;
   };
+  FoundCommand last;
   const size_t count = planned_.size();
   if (count > 0) since = env_.precise_now();
   const size_t window = REDOUBT_UNLUCKY(window_of_one) ? 1 : kWindow;
   for (size_t first = 0; first < count; first += window) {
     const size_t end = std::min(first + window, count);
-    for (size_t i = first; i < end; ++i) plan(planned_[i]);
+    for (size_t i = first; i < end; ++i) plan(planned_[i], last);
     if (end - first > 1) {
       for (size_t i = first; i < end; ++i) {
         const Planned& planned = planned_[i];
@@ -123,12 +130,19 @@ void Node::run_batch() {
   free_retired();
 }
 
-void Node::plan(Planned& planned) {
+void Node::plan(Planned& planned, FoundCommand& last) {
   if (planned.request == Planned::kProtocolError) return;
   const RequestBatch::Request& request = batch_.requests[planned.request];
   const std::span<const std::string_view> args(batch_.args.data() + request.first_arg,
                                                request.arg_count);
-  planned.entry = commands_.resolve(args, &planned.container);
+  if (args[0] == last.name) {
+    planned.entry = last.entry;
+  } else {
+    planned.entry = commands_.resolve(args, &planned.container);
+    const bool is_word = planned.entry != nullptr && planned.entry->container == nullptr &&
+                         planned.entry->subcommands.empty();
+    if (is_word) last = {args[0], planned.entry};
+  }
   if (planned.entry == nullptr || planned.entry->first_key == 0) return;
   const size_t at = static_cast<size_t>(planned.entry->first_key);
   if (at >= args.size()) return;

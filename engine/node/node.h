@@ -299,7 +299,8 @@ class Node {
 
   // dispatch.cc
   void run_batch();
-  void plan(Planned& planned);
+  struct FoundCommand;
+  void plan(Planned& planned, FoundCommand& last);
   void execute_planned(Planned& planned);
   uint64_t execute_weighed(Planned& planned);
   void execute_special(Session& session, Planned& planned, std::span<const std::string_view> args);

@@ -18,6 +18,28 @@ constexpr int64_t kUnknown = -1;
 constexpr size_t kRequestsKept = 4096;
 constexpr size_t kArgumentsKept = 16384;
 
+// What is parsed without remembering how far it was understood.
+constexpr uint64_t kFewArguments = 64;
+constexpr ptrdiff_t kFewDigits = 9;
+
+// The number of "digits\r\n" at `at`, which is moved behind it. 0 when it is not there whole, or
+// begins with a zero, or is long: those are RequestParser::header's.
+uint64_t short_number(const char*& at, const char* end) {
+  if (end - at < 3 || *at == '0') return 0;
+  const char* stop = at + std::min(end - at - 1, kFewDigits);
+  uint64_t number = 0;
+  for (const char* p = at; p < stop; ++p) {
+    const auto digit = static_cast<unsigned char>(*p - '0');
+    if (digit > 9) {
+      if (*p != '\r') return 0;
+      at = p + 2;
+      return number;
+    }
+    number = number * 10 + digit;
+  }
+  return 0;
+}
+
 bool is_space(char c) {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\v' || c == '\f';
 }
@@ -242,19 +264,49 @@ void RequestParser::finish(const Progress& progress, RequestBatch& out) {
                           static_cast<uint32_t>(wire)});
 }
 
+// A request as nearly all are: an array of a few arguments, none empty, that lies whole in the
+// bytes from `start` on. Returns where it ends; 0 when it is not of that kind or has an error, so
+// that parse() has to look.
+size_t RequestParser::parse_whole(std::string_view bytes, size_t start, const ParserLimits& limits,
+                                  RequestBatch& out) {
+  if (bytes[start] != '*' || !limits.authenticated) return 0;
+  const char* const end = bytes.data() + bytes.size();
+  const char* at = bytes.data() + start + 1;
+  const uint64_t count = short_number(at, end);
+  if (count == 0 || count > kFewArguments) return 0;
+  const size_t first_arg = out.args.size();
+  for (uint64_t i = 0; i < count; ++i) {
+    const bool is_bulk = at < end && *at == '$';
+    const uint64_t size = is_bulk ? short_number(++at, end) : 0;
+    if (size == 0 || size > limits.bulk_bytes_max || static_cast<uint64_t>(end - at) < size + 2) {
+      out.args.resize(first_arg);
+      return 0;
+    }
+    out.args.emplace_back(at, size);
+    at += size + 2;
+  }
+  const auto next = static_cast<size_t>(at - bytes.data());
+  out.requests.push_back({static_cast<uint32_t>(first_arg), static_cast<uint32_t>(count),
+                          static_cast<uint32_t>(std::min<size_t>(next - start, UINT32_MAX))});
+  return next;
+}
+
 RequestParser::Status RequestParser::parse_all(std::string_view bytes, const ParserLimits& limits,
                                                RequestBatch& out) {
-  Progress progress;
-  while (progress.start < bytes.size()) {
+  for (size_t start = 0; start < bytes.size();) {
+    if (const size_t next = parse_whole(bytes, start, limits, out); next != 0) {
+      start = next;
+      continue;
+    }
+    Progress progress;
+    progress.start = progress.at = progress.searched = start;
     progress.first_arg = out.args.size();
     switch (parse(bytes, progress, limits, out)) {
       case Step::complete: finish(progress, out); break;
       case Step::error: out.args.resize(progress.first_arg); return Status::protocol_error;
       case Step::incomplete: keep(bytes, progress, out); return Status::ok;
     }
-    const size_t next = progress.at;
-    progress = {};
-    progress.start = progress.at = progress.searched = next;
+    start = progress.at;
   }
   return Status::ok;
 }

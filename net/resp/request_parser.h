@@ -100,6 +100,8 @@ class RequestParser {
              RequestBatch& out);
   Step parse_array(std::string_view bytes, Progress& progress, const ParserLimits& limits,
                    RequestBatch& out);
+  static size_t parse_whole(std::string_view bytes, size_t start, const ParserLimits& limits,
+                            RequestBatch& out);
   Step parse_inline(std::string_view bytes, Progress& progress, RequestBatch& out);
   bool split_inline(std::string_view line, RequestBatch& out);
   Step header(std::string_view bytes, Progress& progress, int64_t& number, const char* too_long,

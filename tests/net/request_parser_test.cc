@@ -119,6 +119,23 @@ RC_GTEST_PROP(RequestParser, AnyBytesGiveTheSameInAnySegments, (std::vector<uint
   RC_ASSERT(parse_bytewise(wire) == whole);
 }
 
+// Requests that lie whole in the bytes are parsed another way than those that do not.
+TEST(RequestParser, EveryDamageOfAByteGivesTheSameInAnySegments) {
+  const std::string wire = encode({{"ECHO", "0123456789"}, {"SET", "k", ""}, {"PING"}});
+  for (size_t at = 0; at <= wire.size(); ++at) {
+    for (const char byte : std::string_view("*$0123456789\r\n-+ x")) {
+      std::string longer = wire;
+      longer.insert(longer.begin() + static_cast<ptrdiff_t>(at), byte);
+      std::string other = wire;
+      other.replace(at, 1, 1, byte);
+      for (const std::string& damaged : {longer, other, wire.substr(0, at)}) {
+        ASSERT_EQ(parse_whole(damaged), parse_bytewise(damaged)) << damaged;
+        ASSERT_EQ(parse_whole(damaged), parse(damaged, {at})) << damaged;
+      }
+    }
+  }
+}
+
 struct Case {
   const char* wire;
   const char* error;
