@@ -296,7 +296,7 @@ stage_report() {
 
 stage_server() {
   build_main redoubt-server || return
-  local file
+  local file cores=$((cores * 2))  # most of them wait most of the time
   for file in tests/server/*_test.py; do
     start "server.$(basename "$file" _test.py)" python3 "$file"
   done

@@ -62,9 +62,12 @@ void LocalNodeBase::on_effect(std::string_view bytes, uint64_t) {
     }
     const size_t size = std::stoul(std::string(bytes.substr(at + 1, end - at - 1)));
     if (!effects_.empty() && effects_.back() != '\n') effects_ += ' ';
-    for (const char c : bytes.substr(end + 2, size)) {
-      effects_ += c == '\n' ? std::string("\\n") : std::string(1, c);
+    const std::string_view word = bytes.substr(end + 2, size);
+    size_t from = 0;
+    for (size_t line_end; (line_end = word.find('\n', from)) != word.npos; from = line_end + 1) {
+      effects_.append(word, from, line_end - from).append("\\n");
     }
+    effects_ += word.substr(from);
     at = end + 2 + size + 2;
   }
 }

@@ -4,6 +4,7 @@ each step's bytes are compared with its.
 """
 
 import os
+import select
 import shutil
 import time
 import unittest
@@ -14,7 +15,7 @@ REDIS = next((path for path in (os.path.join(TOP, "build/reference/redis-server"
                                 shutil.which("redis-server")) if path and os.path.exists(path)), None)
 
 # A story is lines of "client: command | command"; "sleep ms" waits. What a step brings to any of
-# the clients within QUIET seconds is what is compared.
+# the clients until nothing comes for QUIET seconds is what is compared.
 QUIET = 0.15
 
 STORIES = {
@@ -89,7 +90,7 @@ class Player:
 
     def client(self, name):
         if name not in self.clients:
-            self.clients[name] = self.server.client(timeout=QUIET)
+            self.clients[name] = self.server.client()
         return self.clients[name]
 
     def close(self):
@@ -97,16 +98,17 @@ class Player:
             client.close()
 
     def received(self):
-        texts = {}
-        for name, client in sorted(self.clients.items()):
-            text = b""
-            try:
-                while chunk := client.socket.recv(1 << 16):
-                    text += chunk
-                text += b"<closed>"
-            except TimeoutError:
-                pass
-            texts[name] = text
+        texts = dict.fromkeys(sorted(self.clients), b"")
+        names = {client.socket: name for name, client in self.clients.items()}
+        while names:
+            ready, _, _ = select.select(list(names), [], [], QUIET)
+            if not ready:
+                break
+            for socket in ready:
+                chunk = socket.recv(1 << 16)
+                texts[names[socket]] += chunk or b"<closed>"
+                if not chunk:
+                    del names[socket]
         return texts
 
     def step(self, line):
