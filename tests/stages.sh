@@ -9,6 +9,8 @@
 # As many jobs run side by side as there are cores. Stages run one after another, cheap ones first.
 
 all_stages=(format source tidy build unit asan-build asan transcripts differential fuzz sim report server)
+# Run only when they are named.
+more_stages=(alone)
 
 describe_stage() {
   case "$1" in
@@ -25,6 +27,7 @@ describe_stage() {
     sim) echo "simulator seeds, with gcc and clang, in odd surroundings; digests compared" ;;
     report) echo "reports of runs in a browser, narrow and wide" ;;
     server) echo "end-to-end tests of build/redoubt-server" ;;
+    alone) echo "each file compiles by itself (only when it is named)" ;;
   esac
 }
 
@@ -98,6 +101,10 @@ stage_source() {
 
 stage_tidy() {
   start tidy tests/tidy.sh
+}
+
+stage_alone() {
+  start alone tests/alone.sh
 }
 
 stage_build() {
@@ -306,14 +313,14 @@ stage_server() {
 run_stages() {
   local stage stages=("$@") began status=0 total_passed=0 total_failed=0 table=""
   if [[ ${1-} == --list ]]; then
-    for stage in "${all_stages[@]}"; do
+    for stage in "${all_stages[@]}" "${more_stages[@]}"; do
       printf '%-14s %s\n' "$stage" "$(describe_stage "$stage")"
     done
     return
   fi
   ((${#stages[@]} > 0)) || stages=("${all_stages[@]}")
   for stage in "${stages[@]}"; do
-    [[ " ${all_stages[*]} " == *" $stage "* ]] ||
+    [[ " ${all_stages[*]} ${more_stages[*]} " == *" $stage "* ]] ||
       fail "there is no stage '$stage'; ./dev test --list names them"
   done
   mkdir -p "$logs"

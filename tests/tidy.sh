@@ -1,27 +1,54 @@
 #!/usr/bin/env bash
-# clang-tidy over the product code, as many files at a time as there are cores. A file that was
-# clean is not looked at again until it, a header of ours or .clang-tidy changes.
+# clang-tidy over the product code. Most of its time goes to headers, so a few files of a folder are
+# looked at together; those of a group that does not compile (two files have a name of their own in
+# common), or in which something is found, are looked at one by one. A group that was clean is not
+# looked at again until it, a header of ours or .clang-tidy changes.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 stamps=build/tidy
-mkdir -p "$stamps/alone"
+mkdir -p "$stamps/together"
+tests/alone.sh configure
 
-# Each file by itself, with no header but those that it includes: one that lacks an include is found
-# here.
-cmake -S . -B "$stamps/alone" -G Ninja --log-level=WARNING -DREDOUBT_UNITY=OFF \
-  -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON
+# build/tidy/groups has a line a group: the file that includes all, and those files. Neighbours are
+# of one family and have names in common: they go to different groups.
+python3 - <<'PYTHON'
+import collections
+import json
+import os
+
+FILES_MAX = 6
+top = os.getcwd()
+folder = os.path.join(top, "build/tidy")
 
 # Product code with places that simulations know is compiled twice: it is looked at once, as the
 # simulator has it.
-python3 - <<'PYTHON'
-import json
-
 once = {}
-for entry in json.load(open("build/tidy/alone/compile_commands.json")):
-    if entry["file"] not in once or "-DREDOUBT_SIMULATION" in entry["command"]:
-        once[entry["file"]] = entry
-json.dump(list(once.values()), open("build/tidy/compile_commands.json", "w"))
+for entry in json.load(open("build/alone/compile_commands.json")):
+    name = os.path.relpath(entry["file"], top)
+    if not name.startswith(("net/", "engine/", "sim/")):
+        continue
+    if name not in once or "-DREDOUBT_SIMULATION" in entry["command"]:
+        once[name] = entry
+
+alike = collections.defaultdict(list)
+for name in sorted(once):
+    flags = once[name]["command"].split(" -o ")[0]
+    alike[os.path.dirname(name), flags].append(name)
+
+commands = list(once.values())
+with open(f"{folder}/groups", "w") as groups:
+    for files in alike.values():
+        count = -(-len(files) // FILES_MAX)
+        for members in (files[number::count] for number in range(count)):
+            path = f"{folder}/together/{members[0].replace('/', '_')}"
+            text = "".join(f'#include "{name}"\n' for name in members)
+            open(path, "w").write(text)
+            like = once[members[0]]
+            commands.append(dict(like, file=path, output=path + ".o",
+                                 command=like["command"].replace(like["file"], path)))
+            print(path, *members, file=groups)
+json.dump(commands, open(f"{folder}/compile_commands.json", "w"))
 PYTHON
 
 headers=$({
@@ -29,22 +56,31 @@ headers=$({
   find net engine sim -name '*.h' | LC_ALL=C sort | xargs -r cat
 } | sha1sum)
 
-check() {
-  local file=$1 stamp
-  stamp=$stamps/$(cat - "$file" <<< "$headers" | sha1sum | cut -c 1-40)
-  [[ ! -e $stamp ]] || return 0
-  clang-tidy-19 --quiet -p "$stamps" "$file" 2> "$stamp.err" || {
-    cat "$stamp.err"
-    rm -f "$stamp.err"
-    echo "clang-tidy: $file"
-    return 1
-  }
-  rm -f "$stamp.err"
-  : > "$stamp"
+# look FILE: true when nothing was found.
+look() {
+  clang-tidy-19 --quiet -p "$stamps" "$1" 2> "$2"
 }
-export -f check
+
+# check TOGETHER FILE ...
+check() {
+  local together=$1 file stamp clean=0
+  shift
+  stamp=$stamps/$(cat - "$@" <<< "$headers $*" | sha1sum | cut -c 1-40)
+  [[ ! -e $stamp ]] || return 0
+  if ! look "$together" "$stamp.err" > /dev/null; then
+    for file in "$@"; do
+      look "$file" "$stamp.err" || {
+        cat "$stamp.err"
+        echo "clang-tidy: $file"
+        clean=1
+      }
+    done
+  fi
+  rm -f "$stamp.err"
+  ((clean == 0)) && : > "$stamp"
+}
+export -f check look
 export headers stamps
 
 # shellcheck disable=SC2016
-find net engine sim -name '*.cc' | LC_ALL=C sort |
-  xargs -r -n 1 -P "$(nproc)" bash -c 'check "$0"'
+xargs -r -a "$stamps/groups" -d '\n' -n 1 -P "$(nproc)" bash -c 'check $0'

@@ -269,7 +269,7 @@ void bitfield_ro_command(Context& c) {
   bitfield(c, true);
 }
 
-constexpr Command rows[] = {
+constexpr Command bitfield_rows[] = {
     {.name = "bitfield",
      .arity = -2,
      .flags = kWrite | kDenyOom,
@@ -305,7 +305,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> bitfield_commands() {
-  return rows;
+  return bitfield_rows;
 }
 
 }  // namespace redoubt

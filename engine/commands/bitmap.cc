@@ -275,7 +275,7 @@ void bitop_command(Context& c) {
   c.reply.integer(static_cast<int64_t>(size));
 }
 
-constexpr Command rows[] = {
+constexpr Command bitmap_rows[] = {
     {.name = "bitcount",
      .arity = -2,
      .flags = kReadOnly,
@@ -340,7 +340,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> bitmap_commands() {
-  return rows;
+  return bitmap_rows;
 }
 
 }  // namespace redoubt

@@ -229,7 +229,7 @@ constexpr Command command_subcommands[] = {
                  .handler = command_list_command}),
 };
 
-constexpr Command rows[] = {
+constexpr Command command_rows[] = {
     {.name = "command",
      .arity = -1,
      .flags = kLoading | kStale,
@@ -246,7 +246,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> command_commands() {
-  return rows;
+  return command_rows;
 }
 
 }  // namespace redoubt

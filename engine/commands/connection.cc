@@ -210,7 +210,7 @@ bool authenticate(Context& c, std::string_view user, std::string_view password) 
 
 namespace {
 
-constexpr Command kRows[] = {
+constexpr Command connection_rows[] = {
     {.name = "auth",
      .arity = -2,
      .flags = kGreeting,
@@ -296,7 +296,7 @@ constexpr Command kRows[] = {
 }  // namespace
 
 std::span<const Command> connection_commands() {
-  return kRows;
+  return connection_rows;
 }
 
 }  // namespace redoubt

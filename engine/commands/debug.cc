@@ -256,7 +256,7 @@ void debug_command(Context& c) {
                       c.args[1].substr(0, kShownArgument), to_upper(c.args[0])));
 }
 
-constexpr Command rows[] = {
+constexpr Command debug_rows[] = {
     {.name = "debug",
      .arity = -2,
      .flags = kAdmin | kNoScript | kLoading | kStale | kSystemCommand,
@@ -270,7 +270,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> debug_commands() {
-  return rows;
+  return debug_rows;
 }
 
 }  // namespace redoubt

@@ -312,7 +312,7 @@ constexpr Command object_subcommands[] = {
 
 constexpr std::string_view kSumOfShards = "request_policy:multi_shard response_policy:agg_sum";
 
-constexpr Command rows[] = {
+constexpr Command generic_rows[] = {
     {.name = "copy",
      .arity = -3,
      .flags = kWrite | kDenyOom | kOtherDatabases,
@@ -454,7 +454,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> generic_commands() {
-  return rows;
+  return generic_rows;
 }
 
 }  // namespace redoubt

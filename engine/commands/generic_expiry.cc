@@ -178,7 +178,7 @@ constexpr Command teller(Command row) {
   return row;
 }
 
-constexpr Command rows[] = {
+constexpr Command expiry_rows[] = {
     setter({.name = "expire",
             .since = "1.0.0",
             .summary = "Set a key's time to live in seconds",
@@ -239,7 +239,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> expiry_commands() {
-  return rows;
+  return expiry_rows;
 }
 
 }  // namespace redoubt

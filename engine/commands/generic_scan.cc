@@ -92,7 +92,7 @@ void scan_command(Context& c) {
   for (const std::string& key : expired) c.node.expire_key(c.session.db, key, c.hash(key));
 }
 
-constexpr Command rows[] = {
+constexpr Command scan_rows[] = {
     {.name = "keys",
      .arity = 2,
      .flags = kReadOnly,
@@ -126,7 +126,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> scan_commands() {
-  return rows;
+  return scan_rows;
 }
 
 }  // namespace redoubt

@@ -149,7 +149,7 @@ void geodist_command(Context& c) {
   reply_distance(c, geo_distance(geo_point(*from), geo_point(*to)) / unit);
 }
 
-constexpr Command rows[] = {
+constexpr Command geo_rows[] = {
     {.name = "geoadd",
      .arity = -5,
      .flags = kWrite | kDenyOom,
@@ -204,7 +204,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> geo_commands() {
-  return rows;
+  return geo_rows;
 }
 
 }  // namespace redoubt

@@ -375,7 +375,7 @@ constexpr std::string_view kShape =
 
 constexpr std::string_view kUppercaseUnits = "7.0.0: Added support for uppercase unit names.";
 
-constexpr Command rows[] = {
+constexpr Command geo_search_rows[] = {
     {.name = "georadius",
      .arity = -6,
      .flags = kWrite | kDenyOom | kMovableKeys,
@@ -490,7 +490,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> geo_search_commands() {
-  return rows;
+  return geo_search_rows;
 }
 
 }  // namespace redoubt

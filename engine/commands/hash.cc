@@ -167,7 +167,7 @@ constexpr Command hset_row(Command row) {
   return row;
 }
 
-constexpr Command rows[] = {
+constexpr Command hash_rows[] = {
     {.name = "hdel",
      .arity = -3,
      .flags = kWrite | kFast,
@@ -230,7 +230,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> hash_commands() {
-  return rows;
+  return hash_rows;
 }
 
 }  // namespace redoubt

@@ -17,7 +17,7 @@ constexpr Command field_row(Command row) {
 
 constexpr std::string_view kFields = "key:key fields:{numfields:integer field:string...}(FIELDS)";
 
-constexpr Command rows[] = {
+constexpr Command hash_expiry_rows[] = {
     field_row(expire_row(
         {.name = "hexpire",
          .summary = "Set expiry for hash field using relative time to expire (seconds)",
@@ -73,7 +73,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> hash_expiry_commands() {
-  return rows;
+  return hash_expiry_rows;
 }
 
 }  // namespace redoubt

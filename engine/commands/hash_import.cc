@@ -103,7 +103,7 @@ constexpr Command import_row(Command row) {
   return row;
 }
 
-constexpr Command subcommands[] = {
+constexpr Command himport_subcommands[] = {
     import_row({.name = "discard",
                 .arity = 3,
                 .complexity = "O(1)",
@@ -135,20 +135,20 @@ constexpr Command subcommands[] = {
                 .handler = himport_set_command}),
 };
 
-constexpr Command rows[] = {
+constexpr Command hash_import_rows[] = {
     {.name = "himport",
      .arity = -2,
      .since = "8.10.0",
      .group = "hash",
      .complexity = "Depends on subcommand.",
      .summary = "A container of commands that set many hashes with the same fields.",
-     .subcommands = subcommands},
+     .subcommands = himport_subcommands},
 };
 
 }  // namespace
 
 std::span<const Command> hash_import_commands() {
-  return rows;
+  return hash_import_rows;
 }
 
 }  // namespace redoubt

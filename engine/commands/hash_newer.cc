@@ -245,7 +245,7 @@ void hsetex_command(Context& c) {
   announce_set(c, options, *deadline);
 }
 
-constexpr Command rows[] = {
+constexpr Command hash_newer_rows[] = {
     {.name = "hgetdel",
      .arity = -5,
      .flags = kWrite | kFast,
@@ -293,7 +293,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> hash_newer_commands() {
-  return rows;
+  return hash_newer_rows;
 }
 
 }  // namespace redoubt

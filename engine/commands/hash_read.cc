@@ -260,7 +260,7 @@ constexpr Command whole_hash_row(Command row) {
   return row;
 }
 
-constexpr Command rows[] = {
+constexpr Command hash_read_rows[] = {
     {.name = "hexists",
      .arity = 3,
      .flags = kReadOnly | kFast,
@@ -345,7 +345,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> hash_read_commands() {
-  return rows;
+  return hash_read_rows;
 }
 
 }  // namespace redoubt

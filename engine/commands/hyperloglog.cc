@@ -296,7 +296,7 @@ void pfselftest_command(Context& c) {
   c.reply.ok();
 }
 
-constexpr Command rows[] = {
+constexpr Command hyperloglog_rows[] = {
     {.name = "pfadd",
      .arity = -2,
      .flags = kWrite | kDenyOom | kFast,
@@ -360,7 +360,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> hyperloglog_commands() {
-  return rows;
+  return hyperloglog_rows;
 }
 
 }  // namespace redoubt

@@ -486,7 +486,7 @@ void info_command(Context& c) {
   c.reply.verbatim("txt", info_text(c.node, c.args.subspan(1)));
 }
 
-constexpr Command rows[] = {
+constexpr Command info_rows[] = {
     {.name = "info",
      .arity = -1,
      .flags = kLoading | kStale,
@@ -525,7 +525,7 @@ std::string info_text(Node& node, std::span<const std::string_view> sections) {
 }
 
 std::span<const Command> info_commands() {
-  return rows;
+  return info_rows;
 }
 
 }  // namespace redoubt

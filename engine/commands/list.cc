@@ -234,7 +234,7 @@ constexpr Command push_row(Command row) {
   return row;
 }
 
-constexpr Command rows[] = {
+constexpr Command list_rows[] = {
     {.name = "lindex",
      .arity = 3,
      .flags = kReadOnly,
@@ -315,7 +315,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> list_commands() {
-  return rows;
+  return list_rows;
 }
 
 }  // namespace redoubt

@@ -227,7 +227,7 @@ constexpr std::string_view kWaitingMove =
     "Pop an element from a list, push it to another list and return it; or block until one is "
     "available";
 
-constexpr Command rows[] = {
+constexpr Command list_move_rows[] = {
     move_row({.name = "blmove",
               .arity = 6,
               .flags = kWrite | kDenyOom | kNoScript | kBlocking,
@@ -300,7 +300,7 @@ std::optional<ListEnds> ends_arguments(Context& c, size_t index) {
 }
 
 std::span<const Command> list_move_commands() {
-  return rows;
+  return list_move_rows;
 }
 
 }  // namespace redoubt

@@ -148,7 +148,7 @@ void blmovem_command(Context& c) {
   c.effect(effect);
 }
 
-constexpr Command rows[] = {
+constexpr Command list_move_many_rows[] = {
     {.name = "blmovem",
      .arity = -6,
      .flags = kWrite | kDenyOom | kBlocking,
@@ -183,7 +183,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> list_move_many_commands() {
-  return rows;
+  return list_move_many_rows;
 }
 
 }  // namespace redoubt

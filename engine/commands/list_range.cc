@@ -194,7 +194,7 @@ void lpos_command(Context& c) {
   }
 }
 
-constexpr Command rows[] = {
+constexpr Command list_range_rows[] = {
     {.name = "lpos",
      .arity = -3,
      .flags = kReadOnly,
@@ -250,7 +250,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> list_range_commands() {
-  return rows;
+  return list_range_rows;
 }
 
 }  // namespace redoubt

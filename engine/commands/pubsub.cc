@@ -183,7 +183,7 @@ constexpr Command look_row(Command row) {
   return row;
 }
 
-constexpr Command kPubSubSubcommands[] = {
+constexpr Command pubsub_subcommands[] = {
     look_row({.name = "channels",
               .arity = -2,
               .since = "2.8.0",
@@ -234,7 +234,7 @@ constexpr Command subscription_row(Command row) {
   return row;
 }
 
-constexpr Command kRows[] = {
+constexpr Command pubsub_rows[] = {
     subscription_row(
         {.name = "psubscribe",
          .arity = -2,
@@ -261,7 +261,7 @@ constexpr Command kRows[] = {
      .group = "pubsub",
      .complexity = "Depends on subcommand.",
      .summary = "A container for Pub/Sub commands",
-     .subcommands = kPubSubSubcommands},
+     .subcommands = pubsub_subcommands},
     subscription_row(
         {.name = "punsubscribe",
          .arity = -1,
@@ -321,7 +321,7 @@ constexpr Command kRows[] = {
 }  // namespace
 
 std::span<const Command> pubsub_commands() {
-  return kRows;
+  return pubsub_rows;
 }
 
 }  // namespace redoubt

@@ -207,7 +207,7 @@ constexpr Command flush_row(Command row) {
   return row;
 }
 
-constexpr Command rows[] = {
+constexpr Command server_rows[] = {
     {.name = "dbsize",
      .arity = 1,
      .flags = kReadOnly | kFast,
@@ -272,7 +272,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> server_commands() {
-  return rows;
+  return server_rows;
 }
 
 }  // namespace redoubt

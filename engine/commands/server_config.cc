@@ -268,7 +268,7 @@ constexpr Command config_subcommands[] = {
                 .handler = config_set_command}),
 };
 
-constexpr Command rows[] = {
+constexpr Command config_rows[] = {
     {.name = "config",
      .arity = -2,
      .since = "2.0.0",
@@ -281,7 +281,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> config_commands() {
-  return rows;
+  return config_rows;
 }
 
 }  // namespace redoubt

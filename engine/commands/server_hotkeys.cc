@@ -219,7 +219,7 @@ constexpr Command hotkeys_subcommands[] = {
                  .handler = hotkeys_stop_command}),
 };
 
-constexpr Command rows[] = {
+constexpr Command watching_rows[] = {
     {.name = "hotkeys",
      .arity = -2,
      .since = "8.6.0",
@@ -239,7 +239,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> watching_commands() {
-  return rows;
+  return watching_rows;
 }
 
 }  // namespace redoubt

@@ -249,7 +249,7 @@ constexpr Command latency_row(Command row) {
   return row;
 }
 
-constexpr Command subcommands[] = {
+constexpr Command latency_subcommands[] = {
     latency_row({.name = "doctor",
                  .arity = 2,
                  .since = "2.8.13",
@@ -309,20 +309,20 @@ constexpr Command subcommands[] = {
                  .handler = latency_reset_command}),
 };
 
-constexpr Command rows[] = {
+constexpr Command latency_rows[] = {
     {.name = "latency",
      .arity = -2,
      .since = "2.8.13",
      .group = "server",
      .complexity = "Depends on subcommand.",
      .summary = "A container for latency diagnostics commands",
-     .subcommands = subcommands},
+     .subcommands = latency_subcommands},
 };
 
 }  // namespace
 
 std::span<const Command> latency_commands() {
-  return rows;
+  return latency_rows;
 }
 
 }  // namespace redoubt

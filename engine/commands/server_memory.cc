@@ -215,7 +215,7 @@ constexpr Command memory_subcommands[] = {
      .handler = memory_usage_command},
 };
 
-constexpr Command rows[] = {
+constexpr Command memory_rows[] = {
     {.name = "memory",
      .arity = -2,
      .since = "4.0.0",
@@ -228,7 +228,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> memory_commands() {
-  return rows;
+  return memory_rows;
 }
 
 }  // namespace redoubt

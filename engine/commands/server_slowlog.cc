@@ -201,7 +201,7 @@ constexpr Command commandlog_subcommands[] = {
                     .handler = commandlog_reset_command}),
 };
 
-constexpr Command rows[] = {
+constexpr Command slowlog_rows[] = {
     {.name = "commandlog",
      .arity = -2,
      .since = "8.1.0",
@@ -221,7 +221,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> slowlog_commands() {
-  return rows;
+  return slowlog_rows;
 }
 
 }  // namespace redoubt

@@ -183,7 +183,7 @@ void sscan_command(Context& c) {
   for (const SetElement& element : found) reply_member(c.reply, element);
 }
 
-constexpr Command rows[] = {
+constexpr Command set_rows[] = {
     {.name = "sadd",
      .arity = -3,
      .flags = kWrite | kDenyOom | kFast,
@@ -274,7 +274,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> set_commands() {
-  return rows;
+  return set_rows;
 }
 
 }  // namespace redoubt

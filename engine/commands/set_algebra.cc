@@ -291,7 +291,7 @@ constexpr std::string_view kAllElements =
 constexpr std::string_view kIntersection =
     "O(N*M) worst case where N is the cardinality of the smallest set and M is the number of sets.";
 
-constexpr Command rows[] = {
+constexpr Command set_algebra_rows[] = {
     reply_row({.name = "sdiff",
                .complexity = kAllElements,
                .summary = "Subtract multiple sets",
@@ -357,7 +357,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> set_algebra_commands() {
-  return rows;
+  return set_algebra_rows;
 }
 
 }  // namespace redoubt

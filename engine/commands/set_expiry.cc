@@ -18,7 +18,7 @@ constexpr Command member_row(Command row) {
 constexpr std::string_view kMembers =
     "key:key members:{nummembers:integer member:string...}(MEMBERS)";
 
-constexpr Command rows[] = {
+constexpr Command set_expiry_rows[] = {
     member_row(expire_row(
         {.name = "sexpire",
          .summary = "Set expiry for set members using relative time to expire (seconds)",
@@ -74,7 +74,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> set_expiry_commands() {
-  return rows;
+  return set_expiry_rows;
 }
 
 }  // namespace redoubt

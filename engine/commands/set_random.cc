@@ -170,7 +170,7 @@ void srandmember_command(Context& c) {
   }
 }
 
-constexpr Command rows[] = {
+constexpr Command set_random_rows[] = {
     {.name = "spop",
      .arity = -2,
      .flags = kWrite | kFast,
@@ -204,7 +204,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> set_random_commands() {
-  return rows;
+  return set_random_rows;
 }
 
 }  // namespace redoubt

@@ -379,7 +379,7 @@ constexpr std::string_view kSorting =
     "O(N+M*log(M)) where N is the number of elements in the list or set to sort, and M the number "
     "of returned elements. When the elements are not sorted, complexity is O(N).";
 
-constexpr Command rows[] = {
+constexpr Command sort_rows[] = {
     {.name = "sort",
      .arity = -2,
      .flags = kWrite | kDenyOom | kMovableKeys,
@@ -414,7 +414,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> sort_commands() {
-  return rows;
+  return sort_rows;
 }
 
 }  // namespace redoubt

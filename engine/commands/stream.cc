@@ -318,7 +318,7 @@ constexpr Command range_row(Command row) {
   return row;
 }
 
-constexpr Command rows[] = {
+constexpr Command stream_rows[] = {
     {.name = "xadd",
      .arity = -5,
      .flags = kWrite | kDenyOom | kFast,
@@ -419,7 +419,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> stream_commands() {
-  return rows;
+  return stream_rows;
 }
 
 }  // namespace redoubt

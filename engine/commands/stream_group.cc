@@ -272,7 +272,7 @@ constexpr Command xgroup_subcommands[] = {
      .handler = xgroup_setid_command},
 };
 
-constexpr Command rows[] = {
+constexpr Command stream_group_rows[] = {
     {.name = "xack",
      .arity = -4,
      .flags = kWrite | kFast,
@@ -300,7 +300,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> stream_group_commands() {
-  return rows;
+  return stream_group_rows;
 }
 
 }  // namespace redoubt

@@ -242,7 +242,7 @@ void xidmprecord_command(Context& c) {
   modified_without_event(c, c.args[1]);
 }
 
-constexpr Command rows[] = {
+constexpr Command stream_idempotent_rows[] = {
     {.name = "xcfgset",
      .arity = -2,
      .flags = kWrite | kFast,
@@ -271,7 +271,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> stream_idempotent_commands() {
-  return rows;
+  return stream_idempotent_rows;
 }
 
 }  // namespace redoubt

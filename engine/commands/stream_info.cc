@@ -264,7 +264,7 @@ constexpr Command xinfo_subcommands[] = {
               .handler = xinfo_stream_command}),
 };
 
-constexpr Command rows[] = {
+constexpr Command stream_info_rows[] = {
     {.name = "xinfo",
      .arity = -2,
      .since = "5.0.0",
@@ -277,7 +277,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> stream_info_commands() {
-  return rows;
+  return stream_info_rows;
 }
 
 }  // namespace redoubt

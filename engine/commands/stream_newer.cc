@@ -202,7 +202,7 @@ constexpr Command deletion_row(Command row) {
   return row;
 }
 
-constexpr Command rows[] = {
+constexpr Command stream_newer_rows[] = {
     deletion_row(
         {.name = "xackdel",
          .arity = -6,
@@ -236,7 +236,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> stream_newer_commands() {
-  return rows;
+  return stream_newer_rows;
 }
 
 }  // namespace redoubt

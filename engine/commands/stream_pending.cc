@@ -389,7 +389,7 @@ void xautoclaim_command(Context& c) {
   for (const StreamId id : result.deleted) reply_stream_id(c, id);
 }
 
-constexpr Command rows[] = {
+constexpr Command stream_pending_rows[] = {
     {.name = "xautoclaim",
      .arity = -6,
      .flags = kWrite | kFast,
@@ -448,7 +448,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> stream_pending_commands() {
-  return rows;
+  return stream_pending_rows;
 }
 
 }  // namespace redoubt

@@ -366,7 +366,7 @@ constexpr KeySpec behind_streams(uint32_t flags, int from) {
           .notes = {}};
 }
 
-constexpr Command rows[] = {
+constexpr Command stream_read_rows[] = {
     {.name = "xread",
      .arity = -4,
      .flags = kReadOnly | kBlocking | kMovableKeys,
@@ -431,7 +431,7 @@ void count_delivery(StreamPending& pending) {
 }
 
 std::span<const Command> stream_read_commands() {
-  return rows;
+  return stream_read_rows;
 }
 
 }  // namespace redoubt

@@ -248,7 +248,7 @@ constexpr Command mset_row(Command row) {
   return row;
 }
 
-constexpr Command rows[] = {
+constexpr Command string_rows[] = {
     {.name = "get",
      .arity = 2,
      .flags = kReadOnly | kFast,
@@ -377,7 +377,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> string_commands() {
-  return rows;
+  return string_rows;
 }
 
 }  // namespace redoubt

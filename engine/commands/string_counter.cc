@@ -89,7 +89,7 @@ constexpr Command counter(Command row) {
   return row;
 }
 
-constexpr Command rows[] = {
+constexpr Command string_counter_rows[] = {
     counter({.name = "decr",
              .arity = 2,
              .since = "1.0.0",
@@ -125,7 +125,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> string_counter_commands() {
-  return rows;
+  return string_counter_rows;
 }
 
 }  // namespace redoubt

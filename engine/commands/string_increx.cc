@@ -263,7 +263,7 @@ void increx_command(Context& c) {
   }
 }
 
-constexpr Command rows[] = {
+constexpr Command string_increx_rows[] = {
     {.name = "increx",
      .arity = -2,
      .flags = kWrite | kDenyOom | kFast,
@@ -286,7 +286,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> string_increx_commands() {
-  return rows;
+  return string_increx_rows;
 }
 
 }  // namespace redoubt

@@ -160,7 +160,7 @@ constexpr KeySpec counted_pairs(uint32_t flags) {
   return spec;
 }
 
-constexpr Command rows[] = {
+constexpr Command string_newer_rows[] = {
     {.name = "delex",
      .arity = -2,
      .flags = kWrite | kFast,
@@ -215,7 +215,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> string_newer_commands() {
-  return rows;
+  return string_newer_rows;
 }
 
 }  // namespace redoubt

@@ -237,7 +237,7 @@ constexpr Command getrange_row(Command row) {
   return row;
 }
 
-constexpr Command rows[] = {
+constexpr Command string_range_rows[] = {
     {.name = "append",
      .arity = 3,
      .flags = kWrite | kDenyOom | kFast,
@@ -295,7 +295,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> string_range_commands() {
-  return rows;
+  return string_range_rows;
 }
 
 }  // namespace redoubt

@@ -327,7 +327,7 @@ constexpr Command rank_row(Command row) {
   return row;
 }
 
-constexpr Command rows[] = {
+constexpr Command zset_rows[] = {
     {.name = "zadd",
      .arity = -4,
      .flags = kWrite | kDenyOom | kFast,
@@ -419,7 +419,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> zset_commands() {
-  return rows;
+  return zset_rows;
 }
 
 }  // namespace redoubt

@@ -312,7 +312,7 @@ constexpr std::string_view kStoreArguments =
     "destination:key numkeys:integer key:key#1... [weight:integer(WEIGHTS)...] "
     "[aggregate:<sum(SUM)|min(MIN)|max(MAX)>(AGGREGATE)]";
 
-constexpr Command rows[] = {
+constexpr Command zset_combine_rows[] = {
     reply_row({.name = "zdiff",
                .complexity = kDifference,
                .summary = "Subtract multiple sorted sets",
@@ -372,7 +372,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> zset_combine_commands() {
-  return rows;
+  return zset_combine_rows;
 }
 
 }  // namespace redoubt

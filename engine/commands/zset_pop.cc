@@ -221,7 +221,7 @@ constexpr Command waiting_pop_row(Command row) {
   return row;
 }
 
-constexpr Command rows[] = {
+constexpr Command zset_pop_rows[] = {
     many_keys_row({.name = "bzmpop",
                    .arity = -5,
                    .flags = kWrite | kBlocking | kMovableKeys,
@@ -263,7 +263,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> zset_pop_commands() {
-  return rows;
+  return zset_pop_rows;
 }
 
 }  // namespace redoubt

@@ -111,7 +111,7 @@ void zrandmember_command(Context& c) {
   }
 }
 
-constexpr Command rows[] = {
+constexpr Command zset_random_rows[] = {
     {.name = "zrandmember",
      .arity = -2,
      .flags = kReadOnly,
@@ -129,7 +129,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> zset_random_commands() {
-  return rows;
+  return zset_random_rows;
 }
 
 }  // namespace redoubt

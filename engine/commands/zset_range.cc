@@ -299,7 +299,7 @@ constexpr std::string_view kWholeRange =
     "O(log(N)+M) with N being the number of elements in the sorted set and M the number of "
     "elements returned.";
 
-constexpr Command rows[] = {
+constexpr Command zset_range_rows[] = {
     count_row({.name = "zcount",
                .since = "2.0.0",
                .summary = "Count the members in a sorted set with scores within the given values",
@@ -410,7 +410,7 @@ constexpr Command rows[] = {
 }  // namespace
 
 std::span<const Command> zset_range_commands() {
-  return rows;
+  return zset_range_rows;
 }
 
 }  // namespace redoubt

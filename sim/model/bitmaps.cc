@@ -527,7 +527,7 @@ ModelReply bitfield_ro_command(ModelCall& call) {
   return bitfield_generic(call, true);
 }
 
-constexpr ModelCommand commands[] = {
+constexpr ModelCommand bitmap_table[] = {
     {"bitcount", -2, bitcount_command, false},
     {"bitfield", -2, bitfield_command, true},
     {"bitfield_ro", -2, bitfield_ro_command, false},
@@ -540,7 +540,7 @@ constexpr ModelCommand commands[] = {
 }  // namespace
 
 std::span<const ModelCommand> bitmap_commands() {
-  return commands;
+  return bitmap_table;
 }
 
 }  // namespace redoubt::sim

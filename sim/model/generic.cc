@@ -447,7 +447,7 @@ ModelReply object_command(ModelCall& call) {
   return name == "freq" ? object_frequency(call) : object_idle_time(call);
 }
 
-constexpr ModelCommand commands[] = {
+constexpr ModelCommand generic_table[] = {
     {"copy", -3, copy_command, true},
     {"del", -2, del_command, false},
     {"exists", -2, exists_command, false},
@@ -475,7 +475,7 @@ constexpr ModelCommand commands[] = {
 }  // namespace
 
 std::span<const ModelCommand> generic_commands() {
-  return commands;
+  return generic_table;
 }
 
 }  // namespace redoubt::sim

@@ -589,7 +589,7 @@ ModelReply search_command(ModelCall& call) {
   return answer(call, search, find(*members, search));
 }
 
-constexpr ModelCommand commands[] = {
+constexpr ModelCommand geo_table[] = {
     {"geoadd", -5, geoadd_command, true},
     {"geodist", -4, geodist_command, false},
     {"geohash", -2, geohash_command, false},
@@ -605,7 +605,7 @@ constexpr ModelCommand commands[] = {
 }  // namespace
 
 std::span<const ModelCommand> geo_commands() {
-  return commands;
+  return geo_table;
 }
 
 }  // namespace redoubt::sim

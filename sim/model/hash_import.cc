@@ -66,14 +66,14 @@ ModelReply himport_command(ModelCall& call) {
   return reply_rule(ModelReply::Rule::anything);
 }
 
-constexpr ModelCommand rows[] = {
+constexpr ModelCommand hash_import_table[] = {
     {"himport", -2, himport_command, true},
 };
 
 }  // namespace
 
 std::span<const ModelCommand> hash_import_commands() {
-  return rows;
+  return hash_import_table;
 }
 
 }  // namespace redoubt::sim

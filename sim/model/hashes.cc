@@ -548,7 +548,7 @@ ModelReply hsetex_command(ModelCall& call) {
   return reply_integer(1);
 }
 
-constexpr ModelCommand commands[] = {
+constexpr ModelCommand hash_table[] = {
     {"hdel", -3, hdel_command, false},
     {"hexists", 3, hexists_command, false},
     {"hexpire", -6, expire_command<false, true>, true},
@@ -582,7 +582,7 @@ constexpr ModelCommand commands[] = {
 }  // namespace
 
 std::span<const ModelCommand> hash_commands() {
-  return commands;
+  return hash_table;
 }
 
 // What OBJECT ENCODING may say: the hash may have been larger, or may have had deadlines, before.

@@ -462,7 +462,7 @@ ModelReply pfdebug_command(ModelCall& call) {
   return reply_error("ERR Unknown PFDEBUG subcommand '" + std::string(call.argument(1)) + "'");
 }
 
-constexpr ModelCommand rows[] = {
+constexpr ModelCommand hyperloglog_table[] = {
     {"pfadd", -2, pfadd_command, true},
     {"pfcount", -2, pfcount_command, false},
     {"pfdebug", 3, pfdebug_command, true},
@@ -472,7 +472,7 @@ constexpr ModelCommand rows[] = {
 }  // namespace
 
 std::span<const ModelCommand> hyperloglog_commands() {
-  return rows;
+  return hyperloglog_table;
 }
 
 }  // namespace redoubt::sim

@@ -565,7 +565,7 @@ ModelReply brpop_command(ModelCall& call) {
   return bpop_generic(call, End::right);
 }
 
-constexpr ModelCommand commands[] = {
+constexpr ModelCommand list_table[] = {
     {"blmove", 6, blmove_command, true},   {"blmovem", -6, blmovem_command, true},
     {"blmpop", -5, blmpop_command, false}, {"blpop", -3, blpop_command, false},
     {"brpop", -3, brpop_command, false},   {"brpoplpush", 4, brpoplpush_command, true},
@@ -583,7 +583,7 @@ constexpr ModelCommand commands[] = {
 }  // namespace
 
 std::span<const ModelCommand> list_commands() {
-  return commands;
+  return list_table;
 }
 
 }  // namespace redoubt::sim

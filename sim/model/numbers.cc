@@ -451,7 +451,7 @@ ModelReply lcs_command(ModelCall& call) {
   return options.indexes ? lcs_index_reply(call, result, options) : reply_bulk(result.text);
 }
 
-constexpr ModelCommand commands[] = {
+constexpr ModelCommand numeric_string_table[] = {
     {"decr", 2, decr_command, true},
     {"decrby", 3, decrby_command, true},
     {"incr", 2, incr_command, true},
@@ -464,7 +464,7 @@ constexpr ModelCommand commands[] = {
 }  // namespace
 
 std::span<const ModelCommand> numeric_string_commands() {
-  return commands;
+  return numeric_string_table;
 }
 
 }  // namespace redoubt::sim

@@ -107,7 +107,7 @@ ModelReply time_command(ModelCall&) {
   return reply_rule(ModelReply::Rule::two_bulks);
 }
 
-constexpr ModelCommand commands[] = {
+constexpr ModelCommand server_table[] = {
     {"dbsize", 1, dbsize_command, false},      {"echo", 2, echo_command, false},
     {"flushall", -1, flushall_command, false}, {"flushdb", -1, flushdb_command, false},
     {"hello", -1, hello_command, false},       {"ping", -1, ping_command, false},
@@ -118,7 +118,7 @@ constexpr ModelCommand commands[] = {
 }  // namespace
 
 std::span<const ModelCommand> server_commands() {
-  return commands;
+  return server_table;
 }
 
 }  // namespace redoubt::sim

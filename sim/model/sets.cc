@@ -361,7 +361,7 @@ ModelReply spersist_command(ModelCall& call) {
       call, [&](PartDeadlines& parts) { return persist_parts(call, member_texts, parts); });
 }
 
-constexpr ModelCommand commands[] = {
+constexpr ModelCommand set_table[] = {
     {"sadd", -3, sadd_command, true},
     {"scard", 2, scard_command, false},
     {"sdiff", -2, sdiff_command, false},
@@ -395,7 +395,7 @@ constexpr ModelCommand commands[] = {
 }  // namespace
 
 std::span<const ModelCommand> set_commands() {
-  return commands;
+  return set_table;
 }
 
 // The members that a server says it has removed.

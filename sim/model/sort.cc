@@ -234,7 +234,7 @@ ModelReply sort_ro_command(ModelCall& call) {
   return sort_generic(call, false);
 }
 
-constexpr ModelCommand commands[] = {
+constexpr ModelCommand sort_table[] = {
     {"sort", -2, sort_command, true},
     {"sort_ro", -2, sort_ro_command, false},
 };
@@ -242,7 +242,7 @@ constexpr ModelCommand commands[] = {
 }  // namespace
 
 std::span<const ModelCommand> sort_commands() {
-  return commands;
+  return sort_table;
 }
 
 }  // namespace redoubt::sim

@@ -493,7 +493,7 @@ ModelReply xinfo_command(ModelCall& call) {
   return reply_exact(list_text(groups));
 }
 
-constexpr ModelCommand rows[] = {
+constexpr ModelCommand stream_group_table[] = {
     {"xgroup", -2, xgroup_command, true},
     {"xinfo", -2, xinfo_command, false},
     {"xread", -4, xread_command, false},
@@ -504,7 +504,7 @@ constexpr ModelCommand rows[] = {
 }  // namespace model_streams
 
 std::span<const ModelCommand> stream_group_commands() {
-  return model_streams::rows;
+  return model_streams::stream_group_table;
 }
 
 }  // namespace redoubt::sim

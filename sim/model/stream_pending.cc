@@ -425,7 +425,7 @@ ModelReply xackdel_command(ModelCall& call) {
   return delete_ids(call, true);
 }
 
-constexpr ModelCommand pending_rows[] = {
+constexpr ModelCommand pending_table[] = {
     {"xack", -4, xack_command, false},
     {"xackdel", -6, xackdel_command, false},
     {"xautoclaim", -6, xautoclaim_command, false},
@@ -438,7 +438,7 @@ constexpr ModelCommand pending_rows[] = {
 }  // namespace model_streams
 
 std::span<const ModelCommand> stream_pending_commands() {
-  return model_streams::pending_rows;
+  return model_streams::pending_table;
 }
 
 }  // namespace redoubt::sim

@@ -645,7 +645,7 @@ ModelReply xsetid_command(ModelCall& call) {
   return reply_ok();
 }
 
-constexpr ModelCommand rows[] = {
+constexpr ModelCommand stream_table[] = {
     {"xadd", -5, xadd_command, true},
     {"xdel", -3, xdel_command, false},
     {"xlen", 2, xlen_command, false},
@@ -659,7 +659,7 @@ constexpr ModelCommand rows[] = {
 }  // namespace model_streams
 
 std::span<const ModelCommand> stream_commands() {
-  return model_streams::rows;
+  return model_streams::stream_table;
 }
 
 }  // namespace redoubt::sim

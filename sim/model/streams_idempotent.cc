@@ -218,7 +218,7 @@ ModelReply xidmprecord_command(ModelCall& call) {
   return reply_ok();
 }
 
-constexpr ModelCommand rows[] = {
+constexpr ModelCommand stream_idempotent_table[] = {
     {"xcfgset", -2, xcfgset_command, false},
     {"xidmprecord", 5, xidmprecord_command, true},
 };
@@ -227,7 +227,7 @@ constexpr ModelCommand rows[] = {
 }  // namespace model_streams
 
 std::span<const ModelCommand> stream_idempotent_commands() {
-  return model_streams::rows;
+  return model_streams::stream_idempotent_table;
 }
 
 }  // namespace redoubt::sim

@@ -146,7 +146,7 @@ ModelReply xnack_command(ModelCall& call) {
   return reply_integer(released);
 }
 
-constexpr ModelCommand rows[] = {
+constexpr ModelCommand stream_newer_table[] = {
     {"xnack", -7, xnack_command, false},
 };
 
@@ -154,7 +154,7 @@ constexpr ModelCommand rows[] = {
 }  // namespace model_streams
 
 std::span<const ModelCommand> stream_newer_commands() {
-  return model_streams::rows;
+  return model_streams::stream_newer_table;
 }
 
 }  // namespace redoubt::sim

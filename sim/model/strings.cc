@@ -470,7 +470,7 @@ ModelReply delex_command(ModelCall& call) {
   return reply_integer(1);
 }
 
-constexpr ModelCommand commands[] = {
+constexpr ModelCommand string_table[] = {
     {"append", 3, append_command, true},    {"delex", -2, delex_command, false},
     {"delifeq", 3, delifeq_command, false}, {"digest", 2, digest_command, false},
     {"get", 2, get_command, false},         {"getdel", 2, getdel_command, false},
@@ -486,7 +486,7 @@ constexpr ModelCommand commands[] = {
 }  // namespace
 
 std::span<const ModelCommand> string_commands() {
-  return commands;
+  return string_table;
 }
 
 }  // namespace redoubt::sim

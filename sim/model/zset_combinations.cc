@@ -188,7 +188,7 @@ ModelReply zintercard_command(ModelCall& call) {
   return reply_integer(combination.limit > 0 ? std::min(combination.limit, size) : size);
 }
 
-constexpr ModelCommand commands[] = {
+constexpr ModelCommand zset_combination_table[] = {
     {"zdiff", -3, combine_command<Operation::subtract>, false},
     {"zdiffstore", -4, combine_store_command<Operation::subtract>, true},
     {"zinter", -3, combine_command<Operation::intersect>, false},
@@ -201,7 +201,7 @@ constexpr ModelCommand commands[] = {
 }  // namespace
 
 std::span<const ModelCommand> zset_combination_commands() {
-  return commands;
+  return zset_combination_table;
 }
 
 }  // namespace redoubt::sim

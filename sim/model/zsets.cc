@@ -775,7 +775,7 @@ ModelReply bzmpop_command(ModelCall& call) {
   return mpop(call, 2);
 }
 
-constexpr ModelCommand commands[] = {
+constexpr ModelCommand zset_table[] = {
     {"bzmpop", -5, bzmpop_command, false},
     {"bzpopmax", -3, bzpopmax_command, false},
     {"bzpopmin", -3, bzpopmin_command, false},
@@ -809,7 +809,7 @@ constexpr ModelCommand commands[] = {
 }  // namespace
 
 std::span<const ModelCommand> zset_commands() {
-  return commands;
+  return zset_table;
 }
 
 }  // namespace redoubt::sim
