@@ -145,6 +145,9 @@ void smove_command(Context& c) {
     c.reply.integer(live_set(c, *source).contains(member) ? 1 : 0);
     return;
   }
+  // As every command that changes a set does: SREM, too, which is the effect of a member that is
+  // met expired.
+  target = set_to_write(c, target);
   SetWriter set(c, from, source);
   const bool removed = remove_member(set, member.text());
   set.finish();
