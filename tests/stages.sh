@@ -6,7 +6,8 @@
 #   our own        a last line "12 passed, 1 failed"
 #   anything else  one test, passed when the exit status is 0
 #
-# As many jobs run side by side as there are cores. Stages run one after another, cheap ones first.
+# As many jobs run side by side as there are cores, and more of those that wait. Stages run one after
+# another, cheap ones first.
 
 all_stages=(format source tidy build unit asan-build asan transcripts differential fuzz sim report server)
 # Run only when they are named.
@@ -309,7 +310,7 @@ stage_server() {
   done
 }
 
-# run_stages [STAGE ...]: all of them when none is named.
+# run_stages [STAGE ...]: all_stages when none is named.
 run_stages() {
   local stage stages=("$@") began status=0 total_passed=0 total_failed=0 table=""
   if [[ ${1-} == --list ]]; then

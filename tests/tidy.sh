@@ -63,7 +63,7 @@ look() {
 
 # check TOGETHER FILE ...
 check() {
-  local together=$1 file stamp clean=0
+  local together=$1 file stamp found=0
   shift
   stamp=$stamps/$(cat - "$@" <<< "$headers $*" | sha1sum | cut -c 1-40)
   [[ ! -e $stamp ]] || return 0
@@ -72,12 +72,12 @@ check() {
       look "$file" "$stamp.err" || {
         cat "$stamp.err"
         echo "clang-tidy: $file"
-        clean=1
+        found=1
       }
     done
   fi
   rm -f "$stamp.err"
-  ((clean == 0)) && : > "$stamp"
+  ((found == 0)) && : > "$stamp"
 }
 export -f check look
 export headers stamps
