@@ -1,6 +1,6 @@
 #include "sim/node_process.h"
 
-#include "engine/node/config.h"
+#include "engine/config/config.h"
 
 namespace redoubt::sim {
 

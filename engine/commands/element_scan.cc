@@ -1,6 +1,6 @@
 #include "engine/commands/element_scan.h"
 
-#include "engine/node/text.h"
+#include "net/text.h"
 
 namespace redoubt {
 

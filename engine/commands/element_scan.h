@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/node/command.h"
+#include "engine/command/command.h"
 #include "engine/node/context.h"
 
 namespace redoubt {

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/node/command.h"
+#include "engine/command/command.h"
 
 namespace redoubt {
 

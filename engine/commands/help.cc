@@ -1,6 +1,6 @@
 #include "engine/commands/help.h"
 
-#include "engine/node/text.h"
+#include "net/text.h"
 
 namespace redoubt {
 

@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-#include "engine/node/command.h"
+#include "engine/command/command.h"
 #include "engine/node/context.h"
 
 namespace redoubt {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/command/command.h"
 #include "engine/commands/part_writer.h"
-#include "engine/node/command.h"
 #include "engine/store/deadlines.h"
 
 namespace redoubt {

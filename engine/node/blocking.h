@@ -19,8 +19,8 @@
 #include <tuple>
 #include <vector>
 
-#include "engine/node/command_table.h"
-#include "engine/node/owned_request.h"
+#include "engine/clients/owned_request.h"
+#include "engine/command/command_table.h"
 #include "engine/store/entry.h"
 #include "net/timer.h"
 

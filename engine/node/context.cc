@@ -2,8 +2,8 @@
 
 #include <cmath>
 
-#include "engine/node/text.h"
 #include "engine/store/number.h"
+#include "net/text.h"
 
 namespace redoubt {
 

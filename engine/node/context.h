@@ -11,8 +11,8 @@
 #include <span>
 #include <string_view>
 
+#include "engine/command/command_table.h"
 #include "engine/node/blocking.h"
-#include "engine/node/command_table.h"
 #include "engine/node/node.h"
 #include "engine/node/session.h"
 #include "engine/store/database.h"

@@ -12,8 +12,8 @@
 
 #include "engine/node/context.h"
 #include "engine/node/node_state.h"
-#include "engine/node/text.h"
 #include "net/places.h"
+#include "net/text.h"
 
 namespace redoubt {
 

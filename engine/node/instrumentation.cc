@@ -1,11 +1,11 @@
 // Noting what was executed (instrumentation.h).
-#include "engine/node/instrumentation.h"
+#include "engine/insight/instrumentation.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
-#include "engine/node/monitor.h"
+#include "engine/insight/monitor.h"
 #include "engine/node/node_state.h"
 
 namespace redoubt {

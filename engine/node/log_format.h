@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/node/settings.h"
+#include "engine/config/settings.h"
 #include "net/time.h"
 
 namespace redoubt {

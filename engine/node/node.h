@@ -15,16 +15,16 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/command/command_table.h"
+#include "engine/config/config.h"
+#include "engine/effects/effects.h"
+#include "engine/insight/instrumentation.h"
+#include "engine/insight/stats.h"
 #include "engine/node/blocking.h"
-#include "engine/node/command_table.h"
-#include "engine/node/config.h"
-#include "engine/node/effects.h"
-#include "engine/node/instrumentation.h"
 #include "engine/node/pubsub.h"
 #include "engine/node/rollback.h"
 #include "engine/node/session.h"
 #include "engine/node/session_index.h"
-#include "engine/node/stats.h"
 #include "engine/node/tracking.h"
 #include "engine/store/database.h"
 #include "engine/store/random.h"

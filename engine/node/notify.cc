@@ -5,7 +5,7 @@
 // commands: that a key is new, and that a value was replaced as a whole. The databases note these
 // in a KeyLog while somebody wants to know, and the notes become events right before the event of
 // the command that caused them.
-#include "engine/node/notify.h"
+#include "engine/config/event_classes.h"
 
 #include <fmt/format.h>
 
@@ -18,21 +18,9 @@ namespace redoubt {
 
 namespace {
 
-constexpr std::string_view kAll = "g$lshzxetd";  // what A stands for
-constexpr std::string_view kOthers = "KEmnoc";
-
-constexpr uint32_t bit_of(char event_class) {
-  const size_t among_all = kAll.find(event_class);
-  if (among_all != std::string_view::npos) return 1u << among_all;
-  const size_t among_others = kOthers.find(event_class);
-  if (among_others != std::string_view::npos) return 1u << (kAll.size() + among_others);
-  return 0;
-}
-
-constexpr uint32_t kAllBits = (1u << kAll.size()) - 1;
-constexpr uint32_t kByKey = bit_of('K');
-constexpr uint32_t kByEvent = bit_of('E');
-constexpr uint32_t kLogged = bit_of('n') | bit_of('o') | bit_of('c');
+constexpr uint32_t kByKey = event_class_bit('K');
+constexpr uint32_t kByEvent = event_class_bit('E');
+constexpr uint32_t kLogged = event_class_bit('n') | event_class_bit('o') | event_class_bit('c');
 
 // A stream of messages to a session is sent in pieces of this time.
 constexpr Duration kPushInterval = Duration::microseconds(200);
@@ -45,36 +33,6 @@ bool changes_in_place(std::string_view event) {
 }
 
 }  // namespace
-
-uint32_t event_class_bit(char event_class) {
-  return bit_of(event_class);
-}
-
-std::optional<uint32_t> event_classes(std::string_view text) {
-  uint32_t classes = 0;
-  for (const char c : text) {
-    const uint32_t bits = c == 'A' ? kAllBits : bit_of(c);
-    if (bits == 0) return std::nullopt;
-    classes |= bits;
-  }
-  return classes;
-}
-
-std::string event_classes_text(uint32_t classes) {
-  std::string text;
-  const bool all = (classes & kAllBits) == kAllBits;
-  if (all) text += 'A';
-  for (const char c : kAll) {
-    if (!all && (classes & bit_of(c)) != 0) text += c;
-  }
-  // As Redis 7.0 has it, which forgets about n behind A.
-  const bool new_first = !all && (classes & bit_of('n')) != 0;
-  if (new_first) text += 'n';
-  for (const char c : kOthers) {
-    if ((classes & bit_of(c)) != 0 && !(c == 'n' && new_first)) text += c;
-  }
-  return text;
-}
 
 // --- events of keys
 
@@ -117,7 +75,7 @@ void Node::emit_logged(int db, std::string_view key, std::string_view event) {
 }
 
 void Node::publish_event(int db, std::string_view key, char event_class, std::string_view event) {
-  if ((notify_ & bit_of(event_class)) == 0 || !pubsub_.has_listeners()) return;
+  if ((notify_ & event_class_bit(event_class)) == 0 || !pubsub_.has_listeners()) return;
   if ((notify_ & kByKey) != 0) {
     pubsub_.publish(fmt::format("__keyspace@{}__:{}", db, key), event);
   }

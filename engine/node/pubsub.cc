@@ -1,9 +1,9 @@
 #include "engine/node/pubsub.h"
 
+#include "engine/clients/wire_text.h"
 #include "engine/node/node.h"
 #include "engine/node/session.h"
-#include "engine/node/text.h"
-#include "engine/node/wire_text.h"
+#include "net/text.h"
 
 namespace redoubt {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/clients/owned_request.h"
 #include "engine/node/blocking.h"
-#include "engine/node/owned_request.h"
 #include "engine/node/transaction.h"
 #include "engine/node/watched_keys.h"
 #include "net/env.h"

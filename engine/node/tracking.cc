@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "engine/clients/wire_text.h"
 #include "engine/node/node.h"
 #include "engine/node/session.h"
-#include "engine/node/wire_text.h"
 
 namespace redoubt {
 

@@ -20,7 +20,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/node/command.h"
+#include "engine/command/command.h"
 
 namespace redoubt {
 

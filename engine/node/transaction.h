@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <deque>
 
-#include "engine/node/command_table.h"
-#include "engine/node/owned_request.h"
+#include "engine/clients/owned_request.h"
+#include "engine/command/command_table.h"
 
 namespace redoubt {
 

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/command/command_table.h"
 #include "engine/commands/families.h"
-#include "engine/node/command_table.h"
-#include "engine/node/config.h"
+#include "engine/config/config.h"
 #include "engine/node/node.h"
 #include "engine/node/version.h"
 #include "net/uring/errors.h"

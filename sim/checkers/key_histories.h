@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/node/command_table.h"
+#include "engine/command/command_table.h"
 #include "sim/checkers/string_operation.h"
 #include "sim/history/history.h"
 #include "sim/linearizability/linearizability.h"

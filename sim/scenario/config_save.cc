@@ -1,6 +1,6 @@
 #include "sim/scenario/config_save.h"
 
-#include "engine/node/config.h"
+#include "engine/config/config.h"
 #include "engine/node/node.h"
 #include "net/task.h"
 #include "sim/checkers/node_checker.h"

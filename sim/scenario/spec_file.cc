@@ -6,7 +6,7 @@
 #include <charconv>
 #include <iterator>
 
-#include "engine/node/config_text.h"
+#include "engine/config/config_text.h"
 #include "sim/checkers/node_checker.h"
 #include "sim/model/generator.h"
 #include "sim/scenario/scenario.h"

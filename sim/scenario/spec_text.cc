@@ -1,7 +1,7 @@
 // ScenarioSpec as the text of a scenario file.
 #include <algorithm>
 
-#include "engine/node/config_text.h"
+#include "engine/config/config_text.h"
 #include "sim/scenario/spec_file.h"
 
 namespace redoubt::sim {

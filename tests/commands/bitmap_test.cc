@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "engine/commands/bitmap_ops.h"
+#include "engine/commands/bits/bitmap_ops.h"
 #include "tests/commands/local_node.h"
 
 namespace redoubt {

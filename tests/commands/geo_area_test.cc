@@ -6,7 +6,7 @@
 #include <set>
 #include <string>
 
-#include "engine/commands/geo_cells.h"
+#include "engine/commands/geo/geo_cells.h"
 #include "tests/commands/geo_draws.h"
 
 namespace redoubt {

@@ -1,5 +1,5 @@
 // Places within shapes: the quick way says what the exact one says.
-#include "engine/commands/geo_cells.h"
+#include "engine/commands/geo/geo_cells.h"
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 
 #include <set>
 
-#include "engine/commands/info.h"
+#include "engine/commands/server/info.h"
 #include "tests/commands/local_node.h"
 #include "tests/resp_text.h"
 

@@ -1,5 +1,5 @@
 // The order of scores: as the scores themselves compare.
-#include "engine/commands/sort_order.h"
+#include "engine/commands/keys/sort_order.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

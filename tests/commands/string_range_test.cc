@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "engine/commands/string_lcs.h"
+#include "engine/commands/strings/string_lcs.h"
 #include "tests/commands/local_node.h"
 #include "tests/resp_text.h"
 

@@ -3,8 +3,8 @@
 
 #include <map>
 
-#include "engine/node/command_table.h"
-#include "engine/node/config.h"
+#include "engine/command/command_table.h"
+#include "engine/config/config.h"
 
 namespace redoubt {
 namespace {

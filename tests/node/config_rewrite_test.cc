@@ -4,7 +4,7 @@
 
 #include <map>
 
-#include "engine/node/config.h"
+#include "engine/config/config.h"
 
 namespace redoubt {
 namespace {

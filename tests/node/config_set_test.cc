@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/node/config.h"
-#include "engine/node/config_directive.h"
+#include "engine/config/config.h"
+#include "engine/config/directive.h"
 
 namespace redoubt {
 namespace {

@@ -1,4 +1,4 @@
-#include "engine/node/config_text.h"
+#include "engine/config/config_text.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>

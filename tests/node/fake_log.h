@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/node/effects.h"
+#include "engine/effects/effects.h"
 
 namespace redoubt {
 

@@ -1,6 +1,6 @@
 // Looking into a node: histograms, logs of commands, MONITOR, HOTKEYS, and clients that are
 // evicted.
-#include "engine/node/instrumentation.h"
+#include "engine/insight/instrumentation.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <random>
 
-#include "engine/node/monitor.h"
+#include "engine/insight/monitor.h"
 #include "tests/node/talk.h"
 
 namespace redoubt {

@@ -1,4 +1,4 @@
-#include "engine/node/notify.h"
+#include "engine/config/event_classes.h"
 
 #include <gtest/gtest.h>
 

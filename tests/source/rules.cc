@@ -11,22 +11,27 @@ namespace redoubt::source {
 
 namespace {
 
-// A folder and the folders whose headers it may include besides its own.
+// A folder and the folders whose headers it may include besides its own; "engine/" is all rooms of
+// the engine. A family of commands, engine/commands/NAME, is as engine/commands, and sees that and
+// the other families.
 const std::map<std::string, std::set<std::string>, std::less<>> kLayers = {
     {"net", {}},
     {"net/resp", {"net"}},
     {"net/uring", {"net"}},
     {"engine/store", {"net"}},
-    {"engine/node", {"net", "net/resp", "engine/store"}},
-    {"engine/commands", {"net", "net/resp", "engine/store", "engine/node"}},
-    {"sim",
-     {"net", "net/resp", "engine/store", "engine/node", "engine/commands", "sim/model",
-      "sim/program", "sim/trace"}},
-    {"sim/checkers",
-     {"net", "engine/store", "engine/node", "engine/commands", "sim", "sim/history",
-      "sim/linearizability", "sim/model"}},
+    {"engine/config", {"net", "net/resp", "engine/store"}},
+    {"engine/command", {"net", "engine/store", "engine/config"}},
+    {"engine/insight", {"net", "net/resp", "engine/store", "engine/config", "engine/command"}},
+    {"engine/effects", {"net", "engine/store"}},
+    {"engine/clients", {"net", "net/resp", "engine/store", "engine/config", "engine/command"}},
+    {"engine/node",
+     {"net", "net/resp", "engine/store", "engine/config", "engine/command", "engine/insight",
+      "engine/effects", "engine/clients"}},
+    {"engine/commands", {"net", "net/resp", "engine/"}},
+    {"sim", {"net", "net/resp", "engine/", "sim/model", "sim/program", "sim/trace"}},
+    {"sim/checkers", {"net", "engine/", "sim", "sim/history", "sim/linearizability", "sim/model"}},
     {"sim/load", {"net", "sim", "sim/checkers", "sim/history", "sim/model"}},
-    {"sim/scenario", {"net", "engine/node", "sim", "sim/checkers", "sim/load", "sim/model"}},
+    {"sim/scenario", {"net", "engine/", "sim", "sim/checkers", "sim/load", "sim/model"}},
     {"sim/first_difference", {"net", "sim"}},
     {"sim/program",
      {"net", "sim", "sim/first_difference", "sim/report", "sim/scenario", "sim/trace"}},
@@ -169,9 +174,15 @@ std::optional<std::string> refuse_include(const std::string& path, const std::st
     return "this folder does not use the world " + folder;
   }
   const std::string own = folder_of(path);
-  const auto layer = kLayers.find(own);
+  const bool family = is_below(own, "engine/commands");
+  const auto layer = kLayers.find(family ? "engine/commands" : own);
   if (layer == kLayers.end()) return "the folder " + own + " has no place in the layout";
   if (folder == own || layer->second.contains(folder)) return {};
+  if (is_below(folder, "engine/commands")) {
+    if (family) return {};
+    return "a family of commands is seen by other families alone: " + folder;
+  }
+  if (layer->second.contains("engine/") && is_below(folder, "engine")) return {};
   // The server's main puts the node into the world.
   if (path == "net/uring/main.cc" && is_product(folder + "/") && folder != "sim") return {};
   return own + " does not depend on " + folder;

@@ -50,10 +50,13 @@ TEST(Includes, AgainstTheDirectionAreFound) {
   EXPECT_TRUE(refused("net/resp/parser.cc", "engine/store/dict.h"));
   EXPECT_TRUE(refused("engine/store/dict.cc", "net/resp/parser.h"));
   EXPECT_TRUE(refused("engine/store/dict.cc", "engine/node/node.h"));
-  EXPECT_TRUE(refused("engine/node/node.cc", "engine/commands/string.h"));
-  EXPECT_TRUE(refused("engine/commands/string.cc", "net/uring/ring.h"));
-  EXPECT_TRUE(refused("engine/commands/string.cc", "sim/world.h"));
-  EXPECT_TRUE(refused("engine/commands/string.cc", "tests/node/helper.h"));
+  EXPECT_TRUE(refused("engine/config/config.cc", "engine/command/command_table.h"));
+  EXPECT_TRUE(refused("engine/clients/pubsub.cc", "engine/node/node.h"));
+  EXPECT_TRUE(refused("engine/node/node.cc", "engine/commands/strings/string.h"));
+  EXPECT_TRUE(refused("engine/commands/strings/string.cc", "net/uring/ring.h"));
+  EXPECT_TRUE(refused("engine/commands/strings/string.cc", "sim/world.h"));
+  EXPECT_TRUE(refused("engine/commands/strings/string.cc", "tests/node/helper.h"));
+  EXPECT_TRUE(refused("sim/world.cc", "engine/commands/strings/string_options.h"));
   EXPECT_TRUE(refused("net/uring/ring.cc", "engine/node/node.h"));
   EXPECT_TRUE(refused("net/uring/main.cc", "sim/world.h"));
   EXPECT_TRUE(refused("sim/world.cc", "net/uring/ring.h"));
@@ -63,7 +66,10 @@ TEST(Includes, AgainstTheDirectionAreFound) {
 
   EXPECT_FALSE(refused("net/env.cc", "net/op.h"));
   EXPECT_FALSE(refused("engine/store/dict.cc", "net/env.h"));
-  EXPECT_FALSE(refused("engine/commands/string.cc", "engine/node/node.h"));
+  EXPECT_FALSE(refused("engine/commands/strings/string.cc", "engine/node/node.h"));
+  EXPECT_FALSE(refused("engine/commands/hashes/hash.cc", "engine/commands/element.h"));
+  EXPECT_FALSE(
+      refused("engine/commands/hashes/hash.cc", "engine/commands/strings/string_options.h"));
   EXPECT_FALSE(refused("net/uring/main.cc", "engine/commands/table.h"));
   EXPECT_FALSE(refused("sim/main.cc", "engine/commands/table.h"));
   EXPECT_FALSE(refused("tests/uring/a_test.cc", "net/uring/ring.h"));

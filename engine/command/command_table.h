@@ -1,0 +1,72 @@
+// The command table of a node: the rows of all families under the names that this node gives them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/command/command.h"
+#include "engine/command/latency_histogram.h"
+
+namespace redoubt {
+
+struct RenamedCommand;
+
+// A row in use: what is counted for it, and what was derived from it.
+struct CommandEntry {
+  const Command* row = nullptr;
+  const CommandEntry* container = nullptr;  // of a subcommand
+  std::string name;                         // "get", "config|get"; as renamed
+  uint32_t categories = 0;                  // with those that follow from flags
+  int first_key = 0;                        // argument index, 0 when there is none at a fixed place
+  std::vector<CommandEntry*> subcommands;
+
+  // INFO commandstats.
+  uint64_t calls = 0;
+  uint64_t nsec = 0;  // of all calls
+  uint64_t rejected_calls = 0;
+  uint64_t failed_calls = 0;
+  std::unique_ptr<LatencyHistogram> latency;  // null: no call was timed since the last reset
+};
+
+class CommandTable {
+ public:
+  // All rows of the families, under their own names.
+  explicit CommandTable(std::span<const std::span<const Command>> families);
+  CommandTable(const CommandTable&) = delete;
+  CommandTable& operator=(const CommandTable&) = delete;
+  ~CommandTable();
+
+  // The command of this name in any case; null when there is none.
+  CommandEntry* find(std::string_view name) const;
+  // The command that these arguments call: a container's subcommand when there is one. `container`
+  // is set when the first word is a container and the second is unknown.
+  CommandEntry* resolve(std::span<const std::string_view> args, CommandEntry** container) const;
+
+  // Carries out rename-command lines. False: a command does not exist, or its new name is taken;
+  // *error is one line "file:line: what was expected".
+  bool rename(std::span<const RenamedCommand> lines, std::string* error);
+
+  // Commands, without subcommands, in alphabetical order of their names.
+  const std::vector<CommandEntry*>& all() const { return all_; }
+  void reset_statistics();
+
+ private:
+  CommandEntry* add(const Command& row, CommandEntry* container);
+  void rebuild();
+
+  std::vector<CommandEntry*> owned_;
+  std::vector<CommandEntry*> all_;
+  std::vector<CommandEntry*> slots_;  // open addressing; a power of two, at most half full
+};
+
+// Appends the indexes of the arguments that a specification finds. False: they make no sense.
+bool keys_of_spec(const KeySpec& spec, std::span<const std::string_view> args,
+                  std::vector<int>& out);
+// The keys among the arguments, as indexes. False: the arguments make no sense for this command.
+bool find_keys(const Command& row, std::span<const std::string_view> args, std::vector<int>& out);
+
+}  // namespace redoubt

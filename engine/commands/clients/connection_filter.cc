@@ -1,0 +1,160 @@
+#include "engine/commands/clients/connection_filter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/commands/arguments.h"
+#include "engine/store/number.h"
+#include "net/text.h"
+
+namespace redoubt {
+
+namespace {
+
+constexpr std::string_view kNotPrefix = "not-";
+
+std::optional<int64_t> positive(std::string_view text) {
+  const std::optional<int64_t> number = parse_integer(text);
+  return number && *number > 0 ? number : std::nullopt;
+}
+
+}  // namespace
+
+const std::array<ClientFilter::Option, ClientFilter::kSubjects> ClientFilter::kOptions = {{
+    {"id", Subject::id, true},
+    {"type", Subject::type, true},
+    {"user", Subject::user, true},
+    {"addr", Subject::address, true},
+    {"laddr", Subject::local_address, true},
+    {"name", Subject::name, true},
+    {"lib-name", Subject::library_name, true},
+    {"lib-ver", Subject::library_version, true},
+    {"db", Subject::db, true},
+    {"maxage", Subject::age, false},
+    {"idle", Subject::idle, false},
+}};
+
+bool is_client_type(std::string_view type) {
+  constexpr std::array<std::string_view, 5> kTypes = {"normal", "master", "replica", "slave",
+                                                      "pubsub"};
+  return std::any_of(kTypes.begin(), kTypes.end(),
+                     [type](std::string_view known) { return equal_ignoring_case(type, known); });
+}
+
+// Nothing is a replica so far.
+bool has_client_type(const Session& session, std::string_view type) {
+  return equal_ignoring_case(type, session.has(kSessionSubscribed) ? "pubsub" : "normal");
+}
+
+bool ClientFilter::read(Context& c, size_t first) {
+  for (size_t at = first; at < c.args.size();) {
+    std::string_view word = c.args[at];
+    if (at + 1 == c.args.size()) {
+      c.syntax_error();
+      return false;
+    }
+    if (equal_ignoring_case(word, "skipme")) {
+      if (!c.is(at + 1, "yes") && !c.is(at + 1, "no")) {
+        c.syntax_error();
+        return false;
+      }
+      skip_me = c.is(at + 1, "yes");
+      at += 2;
+      continue;
+    }
+    const bool negated = word.size() > kNotPrefix.size() &&
+                         equal_ignoring_case(word.substr(0, kNotPrefix.size()), kNotPrefix);
+    if (negated) word.remove_prefix(kNotPrefix.size());
+    const auto option = std::find_if(kOptions.begin(), kOptions.end(), [&](const Option& known) {
+      return equal_ignoring_case(word, known.name) && (!negated || known.negatable);
+    });
+    if (option == kOptions.end()) {
+      c.syntax_error();
+      return false;
+    }
+    Condition condition;
+    condition.given = true;
+    if (!read_condition(c, *option, ++at, condition)) return false;
+    conditions_[static_cast<size_t>(option->subject)][negated ? 1 : 0] = std::move(condition);
+  }
+  return true;
+}
+
+// Reads the value at argument `at` and moves behind it.
+bool ClientFilter::read_condition(Context& c, const Option& option, size_t& at,
+                                  Condition& condition) {
+  if (option.subject == Subject::id) return read_ids(c, at, condition);
+  condition.text = c.args[at++];
+  const std::string_view text = condition.text;
+  switch (option.subject) {
+    case Subject::type:
+      if (is_client_type(text)) return true;
+      c.error(fmt::format("ERR Unknown client type '{}'", text.substr(0, kShownArgument)));
+      return false;
+    case Subject::user:
+      if (text == "default") return true;
+      c.error(fmt::format("ERR No such user '{}'", text.substr(0, kShownArgument)));
+      return false;
+    case Subject::db:
+    case Subject::age:
+    case Subject::idle: {
+      const int64_t low = option.subject == Subject::db ? 0 : 1;
+      const std::optional<int64_t> number = c.integer(at - 1);
+      if (!number) return false;
+      condition.number = *number;
+      if (*number >= low) return true;
+      c.error(option.subject == Subject::db
+                  ? std::string("ERR DB index is out of range")
+                  : fmt::format("ERR {} should be greater than 0", option.name));
+      return false;
+    }
+    default: return true;
+  }
+}
+
+bool ClientFilter::read_ids(Context& c, size_t& at, Condition& condition) {
+  if (!positive(c.args[at])) {
+    c.error("ERR client-id should be greater than 0");
+    return false;
+  }
+  for (; at < c.args.size(); ++at) {
+    const std::optional<int64_t> id = positive(c.args[at]);
+    if (!id) break;
+    condition.ids.push_back(static_cast<uint64_t>(*id));
+  }
+  std::sort(condition.ids.begin(), condition.ids.end());
+  return true;
+}
+
+bool ClientFilter::holds(const Condition& condition, Subject subject, const Context& c,
+                         const Session& session) {
+  switch (subject) {
+    case Subject::id:
+      return std::binary_search(condition.ids.begin(), condition.ids.end(), session.id);
+    case Subject::type: return has_client_type(session, condition.text);
+    case Subject::user: return session.user == condition.text;
+    case Subject::address: return session.peer.to_string() == condition.text;
+    case Subject::local_address: return session.local.to_string() == condition.text;
+    case Subject::name: return session.name == condition.text;
+    case Subject::library_name: return session.library_name() == condition.text;
+    case Subject::library_version: return session.library_version() == condition.text;
+    case Subject::db: return session.db == condition.number;
+    case Subject::age: return (c.node.env().now() - session.created).s() >= condition.number;
+    case Subject::idle:
+      return (c.node.env().now() - session.last_interaction).s() >= condition.number;
+  }
+  return false;
+}
+
+bool ClientFilter::matches(const Context& c, const Session& session) const {
+  if (skip_me && &session == &c.session) return false;
+  for (const Option& option : kOptions) {
+    const auto& [condition, negated] = conditions_[static_cast<size_t>(option.subject)];
+    if (condition.given && !holds(condition, option.subject, c, session)) return false;
+    if (negated.given && holds(negated, option.subject, c, session)) return false;
+  }
+  return true;
+}
+
+}  // namespace redoubt

@@ -1,0 +1,39 @@
+#include "engine/commands/hashes/hash_value.h"
+
+namespace redoubt {
+
+namespace {
+
+Entry* without_expired(Context& c, Entry* entry, bool& failed) {
+  failed = c.wrong_type(entry, Type::hash);
+  if (failed || entry == nullptr) return nullptr;
+  if (HashView(*entry).earliest_ms() >= c.now_ms()) [[likely]]
+    return entry;
+  return c.node.remove_expired_parts(c.session.db, *entry, kExpiredAtOnce) ? entry : nullptr;
+}
+
+}  // namespace
+
+Entry* hash_to_read(Context& c, std::string_view key, bool& failed) {
+  return without_expired(c, c.lookup(key), failed);
+}
+
+Entry* hash_to_write(Context& c, std::string_view key, bool& failed) {
+  return without_expired(c, c.lookup_write(key), failed);
+}
+
+std::optional<HashField> find_live(Context& c, const Entry* entry, std::string_view name) {
+  if (entry == nullptr) return std::nullopt;
+  std::optional<HashField> field = HashView(*entry).find(name);
+  if (field && !is_live(*field, c.now_ms())) return std::nullopt;
+  return field;
+}
+
+size_t live_fields(Context& c, const HashView& hash) {
+  if (hash.earliest_ms() >= c.now_ms()) return hash.size();
+  size_t count = 0;
+  for_each_live(c, hash, [&](const HashField&) { ++count; });
+  return count;
+}
+
+}  // namespace redoubt

@@ -1,0 +1,276 @@
+// DEBUG: for tests and for those who look inside. Off by default: enable-debug-command.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "engine/commands/arguments.h"
+#include "engine/commands/families.h"
+#include "engine/commands/help.h"
+#include "engine/node/context.h"
+#include "engine/store/number.h"
+#include "net/text.h"
+
+namespace redoubt {
+
+namespace {
+
+bool allowed(const Context& c) {
+  return permits(c.node.settings().debug_command, is_local(c.session));
+}
+
+// Bytes of the value in an RDB file without compression, as "serializedlength" tells; for other
+// types than strings the bytes that it takes in memory.
+size_t serialized_length(const Entry& entry) {
+  if (entry.type() != Type::string) return ops_of(entry).outside_bytes(entry);
+  if (const std::optional<int64_t> value = Database::integer_value(entry)) {
+    const auto fits = [&](int64_t bits) {
+      return *value >= -(int64_t{1} << (bits - 1)) && *value < int64_t{1} << (bits - 1);
+    };
+    if (fits(8)) return 2;
+    if (fits(16)) return 3;
+    if (fits(32)) return 5;
+  }
+  const size_t size = Database::string_size(entry);
+  return size + (size < 64 ? 1 : size < 16384 ? 2 : 5);
+}
+
+// Without the address that Redis shows: the same run answers the same anywhere.
+void debug_object(Context& c) {
+  const Entry* entry = c.db().find(c.args[2], c.hash(c.args[2]));
+  if (entry == nullptr) {
+    c.error("ERR no such key");
+    return;
+  }
+  c.reply.simple(fmt::format(
+      "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
+      encoding_name(entry->encoding()), serialized_length(*entry), entry->access(),
+      c.node.idle_ms(*entry) / 1000));
+}
+
+void debug_sleep(Context& c) {
+  constexpr double kLongest = 24 * 3600;
+  const std::optional<double> seconds = parse_double(c.args[2]);
+  if (!seconds) {
+    c.error("ERR value is not a valid float");
+    return;
+  }
+  const double bounded = std::clamp(*seconds, 0.0, kLongest);
+  c.node.env().backend().stall(Duration::microseconds(static_cast<int64_t>(bounded * 1e6)));
+  c.reply.ok();
+}
+
+void debug_set_active_expire(Context& c) {
+  const std::optional<int64_t> on = c.integer(2);
+  if (!on) return;
+  c.node.set_active_expiry(*on != 0);
+  c.reply.ok();
+}
+
+void debug_populate(Context& c) {
+  constexpr int64_t kKeysMax = 100'000'000;
+  constexpr int64_t kBytesMax = int64_t{64} << 30;
+  const auto positive = [&](size_t index, int64_t largest) -> std::optional<int64_t> {
+    const std::optional<int64_t> value = parse_integer(c.args[index]);
+    if (value && *value >= 0 && *value <= largest) return value;
+    c.error(value && *value > largest ? "ERR value is out of range"
+                                      : "ERR value is out of range, must be positive");
+    return std::nullopt;
+  };
+  const std::optional<int64_t> count = positive(2, kKeysMax);
+  if (!count) return;
+  const std::string_view prefix = c.args.size() > 3 ? c.args[3] : "key";
+  std::optional<int64_t> size = 0;
+  if (c.args.size() > 4) {
+    size = positive(4, static_cast<int64_t>(c.node.settings().proto_max_bulk_len));
+    if (!size) return;
+  }
+  if ((*size + static_cast<int64_t>(prefix.size())) > kBytesMax / std::max<int64_t>(*count, 1)) {
+    c.error("ERR value is out of range");
+    return;
+  }
+  c.node.env().count_work(static_cast<uint64_t>(*count));
+  for (int64_t i = 0; i < *count; ++i) {
+    const std::string key = fmt::format("{}:{}", prefix, i);
+    std::string value = fmt::format("value:{}", i);
+    if (*size > 0) value.resize(static_cast<size_t>(*size), '\0');
+    if (c.peek(key) != nullptr) continue;
+    c.db().set_string(key, c.hash(key), value, NewExpiry::none());
+    c.modified(key, '$', "set");
+    c.effect({"SET", key, value});
+  }
+  c.reply.ok();
+}
+
+// --- DIGEST
+
+void debug_digest(Context& c) {
+  Digest digest;
+  for (int i = 0; i < c.node.database_count(); ++i) {
+    c.node.database(i).digest(digest, i);
+    c.node.env().count_work(c.node.database(i).size());
+  }
+  c.reply.simple(digest.hex());
+}
+
+void debug_digest_value(Context& c) {
+  c.reply.array(c.args.size() - 2);
+  for (const std::string_view key : c.args.subspan(2)) {
+    Digest digest;
+    if (const Entry* entry = c.db().find(key, c.hash(key))) {
+      Database::digest_of(*entry, digest);
+      digest.end_element();
+    }
+    c.reply.simple(digest.hex());
+  }
+}
+
+// --- PROTOCOL: a reply of each type, for those who write clients
+
+void protocol_array(ReplyWriter& reply) {
+  reply.array(3);
+  for (int i = 0; i < 3; ++i) reply.integer(i);
+}
+
+void protocol_set(ReplyWriter& reply) {
+  reply.set(3);
+  for (int i = 0; i < 3; ++i) reply.integer(i);
+}
+
+void protocol_map(ReplyWriter& reply) {
+  reply.map(3);
+  for (int i = 0; i < 3; ++i) {
+    reply.integer(i);
+    reply.boolean(i == 1);
+  }
+}
+
+void protocol_attribute(ReplyWriter& reply) {
+  if (reply.resp3()) {
+    reply.attribute(1);
+    reply.bulk("key-popularity");
+    reply.array(2);
+    reply.bulk("key:123");
+    reply.integer(90);
+  }
+  reply.bulk("Some real reply following the attribute");
+}
+
+void protocol_push(ReplyWriter& reply) {
+  reply.push(2);
+  reply.bulk("server-cpu-usage");
+  reply.integer(42);
+}
+
+struct ProtocolType {
+  std::string_view name;
+  void (*write)(ReplyWriter&);
+};
+
+constexpr ProtocolType kProtocolTypes[] = {
+    {"string", [](ReplyWriter& reply) { reply.bulk("Hello World"); }},
+    {"integer", [](ReplyWriter& reply) { reply.integer(12345); }},
+    {"double", [](ReplyWriter& reply) { reply.real(3.141); }},
+    {"bignum",
+     [](ReplyWriter& reply) { reply.big_number("1234567999999999999999999999999999999"); }},
+    {"null", [](ReplyWriter& reply) { reply.null(); }},
+    {"array", protocol_array},
+    {"set", protocol_set},
+    {"map", protocol_map},
+    {"attrib", protocol_attribute},
+    {"push", protocol_push},
+    {"verbatim", [](ReplyWriter& reply) { reply.verbatim("txt", "This is a verbatim\nstring"); }},
+    {"true", [](ReplyWriter& reply) { reply.boolean(true); }},
+    {"false", [](ReplyWriter& reply) { reply.boolean(false); }},
+};
+
+void debug_protocol(Context& c) {
+  for (const ProtocolType& type : kProtocolTypes) {
+    if (c.is(2, type.name)) {
+      type.write(c.reply);
+      return;
+    }
+  }
+  c.error(
+      "ERR Wrong protocol type name. Please use one of the following: "
+      "string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false");
+}
+
+void debug_help(Context& c) {
+  constexpr std::string_view lines[] = {
+      "DIGEST",
+      "    Return a hexadecimal digest of all data.",
+      "DIGEST-VALUE <key> [<key> ...]",
+      "    Return a hexadecimal digest of the value of each key.",
+      "OBJECT <key>",
+      "    Show how the value of the key is stored.",
+      "POPULATE <count> [<prefix>] [<size>]",
+      "    Create <count> strings named <prefix>:<number> ('key' without a prefix). Values are",
+      "    'value:<number>', filled up with zero bytes or cut to <size>.",
+      "PROTOCOL <type>",
+      "    Reply with a value of the type: string, integer, double, bignum, null, array, set,",
+      "    map, attrib, push, verbatim, true, false.",
+      "SET-ACTIVE-EXPIRE <0|1>",
+      "    With 0, expired keys are only removed when somebody asks for them.",
+      "SLEEP <seconds>",
+      "    Stop the server for <seconds>. Decimals allowed.",
+  };
+  reply_help(c, lines);
+}
+
+struct Subcommand {
+  std::string_view name;
+  size_t fewest;  // arguments, with DEBUG and its own name
+  size_t most;
+  void (*run)(Context&);
+};
+
+constexpr size_t kAnyNumber = std::numeric_limits<size_t>::max();
+
+constexpr Subcommand kSubcommands[] = {
+    {"digest", 2, 2, debug_digest},
+    {"digest-value", 2, kAnyNumber, debug_digest_value},
+    {"help", 2, 2, debug_help},
+    {"object", 3, 3, debug_object},
+    {"populate", 3, 5, debug_populate},
+    {"protocol", 3, 3, debug_protocol},
+    {"set-active-expire", 3, 3, debug_set_active_expire},
+    {"sleep", 3, 3, debug_sleep},
+};
+
+void debug_command(Context& c) {
+  if (!allowed(c)) {
+    c.error(
+        "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", "
+        "you can run it from a local connection, otherwise you need to set this option in the "
+        "configuration file, and then restart the server.");
+    return;
+  }
+  for (const Subcommand& sub : kSubcommands) {
+    if (c.is(1, sub.name) && c.args.size() >= sub.fewest && c.args.size() <= sub.most) {
+      sub.run(c);
+      return;
+    }
+  }
+  c.error(fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.",
+                      c.args[1].substr(0, kShownArgument), to_upper(c.args[0])));
+}
+
+constexpr Command debug_rows[] = {
+    {.name = "debug",
+     .arity = -2,
+     .flags = kAdmin | kNoScript | kLoading | kStale | kSystemCommand,
+     .since = "1.0.0",
+     .group = "server",
+     .complexity = "Depends on subcommand.",
+     .summary = "A container for debugging commands",
+     .handler = debug_command},
+};
+
+}  // namespace
+
+std::span<const Command> debug_commands() {
+  return debug_rows;
+}
+
+}  // namespace redoubt

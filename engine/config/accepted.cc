@@ -1,0 +1,240 @@
+// The directives whose subject this server does not have. A value is accepted when nothing that it
+// asks for is missing, and each row says why that is so; any other value stops the start, or is
+// refused by CONFIG SET, so that nobody believes in a protection that is not there.
+#include <array>
+#include <cstdint>
+
+#include "engine/config/directive.h"
+
+namespace redoubt {
+
+namespace {
+
+using namespace directive;
+
+// Why accepting does no harm, or why only some values are accepted.
+constexpr std::string_view kCosmetic =
+    "it changes what people see of the process, not what it does";
+constexpr std::string_view kTuning = "a tuning knob for a mechanism that this engine does not use";
+constexpr std::string_view kProcess = "the process stays in the foreground, as it was started";
+constexpr std::string_view kNoFiles = "data is not written to files yet";
+constexpr std::string_view kNoScripts = "there are no scripts and functions yet";
+constexpr std::string_view kNoModules = "there are no modules";
+constexpr std::string_view kNoReplication = "there is no replication yet";
+constexpr std::string_view kNoCluster = "there is no cluster mode yet";
+constexpr std::string_view kNoTls = "there is no TLS yet, and tls-port cannot be opened";
+constexpr std::string_view kNoAcl = "there is only the user \"default\" yet";
+constexpr std::string_view kThreads = "a node's commands run on one thread";
+constexpr std::string_view kKernel = "the node does not change what the kernel does for it";
+
+constexpr std::string_view kYesNoClients = "no|yes|clients";
+
+constexpr std::array kProcessRows = {
+    boolean("daemonize", "no").immutable().only("no", kProcess),
+    choice("supervised", "no", "upstart|systemd|auto|no").immutable().only("no", kProcess),
+    text("pidfile", "").immutable().only("", kProcess),
+    boolean("syslog-enabled", "no").immutable().only("no", kProcess),
+    text("syslog-ident", "redis").immutable().harmless("nothing is sent to syslog"),
+    choice("syslog-facility", "local0",
+           "user|local0|local1|local2|local3|local4|local5|local6|local7")
+        .immutable()
+        .harmless("nothing is sent to syslog"),
+    boolean("always-show-logo", "no").immutable().harmless(kCosmetic),
+    boolean("set-proc-title", "yes").immutable().harmless(kCosmetic),
+    text("proc-title-template", "{title} {listen-addr} {server-mode}").harmless(kCosmetic),
+    boolean("crash-log-enabled", "yes").harmless("a failed assertion is always reported"),
+    boolean("crash-memcheck-enabled", "yes").harmless("memory is not tested after a crash"),
+    boolean("use-exit-on-panic", "no").hidden().only("no", "a failed assertion aborts"),
+    integer("watchdog-period", "0", 0, kMaxInt).hidden().only("0", "there is no watchdog"),
+    text("ignore-warnings", "").harmless("there are no such warnings"),
+    choice("oom-score-adj", "no", "no|yes|relative|absolute").only("no", kKernel),
+    list("oom-score-adj-values", "0 200 800", parse_oom_scores).harmless(kKernel),
+    boolean("disable-thp", "yes")
+        .immutable()
+        .harmless("huge pages hurt servers that fork, and this one does not"),
+    text("server-cpulist", "").also("server_cpulist").immutable().only("", kKernel),
+    text("bio-cpulist", "").also("bio_cpulist").immutable().only("", kKernel),
+    text("aof-rewrite-cpulist", "").also("aof_rewrite_cpulist").immutable().only("", kKernel),
+    text("bgsave-cpulist", "").also("bgsave_cpulist").immutable().only("", kKernel),
+    integer("socket-mark-id", "0", 0, 4294967295).immutable().only("0", kKernel),
+    text("unixsocketgroup", "").immutable().only("", kKernel),
+    text("bind-source-addr", "").harmless("the node makes no connections of its own"),
+    integer("io-threads", "1", 1, 128).immutable().only("1", kThreads),
+    boolean("io-threads-do-reads", "no").immutable().harmless(kThreads),
+    integer("max-new-connections-per-cycle", "10", 1, 1000).harmless(kTuning),
+    integer("max-new-tls-connections-per-cycle", "1", 1, 1000).harmless(kTuning),
+    boolean("dynamic-hz", "yes").harmless(kTuning),
+    boolean("activerehashing", "yes").harmless(kTuning),
+    boolean("jemalloc-bg-thread", "yes").harmless(kTuning),
+    boolean("activedefrag", "no").only("no", "memory is not moved to defragment it"),
+    memory("active-defrag-ignore-bytes", "104857600", 1).harmless(kTuning),
+    integer("active-defrag-threshold-lower", "10", 0, 1000).harmless(kTuning),
+    integer("active-defrag-threshold-upper", "100", 0, 1000).harmless(kTuning),
+    integer("active-defrag-cycle-min", "1", 1, 99).harmless(kTuning),
+    integer("active-defrag-cycle-max", "25", 1, 99).harmless(kTuning),
+    integer("active-defrag-max-scan-fields", "1000", 1, kMax).harmless(kTuning),
+    choice("enable-module-command", "no", "no|yes|local").immutable().only("no", kNoModules),
+    text("locale-collate", "").only("", "no command sorts by locale yet"),
+    integer("shutdown-timeout", "10", 0, kMaxInt).harmless(kNoReplication),
+    list("shutdown-on-sigint", "default", parse_shutdown_options)
+        .only("default|nosave|now|force|nosave now|nosave force|now force|nosave now force",
+              kNoFiles),
+    list("shutdown-on-sigterm", "default", parse_shutdown_options)
+        .only("default|nosave|now|force|nosave now|nosave force|now force|nosave now force",
+              kNoFiles),
+    // What is watched, and clients that are told.
+    // Types and scripts.
+    integer("list-compress-depth", "0", 0, kMaxInt).harmless("lists are not compressed"),
+    integer("busy-reply-threshold", "5000", 0, kMax).also("lua-time-limit").harmless(kNoScripts),
+    boolean("lua-enable-deprecated-api", "no").immutable().hidden().harmless(kNoScripts),
+};
+
+constexpr std::array kFileRows = {
+    list("save", "", parse_save).only("", kNoFiles),
+    file_name("dbfilename", "dump.rdb").guarded().harmless(kNoFiles),
+    boolean("rdbcompression", "yes").harmless(kNoFiles),
+    boolean("rdbchecksum", "yes").immutable().harmless(kNoFiles),
+    boolean("rdb-del-sync-files", "no").harmless(kNoFiles),
+    boolean("rdb-save-incremental-fsync", "yes").harmless(kNoFiles),
+    integer("rdb-key-save-delay", "0", -kMaxInt - 1, kMaxInt).hidden().harmless(kNoFiles),
+    integer("key-load-delay", "0", -kMaxInt - 1, kMaxInt).hidden().harmless(kNoFiles),
+    memory("loading-process-events-interval-bytes", "2097152", 1024, kMaxInt)
+        .hidden()
+        .harmless(kNoFiles),
+    boolean("stop-writes-on-bgsave-error", "yes").harmless(kNoFiles),
+    choice("sanitize-dump-payload", "no", kYesNoClients)
+        .harmless("there is no RESTORE and no file to load yet"),
+    boolean("appendonly", "no").only("no", kNoFiles),
+    choice("appendfsync", "everysec", "everysec|always|no").harmless(kNoFiles),
+    file_name("appendfilename", "appendonly.aof").immutable().harmless(kNoFiles),
+    file_name("appenddirname", "appendonlydir").immutable().harmless(kNoFiles),
+    boolean("no-appendfsync-on-rewrite", "no").harmless(kNoFiles),
+    integer("auto-aof-rewrite-percentage", "100", 0, kMaxInt).harmless(kNoFiles),
+    memory("auto-aof-rewrite-min-size", "67108864").harmless(kNoFiles),
+    boolean("aof-load-truncated", "yes").harmless(kNoFiles),
+    boolean("aof-use-rdb-preamble", "yes").harmless(kNoFiles),
+    boolean("aof-timestamp-enabled", "no").harmless(kNoFiles),
+    boolean("aof-rewrite-incremental-fsync", "yes").harmless(kNoFiles),
+    boolean("aof-disable-auto-gc", "no").harmless(kNoFiles),
+};
+
+constexpr std::array kReplicationRows = {
+    list("replicaof", "", parse_replicaof).also("slaveof").immutable().only("", kNoReplication),
+    text("masterauth", "").also("primaryauth").harmless(kNoReplication),
+    text("masteruser", "").also("primaryuser").harmless(kNoReplication),
+    boolean("replica-serve-stale-data", "yes")
+        .also("slave-serve-stale-data")
+        .harmless(kNoReplication),
+    boolean("replica-read-only", "yes").also("slave-read-only").harmless(kNoReplication),
+    boolean("replica-ignore-maxmemory", "yes")
+        .also("slave-ignore-maxmemory")
+        .harmless(kNoReplication),
+    boolean("replica-lazy-flush", "no").also("slave-lazy-flush").harmless(kNoReplication),
+    boolean("replica-announced", "yes").harmless(kNoReplication),
+    boolean("replica-ignore-disk-write-errors", "no").harmless(kNoReplication),
+    text("replica-announce-ip", "").also("slave-announce-ip").harmless(kNoReplication),
+    integer("replica-announce-port", "0", 0, 65535)
+        .also("slave-announce-port")
+        .harmless(kNoReplication),
+    integer("replica-priority", "100", 0, kMaxInt).also("slave-priority").harmless(kNoReplication),
+    boolean("repl-diskless-sync", "yes").harmless(kNoReplication),
+    integer("repl-diskless-sync-delay", "5", 0, kMaxInt).harmless(kNoReplication),
+    integer("repl-diskless-sync-max-replicas", "0", 0, kMaxInt).harmless(kNoReplication),
+    choice("repl-diskless-load", "disabled", "disabled|on-empty-db|swapdb")
+        .harmless(kNoReplication),
+    integer("repl-ping-replica-period", "10", 1, kMaxInt)
+        .also("repl-ping-slave-period")
+        .harmless(kNoReplication),
+    integer("repl-timeout", "60", 1, kMaxInt).harmless(kNoReplication),
+    boolean("repl-disable-tcp-nodelay", "no").harmless(kNoReplication),
+    memory("repl-backlog-size", "1048576", 1).harmless(kNoReplication),
+    integer("repl-backlog-ttl", "3600", 0, kMax).harmless(kNoReplication),
+    integer("min-replicas-to-write", "0", 0, kMaxInt)
+        .also("min-slaves-to-write")
+        .only("0", kNoReplication),
+    integer("min-replicas-max-lag", "10", 0, kMaxInt)
+        .also("min-slaves-max-lag")
+        .harmless(kNoReplication),
+    choice("propagation-error-behavior", "ignore", "ignore|panic|panic-on-replicas")
+        .harmless(kNoReplication),
+    // Cluster.
+    boolean("cluster-enabled", "no").immutable().only("no", kNoCluster),
+    file_name("cluster-config-file", "nodes.conf").immutable().harmless(kNoCluster),
+    integer("cluster-node-timeout", "15000", 0, kMax).harmless(kNoCluster),
+    integer("cluster-port", "0", 0, 65535).immutable().harmless(kNoCluster),
+    text("cluster-announce-ip", "").harmless(kNoCluster),
+    host_name("cluster-announce-hostname", "").harmless(kNoCluster),
+    text("cluster-announce-human-nodename", "").harmless(kNoCluster),
+    integer("cluster-announce-port", "0", 0, 65535).harmless(kNoCluster),
+    integer("cluster-announce-tls-port", "0", 0, 65535).harmless(kNoCluster),
+    integer("cluster-announce-bus-port", "0", 0, 65535).harmless(kNoCluster),
+    choice("cluster-preferred-endpoint-type", "ip", "ip|hostname|unknown-endpoint")
+        .harmless(kNoCluster),
+    integer("cluster-migration-barrier", "1", 0, kMaxInt).harmless(kNoCluster),
+    boolean("cluster-allow-replica-migration", "yes").harmless(kNoCluster),
+    integer("cluster-replica-validity-factor", "10", 0, kMaxInt)
+        .also("cluster-slave-validity-factor")
+        .harmless(kNoCluster),
+    boolean("cluster-replica-no-failover", "no")
+        .also("cluster-slave-no-failover")
+        .harmless(kNoCluster),
+    boolean("cluster-require-full-coverage", "yes").harmless(kNoCluster),
+    boolean("cluster-allow-reads-when-down", "no").harmless(kNoCluster),
+    boolean("cluster-allow-pubsubshard-when-down", "yes").harmless(kNoCluster),
+    memory("cluster-link-sendbuf-limit", "0").harmless(kNoCluster),
+};
+
+constexpr std::array kSecurityRows = {
+    text("aclfile", "").immutable().only("", kNoAcl),
+    choice("acl-pubsub-default", "resetchannels", "allchannels|resetchannels").harmless(kNoAcl),
+    integer("acllog-max-len", "128", 0, kMax).harmless(kNoAcl),
+    integer("tls-port", "0", 0, 65535).only("0", kNoTls),
+    text("tls-cert-file", "").harmless(kNoTls),
+    text("tls-key-file", "").harmless(kNoTls),
+    text("tls-key-file-pass", "").harmless(kNoTls),
+    text("tls-client-cert-file", "").harmless(kNoTls),
+    text("tls-client-key-file", "").harmless(kNoTls),
+    text("tls-client-key-file-pass", "").harmless(kNoTls),
+    text("tls-dh-params-file", "").harmless(kNoTls),
+    text("tls-ca-cert-file", "").harmless(kNoTls),
+    text("tls-ca-cert-dir", "").harmless(kNoTls),
+    choice("tls-auth-clients", "yes", "no|yes|optional").harmless(kNoTls),
+    boolean("tls-replication", "no").only("no", kNoTls),
+    boolean("tls-cluster", "no").only("no", kNoTls),
+    text("tls-protocols", "").harmless(kNoTls),
+    text("tls-ciphers", "").harmless(kNoTls),
+    text("tls-ciphersuites", "").harmless(kNoTls),
+    boolean("tls-prefer-server-ciphers", "no").harmless(kNoTls),
+    boolean("tls-session-caching", "yes").harmless(kNoTls),
+    integer("tls-session-cache-size", "20480", 0, kMaxInt).harmless(kNoTls),
+    integer("tls-session-cache-timeout", "300", 0, kMaxInt).harmless(kNoTls),
+};
+
+// Lines that are actions. None of their values asks for nothing.
+constexpr std::array kLineRows = {
+    line("loadmodule").only({}, kNoModules),
+    line("user").only({}, kNoAcl),
+    line("sentinel").only({}, "there is no sentinel mode yet"),
+};
+
+template <size_t... Sizes>
+constexpr auto all_rows(const std::array<Directive, Sizes>&... tables) {
+  std::array<Directive, (Sizes + ...)> rows{};
+  size_t at = 0;
+  const auto append = [&rows, &at](const auto& table) {
+    for (const Directive& row : table) rows[at++] = row;
+  };
+  (append(tables), ...);
+  return rows;
+}
+
+constexpr auto kRows =
+    all_rows(kProcessRows, kFileRows, kReplicationRows, kSecurityRows, kLineRows);
+
+}  // namespace
+
+std::span<const Directive> accepted_directives() {
+  return kRows;
+}
+
+}  // namespace redoubt

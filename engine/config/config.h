@@ -1,0 +1,94 @@
+// Config: the directives of a node: redis.conf syntax, command line, CONFIG GET, SET and REWRITE.
+//
+// Each directive is one row of the tables in table.cc and accepted.cc: name, alias,
+// how its text becomes a value of Settings, whether it can change at run time, or that it is not
+// supported and which values ask for nothing that is missing. directive.h explains the rows.
+//
+// Nothing here touches the world: files come and go as texts.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "engine/config/settings.h"
+
+namespace redoubt {
+
+// Reads a file for `include`. Given to the parser by who can read files; false: `why` says the
+// reason.
+using ReadFile = std::function<bool(const std::string& path, std::string* text, std::string* why)>;
+
+// A rename-command line.
+struct RenamedCommand {
+  std::string from;
+  std::string to;     // empty: the command is removed
+  std::string place;  // "file:line", or "command line"
+
+  bool operator==(const RenamedCommand&) const = default;
+};
+
+class Config {
+ public:
+  Config();
+  Config(const Config&) = delete;
+  Config& operator=(const Config&) = delete;
+  ~Config();
+
+  // Reads the text of a configuration file. False: *error is one line "file:line: what was
+  // expected". Included files may be 16 deep, and 256 altogether. Called once, before
+  // parse_arguments().
+  bool parse_file(const std::string& path, std::string_view text, const ReadFile& read_file,
+                  std::string* error);
+  // Reads "--name value --name value ...": the words up to the next "--" are the value; a first
+  // word of a value may begin with "--" itself. "--save" alone stands for an empty value, and one
+  // argument may hold name and value ("--port 6380").
+  bool parse_arguments(std::span<const std::string> arguments, std::string* error);
+
+  const Settings& settings() const { return settings_; }
+
+  // CONFIG GET: names and values of the directives that match one of the patterns, each once, an
+  // alias beside its directive. A name without a pattern comes back in the case in which it was
+  // given.
+  std::vector<std::pair<std::string, std::string>> get(
+      std::span<const std::string_view> patterns) const;
+  // CONFIG SET: all of the pairs or none. False: *error is the reply's text. `local_client`: who
+  // asks is connected from this machine, as enable-protected-configs local wants it.
+  bool set(std::span<const std::string_view> names_and_values, std::string* error,
+           bool local_client = false);
+  // CONFIG REWRITE: the new contents of the configuration file whose contents now are `old_text`:
+  // comments and order are kept, changed values are replaced, missing ones appended.
+  std::string rewritten(std::string_view old_text) const;
+
+  // The path of the configuration file, empty without one.
+  const std::string& file() const { return file_; }
+  void set_file(std::string path) { file_ = std::move(path); }
+
+  // The absolute path of `dir`: CONFIG GET dir shows it in place of a relative one.
+  void set_working_directory(std::string path) { working_directory_ = std::move(path); }
+
+  // In order. Which commands there are is not known here: CommandTable::rename() looks.
+  const std::vector<RenamedCommand>& renamed_commands() const { return renamed_; }
+
+ private:
+  struct Impl;
+  struct Place;
+
+  bool read_text(Place place, std::string_view text);
+  bool read_line(const Place& place, std::span<const std::string> words, std::string* problem);
+  bool read_include(const Place& place, const std::string& path, std::string* problem);
+  bool read_renaming(const Place& place, std::span<const std::string> words, std::string* problem);
+  std::string shown_value(size_t row) const;
+
+  Settings settings_;
+  std::string file_;
+  std::string working_directory_;
+  std::vector<RenamedCommand> renamed_;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace redoubt

@@ -1,0 +1,47 @@
+// The state of a Config that only its own files see.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/config/config.h"
+#include "engine/config/directive.h"
+
+namespace redoubt {
+
+struct Config::Impl {
+  static constexpr size_t kNone = static_cast<size_t>(-1);
+
+  struct Name {
+    std::string_view name;
+    size_t row;
+  };
+
+  std::vector<const Directive*> rows;
+  std::vector<std::string> values;  // of each row, canonical
+  std::vector<Name> names;          // names and aliases in alphabetical order
+
+  // For rewriting: what the configuration file with its includes gives, and which rows an included
+  // file has set.
+  std::vector<std::string> loaded;
+  std::vector<bool> included;
+  size_t files_read = 0;
+
+  // The row of this name or alias, in any case; kNone.
+  size_t find(std::string_view name) const;
+};
+
+// Where a line comes from.
+struct Config::Place {
+  std::string file;
+  int depth = 0;  // 0: the configuration file itself
+  const ReadFile& read_file;
+  std::string* error;
+  size_t line = 0;  // 0: not in a file
+
+  std::string text() const { return line == 0 ? file : file + ":" + std::to_string(line); }
+};
+
+}  // namespace redoubt

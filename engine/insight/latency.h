@@ -1,0 +1,35 @@
+// The samples of events that took longer than latency-monitor-threshold (LATENCY HISTORY).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace redoubt {
+
+class LatencyMonitor {
+ public:
+  static constexpr size_t kSamplesMax = 160;
+
+  struct Sample {
+    int64_t unix_s = 0;
+    int64_t ms = 0;
+  };
+  struct Event {
+    std::vector<Sample> samples;  // oldest first, one a second
+    int64_t max_ms = 0;
+  };
+
+  void add(std::string_view event, int64_t unix_s, int64_t ms);
+  const std::map<std::string, Event, std::less<>>& events() const { return events_; }
+  // Forgets one event or all; returns how many there were.
+  size_t reset(std::string_view event);
+  size_t reset_all();
+
+ private:
+  std::map<std::string, Event, std::less<>> events_;  // names of our own: a handful
+};
+
+}  // namespace redoubt
