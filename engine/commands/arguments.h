@@ -22,7 +22,7 @@ inline constexpr int64_t kDrawsMax = int64_t{1} << 24;
 inline Entry* lookup_untouched(Context& c, std::string_view key) {
   Entry* entry = c.peek(key);
   if (entry == nullptr) {
-    c.node.key_missed(c.session.db, key);
+    c.node.key_missed(c.db_index(), key);
   } else {
     ++c.node.stats().keyspace_hits;
   }

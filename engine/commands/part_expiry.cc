@@ -43,7 +43,7 @@ void announce_part_change(Context& c, const PartWords& words, std::string_view k
                           std::span<const std::string_view> names, PartChange change,
                           int64_t deadline_ms) {
   if (names.empty()) return;
-  c.node.env().count_work(names.size());
+  c.env().count_work(names.size());
   const std::string count = std::to_string(names.size());
   const IntegerText deadline(deadline_ms);
   std::vector<std::string_view> effect;

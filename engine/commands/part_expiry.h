@@ -167,7 +167,7 @@ void reply_deadlines(Context& c, TimeForm form) {
     const int64_t ms = part->deadline_ms - base_ms;
     c.reply.integer(form.seconds ? (ms + 999) / 1000 : ms);
   }
-  c.node.env().count_work(c.args.size() - *first);
+  c.env().count_work(c.args.size() - *first);
 }
 
 // HPERSIST.

@@ -33,9 +33,16 @@ class Context {
   std::span<const std::string_view> args;
   ReplyWriter reply;
 
+  Env& env() const { return node.env(); }
+  const Settings& settings() const { return node.settings(); }
+  // The node's stream of random numbers, for commands that answer with something random.
+  Random& random() { return node.random(); }
+  const HashKey& hash_key() const { return node.hash_key(); }
+  // The number of the selected database, and the database.
+  int db_index() const { return session.db; }
   Database& db() { return node.database(session.db); }
   // The wall clock of this turn, Unix time in ms: what expiry is compared with.
-  int64_t now_ms() const { return node.env().wall().unix_ms(); }
+  int64_t now_ms() const { return env().wall().unix_ms(); }
 
   // The hash of a key in this node's dicts.
   uint64_t hash(std::string_view key) const {

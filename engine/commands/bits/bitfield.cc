@@ -236,7 +236,7 @@ void bitfield(Context& c, bool only_get) {
     writes = true;
     end_bit = std::max(end_bit, operation.offset + static_cast<uint64_t>(operation.type.bits));
   }
-  c.node.env().count_work(operations.size());
+  c.env().count_work(operations.size());
   if (!writes) {
     read_fields(c, operations);
   } else if (only_get) {

@@ -18,7 +18,7 @@ std::optional<uint64_t> bit_offset(Context& c, size_t index, int field_bits) {
   if (offset && in_fields && __builtin_mul_overflow(*offset, int64_t{field_bits}, &*offset)) {
     offset.reset();
   }
-  const uint64_t limit = c.node.settings().proto_max_bulk_len;
+  const uint64_t limit = c.settings().proto_max_bulk_len;
   if (offset && *offset >= 0 && static_cast<uint64_t>(*offset) / 8 < limit) {
     return static_cast<uint64_t>(*offset);
   }
@@ -66,7 +66,7 @@ void setbit_command(Context& c) {
   const bool old_bit = bit_at(bytes, *offset);
   const bool new_bit = *wanted != 0;
   if (index >= bytes.size() || old_bit != new_bit) {
-    if (index > bytes.size()) c.node.env().count_work((index - bytes.size()) / kBytesPerUnit);
+    if (index > bytes.size()) c.env().count_work((index - bytes.size()) / kBytesPerUnit);
     char& byte = c.db().string_for_update(key, c.hash(key), index + 1)[index];
     const uint8_t others = static_cast<uint8_t>(byte & ~bit_mask(*offset));
     byte = static_cast<char>(new_bit ? others | bit_mask(*offset) : others);
@@ -139,7 +139,7 @@ void bitcount_command(Context& c) {
     c.reply.integer(0);
     return;
   }
-  c.node.env().count_work((bits->last - bits->first) / 8 / kBytesPerUnit);
+  c.env().count_work((bits->last - bits->first) / 8 / kBytesPerUnit);
   c.reply.integer(static_cast<int64_t>(count_bits_between(bytes, bits->first, bits->last)));
 }
 
@@ -186,7 +186,7 @@ void bitpos_command(Context& c) {
     return;
   }
   const std::optional<uint64_t> at = find_bit(bytes, bits->first, bits->last, *wanted == 1);
-  c.node.env().count_work((at.value_or(bits->last) - bits->first) / 8 / kBytesPerUnit);
+  c.env().count_work((at.value_or(bits->last) - bits->first) / 8 / kBytesPerUnit);
   if (at) {
     c.reply.integer(static_cast<int64_t>(*at));
   } else {
@@ -266,7 +266,7 @@ void bitop_command(Context& c) {
     result.reserve(size);
     result.set_size(size);
     combine_bits(named->operation, sources, {result.data(), size});
-    c.node.env().count_work(sources.size() * (size / kBytesPerUnit + 1));
+    c.env().count_work(sources.size() * (size / kBytesPerUnit + 1));
     c.lookup_write(target);
     const std::string_view bytes = result.view();
     c.db().set_string(target, c.hash(target), bytes, NewExpiry::none(), std::move(result));

@@ -68,7 +68,7 @@ Addition add_dense(Context& c, std::span<char> value, size_t first) {
 // The value stays sparse as long as it can. When it turns out to be corrupt, nothing is changed.
 Addition add_sparse(Context& c, std::string_view key, std::string_view value) {
   constexpr Addition kDamaged = {.changes = 0, .corrupt = true};
-  const size_t bytes_max = c.node.settings().hll_sparse_max_bytes;
+  const size_t bytes_max = c.settings().hll_sparse_max_bytes;
   Addition result;
   SparseEditor editor;
   if (!editor.load(value)) return kDamaged;
@@ -91,7 +91,7 @@ void pfadd_command(Context& c) {
   const std::string_view key = c.args[1];
   const Entry* entry = c.lookup_write(key);
   Addition result;
-  c.node.env().count_work(c.args.size() - 2);
+  c.env().count_work(c.args.size() - 2);
   if (entry == nullptr) {
     result = add_sparse(c, key, hyperloglog::empty_value());
     if (result.changes == 0) {
@@ -128,7 +128,7 @@ bool read_union(Context& c, Registers& registers) {
       return false;
     }
   }
-  c.node.env().count_work(c.args.size() * 16);
+  c.env().count_work(c.args.size() * 16);
   return true;
 }
 
@@ -173,7 +173,7 @@ bool merge_into_sparse(Context& c, std::string_view key, const Registers& regist
   for (uint32_t i = 0; i < registers.size(); ++i) {
     if (registers[i] == 0) continue;
     const SparseEditor::Result set =
-        editor.set({.index = i, .value = registers[i]}, c.node.settings().hll_sparse_max_bytes);
+        editor.set({.index = i, .value = registers[i]}, c.settings().hll_sparse_max_bytes);
     if (set == SparseEditor::Result::too_large || set == SparseEditor::Result::corrupt) {
       return false;
     }
@@ -261,7 +261,7 @@ bool registers_work(Context& c) {
   if (!hyperloglog::make_dense(hyperloglog::empty_value(), value)) return false;
   Registers expected;
   for (uint32_t i = 0; i < expected.size(); ++i) {
-    expected[i] = static_cast<uint8_t>(c.node.random().below(64));
+    expected[i] = static_cast<uint8_t>(c.random().below(64));
     hyperloglog::set_dense(value, {.index = i, .value = expected[i]});
   }
   Registers read;
@@ -288,7 +288,7 @@ bool estimates_work() {
 }
 
 void pfselftest_command(Context& c) {
-  c.node.env().count_work(100'000);
+  c.env().count_work(100'000);
   if (!registers_work(c) || !estimates_work()) {
     c.error("ERR TESTFAILED registers or estimates are wrong");
     return;

@@ -35,7 +35,7 @@ void auth_command(Context& c) {
     c.syntax_error();
     return;
   }
-  if (c.args.size() == 2 && c.node.settings().requirepass.empty()) {
+  if (c.args.size() == 2 && c.settings().requirepass.empty()) {
     c.error(
         "ERR AUTH <password> called without any password configured for the default user. Are you "
         "sure your configuration is correct?");
@@ -165,7 +165,7 @@ void reset_command(Context& c) {
   session.flags &=
       ~static_cast<uint32_t>(kSessionReplyOff | kSessionReplySkip | kSessionReplySkipNext |
                              kSessionNoTouch | kSessionNoEvict | kSessionUnauthenticated);
-  if (!c.node.settings().requirepass.empty()) session.flags |= kSessionUnauthenticated;
+  if (!c.settings().requirepass.empty()) session.flags |= kSessionUnauthenticated;
   session.user = "default";
   session.name.clear();
   session.db = 0;
@@ -197,7 +197,7 @@ bool is_client_name(std::string_view name) {
 }
 
 bool authenticate(Context& c, std::string_view user, std::string_view password) {
-  const std::string& secret = c.node.settings().requirepass;
+  const std::string& secret = c.settings().requirepass;
   const bool matches = secret.empty() || equal_in_constant_time(password, secret);
   if (user != "default" || !matches) {
     ++c.node.stats().denied_auth;

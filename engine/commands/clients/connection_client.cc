@@ -42,7 +42,7 @@ std::string flags_text(const Session& session) {
 // One line as Redis 7.4 writes it. Fields for what a connection does not have here stand at the
 // value that says so. The reply buffer is given in chunks, so that its size now is also its peak.
 void append_client_line(std::string& text, const Context& c, const Session& session) {
-  const Instant now = c.node.env().now();
+  const Instant now = c.env().now();
   const size_t waiting = session.output_bytes();
   text += fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} "
@@ -76,7 +76,7 @@ std::vector<Session*> visible_sessions(Context& c) {
   for (Session* session = c.node.first_session(); session != nullptr; session = session->next) {
     if (is_visible(c, *session)) sessions.push_back(session);
   }
-  c.node.env().count_work(c.node.session_count());
+  c.env().count_work(c.node.session_count());
   return sessions;
 }
 
@@ -256,7 +256,7 @@ void client_pause(Context& c) {
     return;
   }
   const Duration wait = Duration::milliseconds(std::min(*timeout, kLongestMs));
-  c.node.pause(mode, c.node.env().now() + wait);
+  c.node.pause(mode, c.env().now() + wait);
   c.reply.ok();
 }
 

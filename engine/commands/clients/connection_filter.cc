@@ -140,9 +140,8 @@ bool ClientFilter::holds(const Condition& condition, Subject subject, const Cont
     case Subject::library_name: return session.library_name() == condition.text;
     case Subject::library_version: return session.library_version() == condition.text;
     case Subject::db: return session.db == condition.number;
-    case Subject::age: return (c.node.env().now() - session.created).s() >= condition.number;
-    case Subject::idle:
-      return (c.node.env().now() - session.last_interaction).s() >= condition.number;
+    case Subject::age: return (c.env().now() - session.created).s() >= condition.number;
+    case Subject::idle: return (c.env().now() - session.last_interaction).s() >= condition.number;
   }
   return false;
 }

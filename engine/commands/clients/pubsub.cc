@@ -51,7 +51,7 @@ void confirm(Context& c, ReplyWriter& out, ChannelKind kind, std::string_view wh
 
 void subscribe(Context& c, const Wording& wording) {
   ReplyWriter out = confirmations(c);
-  c.node.env().count_work(c.args.size() - 2);
+  c.env().count_work(c.args.size() - 2);
   for (const std::string_view name : c.args.subspan(1)) {
     c.node.pubsub().subscribe(c.session, wording.kind, name);
     confirm(c, out, wording.kind, wording.subscribed, name);
@@ -67,7 +67,7 @@ void unsubscribe(Context& c, const Wording& wording) {
     names.assign(all.begin(), all.end());
     if (names.empty()) confirm(c, out, wording.kind, wording.unsubscribed, std::nullopt);
   }
-  c.node.env().count_work(names.size());
+  c.env().count_work(names.size());
   for (const std::string_view name : names) {
     c.node.pubsub().unsubscribe(c.session, wording.kind, name);
     confirm(c, out, wording.kind, wording.unsubscribed, name);
@@ -120,7 +120,7 @@ void reply_names(Context& c, ChannelKind kind) {
     return;
   }
   std::vector<std::string_view> names;
-  c.node.env().count_work(c.node.pubsub().of(kind).size());
+  c.env().count_work(c.node.pubsub().of(kind).size());
   for (const auto& [name, channel] : c.node.pubsub().of(kind)) {
     if (c.args.size() == 2 || glob_matches(c.args[2], name)) names.push_back(name);
   }

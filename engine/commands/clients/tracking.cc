@@ -95,7 +95,7 @@ const std::string* overlapping(const std::vector<std::string>& sorted, const std
 // No prefix of a client may begin with another one of it, neither among those that it has nor among
 // those that it gives now.
 bool prefixes_fit(Context& c, const TrackingOptions& options) {
-  c.node.env().count_work(options.prefixes.size());
+  c.env().count_work(options.prefixes.size());
   const TrackingState* state = c.session.tracking.get();
   for (const std::string& prefix : options.prefixes) {
     const std::string* old =

@@ -39,7 +39,7 @@ void watch_command(Context& c) {
     return;
   }
   for (const std::string_view key : c.args.subspan(1)) c.node.watch(c.session, key);
-  c.node.env().count_work(c.args.size());
+  c.env().count_work(c.args.size());
   c.reply.ok();
 }
 

@@ -51,7 +51,7 @@ int64_t add_places(Context& c, const AddOptions& options, const std::vector<doub
                  ? 1
                  : 0;
   }
-  c.node.env().count_work(scores.size());
+  c.env().count_work(scores.size());
   return count;
 }
 

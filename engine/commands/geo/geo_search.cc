@@ -270,7 +270,7 @@ void search_cell(Context& c, const ZsetView& zset, const GeoCell& cell, const Ge
     found.push_back({at.element(), score, *distance, found.size()});
     if (limit != 0 && found.size() >= limit) break;
   }
-  c.node.env().count_work(seen);
+  c.env().count_work(seen);
 }
 
 std::vector<Found> find_places(Context& c, const ZsetView& zset, const Search& search) {
@@ -314,7 +314,7 @@ void reply_found(Context& c, const Search& search, const std::vector<Found>& fou
 }
 
 void store_found(Context& c, const Search& search, const std::vector<Found>& found) {
-  ZsetBuilder builder(c.db().allocator(), c.node.hash_key(), zset_limits(c.node));
+  ZsetBuilder builder(c.db().allocator(), c.hash_key(), zset_limits(c.node));
   for (const Found& place : found) {
     const double score = search.store_distance ? place.distance / search.unit : place.score;
     builder.add(ElementText(place.member).view(), score, [score](double) { return score; });

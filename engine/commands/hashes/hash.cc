@@ -35,7 +35,7 @@ std::optional<size_t> set_pairs(Context& c) {
   }
   hash.finish();
   c.modified(key, 'h', "hset");
-  c.node.env().count_work(c.args.size() / 2 - 1);
+  c.env().count_work(c.args.size() / 2 - 1);
   return created;
 }
 
@@ -78,7 +78,7 @@ void hdel_command(Context& c) {
     hash.finish();
     if (removed > 0) c.modified(key, 'h', "hdel");
     hash.remove_if_empty();
-    c.node.env().count_work(c.args.size() - 2);
+    c.env().count_work(c.args.size() - 2);
   }
   c.reply.integer(static_cast<int64_t>(removed));
 }

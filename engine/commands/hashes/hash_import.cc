@@ -15,7 +15,7 @@ namespace {
 
 void himport_prepare_command(Context& c) {
   const std::span<const std::string_view> fields = c.args.subspan(3);
-  c.node.env().count_work(fields.size());
+  c.env().count_work(fields.size());
   std::vector<std::string_view> sorted(fields.begin(), fields.end());
   std::sort(sorted.begin(), sorted.end());
   if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) {
@@ -30,7 +30,7 @@ void himport_prepare_command(Context& c) {
 // A hash of these fields and the values from argument `first` on, in place of what the key holds.
 void replace_hash(Context& c, std::string_view key, const Fieldset& fields, size_t first) {
   const HashLimits limits = hash_limits(c.node);
-  HashEditor hash(c.db().allocator(), c.node.hash_key(), limits);
+  HashEditor hash(c.db().allocator(), c.hash_key(), limits);
   hash.expect_fields(fields.size());
   for (size_t i = 0; i < fields.size(); ++i) {
     hash.expect(fields[i]);
@@ -77,7 +77,7 @@ void himport_set_command(Context& c) {
   const Entry* entry = c.lookup_write(key);
   if (c.wrong_type(entry, Type::hash)) return;
   const bool replaced = entry != nullptr;
-  c.node.env().count_work(fields->size());
+  c.env().count_work(fields->size());
   replace_hash(c, key, *fields, kFirstValue);
   c.modified(key, 'h', "hset");
   effect_of_import(c, key, *fields, kFirstValue, replaced);

@@ -228,7 +228,7 @@ void hsetex_command(Context& c) {
     c.reply.integer(0);
     return;
   }
-  c.node.env().count_work(options.end - options.first);
+  c.env().count_work(options.end - options.first);
   c.reply.integer(1);
   if (options.expiry.has_time() && *deadline <= c.now_ms()) {
     remove_pairs(c, hash, options, entry != nullptr);

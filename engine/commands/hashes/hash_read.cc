@@ -32,7 +32,7 @@ void hmget_command(Context& c) {
     const std::optional<HashField> field = find_live(c, entry, c.args[i]);
     field ? reply_element(c.reply, field->value) : c.reply.null();
   }
-  c.node.env().count_work(c.args.size() - 2);
+  c.env().count_work(c.args.size() - 2);
 }
 
 void hexists_command(Context& c) {
@@ -115,7 +115,7 @@ void hscan_command(Context& c) {
       }
     });
   });
-  c.node.env().count_work(seen);
+  c.env().count_work(seen);
   c.reply.array(2);
   c.reply.bulk(std::to_string(scan.cursor));
   c.reply.array(scan.no_values ? found.size() : found.size() * 2);
@@ -166,13 +166,13 @@ void reply_choice(Context& c, const Choice& choice, const HashField& field) {
 
 void begin_choices(Context& c, const Choice& choice, size_t count) {
   c.reply.array(choice.with_values && !c.reply.resp3() ? count * 2 : count);
-  c.node.env().count_work(count);
+  c.env().count_work(count);
 }
 
 // From fields that are in memory one by one: those of a hash in which some have expired, or of
 // which many are wanted.
 void reply_from(Context& c, const Choice& choice, const std::vector<HashField>& fields) {
-  Random& random = c.node.random();
+  Random& random = c.random();
   if (*choice.count < 0) {
     const size_t draws = fields.empty() ? 0 : static_cast<size_t>(-*choice.count);
     begin_choices(c, choice, draws);
@@ -195,7 +195,7 @@ void reply_from(Context& c, const Choice& choice, const std::vector<HashField>& 
 
 // Few of many, none of which has expired.
 void reply_drawn(Context& c, const Choice& choice, const HashView& hash) {
-  Random& random = c.node.random();
+  Random& random = c.random();
   const bool again = *choice.count < 0;
   const size_t count = static_cast<size_t>(again ? -*choice.count : *choice.count);
   begin_choices(c, choice, count);
@@ -224,7 +224,7 @@ void hrandfield_command(Context& c) {
                    (*choice->count < 0 || static_cast<size_t>(*choice->count) < hash.size() / 8);
   const bool too_many = choice->count && *choice->count < -kDrawsMax;
   if (all_live && !choice->count) {
-    reply_element(c.reply, hash.random(c.node.random()).name);
+    reply_element(c.reply, hash.random(c.random()).name);
     return;
   }
   if (all_live && few && !too_many && hash.encoding() == Encoding::hashtable) {
@@ -242,7 +242,7 @@ void hrandfield_command(Context& c) {
   } else if (fields.empty()) {
     c.reply.null();
   } else {
-    reply_element(c.reply, fields[c.node.random().below(fields.size())].name);
+    reply_element(c.reply, fields[c.random().below(fields.size())].name);
   }
 }
 

@@ -9,7 +9,7 @@ Entry* without_expired(Context& c, Entry* entry, bool& failed) {
   if (failed || entry == nullptr) return nullptr;
   if (HashView(*entry).earliest_ms() >= c.now_ms()) [[likely]]
     return entry;
-  return c.node.remove_expired_parts(c.session.db, *entry, kExpiredAtOnce) ? entry : nullptr;
+  return c.node.remove_expired_parts(c.db_index(), *entry, kExpiredAtOnce) ? entry : nullptr;
 }
 
 }  // namespace

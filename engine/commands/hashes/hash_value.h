@@ -38,7 +38,7 @@ void for_each_live(Context& c, const HashView& hash, Visit&& visit) {
   hash.for_each([&](const HashField& field) {
     if (is_live(field, now_ms)) visit(field);
   });
-  c.node.env().count_work(hash.size());
+  c.env().count_work(hash.size());
 }
 
 // Hashes as values whose parts expire (part_writer.h, part_expiry.h).
@@ -64,8 +64,8 @@ struct HashFields {
   static Limits limits(const Node& node) { return hash_limits(node); }
   static Editor open(Context& c, const Limits& limits, const Entry* entry, size_t more) {
     Allocator& allocator = c.db().allocator();
-    if (entry == nullptr) return {allocator, c.node.hash_key(), limits};
-    Editor editor(allocator, c.node.hash_key(), limits, *entry);
+    if (entry == nullptr) return {allocator, c.hash_key(), limits};
+    Editor editor(allocator, c.hash_key(), limits, *entry);
     editor.expect_fields(more);
     return editor;
   }

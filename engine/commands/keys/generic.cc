@@ -12,10 +12,10 @@ namespace {
 
 void remove_keys(Context& c, bool lazy) {
   int64_t removed = 0;
-  c.node.env().count_work(c.args.size() - 2);
+  c.env().count_work(c.args.size() - 2);
   for (const std::string_view key : c.args.subspan(1)) {
     if (c.peek(key) == nullptr) continue;
-    c.node.erase(c.session.db, key, c.hash(key), lazy);
+    c.node.erase(c.db_index(), key, c.hash(key), lazy);
     c.modified(key, 'g', "del");
     ++removed;
   }
@@ -23,7 +23,7 @@ void remove_keys(Context& c, bool lazy) {
 }
 
 void del_command(Context& c) {
-  remove_keys(c, c.node.settings().lazyfree_lazy_user_del);
+  remove_keys(c, c.settings().lazyfree_lazy_user_del);
 }
 
 void unlink_command(Context& c) {
@@ -32,7 +32,7 @@ void unlink_command(Context& c) {
 
 void exists_command(Context& c) {
   int64_t found = 0;
-  c.node.env().count_work(c.args.size() - 2);
+  c.env().count_work(c.args.size() - 2);
   for (const std::string_view key : c.args.subspan(1)) {
     if (lookup_untouched(c, key) != nullptr) ++found;
   }
@@ -41,7 +41,7 @@ void exists_command(Context& c) {
 
 void touch_command(Context& c) {
   int64_t found = 0;
-  c.node.env().count_work(c.args.size() - 2);
+  c.env().count_work(c.args.size() - 2);
   for (const std::string_view key : c.args.subspan(1)) {
     if (c.lookup(key) != nullptr) ++found;
   }
@@ -74,7 +74,7 @@ void announce_overwritten(Context& c, int db, std::string_view key, std::optiona
 
 // A key that is about to be written anew goes, whether it has expired or not.
 void make_room(Context& c, int db, std::string_view key) {
-  c.node.erase(db, key, c.hash(key), c.node.settings().lazyfree_lazy_server_del);
+  c.node.erase(db, key, c.hash(key), c.settings().lazyfree_lazy_server_del);
 }
 
 void rename_to(Context& c, bool only_new) {
@@ -89,12 +89,12 @@ void rename_to(Context& c, bool only_new) {
       c.reply.integer(0);
       return;
     }
-    const std::optional<Type> old = type_of(c, c.session.db, to);
-    make_room(c, c.session.db, to);
+    const std::optional<Type> old = type_of(c, c.db_index(), to);
+    make_room(c, c.db_index(), to);
     c.db().rename(from, c.hash(from), to, c.hash(to));
     c.modified(from, 'g', "rename_from");
     c.modified(to, 'g', "rename_to", 0);
-    announce_overwritten(c, c.session.db, to, old);
+    announce_overwritten(c, c.db_index(), to, old);
   }
   if (only_new) {
     c.reply.integer(from != to ? 1 : 0);
@@ -125,7 +125,7 @@ struct CopyOptions {
 };
 
 std::optional<CopyOptions> copy_options(Context& c) {
-  CopyOptions options{c.session.db, false};
+  CopyOptions options{c.db_index(), false};
   for (size_t i = 3; i < c.args.size(); ++i) {
     if (c.is(i, "replace")) {
       options.replace = true;
@@ -147,7 +147,7 @@ void copy_command(Context& c) {
   const std::string_view from = c.args[1];
   const std::string_view to = c.args[2];
   const int db = options->db;
-  if (db == c.session.db && from == to) {
+  if (db == c.db_index() && from == to) {
     c.error("ERR source and destination objects are the same");
     return;
   }
@@ -168,7 +168,7 @@ void copy_command(Context& c) {
 void move_command(Context& c) {
   const std::optional<int> db = database_argument(c, 2);
   if (!db) return;
-  if (*db == c.session.db) {
+  if (*db == c.db_index()) {
     c.error("ERR source and destination objects are the same");
     return;
   }
@@ -184,7 +184,7 @@ void move_command(Context& c) {
   Database& target = c.node.database(*db);
   target.insert_copy(*source, key, hash, expiry_of(*source));
   target.find(key, hash)->set_fine_access(source->fine_access());
-  c.node.erase(c.session.db, key, hash, c.node.settings().lazyfree_lazy_server_del);
+  c.node.erase(c.db_index(), key, hash, c.settings().lazyfree_lazy_server_del);
   c.modified(key, 'g', "move_from");
   c.modified_in(*db, key, 'g', "move_to", 0);
   c.reply.integer(1);
@@ -197,14 +197,14 @@ void randomkey_command(Context& c) {
   // a million of them.
   constexpr int kTriesMax = 1000;
   for (int tries = 0; tries < kTriesMax && c.db().size() > 0; ++tries) {
-    const Entry* entry = c.db().dict().random_entry(c.node.random());
+    const Entry* entry = c.db().dict().random_entry(c.random());
     if (!c.node.expired(*entry)) {
       c.reply.bulk(entry->key());
       return;
     }
     const std::string key(entry->key());
-    c.node.env().count_work(1);
-    c.node.expire_key(c.session.db, key, c.hash(key));
+    c.env().count_work(1);
+    c.node.expire_key(c.db_index(), key, c.hash(key));
   }
   c.reply.null();
 }
@@ -230,7 +230,7 @@ void object_encoding_command(Context& c) {
 void object_freq_command(Context& c) {
   const Entry* entry = object_of(c);
   if (entry == nullptr) return;
-  if (!is_lfu(c.node.settings().maxmemory_policy)) {
+  if (!is_lfu(c.settings().maxmemory_policy)) {
     c.error(
         "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
         "that when switching between policies at runtime LRU and LFU data will take some time to "
@@ -243,7 +243,7 @@ void object_freq_command(Context& c) {
 void object_idletime_command(Context& c) {
   const Entry* entry = object_of(c);
   if (entry == nullptr) return;
-  if (is_lfu(c.node.settings().maxmemory_policy)) {
+  if (is_lfu(c.settings().maxmemory_policy)) {
     c.error(
         "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when "
         "switching between policies at runtime LRU and LFU data will take some time to adjust.");

@@ -87,8 +87,8 @@ void expire_at(Context& c, int64_t base_ms, Unit unit) {
     return;
   }
   if (*when <= c.now_ms()) {
-    const bool lazy = c.node.settings().lazyfree_lazy_expire;
-    c.node.erase(c.session.db, key, c.hash(key), lazy);
+    const bool lazy = c.settings().lazyfree_lazy_expire;
+    c.node.erase(c.db_index(), key, c.hash(key), lazy);
     c.modified(key, 'g', "del");
     c.effect({lazy ? "UNLINK" : "DEL", key});
   } else {

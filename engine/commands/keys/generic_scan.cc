@@ -18,7 +18,7 @@ void keys_command(Context& c) {
   c.db().dict().for_each([&](const Entry& entry) {
     if (scan_matches(pattern, entry.key()) && !c.node.expired(entry)) found.push_back(&entry);
   });
-  c.node.env().count_work(c.db().size());
+  c.env().count_work(c.db().size());
   c.reply.array(found.size());
   for (const Entry* entry : found) c.reply.bulk(entry->key());
 }
@@ -83,13 +83,13 @@ void scan_command(Context& c) {
       }
     });
   } while (cursor != Dict::kCursorEnd && --steps > 0 && seen < count);
-  c.node.env().count_work(seen);
+  c.env().count_work(seen);
 
   c.reply.array(2);
   c.reply.bulk(std::to_string(cursor));
   c.reply.array(found.size());
   for (const Entry* entry : found) c.reply.bulk(entry->key());
-  for (const std::string& key : expired) c.node.expire_key(c.session.db, key, c.hash(key));
+  for (const std::string& key : expired) c.node.expire_key(c.db_index(), key, c.hash(key));
 }
 
 constexpr Command scan_rows[] = {

@@ -94,7 +94,7 @@ std::optional<std::string> look_up(Context& c, const SortOptions& options, std::
     return std::string(Database::string_value(*entry, scratch));
   }
   if (entry->type() != Type::hash) return std::nullopt;
-  if (options.store && !c.node.remove_all_expired_parts(c.session.db, *entry)) return std::nullopt;
+  if (options.store && !c.node.remove_all_expired_parts(c.db_index(), *entry)) return std::nullopt;
   const std::optional<HashField> found = HashView(*entry).find(field);
   if (!found || !is_live(*found, c.now_ms())) return std::nullopt;
   return std::string(ElementText(found->value).view());
@@ -304,7 +304,7 @@ void sort_generic(Context& c, bool may_store) {
     const bool backwards = options.unsorted && options.descending;
     elements = load(c, *entry, options.unsorted ? window : Window{0, size}, backwards);
   }
-  c.node.env().count_work(elements.size());
+  c.env().count_work(elements.size());
   std::span<const Element> shown(elements);
   if (!options.unsorted) {
     if (options.alpha) {

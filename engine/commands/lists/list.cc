@@ -54,7 +54,7 @@ size_t pop_elements(Context& c, std::string_view key, Entry& entry, ListEnd end,
   count = std::min(count, size);
   c.reply.array(count);
   reply_elements(c.reply, ListCursor::at(entry, index_of(end)), count, end == ListEnd::back);
-  c.node.env().count_work(count);
+  c.env().count_work(count);
   if (count == 0) return 0;
   c.modified(key, 'l', pop_event(end));
   if (count == size) {
@@ -198,7 +198,7 @@ void linsert_command(Context& c) {
   ListCursor cursor = ListCursor::at(*entry, 0);
   size_t walked = 0;
   for (; cursor && !pivot.is(cursor.element()); cursor.next()) ++walked;
-  c.node.env().count_work(walked);
+  c.env().count_work(walked);
   if (!cursor) {
     c.reply.integer(-1);
     return;

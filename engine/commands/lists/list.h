@@ -12,7 +12,7 @@ namespace redoubt {
 
 // The list of an entry, for changing it.
 inline List list_of(Context& c, Entry& entry) {
-  return {c.db().allocator(), entry, c.node.settings().list_max_listpack_size};
+  return {c.db().allocator(), entry, c.settings().list_max_listpack_size};
 }
 
 // So many elements, beginning at the cursor.

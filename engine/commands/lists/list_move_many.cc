@@ -90,7 +90,7 @@ void move_block(Context& c, Entry& source_entry, const BlockMove& move) {
   if (reversed) std::reverse(block.begin(), block.end());
   if (target == nullptr) target = make_list(c, destination);
   push_block(c, *target, move.ends.to, block);
-  c.node.env().count_work(2 * count);
+  c.env().count_work(2 * count);
 
   c.reply.array(count);
   for (const std::string& text : block) c.reply.bulk(text);

@@ -56,7 +56,7 @@ void lrange_command(Context& c) {
   c.reply.array(count);
   if (count == 0) return;
   reply_elements(c.reply, ListCursor::at(*entry, static_cast<int64_t>(range.first)), count, false);
-  c.node.env().count_work(count);
+  c.env().count_work(count);
 }
 
 void ltrim_command(Context& c) {
@@ -91,7 +91,7 @@ void lrem_command(Context& c) {
   Entry* entry = entry_or_reply_zero(c, key, Type::list);
   if (entry == nullptr) return;
   List list = list_of(c, *entry);
-  c.node.env().count_work(list.size());
+  c.env().count_work(list.size());
   const auto limit = static_cast<size_t>(*count == 0 ? kMax : std::abs(std::max(*count, -kMax)));
   const size_t removed = list.remove(c.args[3], limit, *count < 0);
   c.reply.integer(static_cast<int64_t>(removed));
@@ -182,7 +182,7 @@ void lpos_command(Context& c) {
   if (entry != nullptr) {
     size_t walked = 0;
     positions = find_positions(*entry, c.args[2], options, &walked);
-    c.node.env().count_work(walked);
+    c.env().count_work(walked);
   }
   if (options.count) {
     c.reply.array(positions.size());

@@ -16,7 +16,7 @@ namespace {
 // All of them: what COMMAND and COMMAND INFO without arguments answer.
 void command_command(Context& c) {
   const std::vector<CommandEntry*>& all = c.node.commands().all();
-  c.node.env().count_work(all.size());
+  c.env().count_work(all.size());
   c.reply.array(all.size());
   for (const CommandEntry* entry : all) reply_command_info(c.reply, *entry);
 }
@@ -49,7 +49,7 @@ void command_docs_command(Context& c) {
     const CommandEntry* entry = find_by_full_name(c.node.commands(), name);
     if (entry != nullptr) entries.push_back(entry);
   }
-  c.node.env().count_work(entries.size());
+  c.env().count_work(entries.size());
   c.reply.map(entries.size());
   for (const CommandEntry* entry : entries) {
     c.reply.bulk(entry->name);

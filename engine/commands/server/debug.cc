@@ -16,7 +16,7 @@ namespace redoubt {
 namespace {
 
 bool allowed(const Context& c) {
-  return permits(c.node.settings().debug_command, is_local(c.session));
+  return permits(c.settings().debug_command, is_local(c.session));
 }
 
 // Bytes of the value in an RDB file without compression, as "serializedlength" tells; for other
@@ -56,7 +56,7 @@ void debug_sleep(Context& c) {
     return;
   }
   const double bounded = std::clamp(*seconds, 0.0, kLongest);
-  c.node.env().backend().stall(Duration::microseconds(static_cast<int64_t>(bounded * 1e6)));
+  c.env().backend().stall(Duration::microseconds(static_cast<int64_t>(bounded * 1e6)));
   c.reply.ok();
 }
 
@@ -82,14 +82,14 @@ void debug_populate(Context& c) {
   const std::string_view prefix = c.args.size() > 3 ? c.args[3] : "key";
   std::optional<int64_t> size = 0;
   if (c.args.size() > 4) {
-    size = positive(4, static_cast<int64_t>(c.node.settings().proto_max_bulk_len));
+    size = positive(4, static_cast<int64_t>(c.settings().proto_max_bulk_len));
     if (!size) return;
   }
   if ((*size + static_cast<int64_t>(prefix.size())) > kBytesMax / std::max<int64_t>(*count, 1)) {
     c.error("ERR value is out of range");
     return;
   }
-  c.node.env().count_work(static_cast<uint64_t>(*count));
+  c.env().count_work(static_cast<uint64_t>(*count));
   for (int64_t i = 0; i < *count; ++i) {
     const std::string key = fmt::format("{}:{}", prefix, i);
     std::string value = fmt::format("value:{}", i);
@@ -108,7 +108,7 @@ void debug_digest(Context& c) {
   Digest digest;
   for (int i = 0; i < c.node.database_count(); ++i) {
     c.node.database(i).digest(digest, i);
-    c.node.env().count_work(c.node.database(i).size());
+    c.env().count_work(c.node.database(i).size());
   }
   c.reply.simple(digest.hex());
 }

@@ -19,7 +19,7 @@ void dbsize_command(Context& c) {
 
 // [ASYNC | SYNC]: whether to free in the background; an error reply otherwise.
 std::optional<bool> flush_mode(Context& c) {
-  if (c.args.size() == 1) return c.node.settings().lazyfree_lazy_user_flush;
+  if (c.args.size() == 1) return c.settings().lazyfree_lazy_user_flush;
   if (c.args.size() == 2 && c.is(1, "async")) return true;
   if (c.args.size() == 2 && c.is(1, "sync")) return false;
   c.syntax_error();
@@ -34,7 +34,7 @@ void flush(Context& c, int db) {
 }
 
 void flushdb_command(Context& c) {
-  flush(c, c.session.db);
+  flush(c, c.db_index());
 }
 
 void flushall_command(Context& c) {
@@ -57,7 +57,7 @@ void swapdb_command(Context& c) {
 }
 
 void time_command(Context& c) {
-  const int64_t now_us = c.node.env().wall().unix_us;
+  const int64_t now_us = c.env().wall().unix_us;
   c.reply.array(2);
   c.reply.bulk_integer(now_us / 1'000'000);
   c.reply.bulk_integer(now_us % 1'000'000);
@@ -180,7 +180,7 @@ void lolwut_command(Context& c) {
     towers = std::clamp<int64_t>(*version, 1, 7);
   }
   Picture picture;
-  Random& random = c.node.random();
+  Random& random = c.random();
   picture.sky(random);
   picture.block(0, kPictureWidth - 1, kWallTop);
   const size_t distance = kPictureWidth / static_cast<size_t>(towers);

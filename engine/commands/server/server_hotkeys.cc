@@ -65,7 +65,7 @@ bool read_options(Context& c, HotKeysOptions& options) {
     } else if (c.is(at, "duration")) {
       number =
           c.integer_between(at + 1, 1, kLongestS, "ERR DURATION must be between 1 and 1000000");
-      if (number) options.until = c.node.env().now() + Duration::seconds(*number);
+      if (number) options.until = c.env().now() + Duration::seconds(*number);
     } else if (c.is(at, "sample")) {
       number = c.integer_between(at + 1, 1, std::numeric_limits<int32_t>::max(),
                                  "ERR SAMPLE ratio must be positive");
@@ -133,11 +133,11 @@ void hotkeys_get_command(Context& c) {
   uint64_t user_us = session->user_cpu_us;
   uint64_t system_us = session->system_cpu_us;
   if (session->active) {
-    const ProcessFacts facts = c.node.env().backend().process_facts();
+    const ProcessFacts facts = c.env().backend().process_facts();
     user_us = facts.user_cpu_us - user_us;
     system_us = facts.system_cpu_us - system_us;
   }
-  const Instant end = session->active ? c.node.env().now() : session->stopped;
+  const Instant end = session->active ? c.env().now() : session->stopped;
   c.reply.array(1);
   c.reply.map(7 + (options.cpu ? 3u : 0u) + (options.net ? 2u : 0u));
   number("tracking-active", session->active ? 1 : 0);

@@ -113,7 +113,7 @@ void latency_graph_command(Context& c) {
     c.error(fmt::format("ERR No samples available for event '{}'", c.args[2]));
     return;
   }
-  c.reply.verbatim("txt", graph_of(c.args[2], *event, c.node.env().wall().unix_s()));
+  c.reply.verbatim("txt", graph_of(c.args[2], *event, c.env().wall().unix_s()));
 }
 
 // --- DOCTOR
@@ -136,7 +136,7 @@ std::string event_report(std::string_view name, const Event& event, int64_t now_
 
 void latency_doctor_command(Context& c) {
   const auto& events = c.node.latency().events();
-  const int64_t threshold = c.node.settings().latency_monitor_threshold_ms;
+  const int64_t threshold = c.settings().latency_monitor_threshold_ms;
   if (events.empty()) {
     c.reply.verbatim(
         "txt", threshold == 0
@@ -149,8 +149,7 @@ void latency_doctor_command(Context& c) {
   size_t number = 0;
   const auto noted = [&](std::string_view name) { return events.find(name) != events.end(); };
   for (const auto& [name, event] : events) {
-    report +=
-        fmt::format("{}. {}", ++number, event_report(name, event, c.node.env().wall().unix_s()));
+    report += fmt::format("{}. {}", ++number, event_report(name, event, c.env().wall().unix_s()));
   }
   report += "\nAdvice:\n\n";
   if (noted("command") || noted("fast-command")) {
@@ -216,7 +215,7 @@ void latency_histogram_command(Context& c) {
       c.reply.integer(static_cast<int64_t>(calls));
     }
   }
-  c.node.env().count_work(entries.size() * 16);
+  c.env().count_work(entries.size() * 16);
 }
 
 void latency_help_command(Context& c) {

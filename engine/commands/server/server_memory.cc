@@ -70,7 +70,7 @@ void reply_databases(Context& c) {
 
 void memory_stats_command(Context& c) {
   const MemoryUse use = memory_use(c.node);
-  const uint64_t rss = c.node.env().backend().process_facts().resident_bytes;
+  const uint64_t rss = c.env().backend().process_facts().resident_bytes;
   const uint64_t dataset = use.used - use.overhead;
   size_t databases = 0;
   for (int i = 0; i < c.node.database_count(); ++i) {
@@ -110,7 +110,7 @@ void memory_stats_command(Context& c) {
 
 void memory_doctor_command(Context& c) {
   const MemoryUse use = memory_use(c.node);
-  const uint64_t rss = c.node.env().backend().process_facts().resident_bytes;
+  const uint64_t rss = c.env().backend().process_facts().resident_bytes;
   constexpr uint64_t kSmall = 5 << 20;
   std::string report;
   if (use.used < kSmall) {

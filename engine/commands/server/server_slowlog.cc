@@ -39,7 +39,7 @@ void reply_entries(Context& c, Kind kind, size_t count) {
     c.reply.bulk(entry.address);
     c.reply.bulk(entry.client_name);
   }
-  c.node.env().count_work(count);
+  c.env().count_work(count);
 }
 
 void reply_length(Context& c, Kind kind) {

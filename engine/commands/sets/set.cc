@@ -17,7 +17,7 @@ size_t add_members(Context& c, SetEditor& set) {
   for (const std::string_view member : c.args.subspan(2)) {
     added += set.add(SetMember(member)) ? 1 : 0;
   }
-  c.node.env().count_work(c.args.size() - 2);
+  c.env().count_work(c.args.size() - 2);
   return added;
 }
 
@@ -30,7 +30,7 @@ void sadd_command(Context& c) {
   size_t added = 0;
   if (entry == nullptr) {
     const SetLimits limits = set_limits(c.node);
-    SetEditor set(c.db().allocator(), c.node.hash_key(), limits, SetMember(c.args[2]), given);
+    SetEditor set(c.db().allocator(), c.hash_key(), limits, SetMember(c.args[2]), given);
     added = add_members(c, set);
     c.db().insert_value(key, c.hash(key), Type::set, set.encoding(), set.value());
   } else if (may_expire(*entry)) {
@@ -41,7 +41,7 @@ void sadd_command(Context& c) {
     set.finish();
   } else {
     const SetLimits limits = set_limits(c.node);
-    SetEditor set(c.db().allocator(), c.node.hash_key(), limits, *entry, given);
+    SetEditor set(c.db().allocator(), c.hash_key(), limits, *entry, given);
     added = add_members(c, set);
     set.store(*entry);
   }
@@ -67,7 +67,7 @@ void srem_command(Context& c) {
       removed += remove_member(set, c.args[i]) ? 1 : 0;
     }
     set.finish();
-    c.node.env().count_work(c.args.size() - 2);
+    c.env().count_work(c.args.size() - 2);
     if (removed > 0) c.modified(key, 's', "srem");
     set.remove_if_empty();
   }
@@ -91,7 +91,7 @@ void smismember_command(Context& c) {
     const bool found = entry != nullptr && live_set(c, *entry).contains(SetMember(c.args[i]));
     c.reply.integer(found ? 1 : 0);
   }
-  c.node.env().count_work(c.args.size() - 2);
+  c.env().count_work(c.args.size() - 2);
 }
 
 void scard_command(Context& c) {
@@ -118,7 +118,7 @@ void smembers_command(Context& c) {
 bool add_to_key(Context& c, std::string_view key, Entry* entry, const SetMember& member) {
   if (entry == nullptr) {
     const SetLimits limits = set_limits(c.node);
-    SetEditor set(c.db().allocator(), c.node.hash_key(), limits, member, 1);
+    SetEditor set(c.db().allocator(), c.hash_key(), limits, member, 1);
     set.add(member);
     c.db().insert_value(key, c.hash(key), Type::set, set.encoding(), set.value());
     return true;
@@ -179,7 +179,7 @@ void sscan_command(Context& c) {
       }
     });
   });
-  c.node.env().count_work(seen);
+  c.env().count_work(seen);
   c.reply.array(2);
   c.reply.bulk(std::to_string(scan.cursor));
   c.reply.array(found.size());

@@ -63,7 +63,7 @@ void filter_first(Context& c, const std::vector<SetView>& sets, bool wanted, Vis
   } else {
     sets[0].for_each_while([&](const SetElement& element) { return check(element, 1); });
   }
-  c.node.env().count_work(looked_at * sets.size());
+  c.env().count_work(looked_at * sets.size());
 }
 
 void smallest_first(std::vector<SetView>& sets) {
@@ -91,7 +91,7 @@ void for_each_of(Context& c, Operation operation, Sources& sources, Visit&& visi
 void unite(Context& c, const SetLimits& limits, std::vector<SetView>& sets, SetEditor& result) {
   size_t members = 0;
   for (const SetView& set : sets) members += set.size();
-  c.node.env().count_work(members);
+  c.env().count_work(members);
   const auto largest =
       std::max_element(sets.begin(), sets.end(),
                        [](const SetView& a, const SetView& b) { return a.size() < b.size(); });
@@ -110,7 +110,7 @@ void reply_result(Context& c, Operation operation) {
   if (!sources) return;
   if (operation == Operation::set_union) {
     const SetLimits limits = set_limits(c.node);
-    SetEditor result(c.db().allocator(), c.node.hash_key(), limits);
+    SetEditor result(c.db().allocator(), c.hash_key(), limits);
     unite(c, limits, sources->sets, result);
     c.reply.set(result.size());
     reply_members(c, result.view());
@@ -132,7 +132,7 @@ void store_result(Context& c, Operation operation, std::string_view event) {
   if (!sources) return;
   const std::string_view key = c.args[1];
   const SetLimits limits = set_limits(c.node);
-  SetEditor result(c.db().allocator(), c.node.hash_key(), limits);
+  SetEditor result(c.db().allocator(), c.hash_key(), limits);
   if (operation == Operation::set_union) {
     unite(c, limits, sources->sets, result);
   } else {
@@ -230,7 +230,7 @@ uint64_t union_size(Context& c, const std::vector<SetView>& sets, uint64_t limit
   const auto enough = [&](uint64_t size) { return limit != 0 && size >= limit; };
   if (enough(base)) return limit;
   const SetLimits limits = set_limits(c.node);
-  SetEditor others(c.db().allocator(), c.node.hash_key(), limits);
+  SetEditor others(c.db().allocator(), c.hash_key(), limits);
   uint64_t looked_at = 0;
   for (auto set = sets.begin(); set != sets.end() && !enough(base + others.size()); ++set) {
     if (set == largest) continue;
@@ -241,7 +241,7 @@ uint64_t union_size(Context& c, const std::vector<SetView>& sets, uint64_t limit
       return !enough(base + others.size());
     });
   }
-  c.node.env().count_work(looked_at);
+  c.env().count_work(looked_at);
   const uint64_t size = base + others.size();
   others.discard();
   return size;

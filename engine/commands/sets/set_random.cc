@@ -37,7 +37,7 @@ void pop_one(Context& c, Entry* entry) {
     c.reply.null();
     return;
   }
-  const SetMember chosen(live_set(c, *entry).random(c.node.random()));
+  const SetMember chosen(live_set(c, *entry).random(c.random()));
   const std::string_view key = c.args[1];
   const SetElement element{chosen.text()};
   reply_member(c.reply, element);
@@ -52,9 +52,9 @@ void pop_one(Context& c, Entry* entry) {
 // Some of the members, at random.
 std::vector<std::string> choose(Context& c, const SetView& set, size_t count) {
   std::vector<std::string> chosen;
-  set.sample(c.node.random(), count,
+  set.sample(c.random(), count,
              [&](const SetElement& element) { chosen.emplace_back(SetMember(element).text()); });
-  c.node.env().count_work(set.size());
+  c.env().count_work(set.size());
   return chosen;
 }
 
@@ -63,10 +63,10 @@ std::vector<std::string> draw(Context& c, const SetView& set, size_t count) {
   std::set<std::string, std::less<>> drawn;
   std::vector<std::string> chosen;
   while (chosen.size() < count) {
-    const SetMember member(set.random(c.node.random()));
+    const SetMember member(set.random(c.random()));
     if (drawn.emplace(member.text()).second) chosen.emplace_back(member.text());
   }
-  c.node.env().count_work(count);
+  c.env().count_work(count);
   return chosen;
 }
 
@@ -121,11 +121,11 @@ void reply_draws(Context& c, const SetView& set, size_t count) {
   c.reply.array(count);
   std::vector<SetElement> shown;
   if (set.hidden() > 0) set.for_each([&](const SetElement& member) { shown.push_back(member); });
-  Random& random = c.node.random();
+  Random& random = c.random();
   for (size_t i = 0; i < count; ++i) {
     reply_member(c.reply, shown.empty() ? set.random(random) : shown[random.below(shown.size())]);
   }
-  c.node.env().count_work(count);
+  c.env().count_work(count);
 }
 
 void srandmember_command(Context& c) {
@@ -157,7 +157,7 @@ void srandmember_command(Context& c) {
   }
   const SetView set = live_set(c, *entry);
   if (!count) {
-    reply_member(c.reply, set.random(c.node.random()));
+    reply_member(c.reply, set.random(c.random()));
   } else if (*count < 0) {
     reply_draws(c, set, static_cast<size_t>(-*count));
   } else if (static_cast<uint64_t>(*count) >= set.size()) {

@@ -4,7 +4,7 @@ namespace redoubt {
 
 Entry* with_fewer_expired(Context& c, Entry* entry) {
   if (SetView(*entry).earliest_ms() >= c.now_ms()) return entry;
-  return c.node.remove_expired_parts(c.session.db, *entry, kExpiredAtOnce) ? entry : nullptr;
+  return c.node.remove_expired_parts(c.db_index(), *entry, kExpiredAtOnce) ? entry : nullptr;
 }
 
 Entry* living_or_none(Context& c, Entry* entry) {
@@ -14,7 +14,7 @@ Entry* living_or_none(Context& c, Entry* entry) {
 
 Entry* without_expired_members(Context& c, Entry* entry) {
   if (entry == nullptr || entry->type() != Type::set) return entry;
-  return c.node.remove_all_expired_parts(c.session.db, *entry) ? entry : nullptr;
+  return c.node.remove_all_expired_parts(c.db_index(), *entry) ? entry : nullptr;
 }
 
 }  // namespace redoubt

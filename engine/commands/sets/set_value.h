@@ -57,7 +57,7 @@ inline void reply_member(ReplyWriter& reply, const SetElement& element) {
 // Replies with all members, as an array or a set.
 inline void reply_members(Context& c, const SetView& set) {
   set.for_each([&](const SetElement& element) { reply_member(c.reply, element); });
-  c.node.env().count_work(set.size());
+  c.env().count_work(set.size());
 }
 
 // Sets as values whose parts expire (part_writer.h, part_expiry.h).
@@ -83,8 +83,8 @@ struct SetMembers {
   static Limits limits(const Node& node) { return set_limits(node); }
   static Editor open(Context& c, const Limits& limits, const Entry* entry, size_t more) {
     Allocator& allocator = c.db().allocator();
-    if (entry == nullptr) return {allocator, c.node.hash_key(), limits};
-    return {allocator, c.node.hash_key(), limits, *entry, more};
+    if (entry == nullptr) return {allocator, c.hash_key(), limits};
+    return {allocator, c.hash_key(), limits, *entry, more};
   }
   static Entry* to_read(Context& c, std::string_view key, bool& failed) {
     Entry* entry = c.lookup(key);

@@ -164,7 +164,7 @@ void xtrim_command(Context& c) {
   Stream& stream = stream_of(*entry);
   StreamId reached;
   const uint64_t removed = stream.trim(options.how, &reached);
-  c.node.env().count_work(removed / 16);
+  c.env().count_work(removed / 16);
   if (removed > 0) {
     c.modified(key, 't', "xtrim");
     if (options.how.whole_blocks && c.node.effects().active()) {

@@ -154,7 +154,7 @@ void xgroup_delconsumer_command(Context& c) {
   size_t pending = 0;
   if (consumer != nullptr) {
     pending = consumer->pending.size();
-    c.node.env().count_work(pending);
+    c.env().count_work(pending);
     stream->remove_consumer(*group, *consumer);
     c.modified(c.args[2], 't', "xgroup-delconsumer");
   }

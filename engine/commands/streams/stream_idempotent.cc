@@ -24,8 +24,8 @@ int64_t recorded_ms(const Context& c, const IdempotentOptions& options) {
 }
 
 IdempotencyLimits default_limits(const Context& c) {
-  return {.duration_s = c.node.settings().stream_idmp_duration_s,
-          .maxsize = c.node.settings().stream_idmp_maxsize};
+  return {.duration_s = c.settings().stream_idmp_duration_s,
+          .maxsize = c.settings().stream_idmp_maxsize};
 }
 
 std::optional<int64_t> read_duration(Context& c, size_t index) {

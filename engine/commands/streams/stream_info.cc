@@ -70,7 +70,7 @@ std::optional<int64_t> entries_read(const StreamGroup& group) {
 template <typename PendingList>
 void reply_pending(Context& c, const PendingList& list, uint64_t count, bool with_consumer) {
   const size_t shown = count == 0 ? list.size() : std::min<size_t>(list.size(), count);
-  c.node.env().count_work(shown);
+  c.env().count_work(shown);
   c.reply.array(shown);
   auto place = list.first();
   for (size_t i = 0; i < shown; ++i, place = list.next(place)) {

@@ -77,7 +77,7 @@ void reply_pending_summary(Context& c, const StreamGroup& group) {
        place = consumers.next(place)) {
     owners += consumer->pending.empty() ? 0 : 1;
   }
-  c.node.env().count_work(consumers.size());
+  c.env().count_work(consumers.size());
   c.reply.array(owners);
   for (auto place = consumers.first(); const StreamConsumer* consumer = consumers.at(place);
        place = consumers.next(place)) {
@@ -102,7 +102,7 @@ void for_each_pending(Context& c, const OrderedPages<StreamPending>& pendings,
     visit(*pending);
     --left;
   }
-  c.node.env().count_work(seen);
+  c.env().count_work(seen);
 }
 
 void reply_pending(Context& c, const StreamGroup& group, const PendingFilter& filter) {
@@ -347,7 +347,7 @@ AutoClaimed claim_from(Context& c, const Claim& claim, const AutoClaimOptions& o
   auto place = pendings.lower_bound(options.start);
   StreamPending* pending = pendings.at(place);
   for (; pending != nullptr && left > 0 && attempts > 0; --attempts, pending = pendings.at(place)) {
-    c.node.env().count_work(1);
+    c.env().count_work(1);
     const StreamId id = pending->id;
     StreamEntry entry;
     if (!claim.stream.find(id, entry)) {

@@ -220,7 +220,7 @@ void reply_history(Context& c, const ReadSource& source, StreamConsumer& consume
        place = consumer.pending.next(place)) {
     ++found;
   }
-  c.node.env().count_work(found);
+  c.env().count_work(found);
   c.reply.array(found);
   auto place = first;
   bool changed = false;
@@ -249,7 +249,7 @@ void reply_new(Context& c, const ReadSource& source, StreamConsumer& consumer,
   start.increment();
   const StreamId end = StreamId::largest();
   const uint64_t found = source.stream->count_between(start, end, options.count);
-  c.node.env().count_work(found);
+  c.env().count_work(found);
   c.reply.array(found);
   StreamCursor cursor(*source.stream, start, end, false);
   StreamEntry entry;

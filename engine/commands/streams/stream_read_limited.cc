@@ -241,7 +241,7 @@ Instant next_claim(const Context& c, const ReadOptions& options,
     const int64_t idle = c.now_ms() - first->delivered_ms;
     // The clock may have been set back, by any amount.
     const int64_t left = std::clamp<int64_t>(*options.claim_idle_ms - idle, 1, kLongestMs);
-    earliest = std::min(earliest, c.node.env().now() + Duration::milliseconds(left));
+    earliest = std::min(earliest, c.env().now() + Duration::milliseconds(left));
   }
   return earliest;
 }

@@ -162,7 +162,7 @@ void reply_stream_entry_parts(Context& c, const StreamEntry& entry) {
 void reply_stream_range(Context& c, const Stream& stream, StreamId start, StreamId end,
                         uint64_t count, bool reverse) {
   const uint64_t found = stream.count_between(start, end, count);
-  c.node.env().count_work(found);
+  c.env().count_work(found);
   c.reply.array(found);
   StreamCursor cursor(stream, start, end, reverse);
   StreamEntry entry;

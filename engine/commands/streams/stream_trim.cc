@@ -98,7 +98,7 @@ bool finish_trim_options(Context& c, StreamTrimOptions& options, bool required) 
     // Nobody should wait long for an approximate trim.
     constexpr int64_t kBlocks = 100;
     constexpr int64_t kLargest = 1'000'000;
-    const int64_t entries = std::min(c.node.settings().stream_node_max_entries, kLargest);
+    const int64_t entries = std::min(c.settings().stream_node_max_entries, kLargest);
     how.limit =
         entries <= 0 ? 10'000 : static_cast<uint64_t>(std::min(entries * kBlocks, kLargest));
   }
@@ -125,7 +125,7 @@ void TrimEffect::append_to(std::vector<std::string_view>& args) const {
 }
 
 StreamLimits stream_limits(const Context& c) {
-  const auto& settings = c.node.settings();
+  const auto& settings = c.settings();
   return {.block_bytes_max = settings.stream_node_max_bytes,
           .block_entries_max = static_cast<uint64_t>(settings.stream_node_max_entries)};
 }

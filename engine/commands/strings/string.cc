@@ -48,7 +48,7 @@ void put_until(Context& c, size_t value_index, int64_t deadline) {
   const std::string_view key = c.args[1];
   if (deadline < c.now_ms()) {
     c.lookup_write(key);
-    remove_key(c, key, c.node.settings().lazyfree_lazy_expire);
+    remove_key(c, key, c.settings().lazyfree_lazy_expire);
     return;
   }
   put_string(c, key, value_index, NewExpiry::at(deadline));
@@ -158,12 +158,12 @@ void getdel_command(Context& c) {
   const Entry* entry = c.lookup(key);
   if (c.wrong_type(entry, Type::string)) return;
   reply_string(c, entry);
-  if (entry != nullptr) remove_key(c, key, c.node.settings().lazyfree_lazy_user_del);
+  if (entry != nullptr) remove_key(c, key, c.settings().lazyfree_lazy_user_del);
 }
 
 void expire_now(Context& c, std::string_view key, int64_t deadline) {
   if (deadline <= c.now_ms()) {
-    remove_key(c, key, c.node.settings().lazyfree_lazy_expire);
+    remove_key(c, key, c.settings().lazyfree_lazy_expire);
     return;
   }
   c.db().set_expiry(key, c.hash(key), deadline);
@@ -206,7 +206,7 @@ void getex_command(Context& c) {
 void mget_command(Context& c) {
   c.reply.array(c.args.size() - 1);
   for_each_key(c, 1, c.args.size(), 1, [&](size_t i, uint64_t hash) {
-    const Entry* entry = c.node.lookup(c.session, c.session.db, c.args[i], hash);
+    const Entry* entry = c.node.lookup(c.session, c.db_index(), c.args[i], hash);
     const bool is_string = entry != nullptr && entry->type() == Type::string;
     reply_string(c, is_string ? entry : nullptr);
   });

@@ -23,7 +23,7 @@ void digest_command(Context& c) {
 }
 
 void remove_and_count(Context& c, bool removes) {
-  if (removes) remove_key(c, c.args[1], c.node.settings().lazyfree_lazy_user_del);
+  if (removes) remove_key(c, c.args[1], c.settings().lazyfree_lazy_user_del);
   c.reply.integer(removes ? 1 : 0);
 }
 
@@ -97,7 +97,7 @@ bool keys_meet(Context& c, const MsetexOptions& options) {
   bool met = true;
   for_each_key(c, 2, options.pairs_end, 2, [&](size_t i, uint64_t hash) {
     if (!met) return;
-    const Entry* entry = c.node.lookup_write(c.session.db, c.args[i], hash, false);
+    const Entry* entry = c.node.lookup_write(c.db_index(), c.args[i], hash, false);
     met = (entry != nullptr) == wanted;
   });
   return met;
@@ -105,12 +105,12 @@ bool keys_meet(Context& c, const MsetexOptions& options) {
 
 // A deadline that has passed leaves none of the keys.
 void remove_all(Context& c, size_t end) {
-  const bool lazy = c.node.settings().lazyfree_lazy_expire;
+  const bool lazy = c.settings().lazyfree_lazy_expire;
   std::vector<std::string_view> effect = {"DEL"};
   for_each_key(c, 2, end, 2, [&](size_t i, uint64_t hash) {
     const std::string_view key = c.args[i];
-    if (c.node.lookup_write(c.session.db, key, hash, false) == nullptr) return;
-    c.node.erase(c.session.db, key, hash, lazy);
+    if (c.node.lookup_write(c.db_index(), key, hash, false) == nullptr) return;
+    c.node.erase(c.db_index(), key, hash, lazy);
     c.modified(key, 'g', "del");
     effect.push_back(key);
   });

@@ -133,7 +133,7 @@ Blob pair_blob(Context& c, size_t value_index, size_t end) {
 void put_pairs(Context& c, size_t first, size_t end, NewExpiry expiry) {
   for_each_key(c, first, end, 2, [&](size_t i, uint64_t hash) {
     const std::string_view key = c.args[i];
-    c.node.lookup_write(c.session.db, key, hash, !c.session.has(kSessionNoTouch));
+    c.node.lookup_write(c.db_index(), key, hash, !c.session.has(kSessionNoTouch));
     c.db().set_string(key, hash, c.args[i + 1], expiry, pair_blob(c, i + 1, end));
     c.modified(key, '$', "set");
   });
@@ -142,7 +142,7 @@ void put_pairs(Context& c, size_t first, size_t end, NewExpiry expiry) {
 bool any_exists(Context& c, size_t first, size_t end, size_t step) {
   bool found = false;
   for_each_key(c, first, end, step, [&](size_t i, uint64_t hash) {
-    found = found || c.node.lookup_write(c.session.db, c.args[i], hash, false) != nullptr;
+    found = found || c.node.lookup_write(c.db_index(), c.args[i], hash, false) != nullptr;
   });
   return found;
 }
@@ -159,7 +159,7 @@ void reply_string(Context& c, const Entry* entry) {
 }
 
 void remove_key(Context& c, std::string_view key, bool lazy) {
-  if (!c.node.erase(c.session.db, key, c.hash(key), lazy)) return;
+  if (!c.node.erase(c.db_index(), key, c.hash(key), lazy)) return;
   c.modified(key, 'g', "del");
   c.effect({"DEL", key});
 }

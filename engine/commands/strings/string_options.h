@@ -91,7 +91,7 @@ void for_each_key(Context& c, size_t first, size_t end, size_t step, Visit&& vis
     for (size_t k = 0; k < count; ++k) dict.prefetch_entry(hashes[k]);
     for (size_t k = 0; k < count; ++k) visit(from + k * step, hashes[k]);
   }
-  c.node.env().count_work((end - first) / step);
+  c.env().count_work((end - first) / step);
 }
 
 // Sets the keys at arguments first, first + 2 ... below end to the arguments behind them.

@@ -15,7 +15,7 @@ constexpr size_t kBytesPerUnit = 4096;
 
 // Replies with an error when a string would become longer than a client could send.
 bool size_allowed(Context& c, uint64_t offset, uint64_t added) {
-  const uint64_t limit = c.node.settings().proto_max_bulk_len;
+  const uint64_t limit = c.settings().proto_max_bulk_len;
   if (offset <= limit && added <= limit - offset) return true;
   c.error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
   return false;
@@ -24,7 +24,7 @@ bool size_allowed(Context& c, uint64_t offset, uint64_t added) {
 void write_at(Context& c, std::string_view key, size_t offset, std::string_view bytes) {
   const std::span<char> target = c.db().string_for_update(key, c.hash(key), offset + bytes.size());
   if (!bytes.empty()) std::memcpy(target.data() + offset, bytes.data(), bytes.size());
-  c.node.env().count_work(bytes.size() / kBytesPerUnit);
+  c.env().count_work(bytes.size() / kBytesPerUnit);
 }
 
 void append_command(Context& c) {
@@ -62,7 +62,7 @@ void setrange_command(Context& c) {
   }
   const size_t begin = static_cast<size_t>(*offset);
   if (!size_allowed(c, begin, bytes.size())) return;
-  if (begin > size) c.node.env().count_work((begin - size) / kBytesPerUnit);
+  if (begin > size) c.env().count_work((begin - size) / kBytesPerUnit);
   write_at(c, key, begin, bytes);
   c.modified(key, '$', "setrange");
   c.reply.integer(static_cast<int64_t>(std::max(size, begin + bytes.size())));
@@ -89,7 +89,7 @@ void getrange_command(Context& c) {
   }
   const size_t count = static_cast<size_t>(last - first + 1);
   c.reply.bulk(value.substr(static_cast<size_t>(first), count));
-  c.node.env().count_work(count / kBytesPerUnit);
+  c.env().count_work(count / kBytesPerUnit);
 }
 
 void strlen_command(Context& c) {
@@ -138,7 +138,7 @@ bool lcs_size_allowed(Context& c, size_t a, size_t b) {
     return false;
   }
   const uint64_t cells = (uint64_t{a} + 1) * (uint64_t{b} + 1);
-  if (cells <= c.node.settings().proto_max_bulk_len / 4) return true;
+  if (cells <= c.settings().proto_max_bulk_len / 4) return true;
   c.error("ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len");
   return false;
 }
@@ -187,7 +187,7 @@ void reply_runs(Context& c, const CommonSubsequence& common, const LcsOptions& o
 
 void reply_common(Context& c, std::string_view a, std::string_view b, const LcsOptions& options) {
   const CommonSubsequence common(a, b, options.only_length);
-  c.node.env().count_work(common.work() / 64);
+  c.env().count_work(common.work() / 64);
   if (options.indexes) {
     reply_runs(c, common, options);
   } else if (options.only_length) {

@@ -173,7 +173,7 @@ void add_members(Context& c, const AddOptions& options) {
   }
   Entry* entry = c.lookup_write(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
-  c.node.env().count_work(scores.size());
+  c.env().count_work(scores.size());
   if (entry != nullptr) {
     add_to_existing(c, *entry, options, scores);
   } else if (!options.xx) {
@@ -214,7 +214,7 @@ void zrem_command(Context& c) {
   for (size_t i = 2; i < c.args.size() && zset.size() > 0; ++i) {
     removed += zset.erase(c.args[i]) ? 1 : 0;
   }
-  c.node.env().count_work(c.args.size());
+  c.env().count_work(c.args.size());
   c.reply.integer(removed);
   if (removed > 0) {
     after_removal(c, key, zset, *entry, "zrem");
@@ -244,7 +244,7 @@ void zmscore_command(Context& c) {
   if (c.wrong_type(entry, Type::zset)) return;
   c.reply.array(c.args.size() - 2);
   for (size_t i = 2; i < c.args.size(); ++i) reply_score(c, entry, c.args[i]);
-  c.node.env().count_work(c.args.size());
+  c.env().count_work(c.args.size());
 }
 
 void reply_rank(Context& c, bool reverse) {
@@ -303,7 +303,7 @@ void zscan_command(Context& c) {
       if (scan_matches(scan.pattern, member)) found.push_back({std::string(member), score});
     });
   });
-  c.node.env().count_work(seen);
+  c.env().count_work(seen);
   c.reply.array(2);
   c.reply.bulk(std::to_string(scan.cursor));
   c.reply.array(found.size() * 2);

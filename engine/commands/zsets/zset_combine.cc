@@ -216,13 +216,13 @@ void combine(Context& c, const Combination& combination, ZsetBuilder& builder) {
       return true;
     });
   }
-  c.node.env().count_work(work);
+  c.env().count_work(work);
 }
 
 void reply_combination(Context& c, Operation operation) {
   const std::optional<Combination> combination = read_combination(c, {operation});
   if (!combination) return;
-  ZsetBuilder builder(c.db().allocator(), c.node.hash_key(), zset_limits(c.node));
+  ZsetBuilder builder(c.db().allocator(), c.hash_key(), zset_limits(c.node));
   combine(c, *combination, builder);
   Zset result = builder.finish();
   const size_t count = result.size();
@@ -237,7 +237,7 @@ void store_combination(Context& c, Operation operation, std::string_view event) 
   const std::optional<Combination> combination =
       read_combination(c, {.operation = operation, .stores = true});
   if (!combination) return;
-  ZsetBuilder builder(c.db().allocator(), c.node.hash_key(), zset_limits(c.node));
+  ZsetBuilder builder(c.db().allocator(), c.hash_key(), zset_limits(c.node));
   combine(c, *combination, builder);
   store_zset(c, c.args[1], builder.finish(), event);
 }
@@ -271,7 +271,7 @@ void zintercard_command(Context& c) {
     if (intersected(*combination, member, score)) ++count;
     return combination->limit == 0 || count < combination->limit;
   });
-  c.node.env().count_work(smallest.size() * combination->sources.size());
+  c.env().count_work(smallest.size() * combination->sources.size());
   c.reply.integer(static_cast<int64_t>(count));
 }
 

@@ -53,7 +53,7 @@ void pop_from(Context& c, std::string_view key, Entry& entry, From from, size_t 
   const size_t popped = std::min(count, size);
   const RankRange ranks = from == From::min ? RankRange{0, popped} : RankRange{size - popped, size};
   reply_popped(c, key, shape, zset, ranks, from);
-  c.node.env().count_work(popped);
+  c.env().count_work(popped);
   const std::string_view event = from == From::min ? "zpopmin" : "zpopmax";
   if (popped == size) {
     c.modified(key, 'z', event);

@@ -43,7 +43,7 @@ std::vector<size_t> choose_ranks(Random& random, size_t size, size_t count) {
 void reply_random_members(Context& c, const ZsetView& zset, int64_t count, bool with_scores) {
   constexpr size_t kFew = 1000;
   const size_t size = zset.size();
-  Random& random = c.node.random();
+  Random& random = c.random();
   if (count < 0) {
     const size_t draws = static_cast<size_t>(-count);
     reply_members_header(c, draws, with_scores);
@@ -51,12 +51,12 @@ void reply_random_members(Context& c, const ZsetView& zset, int64_t count, bool 
       ZsetView::Cursor at = zset.at_rank(random.below(size));
       reply_member(c, at.member(), at.score(), with_scores);
     }
-    c.node.env().count_work(draws);
+    c.env().count_work(draws);
     return;
   }
   const size_t wanted = std::min(size, static_cast<size_t>(count));
   reply_members_header(c, wanted, with_scores);
-  c.node.env().count_work(wanted);
+  c.env().count_work(wanted);
   if (wanted == size) {
     for_each_rank(zset, {0, size}, false, [&](std::string_view member, double score) {
       reply_member(c, member, score, with_scores);
@@ -107,7 +107,7 @@ void zrandmember_command(Context& c) {
   if (count) {
     reply_random_members(c, zset, *count, with_scores);
   } else {
-    c.reply.bulk(zset.at_rank(c.node.random().below(zset.size())).member());
+    c.reply.bulk(zset.at_rank(c.random().below(zset.size())).member());
   }
 }
 

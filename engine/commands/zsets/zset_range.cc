@@ -154,7 +154,7 @@ void reply_range(Context& c, const RangeOptions& options) {
   const ZsetView zset(*entry);
   const RankRange ranks = ranks_of(zset, *range);
   const bool with_scores = range->options.with_scores;
-  c.node.env().count_work(ranks.size());
+  c.env().count_work(ranks.size());
   reply_members_header(c, ranks.size(), with_scores);
   for_each_rank(zset, ranks, range->options.reverse(), [&](std::string_view member, double score) {
     reply_member(c, member, score, with_scores);
@@ -200,8 +200,8 @@ void zrangestore_command(Context& c) {
   }
   const ZsetView zset(*entry);
   const RankRange ranks = ranks_of(zset, *range);
-  c.node.env().count_work(ranks.size());
-  ZsetBuilder builder(c.db().allocator(), c.node.hash_key(), zset_limits(c.node));
+  c.env().count_work(ranks.size());
+  ZsetBuilder builder(c.db().allocator(), c.hash_key(), zset_limits(c.node));
   for_each_rank(zset, ranks, false,
                 [&](std::string_view member, double score) { builder.add_new(member, score); });
   store_zset(c, c.args[1], builder.finish(), "zrangestore");
@@ -241,7 +241,7 @@ void remove_range(Context& c, By by, std::string_view event) {
     c.remove_empty(key);
     return;
   }
-  c.node.env().count_work(ranks.size());
+  c.env().count_work(ranks.size());
   zset.erase(ranks);
   after_removal(c, key, zset, *entry, event);
 }

@@ -17,13 +17,13 @@ inline ZsetLimits zset_limits(const Node& node) {
 
 // The set of an entry, for changing it.
 inline Zset zset_of(Context& c, const Entry& entry) {
-  return {c.db().allocator(), c.node.hash_key(), zset_limits(c.node), entry};
+  return {c.db().allocator(), c.hash_key(), zset_limits(c.node), entry};
 }
 // A new one, for a key that does not exist, whose first member this is.
 inline Zset new_zset(Context& c, std::string_view first_member) {
   const ZsetLimits limits = zset_limits(c.node);
   const bool large = limits.entries_max == 0 || first_member.size() > limits.value_bytes_max;
-  return {c.db().allocator(), c.node.hash_key(), limits, large};
+  return {c.db().allocator(), c.hash_key(), limits, large};
 }
 
 // Makes the destination of a *STORE command hold this set, announces it and replies with its size.
