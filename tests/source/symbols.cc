@@ -14,7 +14,10 @@ std::string_view trimmed(std::string_view text) {
 }
 
 bool matches(const Symbol& symbol, const Allowed& allowed) {
-  if (!allowed.object.empty() && symbol.object != allowed.object) return false;
+  if (!allowed.object.empty() &&
+      ("|" + allowed.object + "|").find("|" + symbol.object + "|") == std::string::npos) {
+    return false;
+  }
   const std::string_view name = allowed.name;
   if (name.ends_with('*')) return symbol.name.starts_with(name.substr(0, name.size() - 1));
   return symbol.name == name;

@@ -47,7 +47,7 @@ double ratio(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-std::string percent(uint64_t part, uint64_t whole) {
+std::string percent_text(uint64_t part, uint64_t whole) {
   return fmt::format("{}%", FixedText(ratio(part, whole) * 100, 2).view());
 }
 
@@ -168,11 +168,11 @@ void write_memory_use(InfoWriter& out) {
   out.bytes("used_memory", use.used);
   out.bytes("used_memory_rss", rss);
   out.bytes("used_memory_peak", use.peak);
-  out.field("used_memory_peak_perc", percent(use.used, use.peak));
+  out.field("used_memory_peak_perc", percent_text(use.used, use.peak));
   out.field("used_memory_overhead", use.overhead);
   out.field("used_memory_startup", 0);
   out.field("used_memory_dataset", use.used - use.overhead);
-  out.field("used_memory_dataset_perc", percent(use.used - use.overhead, use.used));
+  out.field("used_memory_dataset_perc", percent_text(use.used - use.overhead, use.used));
   out.field("allocator_allocated", use.used);
   out.field("allocator_active", use.used);
   out.field("allocator_resident", rss);

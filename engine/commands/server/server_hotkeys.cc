@@ -175,11 +175,11 @@ void hotkeys_help_command(Context& c) {
   reply_help(c, lines);
 }
 
-constexpr uint32_t kAdminFlags = kAdmin | kNoScript;
+constexpr uint32_t kMonitoringFlags = kAdmin | kNoScript;
 
 // What the subcommands have in common, but HELP.
 constexpr Command hotkeys_row(Command row) {
-  row.flags = kAdminFlags;
+  row.flags = kMonitoringFlags;
   row.since = "8.6.0";
   row.group = "server";
   return row;

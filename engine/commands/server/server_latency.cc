@@ -237,13 +237,13 @@ void latency_help_command(Context& c) {
   reply_help(c, lines);
 }
 
-constexpr uint32_t kAdminFlags = kAdmin | kNoScript | kLoading | kStale;
+constexpr uint32_t kLatencyFlags = kAdmin | kNoScript | kLoading | kStale;
 constexpr std::string_view kTips =
     "nondeterministic_output request_policy:all_nodes response_policy:special";
 
 // What the subcommands have in common, but HELP.
 constexpr Command latency_row(Command row) {
-  row.flags = kAdminFlags;
+  row.flags = kLatencyFlags;
   row.group = "server";
   return row;
 }

@@ -128,11 +128,11 @@ void commandlog_help_command(Context& c) {
   reply_help(c, lines);
 }
 
-constexpr uint32_t kAdminFlags = kAdmin | kLoading | kStale;
+constexpr uint32_t kLogFlags = kAdmin | kLoading | kStale;
 
 // What the subcommands of SLOWLOG have in common, but HELP.
 constexpr Command slowlog_row(Command row) {
-  row.flags = kAdminFlags;
+  row.flags = kLogFlags;
   row.since = "2.2.12";
   row.group = "server";
   return row;
@@ -167,7 +167,7 @@ constexpr std::string_view kLogArgument =
 
 // What the subcommands of COMMANDLOG have in common, but HELP.
 constexpr Command commandlog_row(Command row) {
-  row.flags = kAdminFlags;
+  row.flags = kLogFlags;
   row.since = "8.1.0";
   row.group = "server";
   return row;

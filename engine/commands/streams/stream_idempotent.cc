@@ -10,11 +10,6 @@ namespace redoubt {
 
 namespace {
 
-StreamOptionWord fail(Context& c, std::string_view text) {
-  c.error(text);
-  return StreamOptionWord::failed;
-}
-
 void append_number(std::string& text, uint64_t number) {
   for (int i = 0; i < 8; ++i) text += static_cast<char>(number >> (8 * i));
 }
@@ -86,17 +81,17 @@ StreamOptionWord read_idempotent_option(Context& c, size_t& index, IdempotentOpt
   const bool manual = behind >= 2 && c.is(index, "IDMP");
   if (behind >= 3 && c.is(index, "IDMP-RECORDED")) return read_recorded(c, index, options);
   if (!automatic && !manual) return StreamOptionWord::other;
-  if (options.given) return fail(c, "ERR IDMP/IDMPAUTO specified multiple times");
+  if (options.given) return option_error(c, "ERR IDMP/IDMPAUTO specified multiple times");
   options.given = true;
   options.automatic = automatic;
   options.producer = c.args[++index];
   if (options.producer.empty()) {
-    return fail(c, automatic ? "ERR IDMPAUTO requires a non-empty producer ID"
-                             : "ERR IDMP requires a non-empty producer ID");
+    return option_error(c, automatic ? "ERR IDMPAUTO requires a non-empty producer ID"
+                                     : "ERR IDMP requires a non-empty producer ID");
   }
   if (automatic) return StreamOptionWord::taken;
   options.id = c.args[++index];
-  if (options.id.empty()) return fail(c, "ERR IDMP requires a non-empty idempotent ID");
+  if (options.id.empty()) return option_error(c, "ERR IDMP requires a non-empty idempotent ID");
   return StreamOptionWord::taken;
 }
 

@@ -10,7 +10,7 @@ namespace redoubt {
 namespace {
 
 // The stream of argument 2; null after an error.
-const Stream* required_stream(Context& c) {
+const Stream* existing_stream(Context& c) {
   const Entry* entry = c.lookup(c.args[2]);
   if (entry == nullptr) {
     c.error("ERR no such key");
@@ -157,7 +157,7 @@ bool read_full(Context& c, bool* full, uint64_t* count) {
 }
 
 void xinfo_stream_command(Context& c) {
-  const Stream* stream = required_stream(c);
+  const Stream* stream = existing_stream(c);
   if (stream == nullptr) return;
   bool full = false;
   uint64_t count = 10;
@@ -174,7 +174,7 @@ void xinfo_stream_command(Context& c) {
 }
 
 void xinfo_groups_command(Context& c) {
-  const Stream* stream = required_stream(c);
+  const Stream* stream = existing_stream(c);
   if (stream == nullptr) return;
   const auto& groups = stream->groups();
   c.reply.array(groups.size());
@@ -192,7 +192,7 @@ void xinfo_groups_command(Context& c) {
 }
 
 void xinfo_consumers_command(Context& c) {
-  const Stream* stream = required_stream(c);
+  const Stream* stream = existing_stream(c);
   if (stream == nullptr) return;
   const StreamGroup* group = stream->find_group(c.args[3]);
   if (group == nullptr) {

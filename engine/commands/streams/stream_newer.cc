@@ -19,7 +19,7 @@ struct DeletionOptions {
   std::vector<StreamId> ids;
 };
 
-bool fail(Context& c, std::string_view text) {
+bool refused(Context& c, std::string_view text) {
   c.error(text);
   return false;
 }
@@ -30,18 +30,18 @@ bool read_deletion(Context& c, size_t first, DeletionOptions& options) {
   bool chosen = false;
   for (; i < c.args.size() && !c.is(i, "IDS"); ++i) {
     const std::optional<StreamReferences> references = references_named(c, i);
-    if (!references || chosen) return fail(c, "ERR syntax error");
+    if (!references || chosen) return refused(c, "ERR syntax error");
     options.references = *references;
     chosen = true;
   }
-  if (i + 1 >= c.args.size()) return fail(c, "ERR syntax error");
+  if (i + 1 >= c.args.size()) return refused(c, "ERR syntax error");
   const std::optional<int64_t> count =
       c.integer_between(i + 1, 1, std::numeric_limits<int32_t>::max(),
                         "ERR Number of IDs must be a positive integer");
   if (!count) return false;
   const size_t given = c.args.size() - i - 2;
   if (static_cast<size_t>(*count) != given) {
-    return fail(c, "ERR The `numids` parameter must match the number of arguments");
+    return refused(c, "ERR The `numids` parameter must match the number of arguments");
   }
   return stream_ids(c, i + 2, given, options.ids);
 }
@@ -132,7 +132,7 @@ bool read_nack_options(Context& c, size_t first, NackOptions& options) {
                                               "ERR Invalid RETRYCOUNT option argument for XNACK");
       if (!options.retry_count) return false;
     } else {
-      return fail(c, "ERR syntax error");
+      return refused(c, "ERR syntax error");
     }
   }
   return true;
@@ -144,15 +144,15 @@ bool read_nack(Context& c, NackOptions& options) {
   } else if (c.is(3, "FATAL")) {
     options.mode = NackMode::fatal;
   } else if (!c.is(3, "FAIL")) {
-    return fail(c, "ERR syntax error");
+    return refused(c, "ERR syntax error");
   }
-  if (!c.is(4, "IDS")) return fail(c, "ERR syntax error");
+  if (!c.is(4, "IDS")) return refused(c, "ERR syntax error");
   const std::optional<int64_t> count = c.integer_between(
       5, 1, std::numeric_limits<int32_t>::max(), "ERR Number of IDs must be a positive integer");
   if (!count) return false;
   const auto ids = static_cast<size_t>(*count);
   if (ids > c.args.size() - 6) {
-    return fail(c, "ERR The `numids` parameter must match the number of arguments");
+    return refused(c, "ERR The `numids` parameter must match the number of arguments");
   }
   return stream_ids(c, 6, ids, options.ids) && read_nack_options(c, 6 + ids, options);
 }

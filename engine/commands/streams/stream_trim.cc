@@ -6,17 +6,12 @@ namespace redoubt {
 
 namespace {
 
-StreamOptionWord fail(Context& c, std::string_view text) {
-  c.error(text);
-  return StreamOptionWord::failed;
-}
-
 StreamOptionWord read_threshold(Context& c, size_t& index, StreamTrimOptions& options) {
   StreamTrim& how = options.how;
   const auto kind = c.is(index, "MAXLEN") ? StreamTrim::Kind::length : StreamTrim::Kind::id;
   if (how.kind != StreamTrim::Kind::none) {
-    return fail(c,
-                "ERR syntax error, MAXLEN and MINID options at the same time are not compatible");
+    return option_error(
+        c, "ERR syntax error, MAXLEN and MINID options at the same time are not compatible");
   }
   const std::string_view next = c.args[++index];
   const bool has_operator = (next == "~" || next == "=") && index + 1 < c.args.size();
@@ -31,7 +26,7 @@ StreamOptionWord read_threshold(Context& c, size_t& index, StreamTrimOptions& op
   }
   const std::optional<int64_t> length = c.integer(index);
   if (!length) return StreamOptionWord::failed;
-  if (*length < 0) return fail(c, "ERR The MAXLEN argument must be >= 0.");
+  if (*length < 0) return option_error(c, "ERR The MAXLEN argument must be >= 0.");
   how.length = static_cast<uint64_t>(*length);
   return StreamOptionWord::taken;
 }
@@ -39,7 +34,7 @@ StreamOptionWord read_threshold(Context& c, size_t& index, StreamTrimOptions& op
 StreamOptionWord read_limit(Context& c, size_t& index, StreamTrimOptions& options) {
   options.limit = c.integer(++index);
   if (!options.limit) return StreamOptionWord::failed;
-  if (*options.limit < 0) return fail(c, "ERR The LIMIT argument must be >= 0.");
+  if (*options.limit < 0) return option_error(c, "ERR The LIMIT argument must be >= 0.");
   return StreamOptionWord::taken;
 }
 

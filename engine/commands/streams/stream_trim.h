@@ -22,6 +22,12 @@ enum class StreamOptionWord : uint8_t {
   failed,  // an error was replied
 };
 
+// Replies with an error.
+inline StreamOptionWord option_error(Context& c, std::string_view text) {
+  c.error(text);
+  return StreamOptionWord::failed;
+}
+
 // Reads the option at an argument.
 StreamOptionWord read_trim_option(Context& c, size_t& index, StreamTrimOptions& options);
 // Whether the options go together; `required` when there must be some. False, after an error.
