@@ -181,7 +181,7 @@ constexpr std::array kReplicationRows = {
     boolean("cluster-require-full-coverage", "yes").harmless(kNoCluster),
     boolean("cluster-allow-reads-when-down", "no").harmless(kNoCluster),
     boolean("cluster-allow-pubsubshard-when-down", "yes").harmless(kNoCluster),
-    memory("cluster-link-sendbuf-limit", "0").harmless(kNoCluster),
+    memory("cluster-link-sendbuf-limit", "0").up_to_64_bits().harmless(kNoCluster),
 };
 
 constexpr std::array kSecurityRows = {

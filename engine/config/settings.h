@@ -35,6 +35,10 @@ inline bool permits(Permission permission, bool local_client) {
   return permission == Permission::yes || (permission == Permission::local && local_client);
 }
 
+// The largest value of proto-max-bulk-len: sizes of arguments, elements and pieces of replies have
+// 32 bits.
+inline constexpr int64_t kLargestBulk = (int64_t{4} << 30) - (1 << 20);
+
 struct OutputLimit {
   uint64_t hard_bytes = 0;  // 0: none
   uint64_t soft_bytes = 0;

@@ -89,6 +89,10 @@ class Context {
   void announce(std::string_view key, char event_class, std::string_view event) {
     node.announce(session.db, key, event_class, event);
   }
+  // The fields of a hash that an event is about, which was announced just now: `names`, or each
+  // second one of them.
+  void announce_fields(std::string_view key, std::string_view event,
+                       std::span<const std::string_view> names, size_t step = 1);
   // The value of a key has become empty: the key is removed.
   void remove_empty(std::string_view key);
   // The result that was to be stored under a key is empty: what is there is removed and announced.
@@ -141,6 +145,10 @@ class Context {
              BlockMode mode = BlockMode::until_served, std::span<const std::string_view> again = {},
              Instant retry = Instant::never());
 
+  // The session waits until the deadline, for nothing that could come: WAIT without replicas. Where
+  // a command may not wait, the reply is `on_timeout` at once.
+  void wait_until(Instant deadline, BlockReply on_timeout);
+
   // The Blob that holds exactly this argument's bytes, for the store to take over; empty when the
   // argument is only a view. The view stays valid.
   Blob take_blob(size_t index);
@@ -159,7 +167,7 @@ class Context {
   }
 
  private:
-  Instant deadline_in(int64_t ms) const;
+  std::optional<Instant> deadline_in(int64_t ms);
 
   std::string_view hashed_key_;
   uint64_t hash_ = 0;

@@ -127,6 +127,7 @@ void Node::tell_parts_expired(int db, std::string_view key, char event_class,
                               std::span<const std::string_view> names) {
   stats_.expired_parts += names.size();
   key_modified(db, key, event_class, event_class == 's' ? "sexpired" : "hexpired");
+  if (event_class == 'h') announce_parts(db, key, event_class, "hexpired", names);
   if (observer_ != nullptr) observer_->on_parts_expired(db, key, names);
 }
 

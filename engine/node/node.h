@@ -132,6 +132,11 @@ class Node {
   void key_modified(int db, std::string_view key, char event_class, std::string_view event);
   // A keyspace event beside that of a change.
   void announce(int db, std::string_view key, char event_class, std::string_view event);
+  // The parts of a value (fields of a hash) that an event is about, which was announced just now.
+  void announce_parts(int db, std::string_view key, char event_class, std::string_view event,
+                      std::span<const std::string_view> parts);
+  // Whether somebody may want to know of parts.
+  bool tells_parts() const;
   // A read found no such key.
   void key_missed(int db, std::string_view key);
   // Changes of data that clients have made since the start, as rdb_changes_since_last_save counts

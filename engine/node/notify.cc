@@ -20,6 +20,12 @@ namespace {
 
 constexpr uint32_t kByKey = event_class_bit('K');
 constexpr uint32_t kByEvent = event_class_bit('E');
+constexpr uint32_t kPartsByKey = event_class_bit('S');
+constexpr uint32_t kPartsByEvent = event_class_bit('T');
+constexpr uint32_t kByPart = event_class_bit('I');
+constexpr uint32_t kPartsByBoth = event_class_bit('V');
+constexpr uint32_t kParts = kPartsByKey | kPartsByEvent | kByPart | kPartsByBoth;
+constexpr uint32_t kChannels = kByKey | kByEvent | kParts;
 constexpr uint32_t kLogged = event_class_bit('n') | event_class_bit('o') | event_class_bit('c');
 
 // A stream of messages to a session is sent in pieces of this time.
@@ -38,7 +44,7 @@ bool changes_in_place(std::string_view event) {
 
 void Node::update_key_events() {
   const uint32_t wanted = settings().notify_events;
-  const bool notifies = (wanted & (kByKey | kByEvent)) != 0 && (wanted & ~(kByKey | kByEvent)) != 0;
+  const bool notifies = (wanted & kChannels) != 0 && (wanted & ~kChannels) != 0;
   notify_ = notifies ? wanted : 0;
   key_events_wanted_ = notify_ != 0 || tracking_.active();
   key_log_.notes.clear();
@@ -81,6 +87,50 @@ void Node::publish_event(int db, std::string_view key, char event_class, std::st
   }
   if ((notify_ & kByEvent) != 0) {
     pubsub_.publish(fmt::format("__keyevent@{}__:{}", db, event), key);
+  }
+}
+
+bool Node::tells_parts() const {
+  return (notify_ & kParts) != 0;
+}
+
+void Node::announce_parts(int db, std::string_view key, char event_class, std::string_view event,
+                          std::span<const std::string_view> parts) {
+  if (!tells_parts() || parts.empty()) return;
+  if (rollback_ != nullptr) {
+    Rollback::Event later{Rollback::Event::Kind::parts, event_class, db, std::string(key),
+                          std::string(event),           {}};
+    later.parts.assign(parts.begin(), parts.end());
+    rollback_->note(std::move(later));
+    return;
+  }
+  if ((notify_ & event_class_bit(event_class)) == 0 || !pubsub_.has_listeners()) return;
+  env_.count_work(parts.size());
+  const auto listed = [&] {
+    std::string text;
+    for (const std::string_view part : parts) {
+      if (!text.empty()) text += ',';
+      text += fmt::format("{}:{}", part.size(), part);
+    }
+    return text;
+  };
+  const std::string list = (notify_ & ~kByPart & kParts) != 0 ? listed() : std::string();
+  if ((notify_ & kPartsByKey) != 0) {
+    pubsub_.publish(fmt::format("__subkeyspace@{}__:{}", db, key),
+                    fmt::format("{}|{}", event, list));
+  }
+  if ((notify_ & kPartsByEvent) != 0) {
+    pubsub_.publish(fmt::format("__subkeyevent@{}__:{}", db, event),
+                    fmt::format("{}:{}|{}", key.size(), key, list));
+  }
+  // The line end separates the key from the part.
+  if ((notify_ & kByPart) != 0 && key.find('\n') == std::string_view::npos) {
+    for (const std::string_view part : parts) {
+      pubsub_.publish(fmt::format("__subkeyspaceitem@{}__:{}\n{}", db, key, part), event);
+    }
+  }
+  if ((notify_ & kPartsByBoth) != 0) {
+    pubsub_.publish(fmt::format("__subkeyspaceevent@{}__:{}|{}", db, event, key), list);
   }
 }
 

@@ -197,6 +197,11 @@ void Node::tell(const Rollback::Event& event) {
     case Rollback::Event::Kind::announced:
       announce(event.db, event.key, event.event_class, event.event);
       break;
+    case Rollback::Event::Kind::parts: {
+      const std::vector<std::string_view> names(event.parts.begin(), event.parts.end());
+      announce_parts(event.db, event.key, event.event_class, event.event, names);
+      break;
+    }
     case Rollback::Event::Kind::expired: tell_expired(event.db, event.key); break;
     case Rollback::Event::Kind::parts_expired: {
       const std::vector<std::string_view> names(event.parts.begin(), event.parts.end());

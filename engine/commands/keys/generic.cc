@@ -42,9 +42,13 @@ void exists_command(Context& c) {
 void touch_command(Context& c) {
   int64_t found = 0;
   c.env().count_work(c.args.size() - 2);
+  // Also for a client that said CLIENT NO-TOUCH ON: it asks for just this.
+  const bool untouched = c.session.has(kSessionNoTouch);
+  c.session.flags &= ~static_cast<uint32_t>(kSessionNoTouch);
   for (const std::string_view key : c.args.subspan(1)) {
     if (c.lookup(key) != nullptr) ++found;
   }
+  if (untouched) c.session.flags |= kSessionNoTouch;
   c.reply.integer(found);
 }
 
