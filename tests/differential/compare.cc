@@ -77,6 +77,14 @@ const KnownDifference known_differences[] = {
      },
      "small integers are shared by Redis and not by us", false},
     {[](const OwnedCommand& command, const std::string& name) {
+       return name == "COMMAND" && command.size() == 4 && upper(command[2]) == "PFMERGE";
+     },
+     "7.0 finds no key when there is only a destination", false},
+    {[](const OwnedCommand& command, const std::string& name) {
+       return name == "COMMAND" && command.size() > 3 && upper(command[2]).starts_with("XREAD");
+     },
+     "7.0 takes the value of an option for STREAMS", false},
+    {[](const OwnedCommand& command, const std::string& name) {
        return name == "XSETID" && !command.empty();
      },
      "7.0 takes an id below the largest that was deleted", true},
