@@ -141,6 +141,12 @@ class Context {
              BlockMode mode = BlockMode::until_served, std::span<const std::string_view> again = {},
              Instant retry = Instant::never());
 
+  // The reply of this command comes later: whoever has the result hands it to
+  // Node::finish_deferred(), once. Until then the client's further requests wait. In a transaction
+  // the other commands run on, and EXEC's reply is complete when this one is there.
+  DeferredReply defer();
+  bool deferred() const { return deferred_; }
+
   // The Blob that holds exactly this argument's bytes, for the store to take over; empty when the
   // argument is only a view. The view stays valid.
   Blob take_blob(size_t index);
@@ -168,6 +174,7 @@ class Context {
   bool changed_ = false;
   bool failed_ = false;
   bool effect_given_ = false;
+  bool deferred_ = false;
 };
 
 }  // namespace redoubt

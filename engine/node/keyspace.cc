@@ -76,6 +76,8 @@ void Node::key_modified(int db, std::string_view key, char event_class, std::str
       entry->set_fine_access(access_clock_);
     }
   }
+  if (gate_.active()) [[unlikely]]
+    gate_.key_written(key_of_gate(db, key));
   if (!watched_keys_.idle()) touch_watched(db, key);
   if (!blocking_.idle() && blocking_.key_changed(db, key)) env_.request(batch_hook_);
   if (key_events_wanted_) [[unlikely]]
@@ -103,6 +105,7 @@ void Node::key_missed(int db, std::string_view key) {
 }
 
 void Node::swap_databases(int a, int b) {
+  if (gate_.active()) gate_.all_written();
   if (!watched_keys_.idle() && a != b) {
     touch_watched_database(a, database(a), &database(b));
     touch_watched_database(b, database(b), &database(a));
@@ -133,6 +136,7 @@ size_t Node::flush(int index, bool lazy) {
   constexpr size_t kSmall = 1000;
   constexpr size_t kSmallBytes = 128 * 1024;
   size_t removed = 0;
+  if (gate_.active()) gate_.all_written();
   for (int db = 0; db < database_count(); ++db) {
     if (index >= 0 && db != index) continue;
     std::unique_ptr<Database>& slot = databases_[static_cast<size_t>(db)];

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "engine/clients/owned_request.h"
+#include "engine/effects/reply_gate.h"
 #include "engine/node/blocking.h"
+#include "engine/node/deferred.h"
 #include "engine/node/transaction.h"
 #include "engine/node/watched_keys.h"
 #include "net/env.h"
@@ -33,11 +35,11 @@ enum SessionFlag : uint32_t {
   kSessionReplyOff = 1u << 3,         // CLIENT REPLY OFF
   kSessionReplySkip = 1u << 4,        // the reply of this command is not sent
   kSessionReplySkipNext = 1u << 5,    // CLIENT REPLY SKIP was just executed
-  kSessionPaused = 1u << 6,           // has requests that wait: for CLIENT UNPAUSE, or behind one
+  kSessionPaused =
+      1u << 6,  // has requests that wait: for the end of a pause, or behind one of them
   kSessionNoTouch = 1u << 7,
   kSessionNoEvict = 1u << 8,
   kSessionLocal = 1u << 9,     // made by the process itself, without a connection
-  kSessionMonitor = 1u << 24,  // is shown the commands of all others
   kSessionWaiting = 1u << 10,  // a command of it waits for the world; requests behind it are stored
   kSessionBlocked = 1u << 11,  // with kSessionWaiting: that command waits for keys
   kSessionSubscribed = 1u << 12,   // has subscriptions
@@ -45,13 +47,8 @@ enum SessionFlag : uint32_t {
   kSessionDoomed = 1u << 14,       // closed at the end of the turn: it reads too slowly
   kSessionMulti = 1u << 15,        // between MULTI and EXEC
   kSessionWatchFailed = 1u << 16,  // a watched key was touched: EXEC will fail
-};
-
-// Replies that may leave when the stream of effects is durable up to an offset.
-struct HeldReplies {
-  HeldReplies(uint64_t needed, OutputPool& pool) : offset(needed), bytes(pool) {}
-  uint64_t offset;
-  Output bytes;
+  kSessionMonitor = 1u << 17,      // is shown the commands of all others
+  kSessionMalformed = 1u << 18,    // behind the requests that wait comes one that is malformed
 };
 
 // What a client says of its library.
@@ -60,12 +57,12 @@ struct ClientLibrary {
   std::string version;
 };
 
-class Session {
+class Session final : public ReplyHolder {
  public:
   Session(Node& owner, uint64_t session_id, OutputPool& pool);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  ~Session();
+  ~Session() override;
 
   Node& node;
   const uint64_t id;
@@ -89,10 +86,11 @@ class Session {
   RequestParser parser;
   Output output;                                     // replies that wait for the end of the turn
   Output sendable;                                   // replies that wait for the send in flight
-  std::unique_ptr<std::deque<HeldReplies>> held;     // replies that wait for the gate
+  std::unique_ptr<HeldReplies> held;                 // replies that wait for the gate
   std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause
   size_t stored_bytes = 0;                           // of them
   std::unique_ptr<Wait> wait;                        // with kSessionBlocked
+  std::unique_ptr<DeferredReplies> deferred;         // replies that come later
   std::unique_ptr<Transaction> transaction;          // with kSessionMulti
   std::unique_ptr<Watches> watches;                  // null: none
   std::unique_ptr<Fieldsets> fieldsets;              // HIMPORT; null: none
@@ -124,6 +122,8 @@ class Session {
   bool authenticated() const { return !has(kSessionUnauthenticated); }
   // Bytes of replies that have not left, as client-output-buffer-limit counts them.
   size_t output_bytes() const;
+  // Some of the held replies may leave.
+  void on_replies_ready(HeldReplies& ready) override;
   // Bytes that this session takes, as counted.
   size_t memory_bytes() const;
 };

@@ -34,9 +34,7 @@ size_t Session::output_bytes() const {
   size_t bytes = output.bytes() + sendable.bytes();
   if (pushes != nullptr) bytes += pushes->bytes();
   if (sender != nullptr) bytes += sender->bytes.bytes();
-  if (held != nullptr) {
-    for (const HeldReplies& replies : *held) bytes += replies.bytes.bytes();
-  }
+  if (held != nullptr) bytes += held->bytes();
   return bytes;
 }
 
@@ -45,10 +43,9 @@ size_t Session::memory_bytes() const {
                  sendable.memory_bytes() + name.capacity();
   if (subscriptions != nullptr) bytes += subscriptions->memory_bytes();
   if (sender != nullptr) bytes += sender->bytes.memory_bytes();
-  if (held != nullptr) {
-    for (const HeldReplies& replies : *held) bytes += replies.bytes.memory_bytes();
-  }
+  if (held != nullptr) bytes += held->memory_bytes();
   if (wait != nullptr) bytes += wait->memory_bytes();
+  if (deferred != nullptr) bytes += deferred->memory_bytes();
   if (transaction != nullptr) bytes += transaction->memory_bytes();
   if (watches != nullptr) bytes += watches->memory_bytes();
   if (fieldsets != nullptr) bytes += fieldsets->memory_bytes();
@@ -217,6 +214,11 @@ void Node::on_received(Session& session) {
     }
     return;
   }
+  if (session.has(kSessionMalformed)) {  // nothing behind it counts
+    env_.backend().give_back(op.result.chunk);
+    receive_next(session);
+    return;
+  }
   session.chunk = op.result.chunk;
   const std::span<const char> bytes(reinterpret_cast<const char*>(session.chunk.data),
                                     session.chunk.size);
@@ -237,12 +239,13 @@ void Node::take_bytes(Session& session, std::span<const char> bytes) {
     Planned& planned = planned_.emplace_back();
     planned.session = &session;
     planned.request = static_cast<uint32_t>(i);
+    planned.in_batch = true;
   }
   if (status == RequestParser::Status::protocol_error) {
     REDOUBT_REACHED(broken_request);
     Planned& planned = planned_.emplace_back();
     planned.session = &session;
-    planned.request = Planned::kProtocolError;
+    planned.malformed = true;
   } else if (status == RequestParser::Status::limit_exceeded) {
     ++stats_.query_limit_disconnections;
     log(LogLevel::warning, fmt::format("closing client id={} addr={}: its query buffer exceeds "
@@ -371,6 +374,7 @@ void Node::close_session(Session& session, bool after_output) {
   session.sendable.clear();
   session.pushes.reset();
   session.held.reset();
+  session.deferred.reset();
   forget_subscriptions(session);
   session.stored.reset();
   session.stored_bytes = 0;

@@ -58,7 +58,7 @@ void append_client_line(std::string& text, const Context& c, const Session& sess
       session.parser.memory_bytes(),
       session.transaction == nullptr ? 0 : session.transaction->memory_bytes(),
       session.output.memory_bytes(), session.output.memory_bytes(), session.output.bytes(),
-      session.held == nullptr ? 0 : session.held->size(), waiting, session.memory_bytes(),
+      session.held == nullptr ? 0 : session.held->pieces(), waiting, session.memory_bytes(),
       session.sender != nullptr ? "rw" : "r", session.last_command, session.user,
       session.tracking == nullptr ? -1 : static_cast<int64_t>(session.tracking->options.redirect),
       static_cast<int>(session.protocol), session.library_name(), session.library_version());
