@@ -13,7 +13,7 @@
 #include "engine/node/transaction.h"
 #include "engine/node/watched_keys.h"
 #include "net/env.h"
-#include "net/resp/output.h"
+#include "net/output.h"
 #include "net/resp/reply_writer.h"
 #include "net/resp/request_parser.h"
 
