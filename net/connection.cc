@@ -78,8 +78,8 @@ void Connection::on_connected() {
 // --- reading
 
 void Connection::read(std::span<char> room) {
-  if (receive_.in_flight || closed_ || closes_after_output_) return;
-  ASSERT(open() && !chunk_);
+  if (receive_.in_flight || chunk_ || closed_ || closes_after_output_) return;
+  ASSERT(open());
   receive_.result = {};
   receive_.into = std::as_writable_bytes(room);
   env_.submit(receive_);

@@ -103,7 +103,7 @@ class Connection {
   const Address& local() const { return local_; }
 
   // Receives once, into `room` or, when that is empty, into a chunk. Nothing happens while a receive
-  // is in flight, or after close() or close_after_output(). The chunk before was released.
+  // is in flight, before the last chunk is released, or after close() or close_after_output().
   void read(std::span<char> room = {});
   bool reading() const { return receive_.in_flight; }
   // The bytes of on_bytes() are not needed any more.
