@@ -357,7 +357,7 @@ void Clients::check_invariants() const {
     ASSERT(!session->has(kSessionClosing) || session->output.empty());
     if (session->held != nullptr) {
       uint64_t offset = 0;
-      for (const HeldReplies& held : *session->held) {
+      for (const GatedReplies& held : *session->held) {
         ASSERT(held.offset >= offset && !held.bytes.empty());
         offset = held.offset;
       }

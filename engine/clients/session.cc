@@ -34,7 +34,7 @@ size_t Session::output_bytes() const {
   if (connection != nullptr) bytes += connection->unsent_bytes();
   if (pushes != nullptr) bytes += pushes->bytes();
   if (held != nullptr) {
-    for (const HeldReplies& replies : *held) bytes += replies.bytes.bytes();
+    for (const GatedReplies& replies : *held) bytes += replies.bytes.bytes();
   }
   return bytes;
 }
@@ -45,7 +45,7 @@ size_t Session::memory_bytes() const {
   if (connection != nullptr) bytes += connection->memory_bytes();
   if (pushes != nullptr) bytes += pushes->memory_bytes();
   if (held != nullptr) {
-    for (const HeldReplies& replies : *held) bytes += replies.bytes.memory_bytes();
+    for (const GatedReplies& replies : *held) bytes += replies.bytes.memory_bytes();
   }
   if (subscriptions != nullptr) bytes += subscriptions->memory_bytes();
   if (tracking != nullptr) bytes += tracking->memory_bytes();

@@ -51,8 +51,8 @@ inline constexpr uint32_t kSessionEnding =
     kSessionCloseAfterReply | kSessionClosing | kSessionDoomed;
 
 // Replies that may leave when the stream of effects is durable up to an offset.
-struct HeldReplies {
-  HeldReplies(uint64_t needed, OutputPool& pool) : offset(needed), bytes(pool) {}
+struct GatedReplies {
+  GatedReplies(uint64_t needed, OutputPool& pool) : offset(needed), bytes(pool) {}
   uint64_t offset;
   Output bytes;
 };
@@ -114,7 +114,7 @@ class Session final : public ConnectionUser {
   RequestParser parser;
   Output output;                                     // replies that wait for the end of the turn
   std::unique_ptr<Output> pushes;                    // messages for behind the reply of this command
-  std::unique_ptr<std::deque<HeldReplies>> held;     // replies that wait for the gate
+  std::unique_ptr<std::deque<GatedReplies>> held;     // replies that wait for the gate
   std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause
   size_t stored_bytes = 0;                           // of them
   std::unique_ptr<Wait> wait;                        // with kSessionBlocked

@@ -499,8 +499,8 @@ void Node::hold_or_flush(Session& session) {
     return;
   }
   if (gate_on_ && effects_.offset() > gate_offset_) {
-    if (session.held == nullptr) session.held = std::make_unique<std::deque<HeldReplies>>();
-    HeldReplies& held = session.held->emplace_back(effects_.offset(), clients_.outputs());
+    if (session.held == nullptr) session.held = std::make_unique<std::deque<GatedReplies>>();
+    GatedReplies& held = session.held->emplace_back(effects_.offset(), clients_.outputs());
     session.output.move_to(held.bytes);
     return;
   }
