@@ -115,26 +115,23 @@ void Node::run_batch() {
   planned_.clear();
   run_woken();
   if (observer_ != nullptr) observer_->on_turn_end();
-  end_messages();
+  clients_.end_messages();
 
   // Requests executed; what they pointed to goes back, and the connections are read again.
   for (size_t i = 0; i < ready_.size(); ++i) {
     Session& session = *ready_[i];
-    session.parser.release();
-    release_chunk(session);
+    clients_.finish_requests(session);
     hold_or_flush(session);
-    if (!session.has(kSessionClosing)) receive_next(session);
-    if (clients_limit_ > 0) count_session(session);
+    clients_.read(session);
+    clients_.limits().count_after_turn(session);
   }
-  flush_monitors();
-  evict_clients();
-  if (!pushed_.empty()) flush_pushed();
+  clients_.end_turn();
   batch_.clear();
   ready_.clear();
   in_batch_ = false;
   if (garbage_.has_remains() && !free_timer_.armed()) env_.arm(free_timer_, env_.now());
   if (region_wanted_) make_spare_region();
-  free_retired();
+  clients_.free_retired();
 }
 
 void Node::plan(Planned& planned, FoundCommand& last) {
@@ -171,7 +168,7 @@ uint64_t Node::execute_weighed(Planned& planned) {
 
 void Node::execute_planned(Planned& planned) {
   Session& session = *planned.session;
-  if (session.has(kSessionClosing | kSessionCloseAfterReply)) return;
+  if (session.has(kSessionEnding)) return;
   if (planned.malformed) {
     // What waits in front of it comes first.
     if (session.has(kSessionPaused | kSessionWaiting)) {
@@ -200,14 +197,14 @@ void Node::execute_planned(Planned& planned) {
     settle_reply(session, reply_need_, 1);
   if (blocking_.has_ready()) [[unlikely]]
     serve_ready();
-  if (session.output.bytes() > kLargeOutput) check_output_limit(session);
+  if (session.output.bytes() > ClientLimits::kLargeOutput) clients_.limits().check_output(session);
 }
 
 // The error of the parser, and the end of the connection.
 void Node::refuse_malformed(Session& session) {
   count_error(session.parser.error());
   ReplyWriter(session.output, session.protocol).error(session.parser.error());
-  close_session(session, true);
+  clients_.close(session, true);
 }
 
 void Node::call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
@@ -222,8 +219,8 @@ void Node::call(Session& session, CommandEntry& entry, std::span<const std::stri
   invoke(session, entry, args, planned);
   if (session.has(kSessionBlocked)) [[unlikely]]
     planned->waits = true;
-  if (!instrumentation_.monitors.empty()) [[unlikely]]
-    feed_monitors(session, entry, args);
+  if (clients_.monitors().size() > 0) [[unlikely]]
+    clients_.monitors().feed(session, entry, args);
 }
 
 // A call outside the batch, timed by itself. True when it failed.
@@ -239,12 +236,12 @@ bool Node::call_alone(Session& session, CommandEntry& entry,
   } else {
     note_single(session, entry, args, since, output_before);
   }
-  if (!instrumentation_.monitors.empty()) feed_monitors(session, entry, args);
+  if (clients_.monitors().size() > 0) clients_.monitors().feed(session, entry, args);
   return failed;
 }
 
 void Node::count_call(Session& session, CommandEntry& entry) {
-  ++session.commands;
+  ++session.traffic.commands;
   ++entry.calls;
   ++stats_.commands_processed;
   env_.count_work(1);
@@ -273,7 +270,7 @@ bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
     note_need(entry, args, db);
   }
   if (session.has(kSessionTracking) && (entry.row->flags & kReadOnly) != 0) {
-    tracking_.remember_keys(session, *entry.row, args);
+    clients_.tracking().remember_keys(session, *entry.row, args);
   }
   return context.failed();
 }
@@ -301,7 +298,7 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
   }
   if (entry == nullptr && is_http(args[0])) {
     log(LogLevel::verbose, "A connection was closed because it spoke HTTP");
-    close_session(session, false);
+    clients_.close(session, false);
     return false;
   }
   if (entry == nullptr) {
@@ -449,8 +446,8 @@ void Node::store_request(Session& session, std::span<const std::string_view> arg
   ++stats_.query_limit_disconnections;
   log(LogLevel::warning, fmt::format("closing client id={} addr={}: the requests that wait behind "
                                      "one that blocks exceed client-query-buffer-limit",
-                                     session.id, session.peer.to_string()));
-  close_session(session, false);
+                                     session.id, session.peer().to_string()));
+  clients_.close(session, false);
 }
 
 // Executes what waited for the end of a pause, or behind a command that waited. A command among it
@@ -470,7 +467,7 @@ void Node::run_stored(Session& session) {
     const OwnedRequest request = std::move(session.stored->front());
     session.stored->pop_front();
     session.stored_bytes -= request.memory_bytes() + sizeof request;
-    if (session.has(kSessionClosing | kSessionCloseAfterReply)) continue;
+    if (session.has(kSessionEnding)) continue;
     reply_need_ = 0;
     execute_special(session, planned, args);
     if (gate_.active()) settle_reply(session, reply_need_, 1);
@@ -497,7 +494,7 @@ void Node::unpause() {
   env_.disarm(pause_timer_);
   pause_mode_ = PauseMode::none;
   update_special();
-  for (Session* session = first_session_; session != nullptr; session = session->next) {
+  for (Session* session = clients_.first(); session != nullptr; session = session->next) {
     if (session->has(kSessionPaused) && !session->has(kSessionWaiting)) wake(*session);
   }
   env_.request(batch_hook_);
@@ -550,32 +547,28 @@ void Node::note_need(const CommandEntry& entry, std::span<const std::string_view
 
 // The reply of a command, which is what lies in the output, goes to be sent, or waits for the gate.
 void Node::settle_reply(Session& session, uint64_t need, size_t replies) {
-  if (session.has(kSessionLocal) || session.output.empty()) return;
+  if (session.has(kSessionLocal | kSessionClosing) || session.output.empty()) return;
   if (session.held == nullptr && need <= gate_.released()) {
-    session.output.move_to(session.sendable);
+    session.output.move_to(session.connection->queue());
     return;
   }
   if (session.held == nullptr) session.held = std::make_unique<HeldReplies>(gate_, session);
   session.held->hold(need, session.output, replies);
-  if (!session.held->take_ready(session.sendable)) session.held.reset();
-}
-
-void Session::on_replies_ready(HeldReplies& ready) {
-  ASSERT(&ready == held.get());
-  if (!ready.take_ready(sendable)) held.reset();
-  node.flush_output(*this);
+  if (!session.held->take_ready(session.connection->queue())) session.held.reset();
 }
 
 // The replies of this turn leave at its end, unless they wait for the gate. What is still in the
 // output are messages, which depend on all that was executed.
 void Node::hold_or_flush(Session& session) {
-  if (session.has(kSessionLocal)) return;  // whoever made it takes its output
-  if (gate_.active() && !session.output.empty()) {
+  // Whoever made a session of the process takes its output.
+  if (session.has(kSessionLocal | kSessionClosing)) return;
+  Output& queue = session.connection->queue();
+  if (gate_.active()) {
     settle_reply(session, effects_.end_offset(), 0);
-    if (session.sendable.empty()) return;
+  } else {
+    session.output.move_to(queue);
   }
-  if (!session.output.empty()) session.output.move_to(session.sendable);
-  if (!session.sendable.empty() || session.has(kSessionCloseAfterReply)) flush_output(session);
+  if (!queue.empty() || session.has(kSessionCloseAfterReply)) clients_.flush(session);
 }
 
 }  // namespace redoubt

@@ -1,5 +1,5 @@
 // Pub/sub: subscribing, publishing, and looking at who listens.
-#include "engine/node/pubsub.h"
+#include "engine/clients/pubsub.h"
 
 #include <fmt/format.h>
 
@@ -32,7 +32,7 @@ ReplyWriter confirmation_writer(Context& c, bool first) {
   const bool silent = c.session.has(kSessionReplyOff | kSessionReplySkip);
   const bool element = first && c.session.protocol == Protocol::resp2;
   if (!silent && (!c.node.in_transaction() || element)) return c.reply;
-  return {c.node.push_output(c.session), c.session.protocol};
+  return {c.node.clients().push_output(c.session), c.session.protocol};
 }
 
 // One confirmation; without a name when there was nothing to leave.
@@ -57,7 +57,7 @@ void confirm(Context& c, bool first, ChannelKind kind, std::string_view what,
 void subscribe(Context& c, const Wording& wording) {
   c.env().count_work(c.args.size() - 2);
   for (size_t i = 1; i < c.args.size(); ++i) {
-    c.node.pubsub().subscribe(c.session, wording.kind, c.args[i]);
+    c.node.clients().pubsub().subscribe(c.session, wording.kind, c.args[i]);
     confirm(c, i == 1, wording.kind, wording.subscribed, c.args[i]);
   }
 }
@@ -72,7 +72,7 @@ void unsubscribe(Context& c, const Wording& wording) {
   }
   c.env().count_work(names.size());
   for (size_t i = 0; i < names.size(); ++i) {
-    c.node.pubsub().unsubscribe(c.session, wording.kind, names[i]);
+    c.node.clients().pubsub().unsubscribe(c.session, wording.kind, names[i]);
     confirm(c, i == 0, wording.kind, wording.unsubscribed, names[i]);
   }
 }
@@ -104,11 +104,11 @@ void sunsubscribe_command(Context& c) {
 // --- publishing
 
 void publish_command(Context& c) {
-  c.reply.integer(c.node.pubsub().publish(c.args[1], c.args[2]));
+  c.reply.integer(c.node.clients().pubsub().publish(c.args[1], c.args[2]));
 }
 
 void spublish_command(Context& c) {
-  c.reply.integer(c.node.pubsub().publish_to_shard(c.args[1], c.args[2]));
+  c.reply.integer(c.node.clients().pubsub().publish_to_shard(c.args[1], c.args[2]));
 }
 
 // --- PUBSUB
@@ -123,8 +123,8 @@ void reply_names(Context& c, ChannelKind kind) {
     return;
   }
   std::vector<std::string_view> names;
-  c.env().count_work(c.node.pubsub().of(kind).size());
-  for (const auto& [name, channel] : c.node.pubsub().of(kind)) {
+  c.env().count_work(c.node.clients().pubsub().of(kind).size());
+  for (const auto& [name, channel] : c.node.clients().pubsub().of(kind)) {
     if (c.args.size() == 2 || glob_matches(c.args[2], name)) names.push_back(name);
   }
   c.reply.array(names.size());
@@ -136,7 +136,7 @@ void reply_counts(Context& c, ChannelKind kind) {
   c.reply.array(names.size() * 2);
   for (const std::string_view name : names) {
     c.reply.bulk(name);
-    c.reply.integer(static_cast<int64_t>(c.node.pubsub().subscriber_count(kind, name)));
+    c.reply.integer(static_cast<int64_t>(c.node.clients().pubsub().subscriber_count(kind, name)));
   }
 }
 
@@ -157,7 +157,7 @@ void pubsub_shardnumsub_command(Context& c) {
 }
 
 void pubsub_numpat_command(Context& c) {
-  c.reply.integer(static_cast<int64_t>(c.node.pubsub().of(ChannelKind::pattern).size()));
+  c.reply.integer(static_cast<int64_t>(c.node.clients().pubsub().of(ChannelKind::pattern).size()));
 }
 
 void pubsub_help_command(Context& c) {

@@ -18,7 +18,7 @@ void monitor_command(Context& c) {
     c.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
     return;
   }
-  c.node.start_monitoring(c.session);
+  c.node.clients().monitors().start(c.session);
 }
 
 // --- HOTKEYS

@@ -15,7 +15,7 @@
 #include <optional>
 
 #include "engine/clients/owned_request.h"
-#include "net/resp/output.h"
+#include "net/output.h"
 #include "net/resp/reply_writer.h"
 
 namespace redoubt {
