@@ -8,9 +8,6 @@ namespace redoubt {
 
 namespace {
 
-// A stream of messages to a session is sent in pieces of this time.
-constexpr Duration kPushInterval = Duration::microseconds(200);
-
 constexpr std::string_view kProtectedMode =
     "-DENIED Redoubt is running in protected mode because protected mode is enabled and no "
     "password is set for the default user. In this mode connections are only accepted from the "
@@ -20,15 +17,9 @@ constexpr std::string_view kProtectedMode =
 }  // namespace
 
 Clients::Clients(Env& env, const Settings& settings, Stats& stats, RequestSink& sink)
-    : env_(env), settings_(settings), stats_(stats), sink_(sink), listeners_(env, sink) {
-  push_timer_.owner = &sink_;
-  push_timer_.on_fire = [](Timer& timer) {
-    static_cast<RequestSink*>(timer.owner)->request_turn();
-  };
-}
+    : env_(env), settings_(settings), stats_(stats), sink_(sink), listeners_(env, sink) {}
 
 Clients::~Clients() {
-  env_.disarm(push_timer_);
   while (first_ != nullptr) {
     Session* session = first_;
     pubsub_.unsubscribe_all(*session);
@@ -107,7 +98,20 @@ void Clients::read(Session& session) {
   if (session.has(kSessionEnding | kSessionLocal) || session.connection->reading()) return;
   // One that waits for keys is read on: it may be gone before it is served.
   if (session.has(kSessionPaused | kSessionWaiting) && !session.has(kSessionBlocked)) return;
+  if (session.parser.held()) {
+    held_back_.push_back(&session);
+    sink_.request_turn();
+    return;
+  }
   session.connection->read(session.parser.direct_room());
+}
+
+// Requests that stood behind others which had to be executed first.
+void Clients::take_held_back() {
+  if (held_back_.empty()) return;
+  for (Session* session : std::exchange(held_back_, {})) {
+    if (!session->has(kSessionEnding) && session->parser.held()) sink_.take(*session, {});
+  }
 }
 
 void Clients::on_bytes(Session& session, std::span<const char> bytes) {
@@ -235,6 +239,7 @@ void Clients::retire(Session& session) {
 }
 
 void Clients::free_retired() {
+  take_held_back();
   if (retiring_.empty()) return;
   for (Session* session : std::exchange(retiring_, {})) {
     ASSERT(!session->executing && session != current_);
@@ -254,67 +259,6 @@ void Clients::unlink(Session& session) {
   by_id_.remove(session.id);
 }
 
-// --- messages
-
-// A session that executes a command gets the message behind its reply.
-Output& Clients::push_output(Session& session) {
-  if (!session.executing) return session.output;
-  if (session.pushes == nullptr) session.pushes = std::make_unique<Output>(outputs());
-  pushes_wait_ = true;
-  return *session.pushes;
-}
-
-void Clients::push(Session& session, std::string_view message) {
-  if (session.has(kSessionEnding)) return;
-  const bool local = session.has(kSessionLocal);
-  if (local && !session.executing) return;  // nobody reads it
-  Output& output = push_output(session);
-  if (!local) {
-    const size_t waiting = output.bytes() + session.connection->queue().bytes() + message.size();
-    if (waiting > ClientLimits::kLargeOutput && limits_.exceeded(session, message.size())) {
-      limits_.drop_slow(session);
-      return;
-    }
-  }
-  output.append(message);
-  if (session.executing) return;
-  sink_.on_push(session, message);
-  if (session.queued) return;
-  session.queued = true;
-  pushed_.push_back(&session);
-  sink_.request_turn();
-}
-
-void Clients::release_pushes(Session& session, bool last) {
-  if (session.pushes != nullptr && !session.executing) {
-    sink_.on_push(session, session.pushes->copy_from(0));
-    session.pushes->move_to(session.output);
-    session.pushes.reset();
-  }
-  if (last) pushes_wait_ = false;
-}
-
-// Sends what was pushed. A session that messages come to in a stream gets them in larger pieces: a
-// send costs many times what a message does, and the reader's wake-up again as much. The first
-// message after a pause goes at once.
-void Clients::flush_pushed() {
-  size_t waiting = 0;
-  const Instant now = env_.now();
-  for (Session* session : pushed_) {
-    if (session->has(kSessionClosing)) continue;
-    if (!session->output.empty() && now - session->last_push < kPushInterval) {
-      pushed_[waiting++] = session;
-      continue;
-    }
-    session->queued = false;
-    if (session->output.empty()) continue;  // it left with a reply
-    session->last_push = now;
-    sink_.send_replies(*session);
-  }
-  pushed_.resize(waiting);
-  if (waiting > 0 && !push_timer_.armed()) env_.arm_in(push_timer_, kPushInterval);
-}
-
 // --- turns
 
 void Clients::end_messages() {
@@ -329,13 +273,12 @@ void Clients::end_messages() {
 void Clients::end_turn() {
   monitors_.flush();
   limits_.evict();
-  if (!pushed_.empty()) flush_pushed();
+  messages_.flush();
 }
 
 void Clients::cron() {
   receive_buffer_bytes_ = env_.backend().receive_buffer_bytes();
   limits_.check_some();
-  limits_.evict();
   tracking_.clean();
 }
 

@@ -19,8 +19,8 @@ constexpr uint64_t kSmallestMemory = 128 * 1024;
 void ClientLimits::settings_changed() {
   const Settings& s = clients_.settings();
   const int64_t limit = s.maxmemory_clients;
-  const uint64_t bytes = limit >= 0 ? static_cast<uint64_t>(limit)
-                                    : s.maxmemory / 100 * static_cast<uint64_t>(-limit);
+  const uint64_t bytes =
+      limit >= 0 ? static_cast<uint64_t>(limit) : s.maxmemory / 100 * static_cast<uint64_t>(-limit);
   memory_max_ = bytes == 0 ? 0 : std::max(bytes, kSmallestMemory);
 }
 
@@ -52,7 +52,7 @@ void ClientLimits::forget(Session& session) {
 }
 
 void ClientLimits::evict() {
-  if (memory_max_ == 0 || memory_bytes_ <= memory_max_) return;
+  if (memory_max_ == 0 || memory_bytes_ <= memory_max_ || evicts_in_vain_) return;
   std::vector<Session*> sessions;
   for (Session* session = clients_.first(); session != nullptr; session = session->next) {
     if (!session->has(kSessionClosing | kSessionLocal | kSessionNoEvict)) {
@@ -73,6 +73,7 @@ void ClientLimits::evict() {
     ++clients_.stats().evicted_clients;
     clients_.close(*session, false);
   }
+  evicts_in_vain_ = memory_bytes_ > memory_max_;
 }
 
 // --- output
@@ -136,16 +137,15 @@ void ClientLimits::check_some() {
   const auto share = clients_.count() / static_cast<size_t>(clients_.settings().hz);
   for (size_t left = std::max(kEachTime, share); left > 0; --left) {
     Session* session = clients_.next_after(checked_session_);
-    if (session == nullptr) {
-      checked_session_ = 0;
-      return;
-    }
-    checked_session_ = session->id;
+    checked_session_ = session == nullptr ? 0 : session->id;
+    if (session == nullptr) break;
     if (session->has(kSessionClosing)) continue;
     count(*session);
     check_output(*session);
     if (idles_too_long(*session)) clients_.close(*session, false);
   }
+  evicts_in_vain_ = false;
+  evict();
 }
 
 }  // namespace redoubt

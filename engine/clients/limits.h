@@ -1,8 +1,8 @@
 // ClientLimits: what clients may take: memory, time, and patience.
 //
-// What a session takes in memory is counted ten times a second, and at the end of each turn in which
-// it did something while maxmemory-clients is set or it is large. So the sums are a little late, as
-// a whole never much.
+// What a session takes in memory is counted ten times a second, and at the end of each turn in
+// which it did something while maxmemory-clients is set or it is large. So the sums are a little
+// late, as a whole never much.
 #pragma once
 
 #include <cstddef>
@@ -39,7 +39,8 @@ class ClientLimits {
   // Bytes that all sessions take, and those of them that are replies on their way.
   size_t memory_bytes() const { return memory_bytes_; }
   size_t output_bytes() const { return output_bytes_; }
-  // Above maxmemory-clients, connections are closed, those that take most first.
+  // Above maxmemory-clients, connections are closed, those that take most first. When that did not
+  // suffice, because some may not be closed, nothing is tried until the next check_some().
   void evict();
 
   // --- output
@@ -53,8 +54,8 @@ class ClientLimits {
 
   // --- ten times a second
 
-  // Looks at some of the sessions: idle time, soft limits, memory. At a thousand every time, at all
-  // of more than ten thousand once a second.
+  // Looks at some of the sessions: idle time, soft limits, memory; then evicts. At a thousand every
+  // time, at all of more than ten thousand once a second.
   void check_some();
 
  private:
@@ -65,6 +66,7 @@ class ClientLimits {
   uint64_t memory_max_ = 0;  // maxmemory-clients in bytes; 0: no limit
   size_t memory_bytes_ = 0;
   size_t output_bytes_ = 0;
+  bool evicts_in_vain_ = false;
   uint64_t checked_session_ = 0;  // where check_some() stands
 };
 

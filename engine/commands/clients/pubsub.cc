@@ -28,7 +28,7 @@ constexpr Wording kShards = {ChannelKind::shard, "ssubscribe", "sunsubscribe"};
 // Confirmations are messages: CLIENT REPLY OFF does not keep them back.
 ReplyWriter confirmations(Context& c) {
   if (!c.session.has(kSessionReplyOff | kSessionReplySkip)) return c.reply;
-  return {c.node.clients().push_output(c.session), c.session.protocol};
+  return {c.node.clients().messages().output_of(c.session), c.session.protocol};
 }
 
 // One confirmation; without a name when there was nothing to leave.
