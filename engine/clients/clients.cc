@@ -95,22 +95,34 @@ void Clients::drop_local(Session& session) {
 // --- receiving
 
 void Clients::read(Session& session) {
-  if (session.has(kSessionEnding | kSessionLocal) || session.connection->reading()) return;
-  // One that waits for keys is read on: it may be gone before it is served.
-  if (session.has(kSessionPaused | kSessionWaiting) && !session.has(kSessionBlocked)) return;
+  constexpr uint32_t kLook =
+      kSessionEnding | kSessionLocal | kSessionPaused | kSessionWaiting | kSessionHeldBack;
+  if (session.has(kLook) && !may_read(session)) return;
   if (session.parser.held()) {
+    session.flags |= kSessionHeldBack;
     held_back_.push_back(&session);
     sink_.request_turn();
     return;
   }
-  session.connection->read(session.parser.direct_room());
+  Connection& connection = *session.connection;
+  if (session.parser.in_request() && !connection.reading()) {
+    connection.read(session.parser.direct_room());
+  } else {
+    connection.read();
+  }
+}
+
+bool Clients::may_read(const Session& session) const {
+  if (session.has(kSessionEnding | kSessionLocal | kSessionHeldBack)) return false;
+  // One that waits for keys is read on: it may be gone before it is served.
+  return session.has(kSessionBlocked) || !session.has(kSessionPaused | kSessionWaiting);
 }
 
 // Requests that stood behind others which had to be executed first.
 void Clients::take_held_back() {
-  if (held_back_.empty()) return;
   for (Session* session : std::exchange(held_back_, {})) {
-    if (!session->has(kSessionEnding) && session->parser.held()) sink_.take(*session, {});
+    session->clear(kSessionHeldBack);
+    if (!session->has(kSessionEnding)) sink_.take(*session, {});
   }
 }
 
@@ -156,6 +168,22 @@ void Clients::flush(Session& session) {
     connection.close_after_output();
   }
   connection.flush();
+}
+
+void Clients::send_output(Session& session) {
+  ASSERT(!session.has(kSessionClosing | kSessionLocal) && !session.output.empty());
+  Connection& connection = *session.connection;
+  if (session.has(kSessionCloseAfterReply)) {
+    session.output.move_to(connection.queue());
+    flush(session);
+    return;
+  }
+  if (connection.sending()) {
+    REDOUBT_REACHED(output_held);
+  } else {
+    ++stats_.writes_processed;
+  }
+  connection.flush(session.output);
 }
 
 void Clients::on_sent(Session& session, size_t bytes) {
@@ -238,9 +266,7 @@ void Clients::retire(Session& session) {
   sink_.request_turn();
 }
 
-void Clients::free_retired() {
-  take_held_back();
-  if (retiring_.empty()) return;
+void Clients::free_all_retired() {
   for (Session* session : std::exchange(retiring_, {})) {
     ASSERT(!session->executing && session != current_);
     finish_requests(*session);
@@ -261,7 +287,7 @@ void Clients::unlink(Session& session) {
 
 // --- turns
 
-void Clients::end_messages() {
+void Clients::write_messages() {
   ASSERT(current_ == nullptr);
   tracking_.broadcast();
   for (size_t i = 0; i < doomed_.size(); ++i) {
@@ -270,10 +296,10 @@ void Clients::end_messages() {
   doomed_.clear();
 }
 
-void Clients::end_turn() {
-  monitors_.flush();
-  limits_.evict();
-  messages_.flush();
+void Clients::count_now(Session& session) {
+  if (session.has(kSessionLocal)) return;
+  if (session.has(kSessionUnauthenticated)) limits_.check_unauthenticated(session);
+  limits_.count(session);
 }
 
 void Clients::cron() {

@@ -92,6 +92,15 @@ class Clients final : private AcceptHandler {
   void finish_requests(Session& session);
   // Sends what is in the connection's queue, and ends a connection that was to end after that.
   void flush(Session& session);
+  // Sends its output, which needs not wait any longer.
+  void send_output(Session& session);
+  // It did something in this turn, which is over for it: is counted, if that matters.
+  void count_after_turn(Session& session) {
+    constexpr size_t kLarge = ClientLimits::kLargeOutput;
+    if (session.has(kSessionUnauthenticated) || limits_.counts_each_turn() ||
+        (session.connection != nullptr && session.connection->unsent_bytes() > kLarge)) [[unlikely]]
+      count_now(session);
+  }
 
   // The session that executes a command; null outside of commands.
   Session* current() const { return current_; }
@@ -100,12 +109,22 @@ class Clients final : private AcceptHandler {
   // --- turns
 
   // All requests of the turn are executed: collected messages are written, the doomed are closed.
-  void end_messages();
+  void end_messages() {
+    if (tracking_.broadcast_due() || !doomed_.empty()) [[unlikely]]
+      write_messages();
+  }
   // Their replies are sent: messages follow, and limits are kept.
-  void end_turn();
+  void end_turn() {
+    monitors_.flush();
+    limits_.evict();
+    messages_.flush();
+  }
   // The batch is empty: takes what had to wait for it, and frees closed sessions whose operations
   // have come back. Nobody points to one any more.
-  void free_retired();
+  void free_retired() {
+    if (!held_back_.empty()) take_held_back();
+    if (!retiring_.empty()) free_all_retired();
+  }
   // Ten times a second.
   void cron();
   void settings_changed() { limits_.settings_changed(); }
@@ -131,6 +150,10 @@ class Clients final : private AcceptHandler {
   void retire(Session& session);
   void unlink(Session& session);
   void take_held_back();
+  void free_all_retired();
+  void write_messages();
+  void count_now(Session& session);
+  bool may_read(const Session& session) const;
 
   Env& env_;
   const Settings& settings_;

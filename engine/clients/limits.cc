@@ -38,12 +38,6 @@ void ClientLimits::count(Session& session) {
   memory.output_bytes = output;
 }
 
-void ClientLimits::count_after_turn(Session& session) {
-  if (session.has(kSessionLocal | kSessionClosing)) return;
-  if (session.has(kSessionUnauthenticated)) check_unauthenticated(session);
-  if (memory_max_ > 0 || session.connection->unsent_bytes() > kLargeOutput) count(session);
-}
-
 void ClientLimits::forget(Session& session) {
   ASSERT(memory_bytes_ >= session.memory.bytes && output_bytes_ >= session.memory.output_bytes);
   memory_bytes_ -= session.memory.bytes;
@@ -51,8 +45,7 @@ void ClientLimits::forget(Session& session) {
   session.memory = {};
 }
 
-void ClientLimits::evict() {
-  if (memory_max_ == 0 || memory_bytes_ <= memory_max_ || evicts_in_vain_) return;
+void ClientLimits::evict_largest() {
   std::vector<Session*> sessions;
   for (Session* session = clients_.first(); session != nullptr; session = session->next) {
     if (!session->has(kSessionClosing | kSessionLocal | kSessionNoEvict)) {
@@ -110,6 +103,7 @@ void ClientLimits::drop_slow(Session& session) {
 }
 
 void ClientLimits::check_unauthenticated(Session& session) {
+  if (session.has(kSessionClosing)) return;
   const size_t waiting = session.output_bytes();
   session.memory.before_reset = std::min(session.memory.before_reset, waiting);
   if (waiting - session.memory.before_reset <= kUnauthenticatedOutput) return;

@@ -32,8 +32,10 @@ class ClientLimits {
 
   // Counts the session anew.
   void count(Session& session);
-  // The same at the end of a turn in which it did something, if it matters.
-  void count_after_turn(Session& session);
+  // A limit of memory is set: sessions are counted after each turn in which they do something.
+  bool counts_each_turn() const { return memory_max_ > 0; }
+  // The session, which has not authenticated, has done something: is closed when it does not read.
+  void check_unauthenticated(Session& session);
   // The session is about to be freed.
   void forget(Session& session);
   // Bytes that all sessions take, and those of them that are replies on their way.
@@ -41,7 +43,9 @@ class ClientLimits {
   size_t output_bytes() const { return output_bytes_; }
   // Above maxmemory-clients, connections are closed, those that take most first. When that did not
   // suffice, because some may not be closed, nothing is tried until the next check_some().
-  void evict();
+  void evict() {
+    if (memory_max_ > 0 && memory_bytes_ > memory_max_ && !evicts_in_vain_) evict_largest();
+  }
 
   // --- output
 
@@ -59,7 +63,7 @@ class ClientLimits {
   void check_some();
 
  private:
-  void check_unauthenticated(Session& session);
+  void evict_largest();
   bool idles_too_long(const Session& session) const;
 
   Clients& clients_;

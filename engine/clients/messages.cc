@@ -65,8 +65,7 @@ void Messages::release_late(Session& session, bool last) {
 // Sends what was pushed. A session that messages come to in a stream gets them in larger pieces: a
 // send costs many times what a message does, and the reader's wake-up again as much. The first
 // message after a pause goes at once.
-void Messages::flush() {
-  if (pushed_.empty()) return;
+void Messages::flush_pushed() {
   size_t waiting = 0;
   const Instant now = clients_.env().now();
   for (Session* session : pushed_) {

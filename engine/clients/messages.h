@@ -32,9 +32,13 @@ class Messages {
   // The command is through: those of its session follow the reply. `last`: it was the outermost.
   void release_late(Session& session, bool last);
   // The end of the turn: sends what was pushed.
-  void flush();
+  void flush() {
+    if (!pushed_.empty()) flush_pushed();
+  }
 
  private:
+  void flush_pushed();
+
   Clients& clients_;
   bool any_late_ = false;
   std::vector<Session*> pushed_;  // sessions with messages to send

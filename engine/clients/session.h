@@ -44,6 +44,7 @@ enum SessionFlag : uint32_t {
   kSessionMulti = 1u << 15,        // between MULTI and EXEC
   kSessionWatchFailed = 1u << 16,  // a watched key was touched: EXEC will fail
   kSessionMonitor = 1u << 17,      // is shown the commands of all others
+  kSessionHeldBack = 1u << 18,     // its parser holds requests back until the batch is executed
 };
 
 // No request of such a session is executed any more.

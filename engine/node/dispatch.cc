@@ -116,7 +116,7 @@ void Node::run_batch() {
     clients_.finish_requests(session);
     hold_or_flush(session);
     clients_.read(session);
-    clients_.limits().count_after_turn(session);
+    clients_.count_after_turn(session);
   }
   clients_.end_turn();
   batch_.clear();
@@ -504,8 +504,7 @@ void Node::hold_or_flush(Session& session) {
     session.output.move_to(held.bytes);
     return;
   }
-  session.output.move_to(session.connection->queue());
-  clients_.flush(session);
+  clients_.send_output(session);
 }
 
 }  // namespace redoubt

@@ -64,7 +64,7 @@ class Echo final : public RequestSink {
       clients_->finish_requests(session);
       send_replies(session);
       clients_->read(session);
-      clients_->limits().count_after_turn(session);
+      clients_->count_after_turn(session);
     }
     clients_->end_turn();
     ready_.clear();
@@ -87,8 +87,7 @@ class Echo final : public RequestSink {
   void on_output(Session& session) override { ready_.push_back(&session); }
   void send_replies(Session& session) override {
     if (session.has(kSessionClosing | kSessionLocal)) return;
-    session.output.move_to(session.connection->queue());
-    clients_->flush(session);
+    session.output.empty() ? clients_->flush(session) : clients_->send_output(session);
   }
   void request_turn() override {}
   void on_ending(Session&) override {}
