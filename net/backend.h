@@ -61,7 +61,7 @@ class Backend {
   virtual void close(Handle handle) = 0;
   // Returns a lent chunk.
   virtual void give_back(Chunk chunk) = 0;
-  // Bytes of memory that the world holds for receiving into chunks, lent or not.
+  // Bytes of chunks that are lent, or hold what nobody has asked for yet.
   virtual size_t receive_buffer_bytes() { return 0; }
 
   // Options of a TCP stream: keepalive after `idle` seconds without traffic, 0 for none.

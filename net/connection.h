@@ -102,8 +102,9 @@ class Connection {
   const Address& peer() const { return peer_; }
   const Address& local() const { return local_; }
 
-  // Receives once, into `room` or, when that is empty, into a chunk. Nothing happens while a receive
-  // is in flight, before the last chunk is released, or after close() or close_after_output().
+  // Receives once, into `room` or, when that is empty, into a chunk. Nothing happens while a
+  // receive is in flight, before the last chunk is released, or after close() or
+  // close_after_output().
   void read(std::span<char> room = {});
   bool reading() const { return receive_.in_flight; }
   // The bytes of on_bytes() are not needed any more.
@@ -116,13 +117,13 @@ class Connection {
   const Output& queue() const { return queue_; }
   // Sends what is queued, unless a send is in flight: then it follows.
   void flush();
+  // The same with `more` behind what is queued.
+  void flush(Output& more);
   // Sends bytes that belong to the user and stay until on_sent(). Nothing is queued or in flight.
   void send(std::span<const Slice> slices);
   bool sending() const { return sender_ != nullptr; }
   // Bytes that are queued or in flight.
-  size_t unsent_bytes() const {
-    return queue_.bytes() + (sender_ == nullptr ? 0 : sender_->size);
-  }
+  size_t unsent_bytes() const { return queue_.bytes() + (sender_ == nullptr ? 0 : sender_->size); }
   // Bytes that this connection takes, as counted, with its chunks.
   size_t memory_bytes() const;
 
@@ -136,6 +137,7 @@ class Connection {
   bool quiet() const { return !receive_.in_flight && sender_ == nullptr; }
 
  private:
+  void send_all_of(Sender& sender);
   void submit(Sender& sender);
   void on_received();
   void on_sent();

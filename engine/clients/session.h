@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "engine/clients/owned_request.h"
 #include "engine/clients/deferred.h"
+#include "engine/clients/owned_request.h"
 #include "engine/clients/transaction.h"
 #include "engine/clients/wait.h"
 #include "engine/clients/watches.h"
@@ -47,6 +47,7 @@ enum SessionFlag : uint32_t {
   kSessionWatchFailed = 1u << 16,  // a watched key was touched: EXEC will fail
   kSessionMonitor = 1u << 17,      // is shown the commands of all others
   kSessionMalformed = 1u << 18,    // behind the requests that wait comes one that is malformed
+  kSessionHeldBack = 1u << 19,     // its parser holds requests back until the batch is executed
 };
 
 // No request of such a session is executed any more.
@@ -83,7 +84,7 @@ struct ClientTraffic {
 // What a session takes, as part of the sums of Clients.
 struct ClientMemory {
   size_t bytes = 0;
-  size_t output_bytes = 0;                      // of which replies
+  size_t output_bytes = 0;  // of which replies
   size_t before_reset = 0;  // replies that waited when RESET took its authentication away
   Instant above_soft_limit = Instant::never();  // since when its output has been that
 };
@@ -108,9 +109,9 @@ class Session final : public ConnectionUser, public ReplyHolder {
   ClientTraffic traffic;
 
   RequestParser parser;
-  Output output;                                     // replies that wait for the end of the turn
-  std::unique_ptr<Output> pushes;                    // messages for behind the reply of this command
-  std::unique_ptr<HeldReplies> held;                 // replies that wait for the gate
+  Output output;                      // replies that wait for the end of the turn
+  std::unique_ptr<Output> pushes;     // messages for behind the reply of this command
+  std::unique_ptr<HeldReplies> held;  // replies that wait for the gate
   std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause
   size_t stored_bytes = 0;                           // of them
   std::unique_ptr<Wait> wait;                        // with kSessionBlocked

@@ -123,7 +123,7 @@ void Node::run_batch() {
     clients_.finish_requests(session);
     hold_or_flush(session);
     clients_.read(session);
-    clients_.limits().count_after_turn(session);
+    clients_.count_after_turn(session);
   }
   clients_.end_turn();
   batch_.clear();
@@ -562,13 +562,15 @@ void Node::settle_reply(Session& session, uint64_t need, size_t replies) {
 void Node::hold_or_flush(Session& session) {
   // Whoever made a session of the process takes its output.
   if (session.has(kSessionLocal | kSessionClosing)) return;
-  Output& queue = session.connection->queue();
-  if (gate_.active()) {
-    settle_reply(session, effects_.end_offset(), 0);
-  } else {
-    session.output.move_to(queue);
+  if (!gate_.active()) {
+    if (!session.output.empty()) return clients_.send_output(session);
+    if (session.has(kSessionCloseAfterReply)) clients_.flush(session);
+    return;
   }
-  if (!queue.empty() || session.has(kSessionCloseAfterReply)) clients_.flush(session);
+  settle_reply(session, effects_.end_offset(), 0);
+  if (!session.connection->queue().empty() || session.has(kSessionCloseAfterReply)) {
+    clients_.flush(session);
+  }
 }
 
 }  // namespace redoubt

@@ -68,8 +68,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
 }
 
 Node::~Node() {
-  for (Timer* timer :
-       {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &stop_timer_}) {
+  for (Timer* timer : {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &stop_timer_}) {
     env_.disarm(*timer);
   }
   env_.withdraw(batch_hook_);

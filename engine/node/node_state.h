@@ -96,9 +96,9 @@ class Node::Execution {
   Execution& operator=(const Execution&) = delete;
   ~Execution() {
     session_.executing = nested_;
-    if (node_.clients_.pushes_wait() || !node_.key_log_.notes.empty()) [[unlikely]] {
+    if (node_.clients_.messages().any_late() || !node_.key_log_.notes.empty()) [[unlikely]] {
       node_.tie_up(session_);
-      node_.clients_.release_pushes(session_, outer_ == nullptr);
+      node_.clients_.messages().release_late(session_, outer_ == nullptr);
     }
     node_.clients_.set_current(outer_);
   }
