@@ -61,6 +61,8 @@ class Backend {
   virtual void close(Handle handle) = 0;
   // Returns a lent chunk.
   virtual void give_back(Chunk chunk) = 0;
+  // Bytes of chunks that are lent, or hold what nobody has asked for yet.
+  virtual size_t receive_buffer_bytes() { return 0; }
 
   // Options of a TCP stream: keepalive after `idle` seconds without traffic, 0 for none.
   virtual void set_keepalive(Handle handle, int idle_s) = 0;

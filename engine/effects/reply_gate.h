@@ -4,9 +4,9 @@
 // medium; a quorum, that a majority has it. With several sources the least offset counts, and with
 // none every reply leaves at once.
 //
-// What a reply depends on is known by key: the offset at which the last entry ends that wrote one of
-// the keys that the command named, found or not. A reply of what reads no single key depends on all
-// that was written. So a read of a key that nobody has touched waits for nobody.
+// What a reply depends on is known by key: the offset at which the last entry ends that wrote one
+// of the keys that the command named, found or not. A reply of what reads no single key depends on
+// all that was written. So a read of a key that nobody has touched waits for nobody.
 //
 // Replies of a client leave in order: a reply needs at least what the one before it needs. Messages
 // (pub/sub, invalidations, MONITOR) pass the gate like replies.
@@ -23,7 +23,7 @@
 #include <vector>
 
 #include "engine/effects/write_table.h"
-#include "net/resp/output.h"
+#include "net/output.h"
 
 namespace redoubt {
 
@@ -55,6 +55,8 @@ class HeldReplies {
   bool take_ready(Output& to);
 
   size_t bytes() const { return bytes_; }
+  // Pieces that wait for different offsets.
+  size_t pieces() const { return pieces_.size(); }
   size_t memory_bytes() const;
 
  private:

@@ -13,7 +13,7 @@ namespace {
 void role_command(Context& c) {
   c.reply.array(3);
   c.reply.bulk("master");
-  c.reply.integer(static_cast<int64_t>(c.node.effects().offset()));
+  c.reply.integer(static_cast<int64_t>(c.node.effects().end_offset()));
   c.reply.array(0);
 }
 
