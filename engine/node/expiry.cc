@@ -1,9 +1,9 @@
 // Active expiry: keys that nobody asks for are removed too.
 //
-// A segment of the dict knows a time before which none of its entries expires, so a round passes
-// over segments in which nothing is due without touching an entry. Work is bounded by count: a step
-// looks at up to kSegments segments with something due; if there is more, the next step follows
-// after kPause, so that a burst of expiries takes at most about a tenth of the processor.
+// The dict knows what falls due without reading entries (dict.h), so a round costs next to nothing
+// while nothing is due. Work is bounded by count: a step removes up to about a thousand keys, which
+// takes a millisecond; if there is more, the next step follows after a pause, which is shorter with
+// a larger active-expire-effort.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,9 +16,12 @@ namespace redoubt {
 
 namespace {
 
-constexpr size_t kSegmentsPerEffort = 8;
-constexpr size_t kDirectorySteps = 4096;
-constexpr Duration kPause = Duration::milliseconds(2);
+// Work of a step, as Dict::find_expired() counts it.
+constexpr size_t kStepWork = 1000 * (Dict::kDueCost + 1);
+// Between two steps at an effort of 1: a quarter of the processor at most.
+constexpr Duration kPause = Duration::milliseconds(3);
+// What a field or member that expires counts as.
+constexpr size_t kPartCost = 8;
 
 }  // namespace
 
@@ -26,7 +29,7 @@ void Node::run_active_expiry() {
   if (!active_expiry_ || pause_mode_ != PauseMode::none) return;
   const bool timed = settings().latency_monitor_threshold_ms > 0;
   const Instant since = timed ? env_.precise_now() : Instant{};
-  size_t budget = kSegmentsPerEffort * static_cast<size_t>(settings().active_expire_effort);
+  size_t budget = kStepWork;
   if (REDOUBT_UNLUCKY(expiry_of_one)) budget = 1;
   bool more = false;
   for (int i = 0; i < database_count() && budget > 0; ++i) {
@@ -41,7 +44,7 @@ void Node::run_active_expiry() {
   if (more && budget == 0) {
     REDOUBT_REACHED(expiry_cut_short);
     ++stats_.expire_cycle_time_cap;
-    env_.arm_in(expire_timer_, kPause);
+    env_.arm_in(expire_timer_, {kPause.ns / settings().active_expire_effort});
   }
 }
 
@@ -53,7 +56,8 @@ bool Node::expire_parts(int db, size_t& budget) {
   constexpr size_t kValuesEach = 32;
   const int64_t now_ms = env_.wall().unix_ms();
   std::string key;
-  for (; budget > 0; --budget) {
+  while (budget > 0) {
+    const uint64_t before = stats_.expired_parts;
     const uint64_t end = stats_.expired_parts + kPartsEach;
     for (size_t i = 0; i < kValuesEach && stats_.expired_parts < end; ++i) {
       const auto next = database(db).first_with_expired_parts(now_ms);
@@ -66,7 +70,9 @@ bool Node::expire_parts(int db, size_t& budget) {
       } else {
         remove_expired_parts(db, *entry, kPartsEach);
       }
+      budget -= std::min(budget, Dict::kDueCost);
     }
+    budget -= std::min(budget, (stats_.expired_parts - before) * kPartCost);
   }
   return database(db).first_with_expired_parts(now_ms).has_value();
 }
@@ -141,15 +147,9 @@ bool Node::expire_segments(int db, size_t& budget) {
   bool unfinished = true;
   while (unfinished && budget > 0) {
     due.clear();
-    unfinished =
-        database(db).dict().expire_step(cursor, now_ms, kDirectorySteps, [&](Entry& entry) {
-          ++looked_at;
-          if (!expired(entry)) return false;
-          due.push_back(&entry);
-          return true;
-        });
-    // A call that met no due segment costs a look at the directory; it counts as little.
-    --budget;
+    const size_t before = budget;
+    unfinished = database(db).dict().find_expired(cursor, now_ms, budget, due);
+    looked_at += before - budget - std::min(before - budget, due.size() * Dict::kDueCost);
     for (const Entry* entry : due) {
       key.assign(entry->key());
       expire_key(db, key, database(db).hash(key));

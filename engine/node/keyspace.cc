@@ -237,33 +237,33 @@ void Node::on_freed(FreeJob& job) {
 
 // --- memory made beside the node
 
-// One at a time; who wants one then is asked when it is there.
+// One at a time; when it is there, the next database that wants one is looked for.
 void Node::make_spare_region() {
   region_wanted_ = false;
   if (region_job_ != nullptr) return;
-  region_job_ = std::make_unique<RegionJob>();
-  RegionJob& job = *region_job_;
-  job.node = this;
-  job.op.kind = OpKind::background;
-  job.op.owner = &job;
-  job.op.work = [](Op& op) { static_cast<RegionJob*>(op.owner)->memory = Regions::make_memory(); };
-  job.op.on_done = [](Op& op) { static_cast<RegionJob*>(op.owner)->node->on_region_made(); };
-  env_.submit(job.op);
+  for (const std::unique_ptr<Database>& database : databases_) {
+    Regions& regions = database->allocator().regions();
+    if (!regions.wants_spare()) continue;
+    region_job_ = std::make_unique<RegionJob>();
+    RegionJob& job = *region_job_;
+    job.node = this;
+    job.region = regions.take_spare();
+    job.op.kind = OpKind::background;
+    job.op.owner = &job;
+    job.op.work = [](Op& op) { static_cast<RegionJob*>(op.owner)->region.touch(); };
+    job.op.on_done = [](Op& op) { static_cast<RegionJob*>(op.owner)->node->on_region_made(); };
+    env_.submit(job.op);
+    return;
+  }
 }
 
 void Node::on_region_made() {
   const std::unique_ptr<RegionJob> job = std::move(region_job_);
-  bool more = false;
   for (const std::unique_ptr<Database>& database : databases_) {
-    Regions& regions = database->allocator().regions();
-    if (!regions.wants_spare()) continue;
-    if (job->memory != nullptr) {
-      regions.give_spare(std::exchange(job->memory, nullptr));
-    } else {
-      more = true;
-    }
+    // A database that was flushed meanwhile takes nothing; the region then ends with its arena.
+    if (database->allocator().regions().give_spare(job->region)) break;
   }
-  if (more) make_spare_region();
+  make_spare_region();
 }
 
 }  // namespace redoubt

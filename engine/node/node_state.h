@@ -76,15 +76,12 @@ struct Node::FreeJob {
   size_t objects = 0;
 };
 
-// A region (engine/store/regions.h) that a background job makes for the database that will want it.
+// A region (engine/store/regions.h) that a background job touches for the database that will want
+// it.
 struct Node::RegionJob {
-  ~RegionJob() {
-    if (memory != nullptr) Regions::discard_memory(memory);
-  }
-
   Node* node = nullptr;
   Op op;
-  void* memory = nullptr;
+  SpareRegion region;
 };
 
 // The candidates for eviction seen so far, worst first to go last: sampling keeps finding better
