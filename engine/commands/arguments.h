@@ -31,7 +31,7 @@ inline Entry* lookup_untouched(Context& c, std::string_view key) {
 
 // Whether a client runs on this machine, for what is allowed to such.
 inline bool is_local(const Session& session) {
-  return session.has(kSessionLocal) || session.peer.is_loopback();
+  return session.has(kSessionLocal) || session.peer().is_loopback();
 }
 
 // An argument as an integer of 32 bits; replies with an error when it is none (`message`, or

@@ -23,7 +23,7 @@
 #include <vector>
 
 #include "engine/effects/write_table.h"
-#include "net/resp/output.h"
+#include "net/output.h"
 
 namespace redoubt {
 

@@ -14,7 +14,7 @@
 #include "engine/command/command_table.h"
 #include "engine/node/blocking.h"
 #include "engine/node/node.h"
-#include "engine/node/session.h"
+#include "engine/clients/session.h"
 #include "engine/store/database.h"
 #include "net/resp/reply_writer.h"
 

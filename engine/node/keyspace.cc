@@ -147,7 +147,7 @@ size_t Node::flush(int index, bool lazy) {
     if (lazy || size > kSmall || old->used_bytes() > kSmallBytes)
       free_in_background(std::move(old), {});
   }
-  if (tracking_.active()) tracking_.all_changed();
+  if (clients_.tracking().active()) clients_.tracking().all_changed();
   return removed;
 }
 

@@ -7,7 +7,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/hashes/hash_value.h"
 #include "engine/commands/strings/string_options.h"
-#include "engine/node/fieldsets.h"
+#include "engine/clients/fieldsets.h"
 
 namespace redoubt {
 
