@@ -44,6 +44,17 @@ bool is_http(std::string_view name) {
   return equal_ignoring_case(name, "post") || equal_ignoring_case(name, "host:");
 }
 
+// What the command may take in memory, as far as its request says.
+size_t bytes_brought(const Session& session, const CommandEntry& entry,
+                     std::span<const std::string_view> args) {
+  if (session.has(kSessionMulti) && (entry.row->flags & kRunsQueued) != 0) {
+    return session.transaction->bytes;
+  }
+  size_t bytes = 0;
+  for (const std::string_view arg : args) bytes += arg.size();
+  return bytes;
+}
+
 }  // namespace
 
 // The command of the request before, as it was spelled there: pipelines repeat it.
@@ -53,7 +64,7 @@ struct Node::FoundCommand {
 };
 
 void Node::update_special() {
-  special_ = settings().maxmemory > 0 || observer_ != nullptr || pause_mode_ != PauseMode::none;
+  special_ = observer_ != nullptr || pause_mode_ != PauseMode::none;
 }
 
 void Node::set_observer(NodeObserver* observer) {
@@ -64,6 +75,7 @@ void Node::set_observer(NodeObserver* observer) {
 void Node::run_batch() {
   ++stats_.turns;
   in_batch_ = true;
+  if (eviction_.limited()) begin_memory_turn();
   Instant since;
   CallGroup group;
   // Consecutive calls of one command share a reading of the clock (instrumentation.h).
@@ -122,8 +134,7 @@ void Node::run_batch() {
   batch_.clear();
   ready_.clear();
   in_batch_ = false;
-  if (garbage_.has_remains() && !free_timer_.armed()) env_.arm(free_timer_, env_.now());
-  if (region_wanted_) make_spare_region();
+  reclaim_.end_turn();
   clients_.free_retired();
 }
 
@@ -172,8 +183,8 @@ void Node::execute_planned(Planned& planned) {
   const std::span<const std::string_view> args(batch_.args.data() + request.first_arg,
                                                request.arg_count);
   if (!special_ && session.flags == 0 && planned.entry != nullptr &&
-      planned.entry->row->accepts(args.size()) && planned.entry->row->handler != nullptr)
-      [[likely]] {
+      planned.entry->row->accepts(args.size()) && planned.entry->row->handler != nullptr &&
+      (!eviction_.tight() || (planned.entry->row->flags & kDenyOom) == 0)) [[likely]] {
     const Execution execution(*this, session);
     call(session, *planned.entry, args, &planned);
   } else {
@@ -237,7 +248,12 @@ bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
   }
   entry.row->handler(context);
   if (context.failed()) ++entry.failed_calls;
-  if (context.changed() && !context.effect_given()) effects_.append(db, args);
+  if (context.changed()) {
+    if (!context.effect_given()) effects_.append(db, args);
+    const Allocator& changed = database(db).allocator();
+    if (reclaim_.garbage().has_remains() || changed.above_mark()) [[unlikely]]
+      data_changed(db);
+  }
   if (session.has(kSessionTracking) && (entry.row->flags & kReadOnly) != 0) {
     clients_.tracking().remember_keys(session, *entry.row, args);
   }
@@ -282,7 +298,8 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
     reject(session, entry, "ERR Command not allowed inside a transaction");
     return false;
   }
-  if (settings().maxmemory > 0 && !evict_to_limit() && denied_when_out_of_memory(session, *entry)) {
+  if (eviction_.tight() && denied_when_out_of_memory(session, *entry) &&
+      !eviction_.admit(bytes_brought(session, *entry, args))) {
     REDOUBT_REACHED(refused_for_memory);
     reject(session, entry, "OOM command not allowed when used memory > 'maxmemory'.");
     return false;
