@@ -99,7 +99,7 @@ uint64_t AccessClock::eviction_score(const Entry& entry) const {
 }
 
 // Moves a stamp up that would soon look as if it were of a later time.
-void AccessClock::pin(Entry& entry) const {
+void AccessClock::pin(const Entry& entry) const {
   if (!counts_uses()) {
     const uint32_t passed = idle(entry);
     if (passed > kLongestIdle) entry.set_fine_access((ticks() - kLongestIdle) & kStampMask);
@@ -129,7 +129,7 @@ void AccessClock::keep_from_wrapping(std::span<const std::unique_ptr<Database>> 
     if (database->size() == 0) continue;
     uint64_t at = passed_;
     for (int steps = 0; at < end && steps < kStepsMax; ++steps) {
-      at = database->dict().scan(at, [&](Entry& entry) { pin(entry); });
+      at = database->dict().scan(at, [&](const Entry& entry) { pin(entry); });
       if (at == Dict::kCursorEnd) at = kCircle;
     }
     reached = std::min(reached, at);

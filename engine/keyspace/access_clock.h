@@ -39,13 +39,13 @@ class AccessClock {
   uint32_t stamp() const { return stamp_; }
 
   // A command used the entry.
-  void touch(Entry& entry) {
+  void touch(const Entry& entry) {
     if (kind_ == Kind::changes) return;
     entry.set_fine_access(kind_ == Kind::uses ? stamp_ : counted_use(entry));
   }
   // A command changed it.
   bool follows_changes() const { return kind_ == Kind::changes; }
-  void changed(Entry& entry) const { entry.set_fine_access(stamp_); }
+  void changed(const Entry& entry) const { entry.set_fine_access(stamp_); }
 
   bool counts_uses() const { return kind_ == Kind::frequency; }
   // Milliseconds since the entry was used; not under an LFU policy.
@@ -67,7 +67,7 @@ class AccessClock {
   uint32_t idle(const Entry& entry) const;
   uint32_t decayed(uint32_t stamp, uint32_t minutes) const;
   uint32_t counted_use(const Entry& entry);
-  void pin(Entry& entry) const;
+  void pin(const Entry& entry) const;
   uint64_t pass_position() const;
 
   Env& env_;

@@ -6,7 +6,7 @@
 
 namespace redoubt {
 
-bool Node::remove_expired_parts(int db, Entry& entry, size_t most) {
+bool Node::remove_expired_parts(int db, const Entry& entry, size_t most) {
   const int64_t now_ms = env_.wall().unix_ms();
   const TypeOps& ops = ops_of(entry);
   const int64_t before_ms = ops.next_expiry(entry);
@@ -16,7 +16,8 @@ bool Node::remove_expired_parts(int db, Entry& entry, size_t most) {
   if (rollback_ != nullptr && !rollback_->keeps(db, entry.key())) return true;
   const std::string key(entry.key());
   std::vector<std::string> names;
-  ops.remove_expired(database(db).allocator(), hash_key_, entry, now_ms, most, names);
+  Entry& changed = database(db).write(entry, hash_key_(key));
+  ops.remove_expired(database(db).allocator(), hash_key_, changed, now_ms, most, names);
   database(db).parts_expiry_changed(key, before_ms, ops.next_expiry(entry));
   env_.count_work(names.size());
   parts_expired(db, key, entry.type(), std::vector<std::string_view>(names.begin(), names.end()));
@@ -26,7 +27,7 @@ bool Node::remove_expired_parts(int db, Entry& entry, size_t most) {
   return false;
 }
 
-bool Node::remove_all_expired_parts(int db, Entry& entry) {
+bool Node::remove_all_expired_parts(int db, const Entry& entry) {
   constexpr size_t kAtOnce = 1024;
   const int64_t now_ms = env_.wall().unix_ms();
   const TypeOps& ops = ops_of(entry);

@@ -4,8 +4,8 @@
 
 namespace redoubt {
 
-Entry* Node::lookup(Session& session, int db, std::string_view key, uint64_t hash) {
-  Entry* entry = database(db).find(key, hash);
+const Entry* Node::read(Session& session, int db, std::string_view key, uint64_t hash) {
+  const Entry* entry = database(db).find(key, hash);
   if (entry == nullptr) {
     key_missed(db, key);
     return nullptr;
@@ -20,14 +20,14 @@ Entry* Node::lookup(Session& session, int db, std::string_view key, uint64_t has
   return entry;
 }
 
-Entry* Node::lookup_write(int db, std::string_view key, uint64_t hash, bool touch_entry) {
-  Entry* entry = database(db).find(key, hash);
+const Entry* Node::touch(int db, std::string_view key, uint64_t hash, bool set_clock) {
+  const Entry* entry = database(db).find(key, hash);
   if (entry == nullptr) return nullptr;
   if (expired(*entry)) {
     expire_key(db, key, hash);
     return nullptr;
   }
-  if (touch_entry) access_clock_.touch(*entry);
+  if (set_clock) access_clock_.touch(*entry);
   return entry;
 }
 
@@ -72,7 +72,7 @@ void Node::key_modified(int db, std::string_view key, char event_class, std::str
     return;
   }
   if (access_clock_.follows_changes()) {
-    Entry* entry = database(db).find(key, hash_key_(key));
+    const Entry* entry = database(db).find(key, hash_key_(key));
     if (entry != nullptr) access_clock_.changed(*entry);
   }
   if (!watched_keys_.idle()) touch_watched(db, key);

@@ -54,7 +54,7 @@ void Node::evict(int db, std::string_view key) {
 
 void Node::remove_expired(int db, std::string_view key, size_t parts_max) {
   const uint64_t hash = database(db).hash(key);
-  Entry* entry = database(db).find(key, hash);
+  const Entry* entry = database(db).find(key, hash);
   ASSERT(entry != nullptr);
   if (expired(*entry)) {
     expire_key(db, key, hash);

@@ -126,8 +126,9 @@ class Node final : private RequestSink, private KeyRemover {
   // were.
   size_t flush(int index, bool lazy);
 
-  Entry* lookup(Session& session, int db, std::string_view key, uint64_t hash);
-  Entry* lookup_write(int db, std::string_view key, uint64_t hash, bool touch);
+  // Look-ups as Context has them; `set_clock`: the access clock is set.
+  const Entry* read(Session& session, int db, std::string_view key, uint64_t hash);
+  const Entry* touch(int db, std::string_view key, uint64_t hash, bool set_clock);
   // Removes an expired key: counted, with its effect.
   void expire_key(int db, std::string_view key, uint64_t hash);
   // Removes a key; a value that is slow to free goes to the background when `lazy`.
@@ -162,10 +163,10 @@ class Node final : private RequestSink, private KeyRemover {
   // Removes parts of a value (fields of a hash, members of a set) that have expired, at most
   // `most`: counted, with their effect. False: none are left, and the key is gone. While clients
   // are paused nothing is removed; in a transaction that may be undone only what it writes.
-  bool remove_expired_parts(int db, Entry& entry, size_t most);
+  bool remove_expired_parts(int db, const Entry& entry, size_t most);
   // Removes all of them before a command stores what it makes of the value: what applies the stream
   // of effects has another clock. False: none are left, and the key is gone.
-  bool remove_all_expired_parts(int db, Entry& entry);
+  bool remove_all_expired_parts(int db, const Entry& entry);
   // Counts and announces expired parts that were removed, with their effect.
   void parts_expired(int db, std::string_view key, Type type,
                      std::span<const std::string_view> names);

@@ -50,7 +50,7 @@ const std::shared_ptr<Arena>& Regions::arena_with_room() {
     regions += arena->capacity();
   }
   return arenas_.emplace_back(
-      std::make_shared<Arena>(std::clamp(regions, kFirstArena, kLargestArena)));
+      new Arena(std::clamp(regions, kFirstArena, kLargestArena)));
 }
 
 std::shared_ptr<Arena>* Regions::arena_of(const void* memory) {
