@@ -56,6 +56,9 @@ class Backend {
   // Asks for an early end; on_done comes with Error::cancelled, or with the result if that was
   // quicker.
   virtual void cancel(Op& op) = 0;
+  // The owner of a background job goes: nothing touches the operation afterwards, and on_done does
+  // not come. Waits for a job that runs.
+  virtual void abandon(Op& op) = 0;
   // Ends a stream, listener or file. What is in flight on it completes with Error::cancelled. Bytes
   // already sent leave. The handle is dead after this call.
   virtual void close(Handle handle) = 0;
