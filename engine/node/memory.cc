@@ -70,7 +70,7 @@ void Node::update_access_clock() {
   for (const auto& database : databases_) database->set_access_for_new(access_clock_);
 }
 
-void Node::touch(Entry& entry) {
+void Node::touch(const Entry& entry) {
   if (lrm_) return;  // only changes count
   if (!lfu_) {
     entry.set_fine_access(access_clock_);

@@ -18,7 +18,8 @@
 #include "engine/clients/clients.h"
 #include "engine/command/command_table.h"
 #include "engine/config/config.h"
-#include "engine/effects/effects.h"
+#include "engine/effects/effect_log.h"
+#include "engine/effects/reply_gate.h"
 #include "engine/insight/instrumentation.h"
 #include "engine/insight/stats.h"
 #include "engine/node/blocking.h"
@@ -105,7 +106,8 @@ class Node final : private RequestSink {
   const Settings& settings() const { return config_->settings(); }
   CommandTable& commands() { return commands_; }
   Stats& stats() { return stats_; }
-  EffectStream& effects() { return effects_; }
+  EffectLog& effects() { return effects_; }
+  ReplyGate& gate() { return gate_; }
   Random& random() { return random_; }
   const HashKey& hash_key() const { return hash_key_; }
   const std::string& run_id() const { return run_id_; }
@@ -121,8 +123,9 @@ class Node final : private RequestSink {
   // were.
   size_t flush(int index, bool lazy);
 
-  Entry* lookup(Session& session, int db, std::string_view key, uint64_t hash);
-  Entry* lookup_write(int db, std::string_view key, uint64_t hash, bool touch);
+  // Look-ups as Context has them; `set_clock`: the access clock is set.
+  const Entry* read(Session& session, int db, std::string_view key, uint64_t hash);
+  const Entry* touch(int db, std::string_view key, uint64_t hash, bool set_clock);
   // Removes an expired key: counted, with its effect.
   void expire_key(int db, std::string_view key, uint64_t hash);
   // Removes a key; a value that is slow to free goes to the background when `lazy`.
@@ -164,10 +167,10 @@ class Node final : private RequestSink {
   // Removes parts of a value (fields of a hash, members of a set) that have expired, at most
   // `most`: counted, with their effect. False: none are left, and the key is gone. While clients
   // are paused nothing is removed; in a transaction that may be undone only what it writes.
-  bool remove_expired_parts(int db, Entry& entry, size_t most);
+  bool remove_expired_parts(int db, const Entry& entry, size_t most);
   // Removes all of them before a command stores what it makes of the value: what applies the stream
   // of effects has another clock. False: none are left, and the key is gone.
-  bool remove_all_expired_parts(int db, Entry& entry);
+  bool remove_all_expired_parts(int db, const Entry& entry);
   // Counts and announces expired parts that were removed, with their effect.
   void parts_expired(int db, std::string_view key, Type type,
                      std::span<const std::string_view> names);
@@ -202,13 +205,13 @@ class Node final : private RequestSink {
 
   // --- dispatch (dispatch.cc)
 
-  // Called by a handler whose reply comes later, from a job: the connection's further requests
-  // wait. The job writes the reply into the session's output, if the session is still there, and
-  // calls resume().
-  void wait(Session& session) { session.flags |= kSessionWaiting; }
-  void resume(Session& session);
+  // The reply that a handler has deferred (Context::defer) is there: OK, or an error. The client
+  // may be gone.
+  void finish_deferred(const DeferredReply& reply, std::string_view error);
   // Called by Context::block().
   void block(Session& session, CommandEntry& command, const BlockRequest& request);
+  // EXEC or a script is running.
+  bool in_transaction() const { return atomic_depth_ > 0; }
   // False within EXEC and scripts, and for a session of the process itself.
   bool may_block(const Session& session) const {
     return atomic_depth_ == 0 && !session.has(kSessionLocal);
@@ -233,9 +236,6 @@ class Node final : private RequestSink {
   void end_job(NodeJob& job);
 
   void set_observer(NodeObserver* observer);
-  // The offset up to which the stream of effects is durable; replies that depend on more are held.
-  // Off until the first call.
-  void gate_released(uint64_t offset);
 
   // --- messages to others (notify.cc)
 
@@ -254,6 +254,7 @@ class Node final : private RequestSink {
   struct RegionJob;
   class Execution;
   friend class Context;
+  friend class Session;
 
   // sessions.cc
   void take(Session& session, std::span<const char> bytes) override;
@@ -283,12 +284,18 @@ class Node final : private RequestSink {
   void count_call(Session& session, CommandEntry& entry);
   bool denied_when_out_of_memory(const Session& session, const CommandEntry& entry) const;
   void end_command(Session& session, const CommandEntry* entry, int db_before,
-                   std::span<const std::string_view> args, size_t before);
+                   std::span<const std::string_view> args, size_t before, bool silent);
+  bool end_reply(Session& session, const CommandEntry* entry, bool silent);
+  void refuse_malformed(Session& session);
   void reject(Session& session, CommandEntry* entry, std::string_view text);
   void run_stored(Session& session);
   void store_request(Session& session, std::span<const std::string_view> args);
   bool paused_for(const Session& session, const CommandEntry* entry) const;
   void hold_or_flush(Session& session);
+  void settle_reply(Session& session, uint64_t need, size_t replies);
+  uint64_t key_of_gate(int db, std::string_view key) const;
+  void note_need(const CommandEntry& entry, std::span<const std::string_view> args, int db);
+  void append_effect(int db, const CommandEntry& entry, std::span<const std::string_view> args);
   void update_special();
 
   // instrumentation.cc
@@ -341,7 +348,7 @@ class Node final : private RequestSink {
   bool watched_key_expired(const Session& session) const;
 
   // keyspace.cc, memory.cc, expiry.cc
-  void touch(Entry& entry);
+  void touch(const Entry& entry);
   uint32_t access_clock_now() const;
   void update_access_clock();
   std::unique_ptr<Database> make_database();
@@ -374,7 +381,8 @@ class Node final : private RequestSink {
   CommandTable commands_;
   Stats stats_;
   Instrumentation instrumentation_;
-  EffectStream effects_;
+  EffectLog effects_;
+  ReplyGate gate_;
   Random random_;
   HashKey hash_key_;
   std::string run_id_;
@@ -416,8 +424,7 @@ class Node final : private RequestSink {
   bool in_batch_ = false;
   bool special_ = false;  // something is on that the short way does not do
   NodeObserver* observer_ = nullptr;
-  bool gate_on_ = false;
-  uint64_t gate_offset_ = 0;
+  uint64_t reply_need_ = 0;  // of the command that is being executed, while the gate is active
   PauseMode pause_mode_ = PauseMode::none;
   Instant pause_until_;
 

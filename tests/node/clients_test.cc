@@ -195,10 +195,14 @@ TEST(Clients, AConnectionBecomesALinkOfSomebodyElse) {
 }
 
 TEST(Clients, RepliesThatAreHeldStay) {
+  ReplyGate gate;
+  gate.open_source("file", 0);
   Echo echo;
   Session& session = echo.connect();
-  session.held = std::make_unique<std::deque<GatedReplies>>();
-  session.held->emplace_back(7, echo.clients().outputs()).bytes.append("held");
+  Output reply(echo.clients().outputs());
+  reply.append("held");
+  session.held = std::make_unique<HeldReplies>(gate, session);
+  session.held->hold(7, reply, 1);
   EXPECT_EQ(echo.clients().detach(session), nullptr);
   EXPECT_NE(session.connection, nullptr);
 }
