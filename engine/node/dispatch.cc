@@ -562,12 +562,12 @@ void Node::settle_reply(Session& session, uint64_t need, size_t replies) {
 void Node::hold_or_flush(Session& session) {
   // Whoever made a session of the process takes its output.
   if (session.has(kSessionLocal | kSessionClosing)) return;
-  if (gate_.active()) {
-    settle_reply(session, effects_.end_offset(), 0);
-  } else if (!session.output.empty()) {
-    clients_.send_output(session);
+  if (!gate_.active()) {
+    if (!session.output.empty()) return clients_.send_output(session);
+    if (session.has(kSessionCloseAfterReply)) clients_.flush(session);
     return;
   }
+  settle_reply(session, effects_.end_offset(), 0);
   if (!session.connection->queue().empty() || session.has(kSessionCloseAfterReply)) {
     clients_.flush(session);
   }
