@@ -124,6 +124,7 @@ void Node::stop(std::string_view reason) {
   if (stopping_) return;
   stopping_ = true;
   log(LogLevel::warning, reason);
+  env_.backend().report(ServiceState::stopping, reason);
   for (auto& listener : listeners_) {
     env_.disarm(listener->retry);
     env_.close(listener->handle);

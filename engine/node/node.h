@@ -21,6 +21,7 @@
 #include "engine/insight/instrumentation.h"
 #include "engine/insight/stats.h"
 #include "engine/node/blocking.h"
+#include "engine/node/listen_addresses.h"
 #include "engine/node/pubsub.h"
 #include "engine/node/rollback.h"
 #include "engine/node/session.h"
@@ -83,7 +84,7 @@ class NodeJob {
 // What clients may do during CLIENT PAUSE.
 enum class PauseMode : uint8_t { none, write, all };
 
-class Node {
+class Node : private ListenDoor {
  public:
   // `config` holds the values to start with. `families` are the command rows that this node knows.
   Node(Env& env, std::unique_ptr<Config> config,
@@ -93,11 +94,11 @@ class Node {
   // Closes what is open. The world has forgotten, or will deliver to nobody, what was in flight.
   ~Node();
 
-  // Opens the listeners that the configuration asks for. False: one could not be opened, and `why`
-  // says which and the reason in one line.
+  // Opens the listeners that the configuration asks for, now and after CONFIG SET. Once. False: one
+  // could not be opened, and `why` says which and the reason in one line.
   bool listen(std::string* why);
   // The port that clients reach this node on, 0 for none (with port 0 in tests: the one it got).
-  int tcp_port() const { return tcp_port_; }
+  int tcp_port() const;
   // SIGTERM, SHUTDOWN: stops accepting, lets replies leave, ends the process with status 0.
   void stop(std::string_view reason);
   bool stopping() const { return stopping_; }
@@ -276,6 +277,10 @@ class Node {
   friend class Context;
 
   // sessions.cc
+  bool listen_elsewhere(std::string* reason);
+  Expected<Handle> open_listener(const Address& address, uint32_t mode) override;
+  void close_listener(Handle handle) override;
+  void forget_listener(const Listener& closed);
   void accept_next(Listener& listener);
   void on_accepted(Listener& listener);
   Session& add_session();
@@ -449,7 +454,7 @@ class Node {
 
   OutputPool output_pool_;
   std::vector<std::unique_ptr<Listener>> listeners_;
-  int tcp_port_ = 0;
+  ListenAddresses listen_addresses_{*this};
   Session* first_session_ = nullptr;
   Session* last_session_ = nullptr;
   size_t session_count_ = 0;

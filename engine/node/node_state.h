@@ -54,6 +54,8 @@ struct Node::Listener {
   Handle handle;
   Op accept;
   Timer retry;  // after running out of file descriptors
+  int tcp_port = 0;
+  bool closed = false;
 };
 
 // A send in flight: the bytes that the world reads from until it is done.

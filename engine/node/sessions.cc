@@ -15,10 +15,14 @@ namespace {
 constexpr Duration kAcceptRetry = Duration::milliseconds(100);
 
 constexpr std::string_view kProtectedMode =
-    "-DENIED Redoubt is running in protected mode because protected mode is enabled and no "
-    "password is set for the default user. In this mode connections are only accepted from the "
-    "loopback interface. To accept connections from other hosts, set a password with "
-    "'requirepass', or set 'protected-mode no' if this node is not reachable by others.\r\n";
+    "-DENIED Redoubt is running in protected mode: no password is set for the default user, so "
+    "that "
+    "connections from other hosts than its own are refused. To be answered, do one of these: 1) "
+    "set "
+    "a password, with 'CONFIG SET requirepass <password>' from the server's own host, or in the "
+    "configuration file; 2) if nobody else can reach the server, switch the protection off with "
+    "'CONFIG SET protected-mode no' from its own host, or with '--protected-mode no' at its start; "
+    "3) connect from its own host, by the loopback interface or a unix socket.\r\n";
 
 }  // namespace
 
@@ -58,45 +62,62 @@ size_t Session::memory_bytes() const {
 // --- listening
 
 bool Node::listen(std::string* why) {
-  const Settings& s = settings();
-  const auto open = [&](const Address& address, uint32_t mode, bool optional) {
-    Expected<Handle> handle = env_.backend().listen(address, s.tcp_backlog, mode);
-    if (!handle) {
-      if (optional &&
-          (handle.error() == Error::address_not_found || handle.error() == Error::unsupported)) {
-        return true;
-      }
-      *why = fmt::format("cannot listen on {}: {}",
-                         address.unix_socket ? address.host : address.to_string(),
-                         describe(handle.error()));
-      return false;
-    }
-    auto listener = std::make_unique<Listener>();
-    listener->node = this;
-    listener->handle = *handle;
-    if (!address.unix_socket && tcp_port_ == 0) {
-      tcp_port_ = env_.backend().local_address(*handle).port;
-    }
-    accept_next(*listener);
-    listeners_.push_back(std::move(listener));
-    return true;
-  };
-  if (s.port != 0) {
-    for (const std::string& name : s.bind) {
-      const bool optional = name.starts_with("-");
-      std::string host = optional ? name.substr(1) : name;
-      if (host == "*") host = "0.0.0.0";
-      if (!open(Address::tcp(host, static_cast<uint16_t>(s.port)), 0, optional)) return false;
-    }
-  }
-  if (!s.unixsocket.empty() && !open(Address::local(s.unixsocket), s.unixsocketperm, false)) {
-    return false;
-  }
-  if (listeners_.empty()) {
+  if (!listen_addresses_.change(settings(), why)) return false;
+  if (listen_addresses_.empty()) {
     *why = "nothing to listen on: give a port, or a unixsocket";
     return false;
   }
+  static constexpr std::string_view kDirectives[] = {"port", "bind"};
+  config_->add_listener({kDirectives,
+                         [](void* owner, std::string* reason) {
+                           return static_cast<Node*>(owner)->listen_elsewhere(reason);
+                         },
+                         this});
   return true;
+}
+
+// After CONFIG SET.
+bool Node::listen_elsewhere(std::string* reason) {
+  std::string why;
+  if (listen_addresses_.change(settings(), &why)) return true;
+  log(LogLevel::warning, why);
+  *reason = "Unable to listen on this port. Check server logs.";
+  return false;
+}
+
+Expected<Handle> Node::open_listener(const Address& address, uint32_t mode) {
+  Expected<Handle> handle = env_.backend().listen(address, settings().tcp_backlog, mode);
+  if (!handle) return handle;
+  auto listener = std::make_unique<Listener>();
+  listener->node = this;
+  listener->handle = *handle;
+  listener->tcp_port = env_.backend().local_address(*handle).port;
+  accept_next(*listener);
+  listeners_.push_back(std::move(listener));
+  return handle;
+}
+
+// The listener itself goes when its operation has come back.
+void Node::close_listener(Handle handle) {
+  for (const auto& listener : listeners_) {
+    if (!(listener->handle == handle)) continue;
+    listener->closed = true;
+    env_.disarm(listener->retry);
+    env_.close(handle);
+    if (!listener->accept.in_flight) forget_listener(*listener);
+    return;
+  }
+}
+
+void Node::forget_listener(const Listener& closed) {
+  std::erase_if(listeners_, [&closed](const auto& listener) { return listener.get() == &closed; });
+}
+
+int Node::tcp_port() const {
+  for (const auto& listener : listeners_) {
+    if (!listener->closed && listener->tcp_port != 0) return listener->tcp_port;
+  }
+  return 0;
 }
 
 void Node::accept_next(Listener& listener) {
@@ -116,6 +137,11 @@ void Node::on_accepted(Listener& listener) {
   Op& op = listener.accept;
   if (stopping_) {
     if (op.result.ok()) env_.close(op.result.handle);
+    return;
+  }
+  if (listener.closed) {
+    if (op.result.ok()) env_.close(op.result.handle);
+    forget_listener(listener);
     return;
   }
   if (!op.result.ok()) {
