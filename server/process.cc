@@ -67,10 +67,11 @@ bool Process::begin(Config& config, std::string* why) {
     return false;
   }
   if (settings.syslog_enabled) log_.open_syslog(settings.syslog_ident, settings.syslog_facility);
-  if (supervisor_->cannot_be_told()) {
-    notes_.emplace_back(
-        "supervised systemd: expected a NOTIFY_SOCKET in the environment, which systemd sets for "
-        "services of Type=notify. Nobody is told when this server is ready.");
+  if (!supervisor_->missing_variable().empty()) {
+    notes_.push_back(fmt::format(
+        "supervised: expected {} in the environment, which the supervisor sets (systemd "
+        "for services of Type=notify). Nobody is told when this server is ready.",
+        supervisor_->missing_variable()));
   }
   write_pidfile(settings.pidfile);
   background_cpus_ = settings.background_cpus;

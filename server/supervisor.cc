@@ -13,9 +13,15 @@
 namespace redoubt {
 namespace {
 
+// The variable by which a supervisor says that it is there.
+const char* variable_of(Supervision kind) {
+  return kind == Supervision::upstart ? "UPSTART_JOB" : "NOTIFY_SOCKET";
+}
+
 Supervision detect() {
-  if (getenv("UPSTART_JOB") != nullptr) return Supervision::upstart;
-  if (getenv("NOTIFY_SOCKET") != nullptr) return Supervision::systemd;
+  for (const Supervision kind : {Supervision::upstart, Supervision::systemd}) {
+    if (getenv(variable_of(kind)) != nullptr) return kind;
+  }
   return Supervision::none;
 }
 
@@ -42,7 +48,11 @@ void notify_systemd(std::string_view text) {
 }  // namespace
 
 Supervisor::Supervisor(Supervision wanted)
-    : kind_(wanted == Supervision::automatic ? detect() : wanted) {}
+    : kind_(wanted == Supervision::automatic ? detect() : wanted) {
+  if (kind_ == Supervision::none || getenv(variable_of(kind_)) != nullptr) return;
+  missing_variable_ = variable_of(kind_);
+  kind_ = Supervision::none;
+}
 
 std::string_view Supervisor::name() const {
   switch (kind_) {
@@ -52,10 +62,6 @@ std::string_view Supervisor::name() const {
     case Supervision::none: break;
   }
   return "no";
-}
-
-bool Supervisor::cannot_be_told() const {
-  return kind_ == Supervision::systemd && getenv("NOTIFY_SOCKET") == nullptr;
 }
 
 void Supervisor::report(ServiceState state, std::string_view status) const {

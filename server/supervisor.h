@@ -17,8 +17,8 @@ class Supervisor {
   // "no", "systemd" or "upstart".
   std::string_view name() const;
   bool exists() const { return kind_ != Supervision::none; }
-  // systemd is asked for, and the environment does not say where it listens.
-  bool cannot_be_told() const;
+  // The variable that one who was asked for would have set; empty when all is as it was asked for.
+  std::string_view missing_variable() const { return missing_variable_; }
 
   // Tells systemd the state and a line for people. Upstart is told that the process is ready by its
   // stopping itself, until upstart lets it go on.
@@ -26,6 +26,7 @@ class Supervisor {
 
  private:
   Supervision kind_;
+  std::string_view missing_variable_;
 };
 
 }  // namespace redoubt

@@ -81,7 +81,8 @@ bool Node::listen_elsewhere(std::string* reason) {
   std::string why;
   if (listen_addresses_.change(settings(), &why)) return true;
   log(LogLevel::warning, why);
-  *reason = "Unable to listen on this port. Check server logs.";
+  *reason = settings().port == tcp_port() ? "Failed to bind to specified addresses."
+                                          : "Unable to listen on this port. Check server logs.";
   return false;
 }
 

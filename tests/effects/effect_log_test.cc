@@ -160,7 +160,8 @@ TEST(History, ContinuesWhatIsTheSameUpToTheFork) {
 }
 
 // Random groups of random sizes, readers that come, go, lag and take pieces: each sees exactly the
-// bytes that a naive log has from its first entry on, and memory does not grow beyond what is unread.
+// bytes that a naive log has from its first entry on, and memory does not grow beyond what is
+// unread.
 RC_GTEST_PROP(EffectLog, ReadersSeeWhatTheNaiveLogHas, ()) {
   struct Follower {
     std::unique_ptr<Recorder> reader;

@@ -130,7 +130,8 @@ RC_GTEST_PROP(WriteTable, KnowsWhatANaiveMapKnows, ()) {
   const int steps = *rc::gen::inRange(1, 400);
   for (int step = 0; step < steps; ++step) {
     // Hashes that collide in the table.
-    const uint64_t hash = static_cast<uint64_t>(*rc::gen::inRange(0, 12)) << *rc::gen::inRange(0, 8);
+    const uint64_t hash = static_cast<uint64_t>(*rc::gen::inRange(0, 12))
+                          << *rc::gen::inRange(0, 8);
     if (*rc::gen::inRange(0, 8) > 0) {
       offset += static_cast<uint64_t>(*rc::gen::inRange(0, 3)) + (offset == 0 ? 1 : 0);
       table.add(hash, offset);
