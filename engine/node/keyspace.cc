@@ -4,8 +4,8 @@
 
 namespace redoubt {
 
-Entry* Node::lookup(Session& session, int db, std::string_view key, uint64_t hash) {
-  Entry* entry = database(db).find(key, hash);
+const Entry* Node::read(Session& session, int db, std::string_view key, uint64_t hash) {
+  const Entry* entry = database(db).find(key, hash);
   if (entry == nullptr) {
     key_missed(db, key);
     return nullptr;
@@ -20,14 +20,14 @@ Entry* Node::lookup(Session& session, int db, std::string_view key, uint64_t has
   return entry;
 }
 
-Entry* Node::lookup_write(int db, std::string_view key, uint64_t hash, bool touch_entry) {
-  Entry* entry = database(db).find(key, hash);
+const Entry* Node::touch(int db, std::string_view key, uint64_t hash, bool set_clock) {
+  const Entry* entry = database(db).find(key, hash);
   if (entry == nullptr) return nullptr;
   if (expired(*entry)) {
     expire_key(db, key, hash);
     return nullptr;
   }
-  if (touch_entry) touch(*entry);
+  if (set_clock) touch(*entry);
   return entry;
 }
 
@@ -72,10 +72,12 @@ void Node::key_modified(int db, std::string_view key, char event_class, std::str
     return;
   }
   if (lrm_) {
-    if (Entry* entry = database(db).find(key, hash_key_(key))) {
+    if (const Entry* entry = database(db).find(key, hash_key_(key))) {
       entry->set_fine_access(access_clock_);
     }
   }
+  if (gate_.active()) [[unlikely]]
+    gate_.key_written(key_of_gate(db, key));
   if (!watched_keys_.idle()) touch_watched(db, key);
   if (!blocking_.idle() && blocking_.key_changed(db, key)) env_.request(batch_hook_);
   if (key_events_wanted_) [[unlikely]]
@@ -103,6 +105,7 @@ void Node::key_missed(int db, std::string_view key) {
 }
 
 void Node::swap_databases(int a, int b) {
+  if (gate_.active()) gate_.all_written();
   if (!watched_keys_.idle() && a != b) {
     touch_watched_database(a, database(a), &database(b));
     touch_watched_database(b, database(b), &database(a));
@@ -133,6 +136,7 @@ size_t Node::flush(int index, bool lazy) {
   constexpr size_t kSmall = 1000;
   constexpr size_t kSmallBytes = 128 * 1024;
   size_t removed = 0;
+  if (gate_.active()) gate_.all_written();
   for (int db = 0; db < database_count(); ++db) {
     if (index >= 0 && db != index) continue;
     std::unique_ptr<Database>& slot = databases_[static_cast<size_t>(db)];
@@ -147,7 +151,7 @@ size_t Node::flush(int index, bool lazy) {
     if (lazy || size > kSmall || old->used_bytes() > kSmallBytes)
       free_in_background(std::move(old), {});
   }
-  if (tracking_.active()) tracking_.all_changed();
+  if (clients_.tracking().active()) clients_.tracking().all_changed();
   return removed;
 }
 

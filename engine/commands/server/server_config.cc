@@ -33,11 +33,8 @@ Task<Error> rewrite_config(Node& node, std::string path) {
 
 class ConfigRewrite : public NodeJob {
  public:
-  ConfigRewrite(Node& node, const Session& session)
-      : node_(node),
-        session_(session.id),
-        silent_(session.has(kSessionReplyOff | kSessionReplySkip)),
-        path_(node.config().file()) {}
+  ConfigRewrite(Node& node, DeferredReply reply)
+      : node_(node), reply_(reply), path_(node.config().file()) {}
 
   void start() override {
     task_ = rewrite_config(node_, path_);
@@ -48,8 +45,7 @@ class ConfigRewrite : public NodeJob {
   void end();
 
   Node& node_;
-  const uint64_t session_;
-  const bool silent_;
+  const DeferredReply reply_;
   const std::string path_;
   Task<Error> task_;
 };
@@ -57,25 +53,17 @@ class ConfigRewrite : public NodeJob {
 // The last call destroys the job, and with it the task, which is done.
 void ConfigRewrite::end() {
   Node& node = node_;
+  std::string text;
   const Error error = task_.result();
   if (error != Error::none) {
     node.log(LogLevel::warning,
              fmt::format("CONFIG REWRITE of {} failed: {}", path_, describe(error)));
+    // As the C library words errors, which is what Redis repeats here.
+    std::string reason(describe(error));
+    reason[0] = to_upper(reason.substr(0, 1))[0];
+    text = fmt::format("ERR Rewriting config file: {}", reason);
   }
-  if (Session* session = node.find_session(session_)) {
-    ReplyWriter reply(session->output, session->protocol);
-    if (error != Error::none) {
-      // As the C library words errors, which is what Redis repeats here.
-      std::string reason(describe(error));
-      reason[0] = to_upper(reason.substr(0, 1))[0];
-      const std::string text = fmt::format("ERR Rewriting config file: {}", reason);
-      node.count_error(text);
-      if (!silent_) reply.error(text);
-    } else if (!silent_) {
-      reply.ok();
-    }
-    node.resume(*session);
-  }
+  node.finish_deferred(reply_, text);
   node.end_job(*this);
 }
 
@@ -115,8 +103,7 @@ void config_rewrite_command(Context& c) {
     c.error("ERR The server is running without a config file");
     return;
   }
-  c.node.wait(c.session);
-  c.node.add_job(std::make_unique<ConfigRewrite>(c.node, c.session));
+  c.node.add_job(std::make_unique<ConfigRewrite>(c.node, c.defer()));
 }
 
 void config_help_command(Context& c) {
