@@ -61,6 +61,8 @@ class Backend {
   virtual void close(Handle handle) = 0;
   // Returns a lent chunk.
   virtual void give_back(Chunk chunk) = 0;
+  // Bytes of memory that the world holds for receiving into chunks, lent or not.
+  virtual size_t receive_buffer_bytes() { return 0; }
 
   // Options of a TCP stream: keepalive after `idle` seconds without traffic, 0 for none.
   virtual void set_keepalive(Handle handle, int idle_s) = 0;

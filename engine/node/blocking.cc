@@ -135,6 +135,7 @@ void Node::block(Session& session, CommandEntry& command, const BlockRequest& re
   }
   session.wait = std::make_unique<Wait>();
   Wait& wait = *session.wait;
+  wait.node = this;
   wait.session = &session;
   wait.command = &command;
   wait.request = OwnedRequest(request.args);
@@ -147,7 +148,7 @@ void Node::block(Session& session, CommandEntry& command, const BlockRequest& re
   wait.timer.owner = &wait;
   wait.timer.on_fire = [](Timer& timer) {
     Wait& due = *static_cast<Wait*>(timer.owner);
-    due.session->node.end_or_retry(due);
+    due.node->end_or_retry(due);
   };
   arm_wait(wait);
 }

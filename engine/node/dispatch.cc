@@ -108,26 +108,23 @@ void Node::run_batch() {
   planned_.clear();
   run_woken();
   if (observer_ != nullptr) observer_->on_turn_end();
-  end_messages();
+  clients_.end_messages();
 
   // Requests executed; what they pointed to goes back, and the connections are read again.
   for (size_t i = 0; i < ready_.size(); ++i) {
     Session& session = *ready_[i];
-    session.parser.release();
-    release_chunk(session);
+    clients_.finish_requests(session);
     hold_or_flush(session);
-    if (!session.has(kSessionClosing)) receive_next(session);
-    if (clients_limit_ > 0) count_session(session);
+    clients_.read(session);
+    clients_.limits().count_after_turn(session);
   }
-  flush_monitors();
-  evict_clients();
-  if (!pushed_.empty()) flush_pushed();
+  clients_.end_turn();
   batch_.clear();
   ready_.clear();
   in_batch_ = false;
   if (garbage_.has_remains() && !free_timer_.armed()) env_.arm(free_timer_, env_.now());
   if (region_wanted_) make_spare_region();
-  free_retired();
+  clients_.free_retired();
 }
 
 void Node::plan(Planned& planned, FoundCommand& last) {
@@ -164,11 +161,11 @@ uint64_t Node::execute_weighed(Planned& planned) {
 
 void Node::execute_planned(Planned& planned) {
   Session& session = *planned.session;
-  if (session.has(kSessionClosing | kSessionCloseAfterReply)) return;
+  if (session.has(kSessionEnding)) return;
   if (planned.request == Planned::kProtocolError) {
     count_error(session.parser.error());
     ReplyWriter(session.output, session.protocol).error(session.parser.error());
-    close_session(session, true);
+    clients_.close(session, true);
     return;
   }
   const RequestBatch::Request& request = batch_.requests[planned.request];
@@ -184,7 +181,7 @@ void Node::execute_planned(Planned& planned) {
   }
   if (blocking_.has_ready()) [[unlikely]]
     serve_ready();
-  if (session.output.bytes() > kLargeOutput) check_output_limit(session);
+  if (session.output.bytes() > ClientLimits::kLargeOutput) clients_.limits().check_output(session);
 }
 
 void Node::call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
@@ -199,8 +196,8 @@ void Node::call(Session& session, CommandEntry& entry, std::span<const std::stri
   invoke(session, entry, args, planned);
   if (session.has(kSessionBlocked)) [[unlikely]]
     planned->waits = true;
-  if (!instrumentation_.monitors.empty()) [[unlikely]]
-    feed_monitors(session, entry, args);
+  if (clients_.monitors().size() > 0) [[unlikely]]
+    clients_.monitors().feed(session, entry, args);
 }
 
 // A call outside the batch, timed by itself. True when it failed.
@@ -216,12 +213,12 @@ bool Node::call_alone(Session& session, CommandEntry& entry,
   } else {
     note_single(session, entry, args, since, output_before);
   }
-  if (!instrumentation_.monitors.empty()) feed_monitors(session, entry, args);
+  if (clients_.monitors().size() > 0) clients_.monitors().feed(session, entry, args);
   return failed;
 }
 
 void Node::count_call(Session& session, CommandEntry& entry) {
-  ++session.commands;
+  ++session.traffic.commands;
   ++entry.calls;
   ++stats_.commands_processed;
   env_.count_work(1);
@@ -242,7 +239,7 @@ bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
   if (context.failed()) ++entry.failed_calls;
   if (context.changed() && !context.effect_given()) effects_.append(db, args);
   if (session.has(kSessionTracking) && (entry.row->flags & kReadOnly) != 0) {
-    tracking_.remember_keys(session, *entry.row, args);
+    clients_.tracking().remember_keys(session, *entry.row, args);
   }
   return context.failed();
 }
@@ -259,7 +256,7 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
   }
   if (entry == nullptr && is_http(args[0])) {
     log(LogLevel::verbose, "A connection was closed because it spoke HTTP");
-    close_session(session, false);
+    clients_.close(session, false);
     return false;
   }
   if (entry == nullptr) {
@@ -390,8 +387,8 @@ void Node::store_request(Session& session, std::span<const std::string_view> arg
   ++stats_.query_limit_disconnections;
   log(LogLevel::warning, fmt::format("closing client id={} addr={}: the requests that wait behind "
                                      "one that blocks exceed client-query-buffer-limit",
-                                     session.id, session.peer.to_string()));
-  close_session(session, false);
+                                     session.id, session.peer().to_string()));
+  clients_.close(session, false);
 }
 
 // Executes what waited for the end of a pause, or behind a command that waited. A command among it
@@ -412,7 +409,7 @@ void Node::run_stored(Session& session) {
     const OwnedRequest request = std::move(session.stored->front());
     session.stored->pop_front();
     session.stored_bytes -= request.memory_bytes() + sizeof request;
-    if (session.has(kSessionClosing | kSessionCloseAfterReply)) continue;
+    if (session.has(kSessionEnding)) continue;
     execute_special(session, planned, args);
     serve_ready();
   }
@@ -432,11 +429,11 @@ void Node::unpause() {
   env_.disarm(pause_timer_);
   pause_mode_ = PauseMode::none;
   update_special();
-  for (Session* session = first_session_; session != nullptr;) {
+  for (Session* session = clients_.first(); session != nullptr;) {
     Session* next = session->next;
     if (session->has(kSessionPaused) && !session->has(kSessionWaiting)) {
       run_stored(*session);
-      receive_next(*session);
+      clients_.read(*session);
     }
     session = next;
   }
@@ -447,7 +444,7 @@ void Node::resume(Session& session) {
   ASSERT(session.has(kSessionWaiting));
   session.flags &= ~static_cast<uint32_t>(kSessionWaiting);
   run_stored(session);
-  receive_next(session);
+  clients_.read(session);
   env_.request(batch_hook_);
 }
 
@@ -478,14 +475,16 @@ std::string Node::execute(Session& session, std::span<const std::string_view> ar
 void Node::gate_released(uint64_t offset) {
   gate_on_ = true;
   gate_offset_ = std::max(gate_offset_, offset);
-  for (Session* session = first_session_; session != nullptr; session = session->next) {
+  for (Session* session = clients_.first(); session != nullptr; session = session->next) {
+    if (session->has(kSessionClosing | kSessionLocal)) continue;
+    Output& queue = session->connection->queue();
     while (session->held != nullptr && !session->held->empty() &&
            session->held->front().offset <= gate_offset_) {
-      session->held->front().bytes.move_to(session->sendable);
+      session->held->front().bytes.move_to(queue);
       session->held->pop_front();
     }
     if (session->held != nullptr && session->held->empty()) session->held.reset();
-    if (!session->sendable.empty()) flush_output(*session);
+    if (!queue.empty()) clients_.flush(*session);
   }
 }
 
@@ -493,19 +492,20 @@ void Node::gate_released(uint64_t offset) {
 // than is durable. A reply may show another connection's write, so each depends on all that was
 // executed.
 void Node::hold_or_flush(Session& session) {
-  if (session.has(kSessionLocal)) return;  // whoever made it takes its output
+  // Whoever made a session of the process takes its output.
+  if (session.has(kSessionLocal | kSessionClosing)) return;
   if (session.output.empty()) {
-    if (session.has(kSessionCloseAfterReply)) flush_output(session);
+    if (session.has(kSessionCloseAfterReply)) clients_.flush(session);
     return;
   }
   if (gate_on_ && effects_.offset() > gate_offset_) {
-    if (session.held == nullptr) session.held = std::make_unique<std::deque<HeldReplies>>();
-    HeldReplies& held = session.held->emplace_back(effects_.offset(), output_pool_);
+    if (session.held == nullptr) session.held = std::make_unique<std::deque<GatedReplies>>();
+    GatedReplies& held = session.held->emplace_back(effects_.offset(), clients_.outputs());
     session.output.move_to(held.bytes);
     return;
   }
-  session.output.move_to(session.sendable);
-  flush_output(session);
+  session.output.move_to(session.connection->queue());
+  clients_.flush(session);
 }
 
 }  // namespace redoubt

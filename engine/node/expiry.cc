@@ -59,7 +59,7 @@ bool Node::expire_parts(int db, size_t& budget) {
       const auto next = database(db).first_with_expired_parts(now_ms);
       if (!next) return false;
       key.assign(*next);
-      Entry* entry = database(db).find(key, database(db).hash(key));
+      const Entry* entry = database(db).find(key, database(db).hash(key));
       ASSERT(entry != nullptr);
       if (expired(*entry)) {
         expire_key(db, key, database(db).hash(key));
@@ -71,7 +71,7 @@ bool Node::expire_parts(int db, size_t& budget) {
   return database(db).first_with_expired_parts(now_ms).has_value();
 }
 
-bool Node::remove_expired_parts(int db, Entry& entry, size_t most) {
+bool Node::remove_expired_parts(int db, const Entry& entry, size_t most) {
   const int64_t now_ms = env_.wall().unix_ms();
   const TypeOps& ops = ops_of(entry);
   const int64_t before_ms = ops.next_expiry(entry);
@@ -81,7 +81,8 @@ bool Node::remove_expired_parts(int db, Entry& entry, size_t most) {
   if (rollback_ != nullptr && !rollback_->keeps(db, entry.key())) return true;
   const std::string key(entry.key());
   std::vector<std::string> names;
-  ops.remove_expired(database(db).allocator(), hash_key_, entry, now_ms, most, names);
+  Entry& changed = database(db).write(entry, hash_key_(key));
+  ops.remove_expired(database(db).allocator(), hash_key_, changed, now_ms, most, names);
   database(db).parts_expiry_changed(key, before_ms, ops.next_expiry(entry));
   env_.count_work(names.size());
   parts_expired(db, key, entry.type(), std::vector<std::string_view>(names.begin(), names.end()));
@@ -91,7 +92,7 @@ bool Node::remove_expired_parts(int db, Entry& entry, size_t most) {
   return false;
 }
 
-bool Node::remove_all_expired_parts(int db, Entry& entry) {
+bool Node::remove_all_expired_parts(int db, const Entry& entry) {
   constexpr size_t kAtOnce = 1024;
   const int64_t now_ms = env_.wall().unix_ms();
   const TypeOps& ops = ops_of(entry);

@@ -4,8 +4,8 @@
 
 namespace redoubt {
 
-Entry* Node::lookup(Session& session, int db, std::string_view key, uint64_t hash) {
-  Entry* entry = database(db).find(key, hash);
+const Entry* Node::read(Session& session, int db, std::string_view key, uint64_t hash) {
+  const Entry* entry = database(db).find(key, hash);
   if (entry == nullptr) {
     key_missed(db, key);
     return nullptr;
@@ -20,14 +20,14 @@ Entry* Node::lookup(Session& session, int db, std::string_view key, uint64_t has
   return entry;
 }
 
-Entry* Node::lookup_write(int db, std::string_view key, uint64_t hash, bool touch_entry) {
-  Entry* entry = database(db).find(key, hash);
+const Entry* Node::touch(int db, std::string_view key, uint64_t hash, bool set_clock) {
+  const Entry* entry = database(db).find(key, hash);
   if (entry == nullptr) return nullptr;
   if (expired(*entry)) {
     expire_key(db, key, hash);
     return nullptr;
   }
-  if (touch_entry) touch(*entry);
+  if (set_clock) touch(*entry);
   return entry;
 }
 
@@ -72,7 +72,7 @@ void Node::key_modified(int db, std::string_view key, char event_class, std::str
     return;
   }
   if (lrm_) {
-    if (Entry* entry = database(db).find(key, hash_key_(key))) {
+    if (const Entry* entry = database(db).find(key, hash_key_(key))) {
       entry->set_fine_access(access_clock_);
     }
   }
@@ -147,7 +147,7 @@ size_t Node::flush(int index, bool lazy) {
     if (lazy || size > kSmall || old->used_bytes() > kSmallBytes)
       free_in_background(std::move(old), {});
   }
-  if (tracking_.active()) tracking_.all_changed();
+  if (clients_.tracking().active()) clients_.tracking().all_changed();
   return removed;
 }
 

@@ -49,14 +49,13 @@ uint32_t decayed(uint32_t fine_access, uint32_t minutes, int decay_time_min) {
 }  // namespace
 
 size_t Node::used_memory() const {
-  size_t bytes = sessions_memory_;
+  size_t bytes = clients_.memory_bytes();
   for (const auto& database : databases_) bytes += database->used_bytes();
-  bytes += pubsub_.memory_bytes() + tracking_.memory_bytes();
   return bytes;
 }
 
 size_t Node::not_counted_for_eviction() const {
-  size_t bytes = sessions_output_bytes_;
+  size_t bytes = clients_.memory_not_evictable();
   for (const auto& database : databases_) bytes += database->remains_bytes();
   return bytes;
 }
@@ -71,7 +70,7 @@ void Node::update_access_clock() {
   for (const auto& database : databases_) database->set_access_for_new(access_clock_);
 }
 
-void Node::touch(Entry& entry) {
+void Node::touch(const Entry& entry) {
   if (lrm_) return;  // only changes count
   if (!lfu_) {
     entry.set_fine_access(access_clock_);
@@ -232,54 +231,6 @@ void Node::evict(int db, std::string_view key) {
   effects_.append(db, effect);
   key_modified(db, key, 'e', "evicted");
   if (observer_ != nullptr) observer_->on_evicted(db, key);
-}
-
-// --- clients
-
-// What a connection takes is counted when it changed in a turn (while there is a limit), and ten
-// times a second.
-void Node::count_session(Session& session) {
-  const bool gone = session.has(kSessionClosing);
-  const size_t memory = gone ? 0 : session.memory_bytes();
-  const size_t output = gone ? 0 : std::min(session.output_bytes(), memory);
-  sessions_memory_ += memory - session.counted_memory;
-  sessions_output_bytes_ += output - session.counted_output;
-  session.counted_memory = memory;
-  session.counted_output = output;
-}
-
-// Above maxmemory-clients, connections are closed, those that take most first.
-void Node::evict_clients() {
-  if (clients_limit_ == 0 || sessions_memory_ <= clients_limit_) return;
-  std::vector<Session*> sessions;
-  for (Session* session = first_session_; session != nullptr; session = session->next) {
-    if (!session->has(kSessionClosing | kSessionLocal | kSessionNoEvict)) {
-      sessions.push_back(session);
-    }
-  }
-  env_.count_work(session_count_);
-  std::sort(sessions.begin(), sessions.end(), [](const Session* a, const Session* b) {
-    return a->counted_memory != b->counted_memory ? a->counted_memory > b->counted_memory
-                                                  : a->id < b->id;
-  });
-  for (Session* session : sessions) {
-    if (sessions_memory_ <= clients_limit_) return;
-    log(LogLevel::notice,
-        fmt::format("closing client id={} addr={}: clients take more than maxmemory-clients, and "
-                    "it takes {} bytes",
-                    session->id, session->peer.to_string(), session->counted_memory));
-    ++stats_.evicted_clients;
-    close_session(*session, false);
-  }
-}
-
-// A limit too small to let anybody talk is not meant.
-uint64_t Node::clients_limit() const {
-  constexpr uint64_t kSmallest = 128 * 1024;
-  const int64_t limit = settings().maxmemory_clients;
-  const uint64_t bytes = limit >= 0 ? static_cast<uint64_t>(limit)
-                                    : settings().maxmemory / 100 * static_cast<uint64_t>(-limit);
-  return bytes == 0 ? 0 : std::max(bytes, kSmallest);
 }
 
 }  // namespace redoubt

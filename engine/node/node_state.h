@@ -24,9 +24,6 @@ struct Node::Planned {
   static constexpr uint32_t kProtocolError = UINT32_MAX;
 };
 
-// From here on the output limit is checked after each command instead of ten times a second.
-inline constexpr size_t kLargeOutput = 256 * 1024;
-
 // Consecutive calls of one command that share a reading of the clock (instrumentation.h).
 struct Node::CallGroup {
   struct Call {
@@ -47,23 +44,6 @@ struct Node::CallGroup {
         static_cast<double>(calls[index].weight) / static_cast<double>(total_weight);
     return {static_cast<int64_t>(static_cast<double>(time.ns) * part)};
   }
-};
-
-struct Node::Listener {
-  Node* node = nullptr;
-  Handle handle;
-  Op accept;
-  Timer retry;  // after running out of file descriptors
-};
-
-// A send in flight: the bytes that the world reads from until it is done.
-struct Sender {
-  explicit Sender(OutputPool& pool) : bytes(pool) {}
-
-  Op op;
-  Output bytes;
-  std::vector<Slice> slices;
-  Session* session = nullptr;
 };
 
 // Something large on its way to be freed by a background job.
@@ -105,19 +85,22 @@ struct Node::EvictionPool {
 class Node::Execution {
  public:
   Execution(Node& node, Session& session)
-      : node_(node), session_(session), outer_(node.current_), nested_(session.executing) {
-    node.current_ = &session;
+      : node_(node),
+        session_(session),
+        outer_(node.clients_.current()),
+        nested_(session.executing) {
+    node.clients_.set_current(&session);
     session.executing = true;
   }
   Execution(const Execution&) = delete;
   Execution& operator=(const Execution&) = delete;
   ~Execution() {
     session_.executing = nested_;
-    if (node_.loose_ends_ || !node_.key_log_.notes.empty()) [[unlikely]] {
+    if (node_.clients_.pushes_wait() || !node_.key_log_.notes.empty()) [[unlikely]] {
       node_.tie_up(session_);
-      if (outer_ == nullptr) node_.loose_ends_ = false;
+      node_.clients_.release_pushes(session_, outer_ == nullptr);
     }
-    node_.current_ = outer_;
+    node_.clients_.set_current(outer_);
   }
 
  private:

@@ -1,4 +1,4 @@
-#include "engine/node/transaction.h"
+#include "engine/clients/transaction.h"
 
 #include <fmt/format.h>
 

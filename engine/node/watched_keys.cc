@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "engine/node/node_state.h"
-#include "engine/node/transaction.h"
+#include "engine/clients/transaction.h"
 
 namespace redoubt {
 

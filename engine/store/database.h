@@ -68,17 +68,20 @@ class Database {
   Allocator& allocator() { return allocator_; }
 
   // The entry of a key, expired or not; null when there is none. Valid until the next write.
-  Entry* find(std::string_view key, uint64_t hash) const {
+  const Entry* find(std::string_view key, uint64_t hash) const {
     const Dict::Place at = dict_.find(key, hash);
     return at ? at.entry() : nullptr;
   }
-
-  // The same for changing the value: the passes that run are told of it.
+  // The same for changing its value: the only way to a value that changes, besides the functions
+  // below that replace or remove one. To be asked for right before the change.
   Entry* write(std::string_view key, uint64_t hash) {
-    const Dict::Place at = dict_.find(key, hash);
-    if (!at) return nullptr;
-    before_change(*at.entry(), hash);
-    return at.entry();
+    const Entry* entry = find(key, hash);
+    return entry == nullptr ? nullptr : &write(*entry, hash);
+  }
+  // The same for an entry of this database that was found already. `hash` is that of its key.
+  Entry& write(const Entry& entry, uint64_t hash) {
+    before_change(entry, hash);
+    return const_cast<Entry&>(entry);
   }
 
   // Sets a key to a string, whatever it was. Integers in canonical form are stored as such. `blob`,
@@ -196,7 +199,7 @@ class Database {
   void pay_for(const Entry& made);
   Entry* put(Dict::Place at, uint64_t hash, Entry::Parts parts);
   void note(std::string_view key, const Entry* old, Type type);
-  void before_change(Entry& entry, uint64_t hash) {
+  void before_change(const Entry& entry, uint64_t hash) {
     if (passes_.any()) [[unlikely]]
       passes_.before_change(entry, hash);
   }

@@ -25,14 +25,14 @@ PassList* DatabasePasses::passes_of(const Entry& entry) {
   return ops_of(entry).passes(entry);
 }
 
-void DatabasePasses::before_change(Entry& entry, uint64_t hash) {
-  std::shared_ptr<KeptEntry> copy;
+void DatabasePasses::before_change(const Entry& entry, uint64_t hash) {
+  Shared<KeptEntry> copy;
   for_each_needing(entry, hash, [&](SnapshotPass& pass, uint8_t mark) {
     if (pass.in_parts(entry)) {
       pass.open(entry);
     } else {
-      if (copy == nullptr) {
-        copy = std::make_shared<KeptEntry>(database_, kept_bytes_, database_.copy_of(entry));
+      if (!copy) {
+        copy = Shared(new KeptEntry(database_, kept_bytes_, database_.copy_of(entry)));
       }
       pass.keep(copy);
     }
@@ -52,15 +52,15 @@ void DatabasePasses::bytes_moved(const void* block, const void* moved_to) {
   });
 }
 
-void DatabasePasses::added(Entry& entry, uint64_t hash) {
+void DatabasePasses::added(const Entry& entry, uint64_t hash) {
   for_each_needing(entry, hash,
                    [&](SnapshotPass&, uint8_t mark) { entry.set_marks(entry.marks() | mark); });
 }
 
 bool DatabasePasses::take(Entry* entry, uint64_t hash) {
-  std::shared_ptr<KeptEntry> kept;
+  Shared<KeptEntry> kept;
   const auto share = [&] {
-    if (kept == nullptr) kept = std::make_shared<KeptEntry>(database_, kept_bytes_, entry);
+    if (!kept) kept = Shared(new KeptEntry(database_, kept_bytes_, entry));
     return kept;
   };
   // First those that are open on the value: what is opened now is not among them.
@@ -76,7 +76,7 @@ bool DatabasePasses::take(Entry* entry, uint64_t hash) {
     pass = next;
   }
   for_each_needing(*entry, hash, [&](SnapshotPass& pass, uint8_t) { pass.keep(share()); });
-  return kept != nullptr;
+  return static_cast<bool>(kept);
 }
 
 bool DatabasePasses::has_room() const {

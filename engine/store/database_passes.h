@@ -43,13 +43,13 @@ class DatabasePasses {
   // Whether there is a pass that runs, or has ended and not yet freed what it kept.
   bool any() const { return attached_ != 0; }
   // The entry, its value or its expiry is about to change, or the value to be given to another key.
-  void before_change(Entry& entry, uint64_t hash);
+  void before_change(const Entry& entry, uint64_t hash);
   // Bytes of a string that lies outside of its entry are about to change, after before_change();
   // the Blob has moved to another place.
   void before_bytes_change(const void* block, size_t from, size_t size);
   void bytes_moved(const void* block, const void* moved_to);
   // The entry is new under its key, or has been put there in place of another one.
-  void added(Entry& entry, uint64_t hash);
+  void added(const Entry& entry, uint64_t hash);
   // The entry has left the table. True: passes need it, and have taken it over with its value.
   bool take(Entry* entry, uint64_t hash);
 

@@ -108,20 +108,23 @@ class Entry {
     return value;
   }
   void set_integer(int64_t value) { std::memcpy(payload(), &value, sizeof value); }
-  void* outside() const {
-    void* pointer;
+  // What a value outside of the entry is: only who may change the entry may change it.
+  const void* outside() const {
+    const void* pointer;
     std::memcpy(&pointer, payload(), sizeof pointer);
     return pointer;
   }
+  void* outside() { return const_cast<void*>(static_cast<const Entry*>(this)->outside()); }
   void set_outside(void* pointer) { std::memcpy(payload(), &pointer, sizeof pointer); }
 
   // True when an embedded value of this size needs the same allocation as the one there is.
   bool fits_in_place(size_t value_size) const;
 
+  // The access clock is no part of the value: a look-up sets it through a const entry.
   uint32_t access() const {
     return static_cast<uint32_t>(access_[0] | access_[1] << 8 | access_[2] << 16);
   }
-  void set_access(uint32_t clock) {
+  void set_access(uint32_t clock) const {
     access_[0] = static_cast<uint8_t>(clock);
     access_[1] = static_cast<uint8_t>(clock >> 8);
     access_[2] = static_cast<uint8_t>(clock >> 16);
@@ -130,15 +133,16 @@ class Entry {
   uint32_t fine_access() const {
     return access() << kFractionBits | (flags_ & kFractionMask) >> kFractionShift;
   }
-  void set_fine_access(uint32_t clock) {
+  void set_fine_access(uint32_t clock) const {
     set_access(clock >> kFractionBits);
     flags_ =
         static_cast<uint8_t>((flags_ & ~kFractionMask) | (clock << kFractionShift & kFractionMask));
   }
   static constexpr int kFractionBits = 3;
 
+  // Marks are no part of the value either.
   uint8_t marks() const { return marks_; }
-  void set_marks(uint8_t marks) { marks_ = marks; }
+  void set_marks(uint8_t marks) const { marks_ = marks; }
 
   // The size asked of the allocator.
   size_t footprint() const;
@@ -161,9 +165,9 @@ class Entry {
   char* payload() { return const_cast<char*>(static_cast<const Entry*>(this)->payload()); }
 
   uint8_t type_encoding_;
-  uint8_t flags_;
-  uint8_t access_[3];
-  uint8_t marks_;
+  mutable uint8_t flags_;  // for the access clock's bits of it
+  mutable uint8_t access_[3];
+  mutable uint8_t marks_;
   uint8_t key_length_;
   uint8_t value_length_;
 };

@@ -180,7 +180,7 @@ HashEditor::HashEditor(Allocator& allocator, const HashKey& hash_key, const Hash
       value_(Listpack::make(allocator)) {}
 
 HashEditor::HashEditor(Allocator& allocator, const HashKey& hash_key, const HashLimits& limits,
-                       const Entry& entry)
+                       Entry& entry)
     : allocator_(allocator),
       hash_key_(hash_key),
       limits_(limits),
@@ -484,7 +484,7 @@ size_t hash_length(const Entry& entry) {
 }
 
 PassList* hash_passes(const Entry& entry) {
-  return entry.encoding() == Encoding::hashtable ? &static_cast<HashTable*>(entry.outside())->passes
+  return entry.encoding() == Encoding::hashtable ? &static_cast<const HashTable*>(entry.outside())->passes
                                                  : nullptr;
 }
 

@@ -77,7 +77,7 @@ struct HashTable {
   MemberTable<HashItemTrait> fields;
   Deadlines<HashItem> by_deadline;  // the fields that expire
   size_t item_bytes = 0;            // as counted
-  PassList passes;
+  mutable PassList passes;
 };
 
 // The listpackex encoding: the block and what is known of it.
@@ -156,8 +156,7 @@ class HashEditor {
   // A new hash.
   HashEditor(Allocator& allocator, const HashKey& hash_key, const HashLimits& limits);
   // The hash of an entry.
-  HashEditor(Allocator& allocator, const HashKey& hash_key, const HashLimits& limits,
-             const Entry& entry);
+  HashEditor(Allocator& allocator, const HashKey& hash_key, const HashLimits& limits, Entry& entry);
 
   Encoding encoding() const { return encoding_; }
   void* value() const { return value_; }

@@ -12,7 +12,7 @@ constexpr size_t kKeptBytes = 80;  // a node of the map, as counted
 
 }  // namespace
 
-ListPass::ListPass(PassMemory& memory, unsigned slot, Quicklist& list)
+ListPass::ListPass(PassMemory& memory, unsigned slot, const Quicklist& list)
     : ValuePass(memory, list.passes, slot),
       count_(list.count),
       number_(++list.pass_number),

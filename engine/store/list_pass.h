@@ -18,7 +18,7 @@ namespace redoubt {
 
 class ListPass final : public ValuePass {
  public:
-  ListPass(PassMemory& memory, unsigned slot, Quicklist& list);
+  ListPass(PassMemory& memory, unsigned slot, const Quicklist& list);
   ~ListPass() override;
 
   // The elements of a node are about to change.

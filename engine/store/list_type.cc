@@ -559,11 +559,11 @@ void digest_list(const Entry& entry, Digest& digest) {
 
 PassList* list_passes(const Entry& entry) {
   return entry.encoding() == Encoding::listpack ? nullptr
-                                                : &static_cast<Quicklist*>(entry.outside())->passes;
+                                                : &static_cast<const Quicklist*>(entry.outside())->passes;
 }
 
 std::unique_ptr<ValuePass> open_list_pass(PassMemory& memory, unsigned slot, const Entry& entry) {
-  return std::make_unique<ListPass>(memory, slot, *static_cast<Quicklist*>(entry.outside()));
+  return std::make_unique<ListPass>(memory, slot, *static_cast<const Quicklist*>(entry.outside()));
 }
 
 size_t list_length(const Entry& entry) {

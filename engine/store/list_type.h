@@ -40,8 +40,8 @@ struct Quicklist {
   size_t count;  // elements
   size_t node_count;
   size_t counted_bytes;  // of the nodes and what they hold, not of this object
-  PassList passes;
-  uint32_t pass_number = 0;  // of the latest pass
+  mutable PassList passes;
+  mutable uint32_t pass_number = 0;  // of the latest pass
 };
 
 // A place in a list, for walking it in both directions. Valid until the list changes, but for the

@@ -163,7 +163,7 @@ SetEditor::SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLim
 }
 
 SetEditor::SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits,
-                     const Entry& entry, size_t expected)
+                     Entry& entry, size_t expected)
     : allocator_(allocator),
       hash_key_(hash_key),
       limits_(limits),
@@ -451,7 +451,7 @@ size_t set_length(const Entry& entry) {
 
 PassList* set_passes(const Entry& entry) {
   const bool small = entry.encoding() == Encoding::intset || entry.encoding() == Encoding::listpack;
-  return small ? nullptr : &const_cast<SetTable&>(SetView(entry).whole_table()).passes;
+  return small ? nullptr : &SetView(entry).whole_table().passes;
 }
 
 std::unique_ptr<ValuePass> open_set_pass(PassMemory& memory, unsigned slot, const Entry& entry) {

@@ -119,7 +119,7 @@ struct SetTable {
 
   MemberTable<SetItemTrait> members;
   size_t item_bytes = 0;  // as counted
-  PassList passes;
+  mutable PassList passes;
 };
 // The expiring_hashtable encoding.
 struct ExpiringSet {
@@ -221,8 +221,8 @@ class SetEditor {
   // A new set that is an intset to begin with.
   SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits);
   // The set of an entry, to which so many members may be added.
-  SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits,
-            const Entry& entry, size_t expected);
+  SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits, Entry& entry,
+            size_t expected);
 
   Encoding encoding() const { return encoding_; }
   void* value() const { return value_; }

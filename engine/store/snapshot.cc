@@ -45,7 +45,7 @@ bool SnapshotPass::in_parts(const Entry& entry) const {
 }
 
 // An entry that has left the table, or a copy of one.
-void SnapshotPass::keep(std::shared_ptr<KeptEntry> kept) {
+void SnapshotPass::keep(Shared<KeptEntry> kept) {
   const Entry& entry = kept->entry();
   Waiting& waiting = waiting_.emplace_back();
   waiting.kept = KeptShare(memory_, std::move(kept));

@@ -80,7 +80,7 @@ class SnapshotPass {
            !memory_.stopped();
   }
   bool in_parts(const Entry& entry) const;
-  void keep(std::shared_ptr<KeptEntry> kept);
+  void keep(Shared<KeptEntry> kept);
   void open(const Entry& entry);
   bool deliver(SnapshotSink& sink, size_t& budget, Waiting& waiting);
   void drop_front();

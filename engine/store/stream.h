@@ -140,14 +140,15 @@ class Stream {
   // --- groups
 
   // The passes that are open on it.
-  PassList& passes() { return passes_; }
+  PassList& passes() const { return passes_; }
   // The block with the first id that is not less; null when there is none.
   const StreamBlock* block_at_or_after(StreamId first) const {
     return blocks_.at(blocks_.lower_bound(first));
   }
 
   const OrderedPages<StreamGroup>& groups() const { return groups_; }
-  StreamGroup* find_group(std::string_view name) const { return groups_.find(name); }
+  const StreamGroup* find_group(std::string_view name) const { return groups_.find(name); }
+  StreamGroup* find_group(std::string_view name) { return groups_.find(name); }
   // A group that does not exist yet.
   StreamGroup* add_group(std::string_view name, StreamId last_id, int64_t entries_read);
   // Removes a group. It is in the stream that is returned, which is to be freed; null when a pass
@@ -218,7 +219,7 @@ class Stream {
   OrderedPages<StreamBlock> blocks_;
   OrderedPages<StreamGroup> groups_;
   StreamIdempotency* idempotency_ = nullptr;
-  PassList passes_;
+  mutable PassList passes_;
 };
 
 // The live entries from `start` to `end`, both included, in order or in reverse. Valid until the

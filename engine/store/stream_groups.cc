@@ -47,14 +47,14 @@ Stream* Stream::remove_group(StreamGroup& group) {
   remains->groups_.insert(remains->memory_, &group);
   if (passes_.empty()) [[likely]]
     return remains;
-  std::shared_ptr<Stream> kept;
+  Shared<KeptStream> kept;
   bool taken = false;
   for_each_pass<StreamPass>(passes_, [&](StreamPass& pass) {
-    if (kept == nullptr) kept = StreamPass::keep_remains(pass.memory(), remains);
+    if (!kept) kept = Shared(new KeptStream(pass.memory().database(), remains));
     taken = pass.group_removed(group, kept, taken) || taken;
   });
   // When no pass needs it, it has gone with `kept`.
-  return kept == nullptr ? remains : nullptr;
+  return kept ? nullptr : remains;
 }
 
 StreamConsumer* Stream::add_consumer(StreamGroup& group, std::string_view name, int64_t now_ms) {

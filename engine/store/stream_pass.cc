@@ -18,7 +18,7 @@ size_t bytes_of(const StreamBlock& block) {
 
 }  // namespace
 
-StreamPass::StreamPass(PassMemory& memory, unsigned slot, Stream& stream)
+StreamPass::StreamPass(PassMemory& memory, unsigned slot, const Stream& stream)
     : ValuePass(memory, stream.passes(), slot),
       stream_(stream),
       facts_{.first_id = stream.first_id(),
@@ -75,12 +75,8 @@ size_t StreamPass::counted_bytes() const {
   return bytes;
 }
 
-std::shared_ptr<Stream> StreamPass::keep_remains(PassMemory& memory, Stream* remains) {
-  Database& database = memory.database();
-  return {remains, [&database](Stream* stream) {
-            database.discard(Type::stream, Encoding::stream, stream, stream->pieces(),
-                             stream->bytes());
-          }};
+KeptStream::~KeptStream() {
+  database_.discard(Type::stream, Encoding::stream, stream_, stream_->pieces(), stream_->bytes());
 }
 
 // --- changes
@@ -134,7 +130,7 @@ void StreamPass::before_pending(const StreamGroup& group, StreamId id,
   memory().count(counted_size(kTouchedBytes + at->second.consumer.size()));
 }
 
-bool StreamPass::group_removed(const StreamGroup& group, const std::shared_ptr<Stream>& remains,
+bool StreamPass::group_removed(const StreamGroup& group, const Shared<KeptStream>& remains,
                                bool taken) {
   const auto found = group_index_.find(&group);
   if (found == group_index_.end()) return false;
@@ -269,7 +265,7 @@ bool StreamPass::deliver_groups(SnapshotSink& sink, size_t& budget) {
 
 void StreamPass::drop_remains(Group& group) {
   memory().let_go(std::exchange(group.remains_bytes, 0));
-  group.remains = nullptr;
+  group.remains = {};
 }
 
 bool StreamPass::deliver(SnapshotSink& sink, size_t& budget) {

@@ -9,7 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -19,9 +18,26 @@
 
 namespace redoubt {
 
+// A stream without an entry that passes hold.
+class KeptStream {
+ public:
+  KeptStream(Database& database, Stream* stream) : database_(database), stream_(stream) {}
+  KeptStream(const KeptStream&) = delete;
+  KeptStream& operator=(const KeptStream&) = delete;
+  ~KeptStream();
+
+  size_t bytes() const { return stream_->bytes(); }
+
+  size_t owners = 0;
+
+ private:
+  Database& database_;
+  Stream* stream_;
+};
+
 class StreamPass final : public ValuePass {
  public:
-  StreamPass(PassMemory& memory, unsigned slot, Stream& stream);
+  StreamPass(PassMemory& memory, unsigned slot, const Stream& stream);
   ~StreamPass() override;
 
   // A block is about to change in place.
@@ -34,16 +50,13 @@ class StreamPass final : public ValuePass {
   void before_pending(const StreamGroup& group, StreamId id, const StreamPending* pending);
   // A group has left the stream for one of its own, which is kept as long as the pass needs it.
   // False: the pass does not need it.
-  bool group_removed(const StreamGroup& group, const std::shared_ptr<Stream>& remains, bool taken);
+  bool group_removed(const StreamGroup& group, const Shared<KeptStream>& remains, bool taken);
   // What producers sent is about to change.
   void before_idempotency_change();
 
   uint64_t count() const override { return facts_.length; }
   bool deliver(SnapshotSink& sink, size_t& budget) override;
   bool release_some(size_t& budget) override;
-
-  // Keeps what a stream was left with until the last pass lets it go.
-  static std::shared_ptr<Stream> keep_remains(PassMemory& memory, Stream* remains);
 
  private:
   struct Pending {
@@ -68,7 +81,7 @@ class StreamPass final : public ValuePass {
     std::map<StreamId, Pending> touched;  // as they were, not yet delivered
     StreamId next;                        // pending entries below it are delivered
     size_t delivered = 0;
-    std::shared_ptr<Stream> remains;  // keeps `live` alive when it was removed
+    Shared<KeptStream> remains;  // keeps `live` alive when it was removed
     size_t remains_bytes = 0;
   };
   enum class Stage : uint8_t { facts, entries, groups, idempotency, done };
@@ -85,7 +98,7 @@ class StreamPass final : public ValuePass {
   void drop_idempotency();
   void drop_remains(Group& group);
 
-  Stream& stream_;
+  const Stream& stream_;
   StreamFacts facts_;
   Stage stage_ = Stage::facts;
   ValueMemory own_;  // of copies

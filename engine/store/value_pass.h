@@ -27,6 +27,7 @@
 #include "engine/store/allocator.h"
 #include "engine/store/entry.h"
 #include "engine/store/member_table.h"
+#include "engine/store/shared.h"
 #include "engine/store/snapshot_sink.h"
 #include "net/assert.h"
 
@@ -121,6 +122,8 @@ class KeptEntry {
   const Entry& entry() const { return *entry_; }
   size_t bytes() const { return bytes_; }
 
+  size_t owners = 0;
+
  private:
   Database& database_;
   size_t& total_;
@@ -132,27 +135,27 @@ class KeptEntry {
 class KeptShare {
  public:
   KeptShare() = default;
-  KeptShare(PassMemory& memory, std::shared_ptr<KeptEntry> kept)
+  KeptShare(PassMemory& memory, Shared<KeptEntry> kept)
       : memory_(&memory), kept_(std::move(kept)) {
     memory_->hold_shared(kept_->bytes());
   }
   KeptShare(KeptShare&& other) noexcept
-      : memory_(other.memory_), kept_(std::exchange(other.kept_, nullptr)) {}
+      : memory_(other.memory_), kept_(std::move(other.kept_)) {}
   KeptShare& operator=(KeptShare&& other) noexcept {
     std::swap(memory_, other.memory_);
-    kept_.swap(other.kept_);
+    std::swap(kept_, other.kept_);
     return *this;
   }
   ~KeptShare() {
-    if (kept_ != nullptr) memory_->let_go_shared(kept_->bytes());
+    if (kept_) memory_->let_go_shared(kept_->bytes());
   }
 
-  explicit operator bool() const { return kept_ != nullptr; }
+  explicit operator bool() const { return static_cast<bool>(kept_); }
   const Entry& entry() const { return kept_->entry(); }
 
  private:
   PassMemory* memory_ = nullptr;
-  std::shared_ptr<KeptEntry> kept_;
+  Shared<KeptEntry> kept_;
 };
 
 class ValuePass {

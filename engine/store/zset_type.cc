@@ -11,11 +11,11 @@ namespace {
 bool is_big(const Entry& entry) {
   return entry.encoding() == Encoding::skiplist;
 }
-SkiplistZset& skiplist_of(const Entry& entry) {
-  return *static_cast<SkiplistZset*>(entry.outside());
+const SkiplistZset& skiplist_of(const Entry& entry) {
+  return *static_cast<const SkiplistZset*>(entry.outside());
 }
-uint8_t* block_of(const Entry& entry) {
-  return static_cast<uint8_t*>(entry.outside());
+const uint8_t* block_of(const Entry& entry) {
+  return static_cast<const uint8_t*>(entry.outside());
 }
 
 }  // namespace
@@ -76,7 +76,7 @@ PassList* zset_passes(const Entry& entry) {
 }
 
 std::unique_ptr<ValuePass> open_zset_pass(PassMemory& memory, unsigned slot, const Entry& entry) {
-  SkiplistZset& zset = skiplist_of(entry);
+  const SkiplistZset& zset = skiplist_of(entry);
   return std::make_unique<TablePass<ZsetPassKind>>(memory, zset.passes, slot, zset.members);
 }
 

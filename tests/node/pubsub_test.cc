@@ -1,8 +1,8 @@
-#include "engine/node/pubsub.h"
+#include "engine/clients/pubsub.h"
 
 #include <gtest/gtest.h>
 
-#include "engine/node/session.h"
+#include "engine/clients/session.h"
 #include "tests/node/fake_log.h"
 #include "tests/node/talk.h"
 #include "tests/resp_text.h"

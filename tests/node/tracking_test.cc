@@ -1,4 +1,4 @@
-#include "engine/node/tracking.h"
+#include "engine/clients/tracking.h"
 
 #include <gtest/gtest.h>
 

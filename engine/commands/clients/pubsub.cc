@@ -1,5 +1,5 @@
 // Pub/sub: subscribing, publishing, and looking at who listens.
-#include "engine/node/pubsub.h"
+#include "engine/clients/pubsub.h"
 
 #include <fmt/format.h>
 
@@ -28,7 +28,7 @@ constexpr Wording kShards = {ChannelKind::shard, "ssubscribe", "sunsubscribe"};
 // Confirmations are messages: CLIENT REPLY OFF does not keep them back.
 ReplyWriter confirmations(Context& c) {
   if (!c.session.has(kSessionReplyOff | kSessionReplySkip)) return c.reply;
-  return {c.node.push_output(c.session), c.session.protocol};
+  return {c.node.clients().push_output(c.session), c.session.protocol};
 }
 
 // One confirmation; without a name when there was nothing to leave.
@@ -53,7 +53,7 @@ void subscribe(Context& c, const Wording& wording) {
   ReplyWriter out = confirmations(c);
   c.env().count_work(c.args.size() - 2);
   for (const std::string_view name : c.args.subspan(1)) {
-    c.node.pubsub().subscribe(c.session, wording.kind, name);
+    c.node.clients().pubsub().subscribe(c.session, wording.kind, name);
     confirm(c, out, wording.kind, wording.subscribed, name);
   }
 }
@@ -69,7 +69,7 @@ void unsubscribe(Context& c, const Wording& wording) {
   }
   c.env().count_work(names.size());
   for (const std::string_view name : names) {
-    c.node.pubsub().unsubscribe(c.session, wording.kind, name);
+    c.node.clients().pubsub().unsubscribe(c.session, wording.kind, name);
     confirm(c, out, wording.kind, wording.unsubscribed, name);
   }
 }
@@ -101,11 +101,11 @@ void sunsubscribe_command(Context& c) {
 // --- publishing
 
 void publish_command(Context& c) {
-  c.reply.integer(c.node.pubsub().publish(c.args[1], c.args[2]));
+  c.reply.integer(c.node.clients().pubsub().publish(c.args[1], c.args[2]));
 }
 
 void spublish_command(Context& c) {
-  c.reply.integer(c.node.pubsub().publish_to_shard(c.args[1], c.args[2]));
+  c.reply.integer(c.node.clients().pubsub().publish_to_shard(c.args[1], c.args[2]));
 }
 
 // --- PUBSUB
@@ -120,8 +120,8 @@ void reply_names(Context& c, ChannelKind kind) {
     return;
   }
   std::vector<std::string_view> names;
-  c.env().count_work(c.node.pubsub().of(kind).size());
-  for (const auto& [name, channel] : c.node.pubsub().of(kind)) {
+  c.env().count_work(c.node.clients().pubsub().of(kind).size());
+  for (const auto& [name, channel] : c.node.clients().pubsub().of(kind)) {
     if (c.args.size() == 2 || glob_matches(c.args[2], name)) names.push_back(name);
   }
   c.reply.array(names.size());
@@ -133,7 +133,7 @@ void reply_counts(Context& c, ChannelKind kind) {
   c.reply.array(names.size() * 2);
   for (const std::string_view name : names) {
     c.reply.bulk(name);
-    c.reply.integer(static_cast<int64_t>(c.node.pubsub().subscriber_count(kind, name)));
+    c.reply.integer(static_cast<int64_t>(c.node.clients().pubsub().subscriber_count(kind, name)));
   }
 }
 
@@ -154,7 +154,7 @@ void pubsub_shardnumsub_command(Context& c) {
 }
 
 void pubsub_numpat_command(Context& c) {
-  c.reply.integer(static_cast<int64_t>(c.node.pubsub().of(ChannelKind::pattern).size()));
+  c.reply.integer(static_cast<int64_t>(c.node.clients().pubsub().of(ChannelKind::pattern).size()));
 }
 
 void pubsub_help_command(Context& c) {

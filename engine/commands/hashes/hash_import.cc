@@ -7,7 +7,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/hashes/hash_value.h"
 #include "engine/commands/strings/string_options.h"
-#include "engine/node/fieldsets.h"
+#include "engine/clients/fieldsets.h"
 
 namespace redoubt {
 
@@ -74,7 +74,7 @@ void himport_set_command(Context& c) {
     c.error("ERR value count does not match fieldset field count");
     return;
   }
-  const Entry* entry = c.lookup_write(key);
+  const Entry* entry = c.touch(key);
   if (c.wrong_type(entry, Type::hash)) return;
   const bool replaced = entry != nullptr;
   c.env().count_work(fields->size());

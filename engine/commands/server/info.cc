@@ -205,7 +205,7 @@ void write_memory(InfoWriter& out) {
   out.field("mem_fragmentation_bytes", difference);
   out.field("mem_not_counted_for_evict", node.not_counted_for_eviction());
   out.zero({"mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves"});
-  out.field("mem_clients_normal", node.sessions_memory());
+  out.field("mem_clients_normal", node.clients().limits().memory_bytes());
   out.zero({"mem_cluster_links", "mem_aof_buffer"});
   out.field("mem_allocator", "redoubt");
   out.zero({"mem_overhead_db_hashtable_rehashing", "active_defrag_running"});
@@ -507,7 +507,7 @@ MemoryUse memory_use(Node& node) {
   MemoryUse use;
   use.used = node.used_memory();
   use.peak = std::max<uint64_t>(node.stats().peak_memory, use.used);
-  use.clients = node.sessions_memory();
+  use.clients = node.clients().limits().memory_bytes();
   for (int i = 0; i < node.database_count(); ++i) {
     use.tables += node.database(i).dict().table_bytes();
     use.keys += node.database(i).size();

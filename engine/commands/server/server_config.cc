@@ -156,7 +156,7 @@ void ConfigRewrite::end(Error error) {
     node.log(LogLevel::warning,
              fmt::format("CONFIG REWRITE of {} failed: {}", path_, describe(error)));
   }
-  if (Session* session = node.find_session(session_)) {
+  if (Session* session = node.clients().find(session_)) {
     ReplyWriter reply(session->output, session->protocol);
     if (error != Error::none) {
       // As the C library words errors, which is what Redis repeats here.

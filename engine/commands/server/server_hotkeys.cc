@@ -14,7 +14,7 @@ namespace {
 void monitor_command(Context& c) {
   if (c.session.has(kSessionMonitor)) return;  // a second MONITOR has no reply in Redis either
   c.reply.ok();
-  c.node.start_monitoring(c.session);
+  c.node.clients().monitors().start(c.session);
 }
 
 // --- HOTKEYS

@@ -1,4 +1,4 @@
-#include "net/resp/output.h"
+#include "net/output.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -52,11 +52,31 @@ void Output::add_chunk(size_t size) {
   last_ = chunk;
 }
 
+void Output::append_in_pieces(std::string_view text) {
+  while (!text.empty()) {
+    size_t room = last_ == nullptr ? 0 : last_->capacity - last_->size;
+    if (room == 0) {
+      add_chunk(std::min(text.size(), kPieceBytes));
+      room = last_->capacity;
+    }
+    const size_t size = std::min(room, text.size());
+    std::memcpy(last_->data() + last_->size, text.data(), size);
+    commit(size);
+    text.remove_prefix(size);
+  }
+}
+
 void Output::move_to(Output& to) {
-  ASSERT(pool_ == to.pool_);
+  ASSERT(pool_ == to.pool_ && this != &to);
   if (first_ == nullptr) return;
   if (to.last_ == nullptr) {
     to.first_ = first_;
+  } else if (first_ == last_ && to.last_->capacity - to.last_->size >= first_->size) {
+    // A reader that is behind would otherwise hold a chunk for each turn, however short the reply.
+    std::memcpy(to.last_->data() + to.last_->size, first_->data(), first_->size);
+    to.commit(first_->size);
+    clear();
+    return;
   } else {
     to.last_->next = first_;
   }
@@ -65,6 +85,25 @@ void Output::move_to(Output& to) {
   to.memory_bytes_ += memory_bytes_;
   first_ = last_ = nullptr;
   bytes_ = memory_bytes_ = 0;
+}
+
+void Output::move_front_to(Output& to, size_t bytes_max) {
+  ASSERT(pool_ == to.pool_ && this != &to);
+  size_t moved = 0;
+  while (first_ != nullptr && (moved == 0 || moved + first_->size <= bytes_max)) {
+    OutputChunk* chunk = first_;
+    const size_t memory = chunk->capacity + sizeof(OutputChunk);
+    first_ = chunk->next;
+    if (first_ == nullptr) last_ = nullptr;
+    chunk->next = nullptr;
+    (to.last_ == nullptr ? to.first_ : to.last_->next) = chunk;
+    to.last_ = chunk;
+    moved += chunk->size;
+    to.memory_bytes_ += memory;
+    memory_bytes_ -= memory;
+  }
+  to.bytes_ += moved;
+  bytes_ -= moved;
 }
 
 void Output::slices(std::vector<Slice>& out) const {

@@ -1,8 +1,7 @@
-#include "engine/node/pubsub.h"
+#include "engine/clients/pubsub.h"
 
+#include "engine/clients/clients.h"
 #include "engine/clients/wire_text.h"
-#include "engine/node/node.h"
-#include "engine/node/session.h"
 #include "net/text.h"
 
 namespace redoubt {
@@ -70,7 +69,7 @@ void PubSub::leave(Session& session, ChannelKind kind, Subscription& subscriptio
 void PubSub::forget_if_done(Session& session) {
   if (session.subscriptions == nullptr || session.subscriptions->total() > 0) return;
   session.subscriptions.reset();
-  session.flags &= ~static_cast<uint32_t>(kSessionSubscribed);
+  session.clear(kSessionSubscribed);
   --session_count_;
 }
 
@@ -89,7 +88,7 @@ bool PubSub::unsubscribe(Session& session, ChannelKind kind, std::string_view na
 
 void PubSub::unsubscribe_all(Session& session) {
   if (session.subscriptions == nullptr) return;
-  node_.env().count_work(session.subscriptions->total());
+  clients_.env().count_work(session.subscriptions->total());
   for (size_t kind = 0; kind < kChannelKinds; ++kind) {
     auto& mine = session.subscriptions->by_kind[kind];
     for (auto& [name, subscription] : mine) {
@@ -112,10 +111,10 @@ std::vector<std::string> PubSub::names(const Session& session, ChannelKind kind)
 
 // RESP2 and RESP3 differ in the first byte.
 int64_t PubSub::deliver(const Channel& channel, std::string& encoded) {
-  node_.env().count_work(channel.count);
+  clients_.env().count_work(channel.count);
   for (const Subscription* to = channel.first; to != nullptr; to = to->next) {
     encoded[0] = to->session->protocol == Protocol::resp3 ? '>' : '*';
-    node_.push(*to->session, encoded);
+    clients_.push(*to->session, encoded);
   }
   if (encoded.capacity() > kKeptBuffer) encoded = {};
   return static_cast<int64_t>(channel.count);
@@ -132,7 +131,7 @@ int64_t PubSub::publish(std::string_view channel, std::string_view message) {
     receivers += deliver(found->second, encoded_);
   }
   if (patterns().empty()) return receivers;
-  node_.env().count_work(patterns().size() / kPatternsPerWork);
+  clients_.env().count_work(patterns().size() / kPatternsPerWork);
   for (const auto& [pattern, subscribers] : patterns()) {
     if (!glob_matches(pattern, channel)) continue;
     encoded_.assign("*4\r\n$8\r\npmessage\r\n");

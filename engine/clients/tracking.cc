@@ -1,10 +1,10 @@
-#include "engine/node/tracking.h"
+#include "engine/clients/tracking.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "engine/clients/clients.h"
 #include "engine/clients/wire_text.h"
-#include "engine/node/node.h"
-#include "engine/node/session.h"
 
 namespace redoubt {
 
@@ -13,9 +13,9 @@ namespace {
 // Keys that clean() frees at a time, and that may go for the limit at once.
 constexpr size_t kSlice = 5000;
 
-// A prefix of a session: in its own list, and with the session in the map of all.
-size_t bytes_of_prefix(const std::string& text) {
-  return 2 * text.size() + 200;
+// A prefix of a session: in its own set, and with the session in the map of all.
+size_t bytes_of_prefix(std::string_view text) {
+  return text.size() + 200;
 }
 
 std::string array_of(std::string_view key) {
@@ -29,41 +29,42 @@ std::string array_of(std::string_view key) {
 
 // --- clients
 
-void Tracking::enable(Session& session, const TrackingOptions& options) {
+void Tracking::enable(Session& session, TrackingOptions options) {
   if (session.tracking == nullptr) {
     session.tracking = std::make_unique<TrackingState>();
     session.flags |= kSessionTracking;
     sessions_.emplace(session.id, &session);
-    node_.update_key_events();
+    clients_.sink().on_tracking_changed();
   }
+  std::vector<std::string> added = std::move(options.prefixes);
   TrackingState& state = *session.tracking;
-  std::vector<std::string> prefixes = std::move(state.options.prefixes);
-  state = TrackingState();
-  state.options = options;
-  state.options.prefixes = std::move(prefixes);
-  if (options.redirect != 0) {
-    if (Session* to = node_.find_session(options.redirect)) redirects_.emplace(to->id, to);
+  state.options = std::move(options);
+  state.options.prefixes.clear();
+  state.caching = state.broken_redirect = false;
+  if (state.options.redirect != 0) {
+    if (Session* to = clients_.find(state.options.redirect)) redirects_.emplace(to->id, to);
   }
-  if (!options.broadcast) return;
-  std::vector<std::string> added = options.prefixes;
+  if (!state.options.broadcast) return;
   if (added.empty()) added.emplace_back();
-  for (std::string& text : added) {
-    const auto [found, is_new] = prefixes_.try_emplace(text);
-    if (is_new) ++prefix_lengths_[text.size()];
-    if (!found->second.sessions.emplace(session.id, &session).second) continue;
-    prefix_bytes_ += bytes_of_prefix(text);
-    std::vector<std::string>& mine = state.options.prefixes;
-    mine.insert(std::upper_bound(mine.begin(), mine.end(), text), std::move(text));
-  }
+  for (std::string& text : added) join_prefix(session, std::move(text));
+}
+
+void Tracking::join_prefix(Session& session, std::string&& text) {
+  const auto [found, is_new] = prefixes_.try_emplace(std::move(text));
+  const std::string_view prefix = found->first;
+  if (is_new) ++prefix_lengths_[prefix.size()];
+  if (!found->second.sessions.emplace(session.id, &session).second) return;
+  prefix_bytes_ += bytes_of_prefix(prefix);
+  session.tracking->prefixes.insert(prefix);
 }
 
 void Tracking::disable(Session& session) {
   if (session.tracking == nullptr) return;
   leave_prefixes(session);
   session.tracking.reset();
-  session.flags &= ~static_cast<uint32_t>(kSessionTracking);
+  session.clear(kSessionTracking);
   sessions_.erase(session.id);
-  node_.update_key_events();
+  clients_.sink().on_tracking_changed();
 }
 
 void Tracking::session_closed(Session& session) {
@@ -72,7 +73,9 @@ void Tracking::session_closed(Session& session) {
 }
 
 void Tracking::leave_prefixes(Session& session) {
-  for (const std::string& text : session.tracking->options.prefixes) {
+  clients_.env().count_work(session.tracking->prefixes.size());
+  // The set is not searched any more: its texts may go with the table's.
+  for (const std::string_view text : session.tracking->prefixes) {
     const auto found = prefixes_.find(text);
     ASSERT(found != prefixes_.end());
     found->second.sessions.erase(session.id);
@@ -80,6 +83,7 @@ void Tracking::leave_prefixes(Session& session) {
     if (!found->second.sessions.empty()) continue;
     const auto length = prefix_lengths_.find(text.size());
     if (--length->second == 0) prefix_lengths_.erase(length);
+    if (!found->second.changed.empty()) due_.erase(text);
     prefixes_.erase(found);
   }
 }
@@ -102,7 +106,7 @@ void Tracking::remember_keys(Session& session, const Command& row,
   }
   std::vector<int> indexes;
   if (!find_keys(row, args, indexes)) return;
-  node_.env().count_work(indexes.size());
+  clients_.env().count_work(indexes.size());
   for (const int index : indexes) remember(args[static_cast<size_t>(index)], session.id);
   enforce_limit();
 }
@@ -143,14 +147,14 @@ void Tracking::tell_and_forget(Table::iterator found, bool spare_current) {
   table_bytes_ -= remembered.capacity() * sizeof(uint64_t);
   const std::string keys = array_of(found->first);
   unlink(found);
-  node_.env().count_work(remembered.size());
+  clients_.env().count_work(remembered.size());
   for (const uint64_t id : remembered) {
     const auto tracking = sessions_.find(id);
     if (tracking == sessions_.end()) continue;  // switched off, or gone
     Session& session = *tracking->second;
     const TrackingOptions& options = session.tracking->options;
     if (options.broadcast) continue;
-    if (spare_current && options.no_loop && node_.current_session() == &session) continue;
+    if (spare_current && options.no_loop && clients_.current() == &session) continue;
     tell(session, keys);
   }
 }
@@ -163,7 +167,7 @@ void Tracking::key_changed(std::string_view key) {
 
 void Tracking::all_changed() {
   for (const auto& [id, session] : sessions_) tell(*session, {});
-  node_.env().count_work(sessions_.size());
+  clients_.env().count_work(sessions_.size());
   if (table_.empty()) return;
   garbage_.push_back(std::move(table_));
   table_ = Table();
@@ -172,7 +176,7 @@ void Tracking::all_changed() {
 }
 
 void Tracking::enforce_limit() {
-  const uint64_t limit = node_.settings().tracking_table_max_keys;
+  const uint64_t limit = clients_.settings().tracking_table_max_keys;
   if (limit == 0) return;
   for (size_t i = 0; i < kSlice && table_.size() > limit; ++i) {
     tell_and_forget(table_.find(*oldest_->key), false);
@@ -201,23 +205,19 @@ void Tracking::clean() {
 
 // Looks each prefix of the key up that has a length that some prefix has.
 void Tracking::note_for_broadcast(std::string_view key) {
-  const uint64_t changed_by = node_.current_session() == nullptr ? 0 : node_.current_session()->id;
+  const uint64_t changed_by = clients_.current() == nullptr ? 0 : clients_.current()->id;
   for (const auto& [length, count] : prefix_lengths_) {
     if (length > key.size()) break;
     const auto found = prefixes_.find(key.substr(0, length));
     if (found == prefixes_.end()) continue;
+    if (found->second.changed.empty()) due_.emplace(found->first, &found->second);
     found->second.changed.emplace(std::string(key), changed_by);
-    broadcast_due_ = true;
-    node_.request_turn();
+    clients_.sink().request_turn();
   }
 }
 
 void Tracking::broadcast() {
-  if (!broadcast_due_) return;
-  broadcast_due_ = false;
-  for (auto& [text, prefix] : prefixes_) {
-    if (!prefix.changed.empty()) broadcast_prefix(prefix);
-  }
+  for (const auto& [text, prefix] : std::exchange(due_, {})) broadcast_prefix(*prefix);
 }
 
 void Tracking::broadcast_prefix(Prefix& prefix) {
@@ -237,7 +237,7 @@ void Tracking::broadcast_prefix(Prefix& prefix) {
     return keys + bulks;
   };
   const std::string all = encode(0);
-  node_.env().count_work(changed.size() + prefix.sessions.size());
+  clients_.env().count_work(changed.size() + prefix.sessions.size());
   for (const auto& [id, session] : prefix.sessions) {
     if (!session->tracking->options.no_loop) {
       tell(*session, all);
@@ -263,7 +263,7 @@ void Tracking::tell(Session& session, std::string_view keys) {
       if (session.protocol != Protocol::resp3) return;
       message = ">2\r\n$21\r\ntracking-redir-broken\r\n";
       append_line(message, ':', static_cast<int64_t>(state.options.redirect));
-      node_.push(session, message);
+      clients_.push(session, message);
       return;
     }
     to = found->second;
@@ -280,7 +280,7 @@ void Tracking::tell(Session& session, std::string_view keys) {
   } else {
     message += keys;
   }
-  node_.push(*to, message);
+  clients_.push(*to, message);
 }
 
 }  // namespace redoubt

@@ -1,9 +1,11 @@
 // Output: the bytes that wait to be sent to one connection, in chunks.
 //
 // Chunks of 4 KB come from a pool that all connections of a node share, last used first, so that
-// the replies of a turn are written to memory that is in cache. A larger reply gets a chunk of its
-// own size. An idle connection holds none. Chunk addresses are staggered, because the first bytes
-// of hundreds of chunks with a common power-of-two distance would share a few cache sets.
+// the replies of a turn are written to memory that is in cache. What is larger and wanted in one
+// piece gets a chunk of its own size; what is larger and only appended is cut into chunks of 64 KB,
+// so that its memory can go back while the rest still leaves. An idle connection holds no chunk.
+// Chunk addresses are staggered, because the first bytes of hundreds of chunks with a common
+// power-of-two distance would share a few cache sets.
 #pragma once
 
 #include <cstddef>
@@ -47,6 +49,9 @@ class OutputPool {
 
 class Output {
  public:
+  // Longer texts are appended in several chunks of this size.
+  static constexpr size_t kPieceBytes = 64 * 1024 - sizeof(OutputChunk);
+
   explicit Output(OutputPool& pool) : pool_(&pool) {}
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
@@ -60,6 +65,8 @@ class Output {
   size_t memory_bytes() const { return memory_bytes_; }
 
   void append(std::string_view text) {
+    if (text.size() > kPieceBytes) [[unlikely]]
+      return append_in_pieces(text);
     char* to = reserve(text.size());
     if (!text.empty()) std::memcpy(to, text.data(), text.size());
     commit(text.size());
@@ -76,6 +83,9 @@ class Output {
 
   // Moves everything to `to`, behind what is there.
   void move_to(Output& to);
+  // Moves chunks from the front to `to`, behind what is there: as many as have `bytes_max` bytes
+  // together, but at least one.
+  void move_front_to(Output& to, size_t bytes_max);
   // The bytes as slices for sending; valid while nothing is appended or cleared.
   void slices(std::vector<Slice>& out) const;
   // Removes the last `count` bytes.
@@ -86,6 +96,7 @@ class Output {
 
  private:
   void add_chunk(size_t size);
+  void append_in_pieces(std::string_view text);
 
   OutputPool* pool_;
   OutputChunk* first_ = nullptr;

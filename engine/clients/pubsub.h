@@ -19,7 +19,7 @@
 
 namespace redoubt {
 
-class Node;
+class Clients;
 class Session;
 
 enum class ChannelKind : uint8_t { channel, pattern, shard };
@@ -59,7 +59,7 @@ class PubSub {
  public:
   using Channels = std::map<std::string, Channel, std::less<>>;
 
-  explicit PubSub(Node& node) : node_(node) {}
+  explicit PubSub(Clients& clients) : clients_(clients) {}
   PubSub(const PubSub&) = delete;
   PubSub& operator=(const PubSub&) = delete;
 
@@ -93,7 +93,7 @@ class PubSub {
   void forget_if_done(Session& session);
   int64_t deliver(const Channel& channel, std::string& encoded);
 
-  Node& node_;
+  Clients& clients_;
   std::array<Channels, kChannelKinds> channels_;
   size_t session_count_ = 0;
   size_t memory_bytes_ = 0;

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,7 +25,7 @@
 
 namespace redoubt {
 
-class Node;
+class Clients;
 class Session;
 
 // What CLIENT TRACKING ON asks for, and what it has become in a session.
@@ -38,14 +39,18 @@ struct TrackingOptions {
 };
 
 struct TrackingState {
-  TrackingOptions options;  // prefixes: all, in order
-  bool caching = false;     // CLIENT CACHING YES or NO was the command before
+  TrackingOptions options;              // without its prefixes
+  std::set<std::string_view> prefixes;  // all that were given; the table's own texts
+  bool caching = false;                 // CLIENT CACHING YES or NO was the command before
   bool broken_redirect = false;
+
+  // Without the prefixes, which count as part of the table.
+  size_t memory_bytes() const { return sizeof *this; }
 };
 
 class Tracking {
  public:
-  explicit Tracking(Node& node) : node_(node) {}
+  explicit Tracking(Clients& clients) : clients_(clients) {}
   Tracking(const Tracking&) = delete;
   Tracking& operator=(const Tracking&) = delete;
 
@@ -54,7 +59,7 @@ class Tracking {
 
   // Switches tracking on, or to other options of the same mode; prefixes are added to those that
   // the session has.
-  void enable(Session& session, const TrackingOptions& options);
+  void enable(Session& session, TrackingOptions options);
   void disable(Session& session);
   // The connection is gone.
   void session_closed(Session& session);
@@ -99,12 +104,13 @@ class Tracking {
   void tell_and_forget(Table::iterator found, bool spare_current);
   Table::iterator unlink(Table::iterator found);
   void broadcast_prefix(Prefix& prefix);
+  void join_prefix(Session& session, std::string&& text);
   void leave_prefixes(Session& session);
   // Sends "invalidate" with `keys`, an encoded array; empty for the null that means all keys.
   void tell(Session& session, std::string_view keys);
   static size_t bytes_of(const TrackedKey& tracked);
 
-  Node& node_;
+  Clients& clients_;
   std::map<uint64_t, Session*> sessions_;   // those that track
   std::map<uint64_t, Session*> redirects_;  // those that get messages of others, while they live
   Table table_;
@@ -116,7 +122,7 @@ class Tracking {
   std::vector<Table> garbage_;  // tables of the past, to be freed in slices
   std::map<std::string, Prefix, std::less<>> prefixes_;
   std::map<size_t, size_t> prefix_lengths_;  // length -> how many prefixes have it
-  bool broadcast_due_ = false;
+  std::map<std::string_view, Prefix*> due_;  // those with changed keys
 };
 
 }  // namespace redoubt
