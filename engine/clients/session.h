@@ -87,7 +87,7 @@ struct ClientTraffic {
 // What a session takes, as part of the sums of Clients.
 struct ClientMemory {
   size_t bytes = 0;
-  size_t output_bytes = 0;                      // of which replies
+  size_t output_bytes = 0;  // of which replies
   size_t before_reset = 0;  // replies that waited when RESET took its authentication away
   Instant above_soft_limit = Instant::never();  // since when its output has been that
 };
@@ -112,9 +112,9 @@ class Session final : public ConnectionUser {
   ClientTraffic traffic;
 
   RequestParser parser;
-  Output output;                                     // replies that wait for the end of the turn
-  std::unique_ptr<Output> pushes;                    // messages for behind the reply of this command
-  std::unique_ptr<std::deque<GatedReplies>> held;     // replies that wait for the gate
+  Output output;                                   // replies that wait for the end of the turn
+  std::unique_ptr<Output> pushes;                  // messages for behind the reply of this command
+  std::unique_ptr<std::deque<GatedReplies>> held;  // replies that wait for the gate
   std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause
   size_t stored_bytes = 0;                           // of them
   std::unique_ptr<Wait> wait;                        // with kSessionBlocked

@@ -11,10 +11,10 @@
 #include <span>
 #include <string_view>
 
+#include "engine/clients/session.h"
 #include "engine/command/command_table.h"
 #include "engine/node/blocking.h"
 #include "engine/node/node.h"
-#include "engine/clients/session.h"
 #include "engine/store/database.h"
 #include "net/resp/reply_writer.h"
 

@@ -34,6 +34,10 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
       started_(env.now()),
       started_wall_(env.wall()),
       pid_(env.backend().process_facts().pid),
+      snapshots_(env, {this,
+                       [](void* node, std::unique_ptr<Database> flushed) {
+                         static_cast<Node*>(node)->free_in_background(std::move(flushed), {});
+                       }}),
       clients_(env, config_->settings(), stats_, *this),
       last_cron_(env.now()) {
   std::string error;
@@ -67,8 +71,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
 }
 
 Node::~Node() {
-  for (Timer* timer :
-       {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &stop_timer_}) {
+  for (Timer* timer : {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &stop_timer_}) {
     env_.disarm(*timer);
   }
   env_.withdraw(batch_hook_);

@@ -23,6 +23,7 @@
 #include "engine/insight/stats.h"
 #include "engine/node/blocking.h"
 #include "engine/node/rollback.h"
+#include "engine/node/snapshots.h"
 #include "engine/node/watched_keys.h"
 #include "engine/store/database.h"
 #include "engine/store/random.h"
@@ -120,6 +121,9 @@ class Node final : private RequestSink {
   // Empties a database, or all with -1; in the background when `lazy`. Returns how many keys there
   // were.
   size_t flush(int index, bool lazy);
+  Snapshots& snapshots() { return snapshots_; }
+  // All databases, for a snapshot.
+  std::vector<Snapshot::Source> snapshot_sources();
 
   // Look-ups as Context has them; `set_clock`: the access clock is set.
   const Entry* read(Session& session, int db, std::string_view key, uint64_t hash);
@@ -384,6 +388,7 @@ class Node final : private RequestSink {
   int64_t pid_;
 
   std::vector<std::unique_ptr<Database>> databases_;
+  Snapshots snapshots_;
   uint64_t changes_ = 0;
   Garbage garbage_;
   std::vector<std::unique_ptr<FreeJob>> free_jobs_;

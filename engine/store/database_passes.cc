@@ -6,6 +6,7 @@
 #include "engine/store/database.h"
 #include "engine/store/snapshot.h"
 #include "engine/store/string_pass.h"
+#include "net/places.h"
 
 namespace redoubt {
 
@@ -28,6 +29,7 @@ PassList* DatabasePasses::passes_of(const Entry& entry) {
 void DatabasePasses::before_change(const Entry& entry, uint64_t hash) {
   Shared<KeptEntry> copy;
   for_each_needing(entry, hash, [&](SnapshotPass& pass, uint8_t mark) {
+    REDOUBT_REACHED(snapshot_kept);
     if (pass.in_parts(entry)) {
       pass.open(entry);
     } else {

@@ -484,8 +484,9 @@ size_t hash_length(const Entry& entry) {
 }
 
 PassList* hash_passes(const Entry& entry) {
-  return entry.encoding() == Encoding::hashtable ? &static_cast<const HashTable*>(entry.outside())->passes
-                                                 : nullptr;
+  return entry.encoding() == Encoding::hashtable
+             ? &static_cast<const HashTable*>(entry.outside())->passes
+             : nullptr;
 }
 
 std::unique_ptr<ValuePass> open_hash_pass(PassMemory& memory, unsigned slot, const Entry& entry) {

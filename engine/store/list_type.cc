@@ -558,8 +558,9 @@ void digest_list(const Entry& entry, Digest& digest) {
 }
 
 PassList* list_passes(const Entry& entry) {
-  return entry.encoding() == Encoding::listpack ? nullptr
-                                                : &static_cast<const Quicklist*>(entry.outside())->passes;
+  return entry.encoding() == Encoding::listpack
+             ? nullptr
+             : &static_cast<const Quicklist*>(entry.outside())->passes;
 }
 
 std::unique_ptr<ValuePass> open_list_pass(PassMemory& memory, unsigned slot, const Entry& entry) {

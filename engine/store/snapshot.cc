@@ -197,15 +197,15 @@ bool Snapshot::step_all(SnapshotSink& sink, size_t& budget) {
   return true;
 }
 
-bool Snapshot::step(SnapshotSink& sink, size_t budget) {
+bool Snapshot::step(SnapshotSink& sink, size_t& budget) {
   if (end_ == SnapshotEnd::none && kept_bytes() > kept_bytes_max_) {
     fail(SnapshotEnd::kept_too_much);
   }
   if (end_ == SnapshotEnd::none && step_all(sink, budget)) end_ = SnapshotEnd::complete;
-  return end_ != SnapshotEnd::none && release(budget);
+  return end_ != SnapshotEnd::none && release_some(budget);
 }
 
-bool Snapshot::release(size_t& budget) {
+bool Snapshot::release_some(size_t& budget) {
   for (const Part& part : parts_) {
     if (!part.pass->release_some(budget)) return false;
   }

@@ -110,11 +110,13 @@ class Snapshot {
   // Begins. The databases outlive it, also those that are flushed or swapped meanwhile.
   Snapshot(std::span<const Source> sources, const SnapshotLimits& limits);
 
-  // Delivers about `budget` entries or parts. True when it has ended, and all is freed that was
-  // kept.
-  bool step(SnapshotSink& sink, size_t budget);
+  // Delivers about `budget` entries or parts, and takes from the budget what it used. True when it
+  // has ended, and all is freed that was kept.
+  bool step(SnapshotSink& sink, size_t& budget);
   // Ends it before its time; step() frees what is kept.
   void cancel() { fail(SnapshotEnd::cancelled); }
+  // After the end: as step(), without a sink.
+  bool release_some(size_t& budget);
   SnapshotEnd end() const { return end_; }
 
   // Whether it still needs this database.
@@ -130,7 +132,6 @@ class Snapshot {
 
   bool step_part(SnapshotSink& sink, const Part& part, bool only_kept, size_t& budget);
   bool step_all(SnapshotSink& sink, size_t& budget);
-  bool release(size_t& budget);
   void fail(SnapshotEnd end);
 
   std::vector<Part> parts_;

@@ -135,12 +135,10 @@ class KeptEntry {
 class KeptShare {
  public:
   KeptShare() = default;
-  KeptShare(PassMemory& memory, Shared<KeptEntry> kept)
-      : memory_(&memory), kept_(std::move(kept)) {
+  KeptShare(PassMemory& memory, Shared<KeptEntry> kept) : memory_(&memory), kept_(std::move(kept)) {
     memory_->hold_shared(kept_->bytes());
   }
-  KeptShare(KeptShare&& other) noexcept
-      : memory_(other.memory_), kept_(std::move(other.kept_)) {}
+  KeptShare(KeptShare&& other) noexcept : memory_(other.memory_), kept_(std::move(other.kept_)) {}
   KeptShare& operator=(KeptShare&& other) noexcept {
     std::swap(memory_, other.memory_);
     std::swap(kept_, other.kept_);

@@ -5,10 +5,10 @@
 
 #include <optional>
 
+#include "engine/clients/fieldsets.h"
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/row_texts.h"
-#include "engine/clients/fieldsets.h"
 #include "engine/node/version.h"
 #include "engine/store/number.h"
 #include "net/text.h"

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/clients/fieldsets.h"
 #include "engine/commands/families.h"
 #include "engine/commands/hashes/hash_value.h"
 #include "engine/commands/strings/string_options.h"
-#include "engine/clients/fieldsets.h"
 
 namespace redoubt {
 
