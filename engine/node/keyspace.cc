@@ -129,6 +129,12 @@ std::unique_ptr<Database> Node::make_database() {
   return database;
 }
 
+std::vector<Snapshot::Source> Node::snapshot_sources() {
+  std::vector<Snapshot::Source> sources;
+  for (int db = 0; db < database_count(); ++db) sources.push_back({db, &database(db)});
+  return sources;
+}
+
 size_t Node::flush(int index, bool lazy) {
   // A small database is freed at once; freeing a large one takes its time beside the node, whatever
   // was asked: nobody should wait for a million calls of free().
@@ -146,6 +152,8 @@ size_t Node::flush(int index, bool lazy) {
     std::unique_ptr<Database> old = make_database();
     old.swap(slot);
     database_changed(db);
+    old = snapshots_.keep_flushed(std::move(old));
+    if (old == nullptr) continue;
     if (lazy || size > kSmall || old->used_bytes() > kSmallBytes)
       reclaim_.free_in_background(std::move(old));
   }

@@ -7,14 +7,16 @@
 namespace redoubt {
 
 size_t Node::used_memory() const {
-  size_t bytes = clients_.memory_bytes();
+  size_t bytes = clients_.memory_bytes() + snapshots_.flushed_bytes();
   for (const auto& database : databases_) bytes += database->used_bytes();
   return bytes;
 }
 
 size_t Node::not_counted_for_eviction() const {
-  size_t bytes = clients_.memory_not_evictable();
-  for (const auto& database : databases_) bytes += database->remains_bytes();
+  size_t bytes = clients_.memory_not_evictable() + snapshots_.flushed_bytes();
+  for (const auto& database : databases_) {
+    bytes += database->remains_bytes() + database->kept_bytes();
+  }
   return bytes;
 }
 

@@ -39,6 +39,10 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
       access_clock_(env, random_, config_->settings()),
       expiry_(env, *this, config_->settings(), stats_),
       eviction_(env, *this, access_clock_, random_, config_->settings(), stats_),
+      snapshots_(env, {this,
+                       [](void* node, std::unique_ptr<Database> flushed) {
+                         static_cast<Node*>(node)->reclaim_.free_in_background(std::move(flushed));
+                       }}),
       clients_(env, config_->settings(), stats_, *this),
       last_cron_(env.now()) {
   std::string error;

@@ -30,6 +30,7 @@
 #include "engine/node/blocking.h"
 #include "engine/node/listen_addresses.h"
 #include "engine/node/rollback.h"
+#include "engine/node/snapshots.h"
 #include "engine/node/watched_keys.h"
 #include "engine/store/database.h"
 #include "engine/store/random.h"
@@ -128,6 +129,9 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   // Empties a database, or all with -1; in the background when `lazy`. Returns how many keys there
   // were.
   size_t flush(int index, bool lazy);
+  Snapshots& snapshots() { return snapshots_; }
+  // All databases, for a snapshot.
+  std::vector<Snapshot::Source> snapshot_sources();
 
   // Look-ups as Context has them; `set_clock`: the access clock is set.
   const Entry* read(Session& session, int db, std::string_view key, uint64_t hash);
@@ -381,6 +385,7 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   AccessClock access_clock_;
   Expiry expiry_;
   Eviction eviction_;
+  Snapshots snapshots_;  // ends before the databases
 
   KeyLog key_log_;
   uint32_t notify_ = 0;             // classes of events that are published, 0 for none

@@ -3,7 +3,8 @@
 //   byte  0      type (low 4 bits), encoding (high 4 bits)
 //   byte  1      flags; the lowest four bits of the access stamp
 //   bytes 2..4   access stamp: a time, or a time and a counter (engine/keyspace/access_clock.h)
-//   byte  5      version: that of the database (Database::set_version) when the entry was made
+//   byte  5      marks, one bit a snapshot pass: the pass has this entry as it was, or the entry is
+//                younger than the pass (database_passes.h)
 //   byte  6      key length, or 255: a 4-byte length follows
 //   byte  7      length of an embedded value
 //   [8 bytes]    expiry, Unix time in ms, when kHasExpiry
@@ -70,7 +71,7 @@ class Entry {
     allocator.release(entry, entry->footprint());
   }
   // The same key and payload with another expiry, in a new allocation; the caller releases the old
-  // one. An outside payload changes hands. Access clock and version are kept.
+  // one. An outside payload changes hands. Access clock and marks are kept.
   static Entry* with_expiry(Allocator& allocator, Entry* entry, std::optional<int64_t> expiry_ms);
 
   Type type() const { return static_cast<Type>(type_encoding_ & 15); }
@@ -140,8 +141,9 @@ class Entry {
   static constexpr int kFractionBits = 4;
   static constexpr int kFineAccessBits = 24 + kFractionBits;
 
-  uint8_t version() const { return version_; }
-  void set_version(uint8_t version) { version_ = version; }
+  // Marks are no part of the value either.
+  uint8_t marks() const { return marks_; }
+  void set_marks(uint8_t marks) const { marks_ = marks; }
 
   // The size asked of the allocator.
   size_t footprint() const;
@@ -166,7 +168,7 @@ class Entry {
   uint8_t type_encoding_;
   mutable uint8_t flags_;  // for the access clock's bits of it
   mutable uint8_t access_[3];
-  uint8_t version_;
+  mutable uint8_t marks_;
   uint8_t key_length_;
   uint8_t value_length_;
 };

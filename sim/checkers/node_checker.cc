@@ -200,6 +200,7 @@ void NodeChecker::node_ended() {
   losses_.push_back(world_.now());
   // Nothing is persistent yet: it comes back empty, and what was on its way is lost with it.
   replay_.reset();
+  snapshots_.reset();
   node_ = nullptr;
   last_ = nullptr;
   peers_.clear();
@@ -585,6 +586,15 @@ void NodeChecker::compare_replay() {
   if (!watches("replay")) return;
   const std::optional<std::string> difference = replay_->compare();
   if (difference) violate("replay", "the effects give the node's data", *difference);
+}
+
+void NodeChecker::check_snapshot(const std::optional<std::string>& difference) {
+  if (!difference || !watches("snapshot")) return;
+  violate("snapshot", "a snapshot has the data of its beginning", *difference);
+}
+
+void NodeChecker::finish_snapshots() {
+  if (snapshots_) check_snapshot(snapshots_->finish());
 }
 
 void NodeChecker::compare_state() {

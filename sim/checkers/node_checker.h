@@ -16,6 +16,7 @@
 #include "engine/node/node.h"
 #include "sim/checkers/messages.h"
 #include "sim/checkers/replay.h"
+#include "sim/checkers/snapshots.h"
 #include "sim/checkers/waiting.h"
 #include "sim/history/history.h"
 #include "sim/model/model.h"
@@ -146,6 +147,11 @@ class NodeChecker final : public NodeObserver {
   void compare_replay();
   void lose_effects(uint64_t one_in) { replay_->lose_one_in(one_in); }
 
+  // From now on snapshots are taken and compared.
+  void take_snapshots(Random random) { snapshots_.emplace(*node_, random); }
+  // Ends them, within a turn of the node.
+  void finish_snapshots();
+
   // Compares the whole of the node's data with the model's, within a turn of the node.
   void compare_state();
 
@@ -184,6 +190,7 @@ class NodeChecker final : public NodeObserver {
   bool may_break(Error error) const;
   bool watches(std::string_view checker) const;
   void check_file(Node& node);
+  void check_snapshot(const std::optional<std::string>& difference);
   // node_checker_history.cc
   void returned(Link& link, std::string_view reply);
   StreamPlace place_of(const Link& link, size_t number);
@@ -206,6 +213,7 @@ class NodeChecker final : public NodeObserver {
   MessageChecker messages_;
   Node* node_ = nullptr;
   std::unique_ptr<ReplayChecker> replay_;
+  std::optional<SnapshotChecker> snapshots_;
   HostId host_ = kNoHost;
   bool evicts_ = false;
   Instant started_;

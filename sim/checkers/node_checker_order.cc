@@ -117,6 +117,7 @@ void NodeChecker::on_turn_end() {
     to->offset(host_, node_->effects().end_offset());
   }
   transactions_.settle();
+  if (snapshots_) check_snapshot(snapshots_->turn_ended());
   if (violation_ || waiting_.count() == 0 || node_->pause_mode() != PauseMode::none) return;
   const int64_t now_ms = node_->env().wall().unix_ms();
   if (const auto problem = waiting_.turn_ended(model_, now_ms)) {

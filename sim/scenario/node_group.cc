@@ -116,6 +116,9 @@ void NodeGroup::ready(Node& node) {
     node.settings_changed();
   }
   checker_->node_started(node, host_, spare > 0);
+  if (!plants_.any() || plants_.is("missed_entry")) {
+    checker_->take_snapshots(world_.random("snapshots", plan_.node));
+  }
   if (plants_.is("lost_effect")) checker_->lose_effects(plan_.script != nullptr ? 2 : 50);
 }
 
@@ -155,6 +158,7 @@ void NodeGroup::compare_end() {
   checker_->check_history();
   visit([this](Node& visited) {
     plants_.strike_late(visited, *checker_);
+    checker_->finish_snapshots();
     checker_->compare_state();
     checker_->compare_replay();
     Session& session = visited.make_local_session();

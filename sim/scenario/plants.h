@@ -39,6 +39,7 @@ class Plants {
   static bool has_live_key(Node& node, NodeChecker& checker);
   bool change_data(Node& node, NodeChecker& checker);
 
+  static void mark_entries(Node& node);
   static void crash_over(NodeChecker& checker);
   void strike_transactions(Node& node, NodeChecker& checker);
   void strike_waiting(Node& node);

@@ -21,6 +21,7 @@ constexpr Named kCheckers[] = {
     {"files", "a node starts from the file that it wrote, as it was before or after a change"},
     {"progress", "after the faults, every client is served in time"},
     {"replay", "the effects of the node, applied to an empty one, give the same data"},
+    {"snapshot", "a snapshot delivers what was there when it began, whatever is written meanwhile"},
     {"linearizability", "what clients saw of each key has an order that explains it"},
     {"state", "in the end the node's data is the model's"},
     {"leaks", "in the end nothing is left: connections, buffers, operations, memory"},
