@@ -49,8 +49,7 @@ const std::shared_ptr<Arena>& Regions::arena_with_room() {
     if (!arena->full()) return arena;
     regions += arena->capacity();
   }
-  return arenas_.emplace_back(
-      new Arena(std::clamp(regions, kFirstArena, kLargestArena)));
+  return arenas_.emplace_back(new Arena(std::clamp(regions, kFirstArena, kLargestArena)));
 }
 
 std::shared_ptr<Arena>* Regions::arena_of(const void* memory) {
