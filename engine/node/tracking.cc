@@ -206,7 +206,8 @@ void Tracking::note_for_broadcast(std::string_view key) {
     if (length > key.size()) break;
     const auto found = prefixes_.find(key.substr(0, length));
     if (found == prefixes_.end()) continue;
-    found->second.changed.emplace(std::string(key), changed_by);
+    // The last one counts: who changed it before somebody else does not know its value.
+    found->second.changed.insert_or_assign(std::string(key), changed_by);
     broadcast_due_ = true;
     node_.request_turn();
   }

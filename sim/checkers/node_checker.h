@@ -16,6 +16,7 @@
 #include "engine/node/node.h"
 #include "sim/checkers/messages.h"
 #include "sim/checkers/replay.h"
+#include "sim/checkers/side_checkers.h"
 #include "sim/checkers/waiting.h"
 #include "sim/history/history.h"
 #include "sim/model/model.h"
@@ -148,6 +149,12 @@ class NodeChecker final : public NodeObserver {
 
   // Compares the whole of the node's data with the model's, within a turn of the node.
   void compare_state();
+  // The side checkers look at the node from inside, within a turn of it.
+  void look_inside();
+  void look_after_quiet();
+  // The words that go on with a walk over keys or elements that the connection has begun.
+  std::vector<std::string> next_of_walk(const Link& link) const;
+  SideCheckers& side_checkers() { return sides_; }
 
   Model& model() { return model_; }
   const ModelTransactions& transactions() const { return transactions_; }
@@ -166,6 +173,8 @@ class NodeChecker final : public NodeObserver {
   };
 
   Peer* find(const Session& session);
+  void check_command(const Session& session, int db_before, std::span<const std::string_view> args,
+                     WallTime wall, std::string_view reply);
   void on_hostile_command(Peer& peer, std::span<const std::string_view> args, WallTime wall,
                           std::string_view reply);
   // Returns the command's number in its pipeline.
@@ -204,6 +213,7 @@ class NodeChecker final : public NodeObserver {
   ModelTransactions transactions_;
   WaitingChecker waiting_;
   MessageChecker messages_;
+  SideCheckers sides_;
   Node* node_ = nullptr;
   std::unique_ptr<ReplayChecker> replay_;
   HostId host_ = kNoHost;
