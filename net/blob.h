@@ -54,6 +54,9 @@ class Blob {
     blob.block_ = static_cast<Block*>(block);
     return blob;
   }
+  static size_t footprint_of(const void* block) {
+    return footprint(static_cast<const Block*>(block)->capacity);
+  }
   static std::string_view view_of(const void* block) {
     const Block* b = static_cast<const Block*>(block);
     return {reinterpret_cast<const char*>(b + 1), b->size};

@@ -19,8 +19,8 @@ inline constexpr int64_t kDrawsMax = int64_t{1} << 24;
 
 // The entry of a key for reading, counted as hit or miss, without touching its access clock:
 // EXISTS, TYPE, TTL and OBJECT look, but do not use.
-inline Entry* lookup_untouched(Context& c, std::string_view key) {
-  Entry* entry = c.peek(key);
+inline const Entry* lookup_untouched(Context& c, std::string_view key) {
+  const Entry* entry = c.peek(key);
   if (entry == nullptr) {
     c.node.key_missed(c.db_index(), key);
   } else {
@@ -31,7 +31,7 @@ inline Entry* lookup_untouched(Context& c, std::string_view key) {
 
 // Whether a client runs on this machine, for what is allowed to such.
 inline bool is_local(const Session& session) {
-  return session.has(kSessionLocal) || session.peer.is_loopback();
+  return session.has(kSessionLocal) || session.peer().is_loopback();
 }
 
 // An argument as an integer of 32 bits; replies with an error when it is none (`message`, or
@@ -59,7 +59,7 @@ inline bool read_pop_count(Context& c, std::optional<int64_t>& count) {
 // The entry of a key for a command that changes it, and for which a missing one is an empty one.
 // Null after a reply: 0 when there is none, an error when it is of another type.
 inline Entry* entry_or_reply_zero(Context& c, std::string_view key, Type type) {
-  Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, type)) return nullptr;
   if (entry == nullptr) c.reply.integer(0);
   return entry;

@@ -118,9 +118,10 @@ std::optional<ExpireArguments> read_expire_arguments(Context& c, const PartWords
                                                      TimeForm form);
 
 // HEXPIRE and its kin. `Kind` is that of PartWriter, and has kWords and
-//   Entry* to_write(c, key, failed)       the value of a key; null when there is none, with
-//   `failed` Entry* to_read(c, key, failed)        after an error std::optional<Part> find_live(c,
-//   entry, name)
+//   Entry* to_write(c, key, failed)        the value of a key; null when there is none, with
+//                                          `failed` after an error
+//   const Entry* to_read(c, key, failed)   the same for looking at it
+//   find_live(c, entry, name)              a part that has not expired, if it is there
 template <typename Kind>
 void expire_parts(Context& c, TimeForm form) {
   const std::string_view key = c.args[1];

@@ -14,15 +14,12 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
-#include <vector>
 
 #include "engine/insight/hotkeys.h"
 #include "engine/insight/latency.h"
 #include "engine/insight/slowlog.h"
 
 namespace redoubt {
-
-class Session;
 
 struct Instrumentation {
   // Calls of one command that share a reading of the clock.
@@ -38,7 +35,6 @@ struct Instrumentation {
   CommandLog log;
   LatencyMonitor latency;
   std::unique_ptr<HotKeysSession> hotkeys;
-  std::vector<Session*> monitors;
 
   bool closely = false;
   // A group that took so long is looked at.

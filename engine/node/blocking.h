@@ -16,71 +16,11 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <vector>
 
-#include "engine/clients/owned_request.h"
-#include "engine/command/command_table.h"
-#include "engine/store/entry.h"
-#include "net/timer.h"
+#include "engine/clients/wait.h"
 
 namespace redoubt {
-
-class Session;
-struct Wait;
-
-// What a command that waited in vain replies. move: a null array, but null where it may not wait.
-enum class BlockReply : uint8_t { null, null_array, move };
-
-// until_served: while a key does not exist, or has another type, the command waits on.
-// while_key_exists: when it is deleted or changes its type, too, the command is executed again.
-enum class BlockMode : uint8_t { until_served, while_key_exists };
-
-// What a command waits for.
-struct BlockRequest {
-  std::span<const std::string_view> args;  // of the command
-  size_t first = 0;                        // the keys are args[first .. last)
-  size_t last = 0;
-  Type type = Type::string;
-  BlockMode mode = BlockMode::until_served;
-  BlockReply on_timeout = BlockReply::null;
-  Instant deadline;
-  Instant retry = Instant::never();  // when the command is executed again at the latest
-};
-
-// One session that waits for one key.
-struct WaitPlace {
-  int db;
-  std::string_view key;  // points into the request of the Wait
-  Type type;
-  uint64_t ticket;
-  Wait* wait;
-  // On the first place of a key: the key is on the list of those that are ready.
-  mutable bool ready = false;
-
-  bool operator<(const WaitPlace& other) const {
-    return std::tie(db, key, type, ticket) <
-           std::tie(other.db, other.key, other.type, other.ticket);
-  }
-};
-
-// A session that waits. It belongs to the session.
-struct Wait {
-  Session* session;
-  CommandEntry* command;
-  OwnedRequest request;
-  Instant deadline;
-  Instant retry;
-  Timer timer;  // armed for the earlier of the two, when there is one
-  std::vector<std::set<WaitPlace>::iterator> places;
-  BlockMode mode;
-  BlockReply on_timeout;
-  bool in_vain = false;  // executed again, and still nothing to do
-
-  size_t memory_bytes() const {
-    return sizeof(Wait) + request.memory_bytes() + places.size() * (sizeof(WaitPlace) + 40);
-  }
-};
 
 class Blocking {
  public:

@@ -11,10 +11,10 @@
 #include <span>
 #include <string_view>
 
+#include "engine/clients/session.h"
 #include "engine/command/command_table.h"
 #include "engine/node/blocking.h"
 #include "engine/node/node.h"
-#include "engine/node/session.h"
 #include "engine/store/database.h"
 #include "net/resp/reply_writer.h"
 
@@ -52,17 +52,38 @@ class Context {
   }
 
   // The entry of a key for reading; null when there is none or it has expired (then it is removed).
-  // Counts hits and misses and updates the access clock.
-  Entry* lookup(std::string_view key) { return node.lookup(session, session.db, key, hash(key)); }
-  // The same for changing it: no hits and misses.
-  Entry* lookup_write(std::string_view key) {
-    return node.lookup_write(session.db, key, hash(key), !session.has(kSessionNoTouch));
+  // Counts a hit or a miss and sets the access clock. All entries are valid until the next write.
+  const Entry* read(std::string_view key) { return read(key, hash(key)); }
+  // The same when the hash of the key is known.
+  const Entry* read(std::string_view key, uint64_t key_hash) {
+    return node.read(session, session.db, key, key_hash);
   }
-  // The same without touching the access clock or counting, for OBJECT, TTL, DEBUG and the like.
-  Entry* peek(std::string_view key) { return node.lookup_write(session.db, key, hash(key), false); }
-  // In another database.
-  Entry* peek_in(int db_index, std::string_view key) {
-    return node.lookup_write(db_index, key, hash(key), false);
+  // The entry of a key for changing its value in place; null as above. Sets the access clock, and
+  // counts neither hit nor miss. A command that may find nothing to change reads first, and asks
+  // for the entry to write when it does.
+  Entry* write(std::string_view key) {
+    const Entry* entry = touch(key);
+    return entry == nullptr ? nullptr : &write(key, *entry);
+  }
+  // The same for an entry that a look-up of this key has found.
+  Entry& write(std::string_view key, const Entry& entry) { return db().write(entry, hash(key)); }
+  // The entry of a key that the command replaces or removes as a whole, or may change: as write(),
+  // for looking only.
+  const Entry* touch(std::string_view key) { return touch(key, hash(key)); }
+  const Entry* touch(std::string_view key, uint64_t key_hash) {
+    return node.touch(session.db, key, key_hash, !session.has(kSessionNoTouch));
+  }
+  // The same in another database, whatever CLIENT NO-TOUCH says.
+  const Entry* touch_in(int db_index, std::string_view key) {
+    return node.touch(db_index, key, hash(key), true);
+  }
+  // The entry of a key without setting the access clock or counting: for OBJECT, TTL, DEBUG.
+  const Entry* peek(std::string_view key) { return peek(key, hash(key)); }
+  const Entry* peek(std::string_view key, uint64_t key_hash) {
+    return node.touch(session.db, key, key_hash, false);
+  }
+  const Entry* peek_in(int db_index, std::string_view key) {
+    return node.touch(db_index, key, hash(key), false);
   }
 
   // True, after a WRONGTYPE reply, when there is an entry of another type.
@@ -141,6 +162,12 @@ class Context {
              BlockMode mode = BlockMode::until_served, std::span<const std::string_view> again = {},
              Instant retry = Instant::never());
 
+  // The reply of this command comes later: whoever has the result hands it to
+  // Node::finish_deferred(), once. Until then the client's further requests wait. In a transaction
+  // the other commands run on, and EXEC's reply is complete when this one is there.
+  DeferredReply defer();
+  bool deferred() const { return deferred_; }
+
   // The Blob that holds exactly this argument's bytes, for the store to take over; empty when the
   // argument is only a view. The view stays valid.
   Blob take_blob(size_t index);
@@ -168,6 +195,7 @@ class Context {
   bool changed_ = false;
   bool failed_ = false;
   bool effect_given_ = false;
+  bool deferred_ = false;
 };
 
 }  // namespace redoubt

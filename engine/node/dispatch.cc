@@ -33,6 +33,13 @@ std::string unknown_command(std::span<const std::string_view> args) {
                      args[0].substr(0, kShownName), shown);
 }
 
+// Whether the arguments may not tell all keys that the command reads (SORT ... BY).
+bool has_incomplete_keys(const Command& row) {
+  return std::any_of(row.keys.begin(), row.keys.end(), [](const KeySpec& spec) {
+    return spec.begin == KeySpec::Begin::unknown || (spec.flags & kKeyIncomplete) != 0;
+  });
+}
+
 // CLIENT CACHING is about the next command that is not CLIENT itself.
 bool is_client_command(const CommandEntry* entry) {
   return entry != nullptr && entry->container != nullptr && entry->container->row->name == "client";
@@ -44,6 +51,17 @@ bool is_http(std::string_view name) {
   return equal_ignoring_case(name, "post") || equal_ignoring_case(name, "host:");
 }
 
+// What the command may take in memory, as far as its request says.
+size_t bytes_brought(const Session& session, const CommandEntry& entry,
+                     std::span<const std::string_view> args) {
+  if (session.has(kSessionMulti) && (entry.row->flags & kRunsQueued) != 0) {
+    return session.transaction->bytes;
+  }
+  size_t bytes = 0;
+  for (const std::string_view arg : args) bytes += arg.size();
+  return bytes;
+}
+
 }  // namespace
 
 // The command of the request before, as it was spelled there: pipelines repeat it.
@@ -53,7 +71,7 @@ struct Node::FoundCommand {
 };
 
 void Node::update_special() {
-  special_ = settings().maxmemory > 0 || observer_ != nullptr || pause_mode_ != PauseMode::none;
+  special_ = observer_ != nullptr || pause_mode_ != PauseMode::none;
 }
 
 void Node::set_observer(NodeObserver* observer) {
@@ -64,6 +82,7 @@ void Node::set_observer(NodeObserver* observer) {
 void Node::run_batch() {
   ++stats_.turns;
   in_batch_ = true;
+  if (eviction_.limited()) begin_memory_turn();
   Instant since;
   CallGroup group;
   // Consecutive calls of one command share a reading of the clock (instrumentation.h).
@@ -108,30 +127,26 @@ void Node::run_batch() {
   planned_.clear();
   run_woken();
   if (observer_ != nullptr) observer_->on_turn_end();
-  end_messages();
+  clients_.end_messages();
 
   // Requests executed; what they pointed to goes back, and the connections are read again.
   for (size_t i = 0; i < ready_.size(); ++i) {
     Session& session = *ready_[i];
-    session.parser.release();
-    release_chunk(session);
+    clients_.finish_requests(session);
     hold_or_flush(session);
-    if (!session.has(kSessionClosing)) receive_next(session);
-    if (clients_limit_ > 0) count_session(session);
+    clients_.read(session);
+    clients_.count_after_turn(session);
   }
-  flush_monitors();
-  evict_clients();
-  if (!pushed_.empty()) flush_pushed();
+  clients_.end_turn();
   batch_.clear();
   ready_.clear();
   in_batch_ = false;
-  if (garbage_.has_remains() && !free_timer_.armed()) env_.arm(free_timer_, env_.now());
-  if (region_wanted_) make_spare_region();
-  free_retired();
+  reclaim_.end_turn();
+  clients_.free_retired();
 }
 
 void Node::plan(Planned& planned, FoundCommand& last) {
-  if (planned.request == Planned::kProtocolError) return;
+  if (planned.malformed) return;
   const RequestBatch::Request& request = batch_.requests[planned.request];
   const std::span<const std::string_view> args(batch_.args.data() + request.first_arg,
                                                request.arg_count);
@@ -164,33 +179,49 @@ uint64_t Node::execute_weighed(Planned& planned) {
 
 void Node::execute_planned(Planned& planned) {
   Session& session = *planned.session;
-  if (session.has(kSessionClosing | kSessionCloseAfterReply)) return;
-  if (planned.request == Planned::kProtocolError) {
-    count_error(session.parser.error());
-    ReplyWriter(session.output, session.protocol).error(session.parser.error());
-    close_session(session, true);
+  if (session.has(kSessionEnding)) return;
+  if (planned.malformed) {
+    // What waits in front of it comes first.
+    if (session.has(kSessionPaused | kSessionWaiting)) {
+      session.flags |= kSessionMalformed;
+    } else {
+      refuse_malformed(session);
+    }
     return;
   }
   const RequestBatch::Request& request = batch_.requests[planned.request];
   const std::span<const std::string_view> args(batch_.args.data() + request.first_arg,
                                                request.arg_count);
+  if (gate_.active()) [[unlikely]] {
+    gate_.entry_ended(effects_.end_offset());  // what expired or was evicted since the last command
+    reply_need_ = 0;
+  }
   if (!special_ && session.flags == 0 && planned.entry != nullptr &&
-      planned.entry->row->accepts(args.size()) && planned.entry->row->handler != nullptr)
-      [[likely]] {
+      planned.entry->row->accepts(args.size()) && planned.entry->row->handler != nullptr &&
+      (!eviction_.tight() || (planned.entry->row->flags & kDenyOom) == 0)) [[likely]] {
     const Execution execution(*this, session);
     call(session, *planned.entry, args, &planned);
   } else {
     execute_special(session, planned, args);
   }
+  if (gate_.active()) [[unlikely]]
+    settle_reply(session, reply_need_, 1);
   if (blocking_.has_ready()) [[unlikely]]
     serve_ready();
-  if (session.output.bytes() > kLargeOutput) check_output_limit(session);
+  if (session.output.bytes() > ClientLimits::kLargeOutput) clients_.limits().check_output(session);
+}
+
+// The error of the parser, and the end of the connection.
+void Node::refuse_malformed(Session& session) {
+  count_error(session.parser.error());
+  ReplyWriter(session.output, session.protocol).error(session.parser.error());
+  clients_.close(session, true);
 }
 
 void Node::call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
                 Planned* planned) {
   session.last_command = entry.name.c_str();
-  if (planned == nullptr || planned->request == Planned::kProtocolError) {
+  if (planned == nullptr || !planned->in_batch) {
     call_alone(session, entry, args);
     return;
   }
@@ -199,8 +230,8 @@ void Node::call(Session& session, CommandEntry& entry, std::span<const std::stri
   invoke(session, entry, args, planned);
   if (session.has(kSessionBlocked)) [[unlikely]]
     planned->waits = true;
-  if (!instrumentation_.monitors.empty()) [[unlikely]]
-    feed_monitors(session, entry, args);
+  if (clients_.monitors().size() > 0) [[unlikely]]
+    clients_.monitors().feed(session, entry, args);
 }
 
 // A call outside the batch, timed by itself. True when it failed.
@@ -216,12 +247,12 @@ bool Node::call_alone(Session& session, CommandEntry& entry,
   } else {
     note_single(session, entry, args, since, output_before);
   }
-  if (!instrumentation_.monitors.empty()) feed_monitors(session, entry, args);
+  if (clients_.monitors().size() > 0) clients_.monitors().feed(session, entry, args);
   return failed;
 }
 
 void Node::count_call(Session& session, CommandEntry& entry) {
-  ++session.commands;
+  ++session.traffic.commands;
   ++entry.calls;
   ++stats_.commands_processed;
   env_.count_work(1);
@@ -231,8 +262,10 @@ void Node::count_call(Session& session, CommandEntry& entry) {
 bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
                   Planned* planned) {
   const int db = session.db;
+  const uint64_t effects_before = effects_.end_offset();
+  effects_.open_group();
   Context context(*this, session, entry, args, ReplyWriter(session.output, session.protocol));
-  if (planned != nullptr && planned->request != Planned::kProtocolError) {
+  if (planned != nullptr && planned->in_batch) {
     context.set_batch(&batch_, batch_.requests[planned->request].first_arg);
     if (planned->hash != 0) {
       context.set_hash(args[static_cast<size_t>(entry.first_key)], planned->hash);
@@ -240,11 +273,33 @@ bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
   }
   entry.row->handler(context);
   if (context.failed()) ++entry.failed_calls;
-  if (context.changed() && !context.effect_given()) effects_.append(db, args);
+  if (context.changed() && !context.effect_given()) append_effect(db, entry, args);
+  effects_.close_group();
+  if (context.changed()) {
+    const Allocator& changed = database(db).allocator();
+    if (reclaim_.garbage().has_remains() || changed.above_mark()) [[unlikely]]
+      data_changed(db);
+  }
+  if (gate_.active()) [[unlikely]] {
+    if (!effects_.in_group()) gate_.entry_ended(effects_.end_offset());
+    if (effects_.end_offset() > effects_before) reply_need_ = effects_.end_offset();
+    note_need(entry, args, db);
+  }
   if (session.has(kSessionTracking) && (entry.row->flags & kReadOnly) != 0) {
-    tracking_.remember_keys(session, *entry.row, args);
+    clients_.tracking().remember_keys(session, *entry.row, args);
   }
   return context.failed();
+}
+
+// The effect of a command is the command itself, under its own name.
+void Node::append_effect(int db, const CommandEntry& entry,
+                         std::span<const std::string_view> args) {
+  if (!effects_.active()) return effects_.append(db, args);
+  const CommandEntry& named = entry.container == nullptr ? entry : *entry.container;
+  const std::string name = to_upper(named.row->name);
+  std::vector<std::string_view> effect(args.begin(), args.end());
+  effect[0] = name;
+  effects_.append(db, effect);
 }
 
 // Everything that can stand between a request and its handler, in Redis's order. False: a reply was
@@ -259,7 +314,7 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
   }
   if (entry == nullptr && is_http(args[0])) {
     log(LogLevel::verbose, "A connection was closed because it spoke HTTP");
-    close_session(session, false);
+    clients_.close(session, false);
     return false;
   }
   if (entry == nullptr) {
@@ -285,7 +340,8 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
     reject(session, entry, "ERR Command not allowed inside a transaction");
     return false;
   }
-  if (settings().maxmemory > 0 && !evict_to_limit() && denied_when_out_of_memory(session, *entry)) {
+  if (eviction_.tight() && denied_when_out_of_memory(session, *entry) &&
+      !eviction_.admit(bytes_brought(session, *entry, args))) {
     REDOUBT_REACHED(refused_for_memory);
     reject(session, entry, "OOM command not allowed when used memory > 'maxmemory'.");
     return false;
@@ -351,6 +407,9 @@ void Node::execute_special(Session& session, Planned& planned,
   const Execution execution(*this, session);
   const size_t before = session.output.bytes();
   const int db_before = session.db;
+  // The command's own CLIENT REPLY is for those behind it: its reply, or EXEC's, is whole or
+  // nothing.
+  const bool silent = session.has(kSessionReplyOff | kSessionReplySkip);
   if (admit(session, planned, args)) {
     if (session.has(kSessionMulti) && (planned.entry->row->flags & kNotQueued) == 0) {
       queue_command(session, *planned.entry, args);
@@ -359,26 +418,40 @@ void Node::execute_special(Session& session, Planned& planned,
     }
   }
   // A command that waits for keys ends when it is served.
-  if (!session.has(kSessionBlocked)) {
-    end_command(session, planned.entry, db_before, args, before);
+  if (session.deferred != nullptr) {
+    session.deferred->request = {.begin = before,
+                                 .silent = end_reply(session, planned.entry, silent),
+                                 .db_before = db_before,
+                                 .args = {}};
+    if (observer_ != nullptr) session.deferred->request.args.emplace(args);
+  } else if (!session.has(kSessionBlocked)) {
+    end_command(session, planned.entry, db_before, args, before, silent);
   } else if (observer_ != nullptr) {
     observer_->on_wait(session, args);
   }
 }
 
-// What follows a command: CLIENT REPLY may drop what it wrote, and the observer is told.
+// What follows a command: CLIENT REPLY may drop what it wrote (`silent`: it was off before), and
+// the observer is told.
 void Node::end_command(Session& session, const CommandEntry* entry, int db_before,
-                       std::span<const std::string_view> args, size_t before) {
-  const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
-  if (silent) session.output.drop_back(session.output.bytes() - before);
-  session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
-  // CLIENT CACHING is for the next command, or for the whole transaction.
-  if (session.tracking != nullptr && !session.has(kSessionMulti) && !is_client_command(entry)) {
-    session.tracking->caching = false;
+                       std::span<const std::string_view> args, size_t before, bool silent) {
+  if (end_reply(session, entry, silent)) {
+    session.output.drop_back(session.output.bytes() - before);
   }
   if (observer_ != nullptr) {
     observer_->on_command(session, db_before, args, env_.wall(), session.output.copy_from(before));
   }
+}
+
+// True when the reply is not to be sent: CLIENT REPLY was off before the command, and still is.
+bool Node::end_reply(Session& session, const CommandEntry* entry, bool silent) {
+  silent = silent && session.has(kSessionReplyOff | kSessionReplySkip);
+  session.flags &= ~uint32_t{kSessionReplySkip};
+  // CLIENT CACHING is for the next command, or for the whole transaction.
+  if (session.tracking != nullptr && !session.has(kSessionMulti) && !is_client_command(entry)) {
+    session.tracking->caching = false;
+  }
+  return silent;
 }
 
 void Node::store_request(Session& session, std::span<const std::string_view> args) {
@@ -390,8 +463,8 @@ void Node::store_request(Session& session, std::span<const std::string_view> arg
   ++stats_.query_limit_disconnections;
   log(LogLevel::warning, fmt::format("closing client id={} addr={}: the requests that wait behind "
                                      "one that blocks exceed client-query-buffer-limit",
-                                     session.id, session.peer.to_string()));
-  close_session(session, false);
+                                     session.id, session.peer().to_string()));
+  clients_.close(session, false);
 }
 
 // Executes what waited for the end of a pause, or behind a command that waited. A command among it
@@ -403,7 +476,6 @@ void Node::run_stored(Session& session) {
     session.stored->front().views(args);
     Planned planned;
     planned.session = &session;
-    planned.request = Planned::kProtocolError;  // not in the batch
     planned.entry = commands_.resolve(args, &planned.container);
     if (session.has(kSessionWaiting) || paused_for(session, planned.entry)) {
       session.flags |= kSessionPaused;
@@ -412,11 +484,16 @@ void Node::run_stored(Session& session) {
     const OwnedRequest request = std::move(session.stored->front());
     session.stored->pop_front();
     session.stored_bytes -= request.memory_bytes() + sizeof request;
-    if (session.has(kSessionClosing | kSessionCloseAfterReply)) continue;
+    if (session.has(kSessionEnding)) continue;
+    reply_need_ = 0;
     execute_special(session, planned, args);
+    if (gate_.active()) settle_reply(session, reply_need_, 1);
     serve_ready();
   }
   if (!session.has(kSessionPaused)) session.stored.reset();
+  if (session.has(kSessionMalformed) && !session.has(kSessionPaused | kSessionWaiting)) {
+    refuse_malformed(session);
+  }
   hold_or_flush(session);
 }
 
@@ -427,27 +504,16 @@ void Node::pause(PauseMode mode, Instant until) {
   update_special();
 }
 
+// What waited is executed at the end of the turn: nothing of another client runs inside the command
+// that ends the pause.
 void Node::unpause() {
-  if (pause_mode_ == PauseMode::none) return;  // also a CLIENT UNPAUSE among the stored requests
+  if (pause_mode_ == PauseMode::none) return;
   env_.disarm(pause_timer_);
   pause_mode_ = PauseMode::none;
   update_special();
-  for (Session* session = first_session_; session != nullptr;) {
-    Session* next = session->next;
-    if (session->has(kSessionPaused) && !session->has(kSessionWaiting)) {
-      run_stored(*session);
-      receive_next(*session);
-    }
-    session = next;
+  for (Session* session = clients_.first(); session != nullptr; session = session->next) {
+    if (session->has(kSessionPaused) && !session->has(kSessionWaiting)) wake(*session);
   }
-  env_.request(batch_hook_);
-}
-
-void Node::resume(Session& session) {
-  ASSERT(session.has(kSessionWaiting));
-  session.flags &= ~static_cast<uint32_t>(kSessionWaiting);
-  run_stored(session);
-  receive_next(session);
   env_.request(batch_hook_);
 }
 
@@ -465,7 +531,6 @@ void Node::end_job(NodeJob& job) {
 std::string Node::execute(Session& session, std::span<const std::string_view> args) {
   Planned planned;
   planned.session = &session;
-  planned.request = Planned::kProtocolError;
   planned.entry = commands_.resolve(args, &planned.container);
   execute_special(session, planned, args);
   std::string reply = session.output.copy_from(0);
@@ -475,37 +540,54 @@ std::string Node::execute(Session& session, std::span<const std::string_view> ar
 
 // --- the gate
 
-void Node::gate_released(uint64_t offset) {
-  gate_on_ = true;
-  gate_offset_ = std::max(gate_offset_, offset);
-  for (Session* session = first_session_; session != nullptr; session = session->next) {
-    while (session->held != nullptr && !session->held->empty() &&
-           session->held->front().offset <= gate_offset_) {
-      session->held->front().bytes.move_to(session->sendable);
-      session->held->pop_front();
+// How the gate knows a key.
+uint64_t Node::key_of_gate(int db, std::string_view key) const {
+  return hash_key_(key) ^ static_cast<uint64_t>(db) * 0x9e3779b97f4a7c15;
+}
+
+// What the reply of a command depends on that is being executed: the last writes of its keys, which
+// are also those of its own entry; or all writes, if it reads more than keys that it names.
+void Node::note_need(const CommandEntry& entry, std::span<const std::string_view> args, int db) {
+  const Command& row = *entry.row;
+  const bool has_keys = row.find_keys != nullptr || row.keys[0].begin != KeySpec::Begin::none;
+  std::vector<int> keys;
+  if (has_keys && (row.flags & kOtherDatabases) == 0 && !has_incomplete_keys(row) &&
+      find_keys(row, args, keys)) {
+    for (const int index : keys) {
+      const uint64_t key = key_of_gate(db, args[static_cast<size_t>(index)]);
+      reply_need_ = std::max(reply_need_, gate_.need_of(key));
     }
-    if (session->held != nullptr && session->held->empty()) session->held.reset();
-    if (!session->sendable.empty()) flush_output(*session);
+  } else if (has_keys || (row.flags & (kWrite | kReadOnly | kAdmin | kPubSub)) != 0) {
+    reply_need_ = std::max(reply_need_, gate_.need_of_all());
   }
 }
 
-// The replies of this turn leave at its end, unless they depend on more of the stream of effects
-// than is durable. A reply may show another connection's write, so each depends on all that was
-// executed.
+// The reply of a command, which is what lies in the output, goes to be sent, or waits for the gate.
+void Node::settle_reply(Session& session, uint64_t need, size_t replies) {
+  if (session.has(kSessionLocal | kSessionClosing) || session.output.empty()) return;
+  if (session.held == nullptr && need <= gate_.released()) {
+    session.output.move_to(session.connection->queue());
+    return;
+  }
+  if (session.held == nullptr) session.held = std::make_unique<HeldReplies>(gate_, session);
+  session.held->hold(need, session.output, replies);
+  if (!session.held->take_ready(session.connection->queue())) session.held.reset();
+}
+
+// The replies of this turn leave at its end, unless they wait for the gate. What is still in the
+// output are messages, which depend on all that was executed.
 void Node::hold_or_flush(Session& session) {
-  if (session.has(kSessionLocal)) return;  // whoever made it takes its output
-  if (session.output.empty()) {
-    if (session.has(kSessionCloseAfterReply)) flush_output(session);
+  // Whoever made a session of the process takes its output.
+  if (session.has(kSessionLocal | kSessionClosing)) return;
+  if (!gate_.active()) {
+    if (!session.output.empty()) return clients_.send_output(session);
+    if (session.has(kSessionCloseAfterReply)) clients_.flush(session);
     return;
   }
-  if (gate_on_ && effects_.offset() > gate_offset_) {
-    if (session.held == nullptr) session.held = std::make_unique<std::deque<HeldReplies>>();
-    HeldReplies& held = session.held->emplace_back(effects_.offset(), output_pool_);
-    session.output.move_to(held.bytes);
-    return;
+  settle_reply(session, effects_.end_offset(), 0);
+  if (!session.connection->queue().empty() || session.has(kSessionCloseAfterReply)) {
+    clients_.flush(session);
   }
-  session.output.move_to(session.sendable);
-  flush_output(session);
 }
 
 }  // namespace redoubt

@@ -107,8 +107,8 @@ void Node::note_call(Session& session, const CommandEntry& entry,
          .unix_s = env_.wall().unix_s(),
          .value = value,
          .args = shorten_arguments(shown, s.slowlog_entry_max_argc, s.slowlog_entry_max_string_len),
-         .address = session.peer.to_string(),
-         .client_name = session.name},
+         .address = session.peer().to_string(),
+         .client_name = session.identity.name},
         entries_max);
   };
   log_if(Kind::slow, time.us(), s.slowlog_slower_than_us, s.slowlog_max_len);
@@ -189,43 +189,6 @@ void Node::stop_hotkeys() {
 void Node::reset_hotkeys() {
   instrumentation_.hotkeys.reset();
   update_instrumentation();
-}
-
-// --- MONITOR
-
-void Node::start_monitoring(Session& session) {
-  if (session.has(kSessionMonitor)) return;
-  session.flags |= kSessionMonitor;
-  instrumentation_.monitors.push_back(&session);
-}
-
-void Node::stop_monitoring(Session& session) {
-  if (!session.has(kSessionMonitor)) return;
-  session.flags &= ~static_cast<uint32_t>(kSessionMonitor);
-  std::erase(instrumentation_.monitors, &session);
-}
-
-// The lines pass the gate like replies: they leave at the end of the turn.
-void Node::feed_monitors(const Session& session, const CommandEntry& entry,
-                         std::span<const std::string_view> args, std::string_view source) {
-  if ((entry.row->flags & (kSkipMonitor | kAdmin)) != 0) return;
-  const std::string peer = !source.empty()            ? std::string(source)
-                           : session.peer.unix_socket ? "unix:" + session.peer.host
-                                                      : session.peer.to_string();
-  const std::string line =
-      monitor_line(env_.wall(), session.db, peer, redact_arguments(entry, args));
-  // Backwards: a monitor that is too slow is closed, and leaves the list.
-  for (size_t i = instrumentation_.monitors.size(); i-- > 0;) {
-    Session& monitor = *instrumentation_.monitors[i];
-    ReplyWriter(monitor.output, monitor.protocol).simple(line);
-    if (monitor.output.bytes() > kLargeOutput) check_output_limit(monitor);
-  }
-  env_.request(batch_hook_);
-}
-
-void Node::flush_monitors() {
-  for (size_t i = instrumentation_.monitors.size(); i-- > 0;)
-    hold_or_flush(*instrumentation_.monitors[i]);
 }
 
 }  // namespace redoubt

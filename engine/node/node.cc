@@ -28,12 +28,18 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
     : env_(env),
       config_(std::move(config)),
       commands_(families),
+      effects_(env),
       random_(env.entropy()),
       hash_key_([&env] { return env.entropy(); }),
       run_id_(random_id(env)),
       started_(env.now()),
       started_wall_(env.wall()),
       pid_(env.backend().process_facts().pid),
+      reclaim_(env, databases_, config_->settings(), stats_),
+      access_clock_(env, random_, config_->settings()),
+      expiry_(env, *this, config_->settings(), stats_),
+      eviction_(env, *this, access_clock_, random_, config_->settings(), stats_),
+      clients_(env, config_->settings(), stats_, *this),
       last_cron_(env.now()) {
   std::string error;
   const bool renamed = commands_.rename(config_->renamed_commands(), &error);
@@ -41,24 +47,11 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
   for (int i = 0; i < settings().databases; ++i) {
     databases_.push_back(make_database());
   }
-  expire_cursors_.resize(databases_.size());
-  eviction_pool_ = std::make_unique<EvictionPool>();
 
   cron_timer_.owner = this;
   cron_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->cron(); };
-  expire_timer_.owner = this;
-  expire_timer_.on_fire = [](Timer& timer) {
-    static_cast<Node*>(timer.owner)->run_active_expiry();
-  };
-  free_timer_.owner = this;
-  free_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->free_remains(); };
   pause_timer_.owner = this;
   pause_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->unpause(); };
-  push_timer_.owner = this;
-  push_timer_.on_fire = [](Timer& timer) {
-    Node& node = *static_cast<Node*>(timer.owner);
-    node.env_.request(node.batch_hook_);
-  };
   stop_timer_.owner = this;
   stop_timer_.on_fire = [](Timer& timer) {
     static_cast<Node*>(timer.owner)->env_.backend().request_exit(0);
@@ -71,31 +64,23 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
 }
 
 Node::~Node() {
-  for (Timer* timer :
-       {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &push_timer_, &stop_timer_}) {
-    env_.disarm(*timer);
-  }
+  for (Timer* timer : {&cron_timer_, &pause_timer_, &stop_timer_}) env_.disarm(*timer);
   env_.withdraw(batch_hook_);
-  for (auto& listener : listeners_) env_.disarm(listener->retry);
-  while (first_session_ != nullptr) {
-    Session* next = first_session_->next;
-    forget_wait(*first_session_);
-    forget_transaction(*first_session_);
-    delete first_session_;
-    first_session_ = next;
+  for (Session* session = clients_.first(); session != nullptr; session = session->next) {
+    forget_wait(*session);
+    forget_transaction(*session);
   }
-  for (Sender* sender : all_senders_) delete sender;
 }
 
 void Node::settings_changed() {
-  const EvictionPolicy policy = settings().maxmemory_policy;
-  lfu_ = policy == EvictionPolicy::allkeys_lfu || policy == EvictionPolicy::volatile_lfu;
-  lrm_ = policy == EvictionPolicy::allkeys_lrm || policy == EvictionPolicy::volatile_lrm;
-  clients_limit_ = clients_limit();
-  update_access_clock();
+  clients_.settings_changed();
+  reclaim_.settings_changed();
+  access_clock_.settings_changed();
+  advance_access_clock();
   for (const auto& database : databases_) {
     database->set_lazy_replace(settings().lazyfree_lazy_server_del);
   }
+  eviction_.settings_changed();
   update_special();
   update_instrumentation();
   update_key_events();
@@ -108,15 +93,13 @@ void Node::cron() {
   stats_.commands_rate.sample(stats_.commands_processed, elapsed);
   stats_.input_rate.sample(stats_.net_input_bytes, elapsed);
   stats_.output_rate.sample(stats_.net_output_bytes, elapsed);
-  update_access_clock();
-  check_idle_sessions();
-  evict_clients();
+  advance_access_clock();
+  access_clock_.keep_from_wrapping(databases_);
+  clients_.cron();
   stats_.peak_memory = std::max<uint64_t>(stats_.peak_memory, used_memory());
-  if (settings().maxmemory > 0) evict_to_limit();
-  run_active_expiry();
-  collect_garbage();
-  trim_memory();
-  tracking_.clean();
+  eviction_.cron();
+  expiry_.step();
+  reclaim_.cron();
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
 }
 
@@ -124,15 +107,11 @@ void Node::stop(std::string_view reason) {
   if (stopping_) return;
   stopping_ = true;
   log(LogLevel::warning, reason);
-  for (auto& listener : listeners_) {
-    env_.disarm(listener->retry);
-    env_.close(listener->handle);
-  }
+  env_.backend().report(ServiceState::stopping, reason);
+  clients_.listeners().close_all();
   unpause();
-  for (Session* session = first_session_; session != nullptr;) {
-    Session* next = session->next;
-    close_session(*session, true);
-    session = next;
+  for (Session* session = clients_.first(); session != nullptr; session = session->next) {
+    clients_.close(*session, true);
   }
   env_.arm_in(stop_timer_, kStopPatience);
   end_when_quiet();
@@ -141,9 +120,7 @@ void Node::stop(std::string_view reason) {
 // The process ends when the last reply has left.
 void Node::end_when_quiet() {
   if (!stopping_ || !stop_timer_.armed()) return;
-  for (Session* session = first_session_; session != nullptr; session = session->next) {
-    if (!session->has(kSessionLocal)) return;
-  }
+  if (clients_.any_connected()) return;
   env_.disarm(stop_timer_);
   log(LogLevel::notice, "Bye.");
   env_.backend().request_exit(0);

@@ -15,17 +15,22 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/clients/clients.h"
 #include "engine/command/command_table.h"
 #include "engine/config/config.h"
-#include "engine/effects/effects.h"
+#include "engine/effects/effect_log.h"
+#include "engine/effects/reply_gate.h"
 #include "engine/insight/instrumentation.h"
 #include "engine/insight/stats.h"
+#include "engine/keyspace/access_clock.h"
+#include "engine/keyspace/eviction.h"
+#include "engine/keyspace/expiry.h"
+#include "engine/keyspace/key_remover.h"
+#include "engine/keyspace/reclaim.h"
 #include "engine/node/blocking.h"
-#include "engine/node/pubsub.h"
+#include "engine/node/listen_addresses.h"
 #include "engine/node/rollback.h"
-#include "engine/node/session.h"
-#include "engine/node/session_index.h"
-#include "engine/node/tracking.h"
+#include "engine/node/watched_keys.h"
 #include "engine/store/database.h"
 #include "engine/store/random.h"
 #include "net/env.h"
@@ -83,7 +88,7 @@ class NodeJob {
 // What clients may do during CLIENT PAUSE.
 enum class PauseMode : uint8_t { none, write, all };
 
-class Node {
+class Node final : private RequestSink, private KeyRemover, private ListenDoor {
  public:
   // `config` holds the values to start with. `families` are the command rows that this node knows.
   Node(Env& env, std::unique_ptr<Config> config,
@@ -93,11 +98,11 @@ class Node {
   // Closes what is open. The world has forgotten, or will deliver to nobody, what was in flight.
   ~Node();
 
-  // Opens the listeners that the configuration asks for. False: one could not be opened, and `why`
-  // says which and the reason in one line.
+  // Opens the listeners that the configuration asks for, now and after CONFIG SET. Once. False: one
+  // could not be opened, and `why` says which and the reason in one line.
   bool listen(std::string* why);
   // The port that clients reach this node on, 0 for none (with port 0 in tests: the one it got).
-  int tcp_port() const { return tcp_port_; }
+  int tcp_port() const { return clients_.listeners().tcp_port(); }
   // SIGTERM, SHUTDOWN: stops accepting, lets replies leave, ends the process with status 0.
   void stop(std::string_view reason);
   bool stopping() const { return stopping_; }
@@ -107,7 +112,8 @@ class Node {
   const Settings& settings() const { return config_->settings(); }
   CommandTable& commands() { return commands_; }
   Stats& stats() { return stats_; }
-  EffectStream& effects() { return effects_; }
+  EffectLog& effects() { return effects_; }
+  ReplyGate& gate() { return gate_; }
   Random& random() { return random_; }
   const HashKey& hash_key() const { return hash_key_; }
   const std::string& run_id() const { return run_id_; }
@@ -123,8 +129,9 @@ class Node {
   // were.
   size_t flush(int index, bool lazy);
 
-  Entry* lookup(Session& session, int db, std::string_view key, uint64_t hash);
-  Entry* lookup_write(int db, std::string_view key, uint64_t hash, bool touch);
+  // Look-ups as Context has them; `set_clock`: the access clock is set.
+  const Entry* read(Session& session, int db, std::string_view key, uint64_t hash);
+  const Entry* touch(int db, std::string_view key, uint64_t hash, bool set_clock);
   // Removes an expired key: counted, with its effect.
   void expire_key(int db, std::string_view key, uint64_t hash);
   // Removes a key; a value that is slow to free goes to the background when `lazy`.
@@ -148,29 +155,21 @@ class Node {
   size_t used_memory() const;
   // The part of it that maxmemory does not count: replies on their way, removed values.
   size_t not_counted_for_eviction() const;
-  size_t sessions_memory() const { return sessions_memory_; }
-  // Makes room under maxmemory. False: above it, and the policy allows no more.
-  bool evict_to_limit();
-  // The access clock of an entry, and what OBJECT IDLETIME and OBJECT FREQ answer.
-  int64_t idle_ms(const Entry& entry) const;
-  int frequency(const Entry& entry) const;
+  const AccessClock& access_clock() const { return access_clock_; }
+  const Reclaim& reclaim() const { return reclaim_; }
   // Settings changed that are cached elsewhere.
   void settings_changed();
-  // Removed values that are not yet freed.
-  size_t garbage_bytes() const;
-  size_t garbage_objects() const;
-
   // --- expiry (expiry.cc)
 
-  void set_active_expiry(bool on) { active_expiry_ = on; }
+  void set_active_expiry(bool on) { expiry_.set_active(on); }
 
   // Removes parts of a value (fields of a hash, members of a set) that have expired, at most
   // `most`: counted, with their effect. False: none are left, and the key is gone. While clients
   // are paused nothing is removed; in a transaction that may be undone only what it writes.
-  bool remove_expired_parts(int db, Entry& entry, size_t most);
+  bool remove_expired_parts(int db, const Entry& entry, size_t most);
   // Removes all of them before a command stores what it makes of the value: what applies the stream
   // of effects has another clock. False: none are left, and the key is gone.
-  bool remove_all_expired_parts(int db, Entry& entry);
+  bool remove_all_expired_parts(int db, const Entry& entry);
   // Counts and announces expired parts that were removed, with their effect.
   void parts_expired(int db, std::string_view key, Type type,
                      std::span<const std::string_view> names);
@@ -180,45 +179,38 @@ class Node {
   CommandLog& command_log() { return instrumentation_.log; }
   LatencyMonitor& latency() { return instrumentation_.latency; }
   // An event of LATENCY that took this long, if it reaches the threshold.
-  void note_latency(std::string_view event, Duration time);
+  void note_latency(std::string_view event, Duration time) override;
   // HOTKEYS START, GET, STOP and RESET. False: it has been started. Null: there is nothing to show.
   bool start_hotkeys(const HotKeysOptions& options);
   const HotKeysSession* hotkeys();
   void stop_hotkeys();
   void reset_hotkeys();
-  // The session is shown the commands of all others from now on.
-  void start_monitoring(Session& session);
-  void stop_monitoring(Session& session);
-  // Shows a command to those who monitor. `source` stands in place of the session's address.
-  void feed_monitors(const Session& session, const CommandEntry& entry,
-                     std::span<const std::string_view> args, std::string_view source = {});
 
-  // --- sessions (sessions.cc)
+  // --- clients
 
-  Session* first_session() const { return first_session_; }
-  Session* find_session(uint64_t id) const;
-  size_t session_count() const { return session_count_; }
-  // Closes a connection: at once, or after its output has left.
-  void close_session(Session& session, bool after_output);
+  Clients& clients() { return clients_; }
+  const Clients& clients() const { return clients_; }
+  Session* first_session() const { return clients_.first(); }
+  size_t session_count() const { return clients_.count(); }
   void pause(PauseMode mode, Instant until);
   void unpause();
   PauseMode pause_mode() const { return pause_mode_; }
 
   // A session of the process itself, for tests and scripts; execute() runs one command and returns
   // the reply's bytes.
-  Session& make_local_session();
-  void drop_local_session(Session& session);
+  Session& make_local_session() { return clients_.make_local(); }
+  void drop_local_session(Session& session) { clients_.drop_local(session); }
   std::string execute(Session& session, std::span<const std::string_view> args);
 
   // --- dispatch (dispatch.cc)
 
-  // Called by a handler whose reply comes later, from a job: the connection's further requests
-  // wait. The job writes the reply into the session's output, if the session is still there, and
-  // calls resume().
-  void wait(Session& session) { session.flags |= kSessionWaiting; }
-  void resume(Session& session);
+  // The reply that a handler has deferred (Context::defer) is there: OK, or an error. The client
+  // may be gone.
+  void finish_deferred(const DeferredReply& reply, std::string_view error);
   // Called by Context::block().
   void block(Session& session, CommandEntry& command, const BlockRequest& request);
+  // EXEC or a script is running.
+  bool in_transaction() const { return atomic_depth_ > 0; }
   // False within EXEC and scripts, and for a session of the process itself.
   bool may_block(const Session& session) const {
     return atomic_depth_ == 0 && !session.has(kSessionLocal);
@@ -243,59 +235,38 @@ class Node {
   void end_job(NodeJob& job);
 
   void set_observer(NodeObserver* observer);
-  // The offset up to which the stream of effects is durable; replies that depend on more are held.
-  // Off until the first call.
-  void gate_released(uint64_t offset);
 
-  // --- messages to others (pubsub.cc, tracking.cc, notify.cc)
+  // --- messages to others (notify.cc)
 
-  PubSub& pubsub() { return pubsub_; }
-  Tracking& tracking() { return tracking_; }
-  // Sends an encoded message to a session: behind the reply when it executes a command. A session
-  // that is too slow for it is closed at the end of the turn.
-  void push(Session& session, std::string_view message);
-  // Where such a message is written.
-  Output& push_output(Session& session);
-  // The session whose command is being executed; null outside of commands.
-  Session* current_session() const { return current_; }
-  // Something is to be done at the end of this turn.
-  void request_turn();
+  PubSub& pubsub() { return clients_.pubsub(); }
+  Tracking& tracking() { return clients_.tracking(); }
   // Who wants to know about keys has changed.
   void update_key_events();
 
   // Counts an error reply by its code, the first word.
   void count_error(std::string_view text);
-  void log(LogLevel level, std::string_view message);
+  void log(LogLevel level, std::string_view message) override;
 
  private:
   struct Planned;
-  struct Listener;
-  struct FreeJob;
-  struct RegionJob;
   class Execution;
   friend class Context;
+  friend class Session;
 
   // sessions.cc
-  void accept_next(Listener& listener);
-  void on_accepted(Listener& listener);
-  Session& add_session();
-  void receive_next(Session& session);
-  void on_received(Session& session);
-  void take_bytes(Session& session, std::span<const char> bytes);
-  void flush_output(Session& session);
-  void on_sent(Sender& sender);
-  void release_chunk(Session& session);
-  void retire(Session& session);
-  void free_retired();
-  void unlink(Session& session);
+  bool listen_elsewhere(std::string* reason);
+  Expected<Handle> open_listener(const Address& address, uint32_t mode) override;
+  void close_listener(Handle handle) override { clients_.listeners().close(handle); }
+  void take(Session& session, std::span<const char> bytes) override;
+  void on_output(Session& session) override;
+  void send_replies(Session& session) override { hold_or_flush(session); }
+  void request_turn() override;
+  void on_ending(Session& session) override { forget_wait(session); }
+  void on_closed(Session& session) override;
+  void on_freed() override { end_when_quiet(); }
+  void on_push(const Session& session, std::string_view message) override;
+  void on_tracking_changed() override { update_key_events(); }
   void end_when_quiet();
-  bool refuse(Session& session);
-  bool above_output_limit(Session& session, size_t more);
-  void check_output_limit(Session& session);
-  void drop_slow_session(Session& session);
-  void forget_subscriptions(Session& session);
-  void check_idle_sessions();
-  Sender* get_sender();
 
   // dispatch.cc
   void run_batch();
@@ -313,12 +284,18 @@ class Node {
   void count_call(Session& session, CommandEntry& entry);
   bool denied_when_out_of_memory(const Session& session, const CommandEntry& entry) const;
   void end_command(Session& session, const CommandEntry* entry, int db_before,
-                   std::span<const std::string_view> args, size_t before);
+                   std::span<const std::string_view> args, size_t before, bool silent);
+  bool end_reply(Session& session, const CommandEntry* entry, bool silent);
+  void refuse_malformed(Session& session);
   void reject(Session& session, CommandEntry* entry, std::string_view text);
   void run_stored(Session& session);
   void store_request(Session& session, std::span<const std::string_view> args);
   bool paused_for(const Session& session, const CommandEntry* entry) const;
   void hold_or_flush(Session& session);
+  void settle_reply(Session& session, uint64_t need, size_t replies);
+  uint64_t key_of_gate(int db, std::string_view key) const;
+  void note_need(const CommandEntry& entry, std::span<const std::string_view> args, int db);
+  void append_effect(int db, const CommandEntry& entry, std::span<const std::string_view> args);
   void update_special();
 
   // instrumentation.cc
@@ -330,14 +307,15 @@ class Node {
                  size_t reply_bytes);
   void note_single(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
                    Instant since, size_t output_before, bool waited = false);
-  void flush_monitors();
 
   // memory.cc
-  void count_session(Session& session);
-  void evict_clients();
-  uint64_t clients_limit() const;
-  uint32_t fine_frequency(const Entry& entry) const;
-  uint32_t fine_idle(const Entry& entry) const;
+  std::span<const std::unique_ptr<Database>> databases() const override { return databases_; }
+  bool decides() const override { return pause_mode_ == PauseMode::none; }
+  void remove_expired(int db, std::string_view key, size_t parts_max) override;
+  void evict(int db, std::string_view key) override;
+  size_t evictable_bytes() const override { return used_memory() - not_counted_for_eviction(); }
+  void begin_memory_turn();
+  void data_changed(int db);
 
   // blocking.cc
   void end_wait(Session& session, std::string_view error);
@@ -357,8 +335,6 @@ class Node {
   void emit_logged(int db, std::string_view key, std::string_view event);
   void publish_event(int db, std::string_view key, char event_class, std::string_view event);
   void tie_up(Session& session);
-  void end_messages();
-  void flush_pushed();
 
   // transaction.cc, watched_keys.cc
   struct FailedCommand {
@@ -377,40 +353,21 @@ class Node {
   bool watched_key_expired(const Session& session) const;
 
   // keyspace.cc, memory.cc, expiry.cc
-  void touch(Entry& entry);
-  uint32_t access_clock_now() const;
-  void update_access_clock();
+  void advance_access_clock();
   std::unique_ptr<Database> make_database();
   void tell_expired(int db, std::string_view key);
   void tell_parts_expired(int db, std::string_view key, char event_class,
                           std::span<const std::string_view> names);
   void database_changed(int db);
-  void collect_garbage();
-  void free_remains();
-  void trim_memory();
-  void run_active_expiry();
-  bool expire_segments(int db, size_t& budget);
-  bool expire_parts(int db, size_t& budget);
-  struct EvictionPool;
-  bool evict_one();
-  bool evict_random(bool only_expiring);
-  void sample_into_pool(int db, bool only_expiring);
-  uint64_t eviction_score(const Entry& entry) const;
-  void evict(int db, std::string_view key);
-  size_t counted_memory() const { return used_memory() - not_counted_for_eviction(); }
-
   void cron();
-  void free_in_background(std::unique_ptr<Database> database, Garbage garbage);
-  void on_freed(FreeJob& job);
-  void make_spare_region();
-  void on_region_made();
 
   Env& env_;
   std::unique_ptr<Config> config_;
   CommandTable commands_;
   Stats stats_;
   Instrumentation instrumentation_;
-  EffectStream effects_;
+  EffectLog effects_;
+  ReplyGate gate_;
   Random random_;
   HashKey hash_key_;
   std::string run_id_;
@@ -420,52 +377,21 @@ class Node {
 
   std::vector<std::unique_ptr<Database>> databases_;
   uint64_t changes_ = 0;
-  Garbage garbage_;
-  std::vector<std::unique_ptr<FreeJob>> free_jobs_;
-  std::unique_ptr<RegionJob> region_job_;
-  bool region_wanted_ = false;  // by some database
-  size_t garbage_in_flight_bytes_ = 0;
-  size_t garbage_in_flight_count_ = 0;
-  uint32_t access_clock_ = 0;
-  bool lfu_ = false;
-  bool lrm_ = false;
-  uint64_t clients_limit_ = 0;  // bytes that connections may take; 0: no limit
+  Reclaim reclaim_;
+  AccessClock access_clock_;
+  Expiry expiry_;
+  Eviction eviction_;
 
-  bool active_expiry_ = true;
-  int expire_db_ = 0;
-  std::vector<uint64_t> expire_cursors_;
-  std::unique_ptr<EvictionPool> eviction_pool_;
-  int eviction_db_ = 0;
-
-  PubSub pubsub_{*this};
-  Tracking tracking_{*this};
   KeyLog key_log_;
   uint32_t notify_ = 0;             // classes of events that are published, 0 for none
   bool key_events_wanted_ = false;  // somebody wants to know about keys
-  Session* current_ = nullptr;
-  bool loose_ends_ = false;  // something waits for the end of the command
-  std::vector<Session*> doomed_;
-  std::vector<Session*> pushed_;  // sessions with messages to send
 
-  OutputPool output_pool_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
-  int tcp_port_ = 0;
-  Session* first_session_ = nullptr;
-  Session* last_session_ = nullptr;
-  size_t session_count_ = 0;
-  SessionIndex sessions_by_id_;
-  uint64_t checked_session_ = 0;  // where the walk over all sessions stands
-  uint64_t next_session_id_ = 1;
-  size_t sessions_memory_ = 0;
-  size_t sessions_output_bytes_ = 0;
-  std::vector<Sender*> free_senders_;
-  std::vector<Sender*> all_senders_;
-
+  Clients clients_;
+  ListenAddresses listen_addresses_{*this};
   RequestBatch batch_;
   std::vector<Planned> planned_;
-  std::vector<Session*> ready_;     // sessions with requests in the batch, or with replies to send
-  std::vector<Session*> woken_;     // sessions that waited and sent more meanwhile
-  std::vector<Session*> retiring_;  // closed ones
+  std::vector<Session*> ready_;  // sessions with requests in the batch, or with replies to send
+  std::vector<Session*> woken_;  // sessions that waited and sent more meanwhile
   Blocking blocking_;
   WatchedKeys watched_keys_;
   std::unique_ptr<Rollback> rollback_;  // in a transaction that may be undone
@@ -473,22 +399,17 @@ class Node {
   bool in_batch_ = false;
   bool special_ = false;  // something is on that the short way does not do
   NodeObserver* observer_ = nullptr;
-  bool gate_on_ = false;
-  uint64_t gate_offset_ = 0;
+  uint64_t reply_need_ = 0;  // of the command that is being executed, while the gate is active
   PauseMode pause_mode_ = PauseMode::none;
   Instant pause_until_;
 
   std::deque<std::unique_ptr<NodeJob>> jobs_;  // the first one runs
   bool stopping_ = false;
   Timer cron_timer_;
-  Timer expire_timer_;
-  Timer free_timer_;
   Timer pause_timer_;
-  Timer push_timer_;
   Timer stop_timer_;
   TurnHook batch_hook_;
   Instant last_cron_;
-  Instant last_trim_;
 };
 
 }  // namespace redoubt

@@ -16,16 +16,13 @@ struct Node::Planned {
   CommandEntry* container = nullptr;  // of an unknown subcommand
   uint64_t hash = 0;                  // of the first key
   size_t reply_bytes = 0;             // that the call wrote
-  uint32_t request = 0;  // index into batch_.requests; kProtocolError for an error of the parser
+  uint32_t request = 0;               // index into batch_.requests, with in_batch
 
-  bool called = false;  // its handler ran
-  bool waits = false;   // for keys: it is noted when it is served
-
-  static constexpr uint32_t kProtocolError = UINT32_MAX;
+  bool in_batch = false;   // false: it was stored, or is the process's own
+  bool malformed = false;  // an error of the parser stands here, no request
+  bool called = false;     // its handler ran
+  bool waits = false;      // for keys: it is noted when it is served
 };
-
-// From here on the output limit is checked after each command instead of ten times a second.
-inline constexpr size_t kLargeOutput = 256 * 1024;
 
 // Consecutive calls of one command that share a reading of the clock (instrumentation.h).
 struct Node::CallGroup {
@@ -49,75 +46,26 @@ struct Node::CallGroup {
   }
 };
 
-struct Node::Listener {
-  Node* node = nullptr;
-  Handle handle;
-  Op accept;
-  Timer retry;  // after running out of file descriptors
-};
-
-// A send in flight: the bytes that the world reads from until it is done.
-struct Sender {
-  explicit Sender(OutputPool& pool) : bytes(pool) {}
-
-  Op op;
-  Output bytes;
-  std::vector<Slice> slices;
-  Session* session = nullptr;
-};
-
-// Something large on its way to be freed by a background job.
-struct Node::FreeJob {
-  Node* node = nullptr;
-  Op op;
-  std::unique_ptr<Database> database;
-  Garbage garbage;
-  size_t bytes = 0;
-  size_t objects = 0;
-};
-
-// A region (engine/store/regions.h) that a background job makes for the database that will want it.
-struct Node::RegionJob {
-  ~RegionJob() {
-    if (memory != nullptr) Regions::discard_memory(memory);
-  }
-
-  Node* node = nullptr;
-  Op op;
-  void* memory = nullptr;
-};
-
-// The candidates for eviction seen so far, worst first to go last: sampling keeps finding better
-// ones, so the approximation of LRU and LFU improves with each round (the idea is Redis 3.0's).
-struct Node::EvictionPool {
-  struct Candidate {
-    uint64_t score = 0;  // larger goes first
-    int db = 0;
-    std::string key;
-  };
-  static constexpr size_t kSize = 16;
-
-  std::array<Candidate, kSize> candidates;  // ascending by score; `count` in use
-  size_t count = 0;
-};
-
 // While it lives, `session` executes a command: messages to it wait for the reply.
 class Node::Execution {
  public:
   Execution(Node& node, Session& session)
-      : node_(node), session_(session), outer_(node.current_), nested_(session.executing) {
-    node.current_ = &session;
+      : node_(node),
+        session_(session),
+        outer_(node.clients_.current()),
+        nested_(session.executing) {
+    node.clients_.set_current(&session);
     session.executing = true;
   }
   Execution(const Execution&) = delete;
   Execution& operator=(const Execution&) = delete;
   ~Execution() {
     session_.executing = nested_;
-    if (node_.loose_ends_ || !node_.key_log_.notes.empty()) [[unlikely]] {
+    if (node_.clients_.messages().any_late() || !node_.key_log_.notes.empty()) [[unlikely]] {
       node_.tie_up(session_);
-      if (outer_ == nullptr) node_.loose_ends_ = false;
+      node_.clients_.messages().release_late(session_, outer_ == nullptr);
     }
-    node_.current_ = outer_;
+    node_.clients_.set_current(outer_);
   }
 
  private:

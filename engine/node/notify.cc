@@ -1,5 +1,5 @@
-// Telling others what has happened to keys: keyspace notifications, invalidations of clients that
-// track, and the way of any message to a connection that has not asked for it just now.
+// Telling others what has happened to keys: keyspace notifications, and invalidations of clients
+// that track.
 //
 // Whatever is told of a key goes through emit_event(). Two kinds of events do not come from the
 // commands: that a key is new, and that a value was replaced as a whole. The databases note these
@@ -22,9 +22,6 @@ constexpr uint32_t kByKey = event_class_bit('K');
 constexpr uint32_t kByEvent = event_class_bit('E');
 constexpr uint32_t kLogged = event_class_bit('n') | event_class_bit('o') | event_class_bit('c');
 
-// A stream of messages to a session is sent in pieces of this time.
-constexpr Duration kPushInterval = Duration::microseconds(200);
-
 // Events of commands that reach into a string; the store may have made a new entry for it.
 bool changes_in_place(std::string_view event) {
   constexpr std::array<std::string_view, 7> kEvents = {
@@ -40,7 +37,7 @@ void Node::update_key_events() {
   const uint32_t wanted = settings().notify_events;
   const bool notifies = (wanted & (kByKey | kByEvent)) != 0 && (wanted & ~(kByKey | kByEvent)) != 0;
   notify_ = notifies ? wanted : 0;
-  key_events_wanted_ = notify_ != 0 || tracking_.active();
+  key_events_wanted_ = notify_ != 0 || clients_.tracking().active();
   key_log_.notes.clear();
   for (const auto& database : databases_) attach_key_log(*database);
 }
@@ -51,7 +48,7 @@ void Node::attach_key_log(Database& database) {
 
 void Node::emit_event(int db, std::string_view key, char event_class, std::string_view event,
                       bool changed) {
-  if (changed && tracking_.active()) tracking_.key_changed(key);
+  if (changed && clients_.tracking().active()) clients_.tracking().key_changed(key);
   if (notify_ == 0) return;
   if (!key_log_.notes.empty()) emit_logged(db, key, event);
   publish_event(db, key, event_class, event);
@@ -75,88 +72,18 @@ void Node::emit_logged(int db, std::string_view key, std::string_view event) {
 }
 
 void Node::publish_event(int db, std::string_view key, char event_class, std::string_view event) {
-  if ((notify_ & event_class_bit(event_class)) == 0 || !pubsub_.has_listeners()) return;
+  if ((notify_ & event_class_bit(event_class)) == 0 || !pubsub().has_listeners()) return;
   if ((notify_ & kByKey) != 0) {
-    pubsub_.publish(fmt::format("__keyspace@{}__:{}", db, key), event);
+    pubsub().publish(fmt::format("__keyspace@{}__:{}", db, key), event);
   }
   if ((notify_ & kByEvent) != 0) {
-    pubsub_.publish(fmt::format("__keyevent@{}__:{}", db, event), key);
+    pubsub().publish(fmt::format("__keyevent@{}__:{}", db, event), key);
   }
 }
 
-// --- messages to connections
-
-void Node::request_turn() {
-  if (!in_batch_) env_.request(batch_hook_);
-}
-
-// A session that executes a command gets the message behind its reply.
-Output& Node::push_output(Session& session) {
-  if (!session.executing) return session.output;
-  if (session.pushes == nullptr) session.pushes = std::make_unique<Output>(output_pool_);
-  loose_ends_ = true;
-  return *session.pushes;
-}
-
-void Node::push(Session& session, std::string_view message) {
-  if (session.has(kSessionClosing | kSessionCloseAfterReply | kSessionDoomed)) return;
-  if (session.has(kSessionLocal) && !session.executing) return;  // nobody reads it
-  Output& output = push_output(session);
-  const size_t waiting = output.bytes() + session.sendable.bytes();
-  if (waiting + message.size() > kLargeOutput && !session.has(kSessionLocal) &&
-      above_output_limit(session, message.size())) {
-    // Closed at the end of the turn: whoever sends messages walks lists that it is on.
-    session.flags |= kSessionDoomed;
-    doomed_.push_back(&session);
-    request_turn();
-    return;
-  }
-  output.append(message);
-  if (session.executing) return;
-  if (observer_ != nullptr) observer_->on_push(session, message);
-  if (session.queued) return;
-  session.queued = true;
-  pushed_.push_back(&session);
-  request_turn();
-}
-
-// The command that `session` executed is through: what was put off is done.
-void Node::tie_up(Session& session) {
+// The command that `session` executed is through: what the databases noted is told.
+void Node::tie_up(Session&) {
   if (!key_log_.notes.empty()) emit_logged(-1, {}, {});
-  if (session.pushes != nullptr && !session.executing) {
-    if (observer_ != nullptr) observer_->on_push(session, session.pushes->copy_from(0));
-    session.pushes->move_to(session.output);
-    session.pushes.reset();
-  }
-}
-
-// Sends what was pushed. A session that messages come to in a stream gets them in larger pieces: a
-// send costs many times what a message does, and the reader's wake-up again as much. The first
-// message after a pause goes at once.
-void Node::flush_pushed() {
-  size_t waiting = 0;
-  const Instant now = env_.now();
-  for (Session* session : pushed_) {
-    if (!session->output.empty() && now - session->last_push < kPushInterval) {
-      pushed_[waiting++] = session;
-      continue;
-    }
-    session->queued = false;
-    if (session->output.empty()) continue;  // it left with a reply
-    session->last_push = now;
-    hold_or_flush(*session);
-  }
-  pushed_.resize(waiting);
-  if (waiting > 0 && !push_timer_.armed()) env_.arm_in(push_timer_, kPushInterval);
-}
-
-// Messages that are collected over a turn, and subscribers that were too slow for it.
-void Node::end_messages() {
-  tracking_.broadcast();
-  for (size_t i = 0; i < doomed_.size(); ++i) {
-    if (!doomed_[i]->has(kSessionClosing)) drop_slow_session(*doomed_[i]);
-  }
-  doomed_.clear();
 }
 
 }  // namespace redoubt

@@ -1,4 +1,4 @@
-#include "engine/node/transaction.h"
+#include "engine/clients/transaction.h"
 
 #include <fmt/format.h>
 
@@ -111,12 +111,10 @@ void Node::execute_transaction(Context& c) {
   } else {
     unwatch(session);  // its own changes are no reason to fail
     ++atomic_depth_;
-    effects_.begin();
     if (session.transaction->rollback) {
       run_or_undo(c);
     } else {
       run_queued(c);
-      effects_.commit();
     }
     --atomic_depth_;
   }
@@ -135,7 +133,11 @@ std::optional<Node::FailedCommand> Node::run_queued(Context& c) {
     queued.request.views(args);
     if (rollback_ != nullptr) keep_written(*queued.command->row, session.db, args);
     const size_t before = session.output.bytes();
+    const size_t slots = session.deferred == nullptr ? 0 : session.deferred->size();
     const bool failed = call_alone(session, *queued.command, args);
+    // Each command is one element, also one that says nothing (CLIENT REPLY OFF) or pushes.
+    const bool deferred = session.deferred != nullptr && session.deferred->size() > slots;
+    if (session.output.bytes() == before && !deferred) c.reply.ok();
     if (observer_ != nullptr) {
       observer_->on_queued_command(session, args, session.output.copy_from(before));
     }
@@ -167,13 +169,13 @@ void Node::run_or_undo(Context& c) {
   const std::optional<FailedCommand> failed = run_queued(c);
   const std::unique_ptr<Rollback> rollback = std::move(rollback_);
   if (!failed) {
-    effects_.commit();
     for (Rollback::Event& event : rollback->take_events()) tell(event);
   } else {
     const std::string reply = session.output.copy_from(failed->reply_at);
     session.output.drop_back(session.output.bytes() - before);
     rollback->undo();
-    effects_.abandon();
+    effects_.abandon_group();
+    gate_.entry_abandoned();
     key_log_.notes.clear();
     session.db = db_before;
     changes_ = changes_before;
@@ -185,7 +187,7 @@ void Node::run_or_undo(Context& c) {
                         failed->index + 1, command.name, error_line(reply)));
   }
   for (std::unique_ptr<Database>& copies : rollback->take_copies()) {
-    if (copies->used_bytes() > kLargeCopies) free_in_background(std::move(copies), {});
+    if (copies->used_bytes() > kLargeCopies) reclaim_.free_in_background(std::move(copies));
   }
 }
 

@@ -3,8 +3,8 @@
 #include <iterator>
 #include <memory>
 
+#include "engine/clients/transaction.h"
 #include "engine/node/node_state.h"
-#include "engine/node/transaction.h"
 
 namespace redoubt {
 

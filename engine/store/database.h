@@ -67,9 +67,20 @@ class Database {
   Allocator& allocator() { return allocator_; }
 
   // The entry of a key, expired or not; null when there is none. Valid until the next write.
-  Entry* find(std::string_view key, uint64_t hash) const {
+  const Entry* find(std::string_view key, uint64_t hash) const {
     const Dict::Place at = dict_.find(key, hash);
     return at ? at.entry() : nullptr;
+  }
+  // The same for changing its value: the only way to a value that changes, besides the functions
+  // below that replace or remove one. To be asked for right before the change.
+  Entry* write(std::string_view key, uint64_t hash) {
+    const Entry* entry = find(key, hash);
+    return entry == nullptr ? nullptr : &write(*entry, hash);
+  }
+  // The same for an entry of this database that was found already. `hash` is that of its key.
+  Entry& write(const Entry& entry, uint64_t hash) {
+    static_cast<void>(hash);
+    return const_cast<Entry&>(entry);
   }
 
   // Sets a key to a string, whatever it was. Integers in canonical form are stored as such. `blob`,

@@ -1,8 +1,8 @@
 // Entry: a key, its value and its expiry in one allocation.
 //
 //   byte  0      type (low 4 bits), encoding (high 4 bits)
-//   byte  1      flags; three bits of the access clock below its lowest (eighths)
-//   bytes 2..4   access clock: seconds (LRU), or minutes and a counter (LFU), as the policy wants
+//   byte  1      flags; the lowest four bits of the access stamp
+//   bytes 2..4   access stamp: a time, or a time and a counter (engine/keyspace/access_clock.h)
 //   byte  5      version: that of the database (Database::set_version) when the entry was made
 //   byte  6      key length, or 255: a 4-byte length follows
 //   byte  7      length of an embedded value
@@ -107,34 +107,38 @@ class Entry {
     return value;
   }
   void set_integer(int64_t value) { std::memcpy(payload(), &value, sizeof value); }
-  void* outside() const {
-    void* pointer;
+  // What a value outside of the entry is: only who may change the entry may change it.
+  const void* outside() const {
+    const void* pointer;
     std::memcpy(&pointer, payload(), sizeof pointer);
     return pointer;
   }
+  void* outside() { return const_cast<void*>(static_cast<const Entry*>(this)->outside()); }
   void set_outside(void* pointer) { std::memcpy(payload(), &pointer, sizeof pointer); }
 
   // True when an embedded value of this size needs the same allocation as the one there is.
   bool fits_in_place(size_t value_size) const;
 
+  // The access clock is no part of the value: a look-up sets it through a const entry.
   uint32_t access() const {
     return static_cast<uint32_t>(access_[0] | access_[1] << 8 | access_[2] << 16);
   }
-  void set_access(uint32_t clock) {
+  void set_access(uint32_t clock) const {
     access_[0] = static_cast<uint8_t>(clock);
     access_[1] = static_cast<uint8_t>(clock >> 8);
     access_[2] = static_cast<uint8_t>(clock >> 16);
   }
-  // The access clock with three more bits below its lowest: eighths.
+  // The access stamp with its lowest four bits.
   uint32_t fine_access() const {
     return access() << kFractionBits | (flags_ & kFractionMask) >> kFractionShift;
   }
-  void set_fine_access(uint32_t clock) {
+  void set_fine_access(uint32_t clock) const {
     set_access(clock >> kFractionBits);
     flags_ =
         static_cast<uint8_t>((flags_ & ~kFractionMask) | (clock << kFractionShift & kFractionMask));
   }
-  static constexpr int kFractionBits = 3;
+  static constexpr int kFractionBits = 4;
+  static constexpr int kFineAccessBits = 24 + kFractionBits;
 
   uint8_t version() const { return version_; }
   void set_version(uint8_t version) { version_ = version; }
@@ -146,7 +150,7 @@ class Entry {
   static constexpr uint8_t kLayoutMask = 3;
   static constexpr uint8_t kHasExpiry = 4;
   static constexpr int kFractionShift = 3;
-  static constexpr uint8_t kFractionMask = 7 << kFractionShift;
+  static constexpr uint8_t kFractionMask = 15 << kFractionShift;
   static constexpr uint8_t kLongKey = 255;
 
   size_t expiry_bytes() const { return has_expiry() ? sizeof(int64_t) : 0; }
@@ -160,8 +164,8 @@ class Entry {
   char* payload() { return const_cast<char*>(static_cast<const Entry*>(this)->payload()); }
 
   uint8_t type_encoding_;
-  uint8_t flags_;
-  uint8_t access_[3];
+  mutable uint8_t flags_;  // for the access clock's bits of it
+  mutable uint8_t access_[3];
   uint8_t version_;
   uint8_t key_length_;
   uint8_t value_length_;

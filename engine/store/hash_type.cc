@@ -129,7 +129,7 @@ HashEditor::HashEditor(Allocator& allocator, const HashKey& hash_key, const Hash
       value_(Listpack::make(allocator)) {}
 
 HashEditor::HashEditor(Allocator& allocator, const HashKey& hash_key, const HashLimits& limits,
-                       const Entry& entry)
+                       Entry& entry)
     : allocator_(allocator),
       hash_key_(hash_key),
       limits_(limits),

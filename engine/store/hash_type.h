@@ -155,8 +155,7 @@ class HashEditor {
   // A new hash.
   HashEditor(Allocator& allocator, const HashKey& hash_key, const HashLimits& limits);
   // The hash of an entry.
-  HashEditor(Allocator& allocator, const HashKey& hash_key, const HashLimits& limits,
-             const Entry& entry);
+  HashEditor(Allocator& allocator, const HashKey& hash_key, const HashLimits& limits, Entry& entry);
 
   Encoding encoding() const { return encoding_; }
   void* value() const { return value_; }

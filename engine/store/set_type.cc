@@ -124,7 +124,7 @@ SetEditor::SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLim
 }
 
 SetEditor::SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits,
-                     const Entry& entry, size_t expected)
+                     Entry& entry, size_t expected)
     : allocator_(allocator),
       hash_key_(hash_key),
       limits_(limits),

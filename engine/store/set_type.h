@@ -220,8 +220,8 @@ class SetEditor {
   // A new set that is an intset to begin with.
   SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits);
   // The set of an entry, to which so many members may be added.
-  SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits,
-            const Entry& entry, size_t expected);
+  SetEditor(Allocator& allocator, const HashKey& hash_key, const SetLimits& limits, Entry& entry,
+            size_t expected);
 
   Encoding encoding() const { return encoding_; }
   void* value() const { return value_; }

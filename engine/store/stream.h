@@ -139,7 +139,8 @@ class Stream {
   // --- groups
 
   const OrderedPages<StreamGroup>& groups() const { return groups_; }
-  StreamGroup* find_group(std::string_view name) const { return groups_.find(name); }
+  const StreamGroup* find_group(std::string_view name) const { return groups_.find(name); }
+  StreamGroup* find_group(std::string_view name) { return groups_.find(name); }
   // A group that does not exist yet.
   StreamGroup* add_group(std::string_view name, StreamId last_id, int64_t entries_read);
   // Removes a group. It is in the stream that is returned, which is to be freed.

@@ -6,7 +6,10 @@
 
 namespace redoubt {
 
-inline Stream& stream_of(const Entry& entry) {
+inline const Stream& stream_of(const Entry& entry) {
+  return *static_cast<const Stream*>(entry.outside());
+}
+inline Stream& stream_of(Entry& entry) {
   return *static_cast<Stream*>(entry.outside());
 }
 

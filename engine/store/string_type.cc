@@ -8,10 +8,7 @@ namespace {
 
 // The Blob stays the entry's.
 size_t footprint_of(const Entry& entry) {
-  Blob blob = Blob::adopt(entry.outside());
-  const size_t bytes = blob.footprint();
-  blob.release();
-  return bytes;
+  return Blob::footprint_of(entry.outside());
 }
 
 }  // namespace

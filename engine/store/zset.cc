@@ -353,7 +353,7 @@ Zset ZsetBuilder::finish() {
   std::sort(items.begin(), items.end(), [](const Ordered& a, const Ordered& b) {
     return a.prefix != b.prefix ? a.prefix < b.prefix : a.item->member() < b.item->member();
   });
-  Zset big(*allocator_, *hash_key_, limits_, ZsetView(Encoding::skiplist, zset_));
+  Zset big(*allocator_, *hash_key_, limits_, Encoding::skiplist, zset_);
   if (items.size() > limits_.entries_max || longest_ > limits_.value_bytes_max) {
     for (const Ordered& ordered : items) zset_->tree.append(ordered.item);
     return big;

@@ -75,13 +75,12 @@ struct RankRange {
 // A sorted set that is looked at. Valid until it changes.
 class ZsetView {
  public:
-  ZsetView(Encoding encoding, void* payload) : encoding_(encoding), payload_(payload) {}
+  ZsetView(Encoding encoding, const void* payload) : encoding_(encoding), payload_(payload) {}
   explicit ZsetView(const Entry& entry) : ZsetView(entry.encoding(), entry.outside()) {}
 
   Encoding encoding() const { return encoding_; }
-  void* payload() const { return payload_; }
   bool big() const { return encoding_ == Encoding::skiplist; }
-  SkiplistZset& skiplist() const { return *static_cast<SkiplistZset*>(payload_); }
+  const SkiplistZset& skiplist() const { return *static_cast<const SkiplistZset*>(payload_); }
 
   size_t size() const { return big() ? skiplist().tree.size() : Listpack::count(block()) / 2; }
   std::optional<double> score(std::string_view member) const;
@@ -139,14 +138,14 @@ class ZsetView {
   }
 
  protected:
-  uint8_t* block() const { return static_cast<uint8_t*>(payload_); }
+  const uint8_t* block() const { return static_cast<const uint8_t*>(payload_); }
   const uint8_t* find_place(std::string_view member) const {
     return Listpack::find(block(), Listpack::first(block()), member, 1);
   }
   static double score_at(const uint8_t* member_place);
 
   Encoding encoding_;
-  void* payload_;
+  const void* payload_;
 };
 
 // A sorted set that is changed.
@@ -156,14 +155,20 @@ class Zset : public ZsetView {
   Zset(Allocator& allocator, const HashKey& hash_key, const ZsetLimits& limits,
        bool large_members = false);
   // That of an entry.
-  Zset(Allocator& allocator, const HashKey& hash_key, const ZsetLimits& limits, const Entry& entry)
-      : Zset(allocator, hash_key, limits, ZsetView(entry)) {}
-  Zset(Allocator& allocator, const HashKey& hash_key, const ZsetLimits& limits,
-       const ZsetView& payload)
-      : ZsetView(payload), allocator_(&allocator), hash_key_(&hash_key), limits_(limits) {}
+  Zset(Allocator& allocator, const HashKey& hash_key, const ZsetLimits& limits, Entry& entry)
+      : Zset(allocator, hash_key, limits, entry.encoding(), entry.outside()) {}
+  // Takes over a payload.
+  Zset(Allocator& allocator, const HashKey& hash_key, const ZsetLimits& limits, Encoding encoding,
+       void* payload)
+      : ZsetView(encoding, payload),
+        allocator_(&allocator),
+        hash_key_(&hash_key),
+        limits_(limits) {}
 
+  // The payload was given to us to be changed.
+  void* payload() const { return const_cast<void*>(payload_); }
   void store_in(Entry& entry) const {
-    entry.set_outside(payload_);
+    entry.set_outside(payload());
     entry.set_encoding(encoding_);
   }
 
@@ -204,6 +209,10 @@ class Zset : public ZsetView {
  private:
   friend class ZsetBuilder;
 
+  using ZsetView::block;
+  using ZsetView::skiplist;
+  SkiplistZset& skiplist() { return *static_cast<SkiplistZset*>(payload()); }
+  uint8_t* block() { return static_cast<uint8_t*>(payload()); }
   void insert_place(std::string_view member, double score);
   void move_place(const uint8_t* place, std::string_view member, double score);
   void add_new(std::string_view member, double score);

@@ -11,11 +11,11 @@ namespace {
 bool is_big(const Entry& entry) {
   return entry.encoding() == Encoding::skiplist;
 }
-SkiplistZset& skiplist_of(const Entry& entry) {
-  return *static_cast<SkiplistZset*>(entry.outside());
+const SkiplistZset& skiplist_of(const Entry& entry) {
+  return *static_cast<const SkiplistZset*>(entry.outside());
 }
-uint8_t* block_of(const Entry& entry) {
-  return static_cast<uint8_t*>(entry.outside());
+const uint8_t* block_of(const Entry& entry) {
+  return static_cast<const uint8_t*>(entry.outside());
 }
 
 }  // namespace

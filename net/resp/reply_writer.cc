@@ -59,6 +59,12 @@ void ReplyWriter::integer(int64_t value) {
 }
 
 void ReplyWriter::bulk(std::string_view bytes) {
+  if (bytes.size() > Output::kPieceBytes) [[unlikely]] {
+    aggregate('$', bytes.size());
+    out_->append(bytes);
+    out_->append("\r\n");
+    return;
+  }
   char* start = out_->reserve(bytes.size() + kHeaderMax + 2);
   *start = '$';
   char* to = number_line(start + 1, static_cast<int64_t>(bytes.size()));

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "net/resp/output.h"
+#include "net/output.h"
 
 namespace redoubt {
 

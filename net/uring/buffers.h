@@ -55,11 +55,17 @@ class BufferPool {
   // Moves the chunk to the heap and frees its buffer. Gives the new number; `id` itself when it is
   // on the heap already, or when there is too much.
   uint32_t spill(uint32_t id);
+  bool is_spilled(uint32_t id) const { return id >= count_max_; }
 
   // Buffers in the kernel's hands.
   uint32_t available() const { return available_; }
   // Buffers in circulation.
   uint32_t count() const { return target_; }
+  // Bytes of those that hold what was received, and of the chunks on the heap.
+  size_t bytes_in_use() const {
+    const size_t out = target_ > available_ ? target_ - available_ : 0;
+    return (out + spilled_.size() - spilled_free_.size()) * size_;
+  }
 
   // A queue of buffers, first in, first out; kNoIndex is the end.
   uint32_t next(uint32_t id) const { return infos_[id].next; }
@@ -73,9 +79,8 @@ class BufferPool {
     bool out = false;  // of the ring; guards against a chunk that is given back twice
   };
 
-  bool spilled(uint32_t id) const { return id >= count_max_; }
   std::byte* data(uint32_t id) const {
-    return spilled(id) ? spilled_[id - count_max_].get() : memory_ + size_t{id} * size_;
+    return is_spilled(id) ? spilled_[id - count_max_].get() : memory_ + size_t{id} * size_;
   }
   void add(uint32_t id);
   void park(uint32_t id);

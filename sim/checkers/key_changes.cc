@@ -90,7 +90,7 @@ std::vector<std::string> texts_of(std::string_view message) {
 
 // Messages still go to the session.
 bool is_told(const Node& node, uint64_t session) {
-  const Session* found = node.find_session(session);
+  const Session* found = node.clients().find(session);
   return found != nullptr &&
          !found->has(kSessionClosing | kSessionCloseAfterReply | kSessionDoomed);
 }
@@ -198,7 +198,7 @@ void KeyEventChecker::removed(int database, std::string_view key, std::string_vi
   const Place place(database, key);
   removed_.insert(place);
   // The event was sent before, unless its reader is executing something itself.
-  const Session* current = node_->current_session();
+  const Session* current = node_->clients().current();
   if (current != nullptr && listeners_.contains(current->id)) uncertain_ = true;
   if (listeners_.empty() || !is_told(*node_, *listeners_.begin())) return;
   if (wants_all() && !uncertain_ && !has_event(place, event)) {

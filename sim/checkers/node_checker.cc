@@ -202,7 +202,7 @@ NodeChecker::Peer* NodeChecker::find(const Session& session) {
   const auto known = peers_.find(session.id);
   if (known != peers_.end()) return last_ = &known->second;
   const auto claimed = std::find_if(unclaimed_.begin(), unclaimed_.end(), [&](const auto& link) {
-    return link->address == session.peer;
+    return link->address == session.peer();
   });
   if (claimed == unclaimed_.end()) return nullptr;
   Peer peer;
@@ -274,7 +274,7 @@ void NodeChecker::check_command(const Session& session, int db_before,
   Peer* peer = find(session);
   if (peer == nullptr) {
     return violate("order", "a command of a connection that a client has made",
-                   session.peer.to_string() + ": " + command_text(args));
+                   session.peer().to_string() + ": " + command_text(args));
   }
   ++commands_;
   if (world_.traced()) trace(session, args, "-> " + shown_bytes(reply));

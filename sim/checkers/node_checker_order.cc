@@ -131,7 +131,7 @@ bool NodeChecker::check_unblock(std::span<const std::string_view> args, std::str
 void NodeChecker::on_turn_end() {
   if (RunRecorder* to = world_.recorder()) {
     to->role(host_, "primary", 0);
-    to->offset(host_, node_->effects().offset());
+    to->offset(host_, node_->effects().end_offset());
   }
   transactions_.settle();
   if (!violation_) sides_.tell([](SideChecker& side) { side.turn_ended(); });

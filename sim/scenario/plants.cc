@@ -148,7 +148,7 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
   if (is_about_waiting()) return strike_waiting(node);
   if (is("exit")) return node.env().backend().request_exit(3);
   if (is("hang_up") && node.first_session() != nullptr) {
-    return node.close_session(*node.first_session(), false);
+    return node.clients().close(*node.first_session(), false);
   }
   if (is("stray_eviction")) {
     const std::string limit = std::to_string(node.used_memory() / 2);

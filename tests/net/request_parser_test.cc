@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "net/resp/output.h"
+#include "net/output.h"
 #include "net/resp/reply_writer.h"
 
 namespace redoubt {

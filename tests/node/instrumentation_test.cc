@@ -214,7 +214,7 @@ class Recorder final : public NodeObserver {
  public:
   void on_command(const Session& session, int, std::span<const std::string_view> args,
                   WallTime wall, std::string_view) override {
-    lines += "+" + monitor_line(wall, session.db, session.peer.to_string(), args) + "\r\n";
+    lines += "+" + monitor_line(wall, session.db, session.peer().to_string(), args) + "\r\n";
   }
   void on_evicted(int, std::string_view) override {}
   void on_expired(int, std::string_view) override {}

@@ -1,5 +1,5 @@
 // The index of sessions: against a map, with gaps and packing.
-#include "engine/node/session_index.h"
+#include "engine/clients/session_index.h"
 
 #include <gtest/gtest.h>
 

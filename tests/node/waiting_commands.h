@@ -18,7 +18,7 @@ inline void wait_and_take(Context& c, BlockMode mode) {
   const std::optional<Instant> deadline = c.timeout(c.args.size() - 1);
   if (!deadline) return;
   for (size_t i = 1; i + 1 < c.args.size(); ++i) {
-    const Entry* entry = c.lookup_write(c.args[i]);
+    const Entry* entry = c.touch(c.args[i]);
     if (mode == BlockMode::while_key_exists && entry == nullptr) {
       c.error("GONE no such key");
       return;
@@ -51,7 +51,7 @@ inline void waithere_command(Context& c) {
 inline void waitmove_command(Context& c) {
   const std::optional<Instant> deadline = c.timeout(3);
   if (!deadline) return;
-  const Entry* entry = c.lookup_write(c.args[1]);
+  const Entry* entry = c.touch(c.args[1]);
   if (entry == nullptr) {
     c.block(Type::string, 1, 2, *deadline, BlockReply::null);
     return;

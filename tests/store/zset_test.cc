@@ -99,10 +99,11 @@ RC_GTEST_PROP(Zset, AgreesWithAMap, (uint64_t seed)) {
     for (size_t k = ranks.from; k < ranks.to; ++k) RC_ASSERT(within(members[k]));
   }
   if (zset.big()) {
-    RC_ASSERT(zset.skiplist().tree.size() == zset.skiplist().members.size());
-    zset.skiplist().tree.check_invariants();
-    zset.skiplist().members.check_invariants();
-    RC_ASSERT(zset.skiplist().bytes() == allocator.used_bytes());
+    const SkiplistZset& skiplist = static_cast<const ZsetView&>(zset).skiplist();
+    RC_ASSERT(skiplist.tree.size() == skiplist.members.size());
+    skiplist.tree.check_invariants();
+    skiplist.members.check_invariants();
+    RC_ASSERT(skiplist.bytes() == allocator.used_bytes());
   }
   zset.destroy();
   RC_ASSERT(allocator.used_bytes() == 0u);

@@ -198,7 +198,7 @@ void reply_field(Context& c, const FieldOperation& operation, std::string_view b
 }
 
 void read_fields(Context& c, std::span<const FieldOperation> operations) {
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::string)) return;
   StringScratch scratch;
   const std::string_view bytes = bytes_of(entry, scratch);
@@ -208,7 +208,7 @@ void read_fields(Context& c, std::span<const FieldOperation> operations) {
 
 void update_fields(Context& c, std::span<const FieldOperation> operations, size_t size) {
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
+  const Entry* entry = c.touch(key);
   if (c.wrong_type(entry, Type::string)) return;
   const size_t old_size = entry == nullptr ? 0 : Database::string_size(*entry);
   const std::span<char> bytes = c.db().string_for_update(key, c.hash(key), size);

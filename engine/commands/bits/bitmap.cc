@@ -45,7 +45,7 @@ bool bit_at(std::string_view bytes, uint64_t offset) {
 void getbit_command(Context& c) {
   const std::optional<uint64_t> offset = bit_offset(c, 2);
   if (!offset) return;
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::string)) return;
   StringScratch scratch;
   c.reply.integer(bit_at(bytes_of(entry, scratch), *offset) ? 1 : 0);
@@ -58,7 +58,7 @@ void setbit_command(Context& c) {
   if (!offset) return;
   const std::optional<int64_t> wanted = c.integer_between(3, 0, 1, kNoBit);
   if (!wanted) return;
-  const Entry* entry = c.lookup_write(key);
+  const Entry* entry = c.touch(key);
   if (c.wrong_type(entry, Type::string)) return;
   StringScratch scratch;
   const std::string_view bytes = bytes_of(entry, scratch);
@@ -128,7 +128,7 @@ void bitcount_command(Context& c) {
     range.start = *start;
     if (count == 5 && !read_unit(c, 4, range)) return;
   }
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::string)) return;
   StringScratch scratch;
   const std::string_view bytes = bytes_of(entry, scratch);
@@ -172,7 +172,7 @@ void bitpos_command(Context& c) {
   }
   BitRange range;
   if (!read_bitpos_range(c, range)) return;
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::string)) return;
   if (entry == nullptr) {
     c.reply.integer(*wanted == 0 ? 0 : -1);
@@ -236,7 +236,7 @@ bool read_sources(Context& c, size_t first, std::vector<StringScratch>& scratche
                   std::vector<std::string_view>& sources) {
   // Looking a key up may remove one that has expired, and entries do not stay over that.
   for (size_t i = first; i < c.args.size(); ++i) {
-    if (c.wrong_type(c.lookup(c.args[i]), Type::string)) return false;
+    if (c.wrong_type(c.read(c.args[i]), Type::string)) return false;
   }
   scratches.resize(c.args.size() - first);
   for (size_t i = first; i < c.args.size(); ++i) {
@@ -267,7 +267,7 @@ void bitop_command(Context& c) {
     result.set_size(size);
     combine_bits(named->operation, sources, {result.data(), size});
     c.env().count_work(sources.size() * (size / kBytesPerUnit + 1));
-    c.lookup_write(target);
+    c.touch(target);
     const std::string_view bytes = result.view();
     c.db().set_string(target, c.hash(target), bytes, NewExpiry::none(), std::move(result));
     c.modified(target, '$', "set");

@@ -89,7 +89,7 @@ Addition add_sparse(Context& c, std::string_view key, std::string_view value) {
 
 void pfadd_command(Context& c) {
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
+  const Entry* entry = c.touch(key);
   Addition result;
   c.env().count_work(c.args.size() - 2);
   if (entry == nullptr) {
@@ -119,7 +119,7 @@ void pfadd_command(Context& c) {
 bool read_union(Context& c, Registers& registers) {
   registers.fill(0);
   for (size_t i = 1; i < c.args.size(); ++i) {
-    const Entry* entry = c.lookup(c.args[i]);
+    const Entry* entry = c.read(c.args[i]);
     if (entry == nullptr) continue;
     const std::optional<std::string_view> value = value_of(c, entry);
     if (!value) return false;
@@ -140,7 +140,7 @@ void pfcount_command(Context& c) {
     return;
   }
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup(key);
+  const Entry* entry = c.read(key);
   if (entry == nullptr) {
     c.reply.integer(0);
     return;
@@ -192,7 +192,7 @@ void pfmerge_command(Context& c) {
     StringScratch scratch;
     dense = entry != nullptr && hyperloglog::is_dense(Database::string_value(*entry, scratch));
   }
-  if (c.lookup_write(key) == nullptr) store(c, key, hyperloglog::empty_value());
+  if (c.touch(key) == nullptr) store(c, key, hyperloglog::empty_value());
   if (dense || !merge_into_sparse(c, key, registers)) {
     // The registers are the union with the target's own, and so are all of the result.
     std::array<char, hyperloglog::kDenseBytes> result;
@@ -232,7 +232,7 @@ void debug_registers(Context& c, std::string_view key, std::string_view value) {
 
 void pfdebug_command(Context& c) {
   const std::string_view key = c.args[2];
-  const Entry* entry = c.lookup_write(key);
+  const Entry* entry = c.touch(key);
   if (entry == nullptr) {
     c.error("ERR The specified key does not exist");
     return;
@@ -310,7 +310,7 @@ constexpr Command hyperloglog_rows[] = {
      .handler = pfadd_command},
     {.name = "pfcount",
      .arity = -2,
-     .flags = kReadOnly,
+     .flags = kReadOnly | kMayReplicate,
      .categories = kCatHyperLogLog,
      .keys = {noted(keys_at(kKeyRW | kKeyAccess, 1, -1),
                     "RW because it may change the internal representation of the key, and "

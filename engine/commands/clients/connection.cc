@@ -5,11 +5,10 @@
 
 #include <optional>
 
+#include "engine/clients/fieldsets.h"
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/row_texts.h"
-#include "engine/node/fieldsets.h"
-#include "engine/node/version.h"
 #include "engine/store/number.h"
 #include "net/text.h"
 
@@ -98,7 +97,7 @@ void reply_hello(Context& c) {
   c.reply.bulk("server");
   c.reply.bulk("redis");
   c.reply.bulk("version");
-  c.reply.bulk(kRedisVersion);
+  c.reply.bulk(c.settings().reported_redis_version);
   c.reply.bulk("proto");
   c.reply.integer(static_cast<int64_t>(c.session.protocol));
   c.reply.bulk("id");
@@ -125,7 +124,7 @@ void hello_command(Context& c) {
         "RESP protocol version at the same time");
     return;
   }
-  if (options.client_name) c.session.name = *options.client_name;
+  if (options.client_name) c.session.identity.name = *options.client_name;
   if (options.protocol) {
     c.session.protocol = *options.protocol;
     c.reply.set_protocol(*options.protocol);
@@ -149,25 +148,27 @@ void ping_command(Context& c) {
 
 void quit_command(Context& c) {
   c.reply.ok();
-  c.node.close_session(c.session, true);
+  c.node.clients().close(c.session, true);
 }
 
 // Everything that a connection can set is as it was when it was accepted, except its number and
 // what it said about its library.
 void reset_command(Context& c) {
   Session& session = c.session;
-  c.node.stop_monitoring(session);
+  c.node.clients().monitors().stop(session);
   c.node.discard_transaction(session);
   session.rollback = RollbackChoice::inherit;
-  c.node.pubsub().unsubscribe_all(session);
-  c.node.tracking().disable(session);
+  c.node.clients().pubsub().unsubscribe_all(session);
+  c.node.clients().tracking().disable(session);
   session.fieldsets.reset();
-  session.flags &=
-      ~static_cast<uint32_t>(kSessionReplyOff | kSessionReplySkip | kSessionReplySkipNext |
-                             kSessionNoTouch | kSessionNoEvict | kSessionUnauthenticated);
-  if (!c.settings().requirepass.empty()) session.flags |= kSessionUnauthenticated;
-  session.user = "default";
-  session.name.clear();
+  session.clear(kSessionReplyOff | kSessionReplySkip | kSessionReplySkipNext | kSessionNoTouch |
+                kSessionNoEvict | kSessionUnauthenticated);
+  if (!c.settings().requirepass.empty()) {
+    session.flags |= kSessionUnauthenticated;
+    session.memory.before_reset = session.output_bytes();
+  }
+  session.identity.user = "default";
+  session.identity.name.clear();
   session.db = 0;
   session.protocol = Protocol::resp2;
   c.reply.set_protocol(Protocol::resp2);
@@ -203,8 +204,8 @@ bool authenticate(Context& c, std::string_view user, std::string_view password) 
     ++c.node.stats().denied_auth;
     return false;
   }
-  c.session.user = user;
-  c.session.flags &= ~static_cast<uint32_t>(kSessionUnauthenticated);
+  c.session.identity.user = user;
+  c.session.clear(kSessionUnauthenticated);
   return true;
 }
 

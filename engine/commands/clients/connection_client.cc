@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/clients/pubsub.h"
+#include "engine/clients/tracking.h"
 #include "engine/commands/arguments.h"
 #include "engine/commands/clients/connection.h"
 #include "engine/commands/clients/connection_filter.h"
 #include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
-#include "engine/node/pubsub.h"
-#include "engine/node/tracking.h"
 #include "engine/store/number.h"
 #include "net/text.h"
 
@@ -33,7 +33,7 @@ std::string flags_text(const Session& session) {
   }
   if (session.has(kSessionWatchFailed)) text += 'd';
   if (session.has(kSessionCloseAfterReply)) text += 'c';
-  if (session.peer.unix_socket) text += 'U';
+  if (session.peer().unix_socket) text += 'U';
   if (session.has(kSessionNoEvict)) text += 'e';
   if (session.has(kSessionNoTouch)) text += 'T';
   return text.empty() ? "N" : text;
@@ -44,13 +44,16 @@ std::string flags_text(const Session& session) {
 void append_client_line(std::string& text, const Context& c, const Session& session) {
   const Instant now = c.env().now();
   const size_t waiting = session.output_bytes();
+  const Connection* connection = session.connection.get();
+  const uint32_t handle_index = connection == nullptr ? 0 : connection->handle().index;
   text += fmt::format(
       "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} "
       "multi={} watch={} qbuf={} qbuf-free=0 argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll={} "
       "omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={}\n",
-      session.id, session.peer.to_string(), session.local.to_string(), session.handle.index,
-      session.name, (now - session.created).s(), (now - session.last_interaction).s(),
-      flags_text(session), session.db, subscription_count(session, ChannelKind::channel),
+      session.id, session.peer().to_string(), session.local().to_string(), handle_index,
+      session.identity.name, (now - session.traffic.connected).s(),
+      (now - session.traffic.last_request).s(), flags_text(session), session.db,
+      subscription_count(session, ChannelKind::channel),
       subscription_count(session, ChannelKind::pattern),
       subscription_count(session, ChannelKind::shard),
       session.transaction == nullptr ? -1 : static_cast<int64_t>(session.transaction->queue.size()),
@@ -58,10 +61,12 @@ void append_client_line(std::string& text, const Context& c, const Session& sess
       session.parser.memory_bytes(),
       session.transaction == nullptr ? 0 : session.transaction->memory_bytes(),
       session.output.memory_bytes(), session.output.memory_bytes(), session.output.bytes(),
-      session.held == nullptr ? 0 : session.held->size(), waiting, session.memory_bytes(),
-      session.sender != nullptr ? "rw" : "r", session.last_command, session.user,
+      session.held == nullptr ? 0 : session.held->pieces(), waiting, session.memory_bytes(),
+      connection != nullptr && connection->sending() ? "rw" : "r", session.last_command,
+      session.identity.user,
       session.tracking == nullptr ? -1 : static_cast<int64_t>(session.tracking->options.redirect),
-      static_cast<int>(session.protocol), session.library_name(), session.library_version());
+      static_cast<int>(session.protocol), session.identity.library_name(),
+      session.identity.library_version());
 }
 
 // Connections that a client can see: not those that are closed already, nor the sessions of the
@@ -73,10 +78,10 @@ bool is_visible(const Context& c, const Session& session) {
 // All visible connections, in the order of their ids.
 std::vector<Session*> visible_sessions(Context& c) {
   std::vector<Session*> sessions;
-  for (Session* session = c.node.first_session(); session != nullptr; session = session->next) {
+  for (Session* session = c.node.clients().first(); session != nullptr; session = session->next) {
     if (is_visible(c, *session)) sessions.push_back(session);
   }
-  c.env().count_work(c.node.session_count());
+  c.env().count_work(c.node.clients().count());
   return sessions;
 }
 
@@ -134,10 +139,10 @@ void client_list(Context& c) {
 }
 
 void client_getname(Context& c) {
-  if (c.session.name.empty()) {
+  if (c.session.identity.name.empty()) {
     c.reply.null();
   } else {
-    c.reply.bulk(c.session.name);
+    c.reply.bulk(c.session.identity.name);
   }
 }
 
@@ -148,7 +153,7 @@ void client_setname(Context& c) {
     c.error(kBadClientName);
     return;
   }
-  c.session.name = c.args[2];
+  c.session.identity.name = c.args[2];
   c.reply.ok();
 }
 
@@ -163,8 +168,9 @@ void client_setinfo(Context& c) {
     c.error(fmt::format("ERR {} cannot contain spaces, newlines or special characters.", option));
     return;
   }
-  if (c.session.library == nullptr) c.session.library = std::make_unique<ClientLibrary>();
-  (is_name ? c.session.library->name : c.session.library->version) = c.args[3];
+  std::unique_ptr<ClientLibrary>& library = c.session.identity.library;
+  if (library == nullptr) library = std::make_unique<ClientLibrary>();
+  (is_name ? library->name : library->version) = c.args[3];
   c.reply.ok();
 }
 
@@ -192,7 +198,7 @@ void client_no_touch(Context& c) {
 void client_reply(Context& c) {
   Session& session = c.session;
   if (c.is(2, "ON")) {
-    session.flags &= ~static_cast<uint32_t>(kSessionReplyOff | kSessionReplySkip);
+    session.clear(kSessionReplyOff | kSessionReplySkip);
     c.reply.ok();
   } else if (c.is(2, "OFF")) {
     session.flags |= kSessionReplyOff;
@@ -207,13 +213,13 @@ void client_reply(Context& c) {
 
 // The caller itself still gets its reply; the others are gone at once.
 void kill(Context& c, Session& session) {
-  c.node.close_session(session, &session == &c.session);
+  c.node.clients().close(session, &session == &c.session);
 }
 
 void client_kill(Context& c) {
   if (c.args.size() == 3) {
     for (Session* session : visible_sessions(c)) {
-      if (session->peer.to_string() != c.args[2]) continue;
+      if (session->peer().to_string() != c.args[2]) continue;
       kill(c, *session);
       c.reply.ok();
       return;
@@ -287,7 +293,7 @@ void client_unblock(Context& c) {
   }
   const std::optional<int64_t> id = c.integer(2);
   if (!id) return;
-  Session* session = *id < 0 ? nullptr : c.node.find_session(static_cast<uint64_t>(*id));
+  Session* session = *id < 0 ? nullptr : c.node.clients().find(static_cast<uint64_t>(*id));
   c.reply.integer(session != nullptr && c.node.unblock(*session, with_error) ? 1 : 0);
 }
 

@@ -133,15 +133,16 @@ bool ClientFilter::holds(const Condition& condition, Subject subject, const Cont
     case Subject::id:
       return std::binary_search(condition.ids.begin(), condition.ids.end(), session.id);
     case Subject::type: return has_client_type(session, condition.text);
-    case Subject::user: return session.user == condition.text;
-    case Subject::address: return session.peer.to_string() == condition.text;
-    case Subject::local_address: return session.local.to_string() == condition.text;
-    case Subject::name: return session.name == condition.text;
-    case Subject::library_name: return session.library_name() == condition.text;
-    case Subject::library_version: return session.library_version() == condition.text;
+    case Subject::user: return session.identity.user == condition.text;
+    case Subject::address: return session.peer().to_string() == condition.text;
+    case Subject::local_address: return session.local().to_string() == condition.text;
+    case Subject::name: return session.identity.name == condition.text;
+    case Subject::library_name: return session.identity.library_name() == condition.text;
+    case Subject::library_version: return session.identity.library_version() == condition.text;
     case Subject::db: return session.db == condition.number;
-    case Subject::age: return (c.env().now() - session.created).s() >= condition.number;
-    case Subject::idle: return (c.env().now() - session.last_interaction).s() >= condition.number;
+    case Subject::age: return (c.env().now() - session.traffic.connected).s() >= condition.number;
+    case Subject::idle:
+      return (c.env().now() - session.traffic.last_request).s() >= condition.number;
   }
   return false;
 }

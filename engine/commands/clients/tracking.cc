@@ -1,10 +1,13 @@
 // CLIENT TRACKING and its kin: a client's cache, and who keeps it honest.
-#include "engine/node/tracking.h"
+#include "engine/clients/tracking.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
+#include <optional>
+#include <utility>
 
 #include "engine/commands/arguments.h"
 #include "engine/commands/clients/connection.h"
@@ -25,7 +28,7 @@ bool read_options(Context& c, TrackingOptions& options) {
       }
       const std::optional<int64_t> id = c.integer(i);
       if (!id) return false;
-      if (c.node.find_session(static_cast<uint64_t>(*id)) == nullptr) {
+      if (c.node.clients().find(static_cast<uint64_t>(*id)) == nullptr) {
         c.error("ERR The client ID you want redirect to does not exist");
         return false;
       }
@@ -83,13 +86,17 @@ void overlap_error(Context& c, std::string_view prefix, std::string_view relatio
                   prefix, relation, other));
 }
 
-// A prefix among `sorted` of which this one is the beginning, or the other way round; null for
-// none. No two of `sorted` are such a pair, except that an empty one may stand in front.
-const std::string* overlapping(const std::vector<std::string>& sorted, const std::string& prefix) {
-  if (!sorted.empty() && sorted.front().empty()) return &sorted.front();
-  const auto behind = std::lower_bound(sorted.begin(), sorted.end(), prefix);
-  if (behind != sorted.begin() && prefix.starts_with(*(behind - 1))) return &*(behind - 1);
-  return behind != sorted.end() && behind->starts_with(prefix) ? &*behind : nullptr;
+// A prefix among those that a client has of which this one is the beginning, or the other way
+// round; none. No two of them are such a pair, except that an empty one may stand in front.
+std::optional<std::string_view> overlapping(const std::set<std::string_view>& prefixes,
+                                            std::string_view prefix) {
+  if (prefixes.empty()) return std::nullopt;
+  if (prefixes.begin()->empty()) return *prefixes.begin();
+  const auto behind = prefixes.lower_bound(prefix);
+  if (behind != prefixes.begin() && prefix.starts_with(*std::prev(behind)))
+    return *std::prev(behind);
+  if (behind != prefixes.end() && behind->starts_with(prefix)) return *behind;
+  return std::nullopt;
 }
 
 // No prefix of a client may begin with another one of it, neither among those that it has nor among
@@ -98,9 +105,9 @@ bool prefixes_fit(Context& c, const TrackingOptions& options) {
   c.env().count_work(options.prefixes.size());
   const TrackingState* state = c.session.tracking.get();
   for (const std::string& prefix : options.prefixes) {
-    const std::string* old =
-        state == nullptr ? nullptr : overlapping(state->options.prefixes, prefix);
-    if (old == nullptr) continue;
+    if (state == nullptr) break;
+    const std::optional<std::string_view> old = overlapping(state->prefixes, prefix);
+    if (!old) continue;
     overlap_error(c, prefix, "an existing", *old);
     return false;
   }
@@ -128,9 +135,9 @@ void client_tracking(Context& c) {
   if (c.is(2, "ON")) {
     if (!options_fit(c, options)) return;
     if (options.broadcast && !prefixes_fit(c, options)) return;
-    c.node.tracking().enable(c.session, options);
+    c.node.clients().tracking().enable(c.session, std::move(options));
   } else if (c.is(2, "OFF")) {
-    c.node.tracking().disable(c.session);
+    c.node.clients().tracking().disable(c.session);
   } else {
     c.syntax_error();
     return;
@@ -164,8 +171,9 @@ void client_getredir(Context& c) {
 }
 
 void client_trackinginfo(Context& c) {
+  const TrackingState off;
   const TrackingState* state = c.session.tracking.get();
-  const TrackingOptions options = state == nullptr ? TrackingOptions() : state->options;
+  const TrackingOptions& options = (state == nullptr ? off : *state).options;
   const bool caching = state != nullptr && state->caching;
   std::vector<std::string_view> flags = {state == nullptr ? "off" : "on"};
   if (options.broadcast) flags.push_back("bcast");
@@ -182,8 +190,9 @@ void client_trackinginfo(Context& c) {
   c.reply.bulk("redirect");
   client_getredir(c);
   c.reply.bulk("prefixes");
-  c.reply.array(options.prefixes.size());
-  for (const std::string& prefix : options.prefixes) c.reply.bulk(prefix);
+  const std::set<std::string_view>& prefixes = (state == nullptr ? off : *state).prefixes;
+  c.reply.array(prefixes.size());
+  for (const std::string_view prefix : prefixes) c.reply.bulk(prefix);
 }
 
 }  // namespace redoubt

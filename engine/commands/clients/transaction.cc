@@ -1,5 +1,5 @@
 // MULTI and its kin. How a transaction runs is engine/node/transaction.cc.
-#include "engine/node/transaction.h"
+#include "engine/clients/transaction.h"
 #include "engine/commands/families.h"
 #include "engine/node/context.h"
 

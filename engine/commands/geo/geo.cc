@@ -73,7 +73,7 @@ void geoadd_command(Context& c) {
     return;
   }
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::zset)) return;
   if (entry == nullptr && options.xx) {
     c.reply.integer(0);
@@ -99,7 +99,7 @@ std::optional<double> score_of(const Entry* entry, std::string_view member) {
 void geohash_command(Context& c) {
   constexpr std::string_view kLetters = "0123456789bcdefghjkmnpqrstuvwxyz";
   constexpr double kPole = 90;
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   c.reply.array(c.args.size() - 2);
   for (size_t i = 2; i < c.args.size(); ++i) {
@@ -119,7 +119,7 @@ void geohash_command(Context& c) {
 }
 
 void geopos_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   c.reply.array(c.args.size() - 2);
   for (size_t i = 2; i < c.args.size(); ++i) {
@@ -138,7 +138,7 @@ void geodist_command(Context& c) {
     c.syntax_error();
     return;
   }
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   const std::optional<double> from = score_of(entry, c.args[2]);
   const std::optional<double> to = score_of(entry, c.args[3]);

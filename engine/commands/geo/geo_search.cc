@@ -324,7 +324,7 @@ void store_found(Context& c, const Search& search, const std::vector<Found>& fou
 }
 
 void run_search(Context& c, Kind kind, bool may_store) {
-  const Entry* entry = c.lookup(c.args[kind == Kind::search_store ? 2 : 1]);
+  const Entry* entry = c.read(c.args[kind == Kind::search_store ? 2 : 1]);
   if (c.wrong_type(entry, Type::zset)) return;
   Search search;
   search.kind = kind;

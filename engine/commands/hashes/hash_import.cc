@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/clients/fieldsets.h"
 #include "engine/commands/families.h"
 #include "engine/commands/hashes/hash_value.h"
 #include "engine/commands/strings/string_options.h"
-#include "engine/node/fieldsets.h"
 
 namespace redoubt {
 
@@ -46,19 +46,15 @@ void replace_hash(Context& c, std::string_view key, const Fieldset& fields, size
 // The fields by name; what the key held before goes in the same step.
 void effect_of_import(Context& c, std::string_view key, const Fieldset& fields, size_t first,
                       bool replaced) {
-  EffectStream& effects = c.node.effects();
-  if (!effects.active()) return;
+  if (!c.node.effects().active()) return;
   std::vector<std::string_view> args = {"HSET", key};
   args.reserve(2 + 2 * fields.size());
   for (size_t i = 0; i < fields.size(); ++i) {
     args.push_back(fields[i]);
     args.push_back(c.args[first + i]);
   }
-  const bool alone = replaced && !effects.is_open();
-  if (alone) effects.begin();
   if (replaced) c.effect({"DEL", key});
   c.effect(args);
-  if (alone) effects.commit();
 }
 
 void himport_set_command(Context& c) {
@@ -74,7 +70,7 @@ void himport_set_command(Context& c) {
     c.error("ERR value count does not match fieldset field count");
     return;
   }
-  const Entry* entry = c.lookup_write(key);
+  const Entry* entry = c.touch(key);
   if (c.wrong_type(entry, Type::hash)) return;
   const bool replaced = entry != nullptr;
   c.env().count_work(fields->size());

@@ -4,7 +4,9 @@ namespace redoubt {
 
 namespace {
 
-Entry* without_expired(Context& c, Entry* entry, bool& failed) {
+// Const or not, as the entry is.
+template <typename AnyEntry>
+AnyEntry* without_expired(Context& c, AnyEntry* entry, bool& failed) {
   failed = c.wrong_type(entry, Type::hash);
   if (failed || entry == nullptr) return nullptr;
   if (HashView(*entry).earliest_ms() >= c.now_ms()) [[likely]]
@@ -14,12 +16,12 @@ Entry* without_expired(Context& c, Entry* entry, bool& failed) {
 
 }  // namespace
 
-Entry* hash_to_read(Context& c, std::string_view key, bool& failed) {
-  return without_expired(c, c.lookup(key), failed);
+const Entry* hash_to_read(Context& c, std::string_view key, bool& failed) {
+  return without_expired(c, c.read(key), failed);
 }
 
 Entry* hash_to_write(Context& c, std::string_view key, bool& failed) {
-  return without_expired(c, c.lookup_write(key), failed);
+  return without_expired(c, c.write(key), failed);
 }
 
 std::optional<HashField> find_live(Context& c, const Entry* entry, std::string_view name) {

@@ -24,7 +24,7 @@ inline bool is_live(const HashField& field, int64_t now_ms) {
 
 // The hash of a key, with some of its expired fields removed; null when there is none, with
 // `failed` after an error when the key holds something else.
-Entry* hash_to_read(Context& c, std::string_view key, bool& failed);
+const Entry* hash_to_read(Context& c, std::string_view key, bool& failed);
 Entry* hash_to_write(Context& c, std::string_view key, bool& failed);
 
 // A field that is there and has not expired.
@@ -62,14 +62,14 @@ struct HashFields {
       .remove_command = "HDEL"};
 
   static Limits limits(const Node& node) { return hash_limits(node); }
-  static Editor open(Context& c, const Limits& limits, const Entry* entry, size_t more) {
+  static Editor open(Context& c, const Limits& limits, Entry* entry, size_t more) {
     Allocator& allocator = c.db().allocator();
     if (entry == nullptr) return {allocator, c.hash_key(), limits};
     Editor editor(allocator, c.hash_key(), limits, *entry);
     editor.expect_fields(more);
     return editor;
   }
-  static Entry* to_read(Context& c, std::string_view key, bool& failed) {
+  static const Entry* to_read(Context& c, std::string_view key, bool& failed) {
     return hash_to_read(c, key, failed);
   }
   static Entry* to_write(Context& c, std::string_view key, bool& failed) {

@@ -43,7 +43,7 @@ void touch_command(Context& c) {
   int64_t found = 0;
   c.env().count_work(c.args.size() - 2);
   for (const std::string_view key : c.args.subspan(1)) {
-    if (c.lookup(key) != nullptr) ++found;
+    if (c.read(key) != nullptr) ++found;
   }
   c.reply.integer(found);
 }
@@ -80,12 +80,12 @@ void make_room(Context& c, int db, std::string_view key) {
 void rename_to(Context& c, bool only_new) {
   const std::string_view from = c.args[1];
   const std::string_view to = c.args[2];
-  if (c.lookup_write(from) == nullptr) {
+  if (c.touch(from) == nullptr) {
     c.error("ERR no such key");
     return;
   }
   if (from != to) {
-    if (only_new && c.lookup_write(to) != nullptr) {
+    if (only_new && c.touch(to) != nullptr) {
       c.reply.integer(0);
       return;
     }
@@ -151,8 +151,7 @@ void copy_command(Context& c) {
     c.error("ERR source and destination objects are the same");
     return;
   }
-  if (c.lookup(from) == nullptr ||
-      (c.node.lookup_write(db, to, c.hash(to), true) != nullptr && !options->replace)) {
+  if (c.read(from) == nullptr || (c.touch_in(db, to) != nullptr && !options->replace)) {
     c.reply.integer(0);
     return;
   }
@@ -174,7 +173,7 @@ void move_command(Context& c) {
   }
   const std::string_view key = c.args[1];
   const uint64_t hash = c.hash(key);
-  if (c.lookup_write(key) == nullptr || c.node.lookup_write(*db, key, hash, true) != nullptr) {
+  if (c.touch(key) == nullptr || c.touch_in(*db, key) != nullptr) {
     c.reply.integer(0);
     return;
   }
@@ -237,7 +236,7 @@ void object_freq_command(Context& c) {
         "adjust.");
     return;
   }
-  c.reply.integer(c.node.frequency(*entry));
+  c.reply.integer(c.node.access_clock().frequency(*entry));
 }
 
 void object_idletime_command(Context& c) {
@@ -249,7 +248,7 @@ void object_idletime_command(Context& c) {
         "switching between policies at runtime LRU and LFU data will take some time to adjust.");
     return;
   }
-  c.reply.integer(c.node.idle_ms(*entry) / 1000);
+  c.reply.integer(c.node.access_clock().idle_ms(*entry) / 1000);
 }
 
 void object_refcount_command(Context& c) {

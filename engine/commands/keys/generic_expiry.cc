@@ -81,7 +81,7 @@ void expire_at(Context& c, int64_t base_ms, Unit unit) {
   const std::optional<int64_t> when = deadline_argument(c, base_ms, unit);
   if (!when) return;
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
+  const Entry* entry = c.touch(key);
   if (entry == nullptr || !condition->allows(*entry, *when)) {
     c.reply.integer(0);
     return;
@@ -117,7 +117,7 @@ void pexpireat_command(Context& c) {
 
 void persist_command(Context& c) {
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
+  const Entry* entry = c.touch(key);
   if (entry == nullptr || !entry->has_expiry()) {
     c.reply.integer(0);
     return;

@@ -86,7 +86,7 @@ std::optional<std::string> look_up(Context& c, const SortOptions& options, std::
   }
   std::string key(pattern.substr(0, star));
   key.append(element).append(behind);
-  Entry* entry = c.lookup(key);
+  const Entry* entry = c.read(key);
   if (entry == nullptr) return std::nullopt;
   if (field.empty()) {
     if (entry->type() != Type::string) return std::nullopt;
@@ -290,7 +290,7 @@ size_t size_of(Context& c, const Entry* entry) {
 void sort_generic(Context& c, bool may_store) {
   SortOptions options;
   if (!read_options(c, may_store, options)) return;
-  Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (entry != nullptr && entry->type() != Type::set && entry->type() != Type::zset &&
       c.wrong_type(entry, Type::list)) {
     return;

@@ -72,7 +72,7 @@ namespace {
 
 void push_elements(Context& c, ListEnd end, bool only_existing) {
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::list)) return;
   if (entry == nullptr) {
     if (only_existing) {
@@ -117,7 +117,7 @@ void pop_command(Context& c, ListEnd end) {
   std::optional<int64_t> count;
   if (!read_pop_count(c, count)) return;
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (entry == nullptr) {
     count ? c.reply.null_array() : c.reply.null();
     return;
@@ -140,13 +140,13 @@ void rpop_command(Context& c) {
 // --- LLEN, LINDEX, LSET, LINSERT
 
 void llen_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::list)) return;
   c.reply.integer(entry == nullptr ? 0 : static_cast<int64_t>(list_length(*entry)));
 }
 
 void lindex_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (entry == nullptr) {
     c.reply.null();
     return;
@@ -161,7 +161,7 @@ void lindex_command(Context& c) {
 void lset_command(Context& c) {
   const std::string_view key = c.args[1];
   const std::string_view element = c.args[3];
-  Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (entry == nullptr) {
     c.error("ERR no such key");
     return;

@@ -27,7 +27,7 @@ std::string_view end_word(ListEnd end) {
 void move_element(Context& c, Entry& source_entry, ListEnds ends) {
   const std::string_view source = c.args[1];
   const std::string_view destination = c.args[2];
-  Entry* target = source == destination ? &source_entry : c.lookup_write(destination);
+  Entry* target = source == destination ? &source_entry : c.write(destination);
   if (c.wrong_type(target, Type::list)) return;
 
   List popped = list_of(c, source_entry);
@@ -51,7 +51,7 @@ void move_element(Context& c, Entry& source_entry, ListEnds ends) {
 }
 
 void move_or_null(Context& c, ListEnds ends) {
-  Entry* entry = c.lookup_write(c.args[1]);
+  Entry* entry = c.write(c.args[1]);
   if (c.wrong_type(entry, Type::list)) return;
   if (entry == nullptr) {
     c.reply.null();
@@ -63,7 +63,7 @@ void move_or_null(Context& c, ListEnds ends) {
 void move_or_wait(Context& c, ListEnds ends, size_t timeout_index) {
   const std::optional<Instant> deadline = c.timeout(timeout_index);
   if (!deadline) return;
-  Entry* entry = c.lookup_write(c.args[1]);
+  Entry* entry = c.write(c.args[1]);
   if (c.wrong_type(entry, Type::list)) return;
   if (entry == nullptr) {
     c.block(Type::list, 1, 2, *deadline, BlockReply::move);
@@ -136,7 +136,7 @@ std::optional<ManyPop> many_pop_arguments(Context& c, size_t index) {
 bool pop_first_list(Context& c, const ManyPop& pop) {
   for (size_t i = pop.first_key; i < pop.end_key; ++i) {
     const std::string_view key = c.args[i];
-    Entry* entry = c.lookup_write(key);
+    Entry* entry = c.write(key);
     if (entry == nullptr) continue;
     if (c.wrong_type(entry, Type::list)) return true;
     c.reply.array(2);
@@ -170,7 +170,7 @@ void pop_or_wait(Context& c, ListEnd end) {
   if (!deadline) return;
   for (size_t i = 1; i < last; ++i) {
     const std::string_view key = c.args[i];
-    Entry* entry = c.lookup_write(key);
+    Entry* entry = c.write(key);
     if (entry == nullptr) continue;
     if (c.wrong_type(entry, Type::list)) return;
     c.reply.array(2);

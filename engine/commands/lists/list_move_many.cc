@@ -75,7 +75,7 @@ void move_block(Context& c, Entry& source_entry, const BlockMove& move) {
   const std::string_view source = c.args[1];
   const std::string_view destination = c.args[2];
   const bool same = source == destination;
-  Entry* target = same ? &source_entry : c.lookup_write(destination);
+  Entry* target = same ? &source_entry : c.write(destination);
   if (c.wrong_type(target, Type::list)) return;
 
   List popped = list_of(c, source_entry);
@@ -105,7 +105,7 @@ void move_block(Context& c, Entry& source_entry, const BlockMove& move) {
 
 // The source, when it has as many elements as are to be moved. Null after an error, too.
 Entry* find_source(Context& c, const BlockMove& move) {
-  Entry* entry = c.lookup_write(c.args[1]);
+  Entry* entry = c.write(c.args[1]);
   if (entry == nullptr || c.wrong_type(entry, Type::list)) return nullptr;
   return move.exactly && list_length(*entry) < move.count ? nullptr : entry;
 }

@@ -45,7 +45,7 @@ std::optional<GivenRange> range_arguments(Context& c) {
 void lrange_command(Context& c) {
   const std::optional<GivenRange> given = range_arguments(c);
   if (!given) return;
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::list)) return;
   if (entry == nullptr) {
     c.reply.array(0);
@@ -63,7 +63,7 @@ void ltrim_command(Context& c) {
   const std::optional<GivenRange> given = range_arguments(c);
   if (!given) return;
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::list)) return;
   c.reply.ok();
   if (entry == nullptr) return;
@@ -176,7 +176,7 @@ std::vector<int64_t> find_positions(const Entry& entry, std::string_view text,
 void lpos_command(Context& c) {
   LposOptions options;
   if (!read_lpos_options(c, options)) return;
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::list)) return;
   std::vector<int64_t> positions;
   if (entry != nullptr) {

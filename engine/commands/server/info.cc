@@ -109,7 +109,7 @@ void write_server(InfoWriter& out) {
   const int64_t uptime_s = (node.env().now() - node.started()).s();
   const WallTime wall = node.env().wall();
   out.section("Server");
-  out.field("redis_version", kRedisVersion);
+  out.field("redis_version", node.settings().reported_redis_version);
   out.field("redoubt_version", kRedoubtVersion);
   out.field("redis_git_sha1", "00000000");
   out.field("redis_git_dirty", 0);
@@ -122,7 +122,7 @@ void write_server(InfoWriter& out) {
   out.field("atomicvar_api", "c11-builtin");
   out.field("gcc_version", "0.0.0");  // the same node, whatever compiled it
   out.field("process_id", out.facts.pid);
-  out.field("process_supervised", "no");
+  out.field("process_supervised", out.facts.supervised);
   out.field("run_id", node.run_id());
   out.field("tcp_port", node.tcp_port());
   out.field("server_time_usec", wall.unix_us);
@@ -205,11 +205,11 @@ void write_memory(InfoWriter& out) {
   out.field("mem_fragmentation_bytes", difference);
   out.field("mem_not_counted_for_evict", node.not_counted_for_eviction());
   out.zero({"mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves"});
-  out.field("mem_clients_normal", node.sessions_memory());
+  out.field("mem_clients_normal", node.clients().limits().memory_bytes());
   out.zero({"mem_cluster_links", "mem_aof_buffer"});
   out.field("mem_allocator", "redoubt");
   out.zero({"mem_overhead_db_hashtable_rehashing", "active_defrag_running"});
-  out.field("lazyfree_pending_objects", node.garbage_objects());
+  out.field("lazyfree_pending_objects", node.reclaim().objects());
   out.field("lazyfreed_objects", out.stats.lazyfreed_objects);
 }
 
@@ -307,7 +307,7 @@ void write_replication(InfoWriter& out) {
   out.field("master_failover_state", "no-failover");
   out.field("master_replid", out.node.run_id());
   out.field("master_replid2", kNoReplid);
-  out.field("master_repl_offset", out.node.effects().offset());
+  out.field("master_repl_offset", out.node.effects().end_offset());
   out.field("second_repl_offset", -1);
   out.zero({"repl_backlog_active", "repl_backlog_size", "repl_backlog_first_byte_offset",
             "repl_backlog_histlen"});
@@ -507,7 +507,7 @@ MemoryUse memory_use(Node& node) {
   MemoryUse use;
   use.used = node.used_memory();
   use.peak = std::max<uint64_t>(node.stats().peak_memory, use.used);
-  use.clients = node.sessions_memory();
+  use.clients = node.clients().limits().memory_bytes();
   for (int i = 0; i < node.database_count(); ++i) {
     use.tables += node.database(i).dict().table_bytes();
     use.keys += node.database(i).size();

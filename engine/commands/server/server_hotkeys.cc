@@ -13,8 +13,12 @@ namespace {
 
 void monitor_command(Context& c) {
   if (c.session.has(kSessionMonitor)) return;  // a second MONITOR has no reply in Redis either
+  if (c.node.in_transaction()) {
+    c.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
+    return;
+  }
   c.reply.ok();
-  c.node.start_monitoring(c.session);
+  c.node.clients().monitors().start(c.session);
 }
 
 // --- HOTKEYS

@@ -23,7 +23,7 @@ size_t add_members(Context& c, SetEditor& set) {
 
 void sadd_command(Context& c) {
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::set)) return;
   entry = set_to_write(c, entry);
   const size_t given = c.args.size() - 2;
@@ -57,7 +57,7 @@ bool remove_member(SetWriter& set, std::string_view member) {
 
 void srem_command(Context& c) {
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::set)) return;
   entry = set_to_write(c, entry);
   size_t removed = 0;
@@ -75,7 +75,7 @@ void srem_command(Context& c) {
 }
 
 void sismember_command(Context& c) {
-  Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
   entry = set_to_read(c, entry);
   const bool found = entry != nullptr && live_set(c, *entry).contains(SetMember(c.args[2]));
@@ -83,7 +83,7 @@ void sismember_command(Context& c) {
 }
 
 void smismember_command(Context& c) {
-  Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
   entry = set_to_read(c, entry);
   c.reply.array(c.args.size() - 2);
@@ -95,14 +95,14 @@ void smismember_command(Context& c) {
 }
 
 void scard_command(Context& c) {
-  Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
   entry = set_to_read(c, entry);
   c.reply.integer(entry == nullptr ? 0 : static_cast<int64_t>(live_set(c, *entry).size()));
 }
 
 void smembers_command(Context& c) {
-  Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
   entry = set_to_read(c, entry);
   if (entry == nullptr) {
@@ -134,8 +134,8 @@ void smove_command(Context& c) {
   const std::string_view from = c.args[1];
   const std::string_view to = c.args[2];
   const SetMember member(c.args[3]);
-  Entry* source = c.lookup_write(from);
-  Entry* target = c.lookup_write(to);
+  Entry* source = c.write(from);
+  Entry* target = c.write(to);
   if (source == nullptr) {
     c.reply.integer(0);
     return;
@@ -160,7 +160,7 @@ void smove_command(Context& c) {
 void sscan_command(Context& c) {
   ElementScan scan;
   if (!read_scan_cursor(c, scan)) return;
-  Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
   entry = set_to_read(c, entry);
   if (entry == nullptr) {

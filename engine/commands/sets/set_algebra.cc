@@ -26,7 +26,7 @@ struct Sources {
 std::optional<Sources> find_sources(Context& c, size_t first, size_t end, bool stores = false) {
   Sources sources;
   for (size_t i = first; i < end; ++i) {
-    Entry* entry = c.lookup(c.args[i]);
+    const Entry* entry = c.read(c.args[i]);
     if (c.wrong_type(entry, Type::set)) return std::nullopt;
     if (stores) entry = without_expired_members(c, entry);
     if (entry != nullptr) {

@@ -84,7 +84,7 @@ void spop_command(Context& c) {
   std::optional<int64_t> given;
   if (!read_pop_count(c, given)) return;
   const std::string_view key = c.args[1];
-  Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::set)) return;
   entry = set_to_write(c, entry);
   // While data stands still, expired members may be all that is left.
@@ -144,7 +144,7 @@ void srandmember_command(Context& c) {
       return;
     }
   }
-  Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::set)) return;
   entry = set_to_read(c, entry);
   if (entry == nullptr) {

@@ -28,19 +28,21 @@ inline SetView live_set(const Context& c, const Entry& entry) {
   return SetView(entry, may_expire(entry) ? c.now_ms() : SetView::kBeforeAll);
 }
 
-// A set that may have expired members, with some of them removed. Null when none are left and the
-// key is gone; for who only looks, also when all that are left have expired.
-Entry* with_fewer_expired(Context& c, Entry* entry);
-Entry* living_or_none(Context& c, Entry* entry);
+// Removes some expired members of a set that may have some. False: none are left, and the key is
+// gone.
+bool remove_some_expired(Context& c, const Entry& entry);
+// The same. Null, too, when all members that are left have expired.
+const Entry* living_or_none(Context& c, const Entry* entry);
 
-// The set of an entry, if there is one, as a command that changes it wants it.
+// The set of an entry, if there is one, for a command that changes it; without some expired
+// members. Null when none are left and the key is gone.
 inline Entry* set_to_write(Context& c, Entry* entry) {
   if (entry == nullptr || !may_expire(*entry)) [[likely]]
     return entry;
-  return with_fewer_expired(c, entry);
+  return remove_some_expired(c, *entry) ? entry : nullptr;
 }
-// The same for looking at it: null, too, when all its members have expired.
-inline Entry* set_to_read(Context& c, Entry* entry) {
+// The same for reading it: null, too, when all its members have expired.
+inline const Entry* set_to_read(Context& c, const Entry* entry) {
   if (entry == nullptr || !may_expire(*entry)) [[likely]]
     return entry;
   return living_or_none(c, entry);
@@ -48,7 +50,7 @@ inline Entry* set_to_read(Context& c, Entry* entry) {
 
 // Removes all expired members of a set before a command stores what it makes of it: what applies
 // the stream of effects has another clock. Null when none are left and the key is gone.
-Entry* without_expired_members(Context& c, Entry* entry);
+const Entry* without_expired_members(Context& c, const Entry* entry);
 
 inline void reply_member(ReplyWriter& reply, const SetElement& element) {
   element.is_number ? reply.bulk_integer(element.number) : reply.bulk(element.text);
@@ -81,18 +83,18 @@ struct SetMembers {
       .remove_command = "SREM"};
 
   static Limits limits(const Node& node) { return set_limits(node); }
-  static Editor open(Context& c, const Limits& limits, const Entry* entry, size_t more) {
+  static Editor open(Context& c, const Limits& limits, Entry* entry, size_t more) {
     Allocator& allocator = c.db().allocator();
     if (entry == nullptr) return {allocator, c.hash_key(), limits};
     return {allocator, c.hash_key(), limits, *entry, more};
   }
-  static Entry* to_read(Context& c, std::string_view key, bool& failed) {
-    Entry* entry = c.lookup(key);
+  static const Entry* to_read(Context& c, std::string_view key, bool& failed) {
+    const Entry* entry = c.read(key);
     failed = c.wrong_type(entry, Type::set);
     return failed ? nullptr : set_to_read(c, entry);
   }
   static Entry* to_write(Context& c, std::string_view key, bool& failed) {
-    Entry* entry = c.lookup_write(key);
+    Entry* entry = c.write(key);
     failed = c.wrong_type(entry, Type::set);
     return failed ? nullptr : set_to_write(c, entry);
   }

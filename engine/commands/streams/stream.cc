@@ -118,7 +118,7 @@ void xadd_command(Context& c) {
       c.args.subspan(std::min(addition.id_index + 1, c.args.size()));
   if (!fields_ok(c, addition, fields)) return;
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::stream)) return;
   if (entry == nullptr && addition.no_stream) {
     c.reply.null();
@@ -159,7 +159,7 @@ void xtrim_command(Context& c) {
   }
   if (!finish_trim_options(c, options, true)) return;
   const std::string_view key = c.args[1];
-  const Entry* entry = entry_or_reply_zero(c, key, Type::stream);
+  Entry* entry = entry_or_reply_zero(c, key, Type::stream);
   if (entry == nullptr) return;
   Stream& stream = stream_of(*entry);
   StreamId reached;
@@ -181,7 +181,7 @@ void xtrim_command(Context& c) {
 
 void xdel_command(Context& c) {
   const std::string_view key = c.args[1];
-  const Entry* entry = entry_or_reply_zero(c, key, Type::stream);
+  Entry* entry = entry_or_reply_zero(c, key, Type::stream);
   if (entry == nullptr) return;
   std::vector<StreamId> ids;
   if (!stream_ids(c, 2, c.args.size() - 2, ids)) return;
@@ -195,7 +195,7 @@ void xdel_command(Context& c) {
 // --- reading
 
 void xlen_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::stream)) return;
   c.reply.integer(entry == nullptr ? 0 : static_cast<int64_t>(stream_of(*entry).length()));
 }
@@ -215,7 +215,7 @@ void reply_range(Context& c, bool reverse) {
     if (!number) return;
     count = std::max<int64_t>(*number, 0);
   }
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::stream)) return;
   if (entry == nullptr) {
     c.reply.array(0);
@@ -288,7 +288,7 @@ void xsetid_command(Context& c) {
   NewIds ids;
   if (!read_new_ids(c, ids)) return;
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::stream)) return;
   if (entry == nullptr) {
     c.error("ERR no such key");

@@ -13,7 +13,7 @@ namespace {
 
 // The stream of argument 2. False, after an error: it has another type.
 bool find_stream(Context& c, Stream** stream) {
-  const Entry* entry = c.lookup_write(c.args[2]);
+  Entry* entry = c.write(c.args[2]);
   if (c.wrong_type(entry, Type::stream)) return false;
   *stream = entry == nullptr ? nullptr : &stream_of(*entry);
   return true;
@@ -185,7 +185,7 @@ void xgroup_help_command(Context& c) {
 
 void xack_command(Context& c) {
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::stream)) return;
   StreamGroup* group = entry == nullptr ? nullptr : stream_of(*entry).find_group(c.args[2]);
   if (group == nullptr) {

@@ -173,7 +173,7 @@ bool read_limits(Context& c, NewLimits& limits) {
 
 // The stream of argument 1; null after an error.
 Stream* stream_that_exists(Context& c) {
-  const Entry* entry = c.lookup_write(c.args[1]);
+  Entry* entry = c.write(c.args[1]);
   if (c.wrong_type(entry, Type::stream)) return nullptr;
   if (entry != nullptr) return &stream_of(*entry);
   c.error("ERR no such key");

@@ -11,7 +11,7 @@ namespace {
 
 // The stream of argument 2; null after an error.
 const Stream* existing_stream(Context& c) {
-  const Entry* entry = c.lookup(c.args[2]);
+  const Entry* entry = c.read(c.args[2]);
   if (entry == nullptr) {
     c.error("ERR no such key");
     return nullptr;

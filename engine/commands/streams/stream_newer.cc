@@ -65,7 +65,7 @@ void xdelex_command(Context& c) {
   DeletionOptions options;
   if (!read_deletion(c, 2, options)) return;
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::stream)) return;
   std::vector<Outcome> outcomes(options.ids.size(), Outcome::missing);
   bool changed = false;
@@ -92,7 +92,7 @@ void xackdel_command(Context& c) {
   DeletionOptions options;
   if (!read_deletion(c, 3, options)) return;
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::stream)) return;
   StreamGroup* group = entry == nullptr ? nullptr : stream_of(*entry).find_group(c.args[2]);
   std::vector<Outcome> outcomes(options.ids.size(), Outcome::missing);
@@ -180,7 +180,7 @@ void xnack_command(Context& c) {
   NackOptions options;
   if (!read_nack(c, options)) return;
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
+  Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::stream)) return;
   StreamGroup* group = entry == nullptr ? nullptr : stream_of(*entry).find_group(c.args[2]);
   int64_t released = 0;

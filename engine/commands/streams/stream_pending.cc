@@ -12,7 +12,7 @@ namespace {
 
 // The stream of argument 1, whose entry this is, and its group of argument 2. False, after an
 // error.
-bool find_group(Context& c, const Entry* entry, Stream** stream, StreamGroup** group) {
+bool find_group(Context& c, Entry* entry, Stream** stream, StreamGroup** group) {
   if (c.wrong_type(entry, Type::stream)) return false;
   *stream = entry == nullptr ? nullptr : &stream_of(*entry);
   *group = entry == nullptr ? nullptr : (*stream)->find_group(c.args[2]);
@@ -135,9 +135,13 @@ void xpending_command(Context& c) {
   }
   PendingFilter filter;
   if (!summary && !read_filter(c, filter)) return;
-  Stream* stream = nullptr;
-  StreamGroup* group = nullptr;
-  if (!find_group(c, c.lookup(c.args[1]), &stream, &group)) return;
+  const Entry* entry = c.read(c.args[1]);
+  if (c.wrong_type(entry, Type::stream)) return;
+  const StreamGroup* group = entry == nullptr ? nullptr : stream_of(*entry).find_group(c.args[2]);
+  if (group == nullptr) {
+    error_no_group(c, c.args[1], c.args[2]);
+    return;
+  }
   if (summary) {
     reply_pending_summary(c, *group);
   } else {
@@ -272,7 +276,7 @@ void xclaim_command(Context& c) {
   const std::string_view key = c.args[1];
   Stream* stream = nullptr;
   StreamGroup* group = nullptr;
-  if (!find_group(c, c.lookup_write(key), &stream, &group)) return;
+  if (!find_group(c, c.write(key), &stream, &group)) return;
   ClaimOptions options;
   if (!read_claim(c, options)) return;
   const bool advanced = options.last_id > group->last_id;
@@ -373,7 +377,7 @@ void xautoclaim_command(Context& c) {
   const std::string_view key = c.args[1];
   Stream* stream = nullptr;
   StreamGroup* group = nullptr;
-  if (!find_group(c, c.lookup_write(key), &stream, &group)) return;
+  if (!find_group(c, c.write(key), &stream, &group)) return;
   const Claim claim{.key = key,
                     .stream = *stream,
                     .group = *group,

@@ -118,9 +118,12 @@ bool read_options(Context& c, ReadOptions& options) {
 
 // --- where to read from
 
-bool find_group(Context& c, const ReadOptions& options, ReadSource& source) {
+bool find_group(Context& c, const ReadOptions& options, const Entry* entry, ReadSource& source) {
   const std::string_view name = c.args[options.group_index];
-  if (source.stream != nullptr) source.group = source.stream->find_group(name);
+  if (source.stream != nullptr && source.stream->find_group(name) != nullptr) {
+    source.changing = &stream_of(c.write(source.key, *entry));
+    source.group = source.changing->find_group(name);
+  }
   if (source.group != nullptr) return true;
   c.error("NOGROUP No such key '" + std::string(shown_name(source.key)) + "' or consumer group '" +
           std::string(shown_name(name)) + "' in XREADGROUP with GROUP option");
@@ -166,10 +169,10 @@ bool find_sources(Context& c, const ReadOptions& options, std::vector<ReadSource
   for (size_t i = 0; i < options.streams; ++i) {
     ReadSource source;
     source.key = c.args[options.first_key + i];
-    const Entry* entry = c.lookup(source.key);
+    const Entry* entry = c.read(source.key);
     if (c.wrong_type(entry, Type::stream)) return false;
     if (entry != nullptr) source.stream = &stream_of(*entry);
-    if (options.by_group && !find_group(c, options, source)) return false;
+    if (options.by_group && !find_group(c, options, entry, source)) return false;
     if (!read_position(c, options, options.first_key + options.streams + i, source)) return false;
     sources.push_back(source);
   }
@@ -234,7 +237,7 @@ void reply_history(Context& c, const ReadSource& source, StreamConsumer& consume
       continue;
     }
     reply_stream_entry(c, entry);
-    source.stream->assign(*source.group, *pending, &consumer, c.now_ms());
+    source.changing->assign(*source.group, *pending, &consumer, c.now_ms());
     count_delivery(*pending);
     effect_of_claim(c, source.key, *source.group, *pending);
     changed = true;
@@ -254,7 +257,7 @@ void reply_new(Context& c, const ReadSource& source, StreamConsumer& consumer,
   StreamCursor cursor(*source.stream, start, end, false);
   StreamEntry entry;
   for (uint64_t i = 0; i < found && cursor.next(entry); ++i) {
-    source.stream->advance(*source.group, entry.id);
+    source.changing->advance(*source.group, entry.id);
     reply_stream_entry(c, entry);
     if (!options.no_ack) deliver(c, source, consumer, entry.id);
   }
@@ -408,17 +411,17 @@ constexpr Command stream_read_rows[] = {
 }  // namespace
 
 StreamConsumer& reading_consumer(Context& c, const ReadOptions& options, const ReadSource& source) {
-  return consumer_for(c, *source.stream, *source.group, source.key,
+  return consumer_for(c, *source.changing, *source.group, source.key,
                       c.args[options.group_index + 1]);
 }
 
 void deliver(Context& c, const ReadSource& source, StreamConsumer& consumer, StreamId id) {
   StreamPending* pending = source.group->pending.find(id);
   if (pending == nullptr) {
-    pending = source.stream->add_pending(*source.group, &consumer, id, c.now_ms());
+    pending = source.changing->add_pending(*source.group, &consumer, id, c.now_ms());
   } else {
     // XGROUP SETID went back in the stream.
-    source.stream->assign(*source.group, *pending, &consumer, c.now_ms());
+    source.changing->assign(*source.group, *pending, &consumer, c.now_ms());
   }
   pending->deliveries = 1;
   consumer.active_ms = c.now_ms();

@@ -29,11 +29,12 @@ struct ReadOptions {
 // One of the streams to read from.
 struct ReadSource {
   std::string_view key;
-  Stream* stream = nullptr;  // null: there is none
-  StreamGroup* group = nullptr;
-  StreamId after;        // entries behind this one
-  bool is_new = false;   // ">": those that the group has not read
-  bool is_last = false;  // "$"
+  const Stream* stream = nullptr;  // null: there is none
+  Stream* changing = nullptr;      // the same, when it is read by a group
+  StreamGroup* group = nullptr;    // of `changing`
+  StreamId after;                  // entries behind this one
+  bool is_new = false;             // ">": those that the group has not read
+  bool is_last = false;            // "$"
   bool served = false;
 };
 

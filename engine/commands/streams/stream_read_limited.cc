@@ -97,7 +97,7 @@ void LimitedReader::read_history(const ReadSource& source, StreamConsumer& consu
       c_.reply.null_array();
     });
     if (!added || !there) continue;
-    source.stream->assign(*source.group, *pending, &consumer, c_.now_ms());
+    source.changing->assign(*source.group, *pending, &consumer, c_.now_ms());
     count_delivery(*pending);
     effect_of_claim(c_, source.key, *source.group, *pending);
     changed = true;
@@ -125,7 +125,7 @@ void LimitedReader::claim_pending(const ReadSource& source, StreamConsumer& cons
   c_.node.env().count_work(idle.size() + gone.size());
   for (StreamPending* pending : gone) {
     const StreamId id = pending->id;
-    source.stream->remove_pending(group, pending);
+    source.changing->remove_pending(group, pending);
     effect_of_removal(c_, source.key, group, id);
   }
   for (StreamPending* pending : idle) {
@@ -146,7 +146,7 @@ void LimitedReader::claim(const ReadSource& source, StreamConsumer& consumer,
     c_.reply.integer(static_cast<int64_t>(pending.deliveries));
   });
   if (!added) return;
-  source.stream->assign(*source.group, pending, &consumer, c_.now_ms());
+  source.changing->assign(*source.group, pending, &consumer, c_.now_ms());
   count_delivery(pending);
   consumer.active_ms = c_.now_ms();
   effect_of_claim(c_, source.key, *source.group, pending);
@@ -169,7 +169,7 @@ void LimitedReader::read_new(const ReadSource& source, StreamConsumer& consumer)
       c_.reply.integer(0);
     });
     if (!added) break;
-    source.stream->advance(*source.group, entry.id);
+    source.changing->advance(*source.group, entry.id);
     if (!options_.no_ack) deliver(c_, source, consumer, entry.id);
   }
   if (found_ == before) return;

@@ -47,7 +47,7 @@ bool read_set_options(const Context& c, SetOptions& options) {
 void put_until(Context& c, size_t value_index, int64_t deadline) {
   const std::string_view key = c.args[1];
   if (deadline < c.now_ms()) {
-    c.lookup_write(key);
+    c.touch(key);
     remove_key(c, key, c.settings().lazyfree_lazy_expire);
     return;
   }
@@ -81,7 +81,7 @@ void set_with_options(Context& c) {
     if (!deadline) return;
   }
   const std::string_view key = c.args[1];
-  const Entry* entry = options.get ? c.lookup(key) : c.lookup_write(key);
+  const Entry* entry = options.get ? c.read(key) : c.touch(key);
   const bool needs_string = options.get || options.condition.compares();
   if (needs_string && c.wrong_type(entry, Type::string)) return;
   if (entry != nullptr && !digest_operand_ok(c, options.condition)) return;
@@ -131,14 +131,14 @@ void psetex_command(Context& c) {
 
 void setnx_command(Context& c) {
   const std::string_view key = c.args[1];
-  const bool free = c.lookup_write(key) == nullptr;
+  const bool free = c.touch(key) == nullptr;
   if (free) put_string(c, key, 2, NewExpiry::none());
   c.reply.integer(free ? 1 : 0);
 }
 
 void getset_command(Context& c) {
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup(key);
+  const Entry* entry = c.read(key);
   if (c.wrong_type(entry, Type::string)) return;
   reply_string(c, entry);
   put_string(c, key, 2, NewExpiry::none());
@@ -148,14 +148,14 @@ void getset_command(Context& c) {
 // --- GET
 
 void get_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::string)) return;
   reply_string(c, entry);
 }
 
 void getdel_command(Context& c) {
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup(key);
+  const Entry* entry = c.read(key);
   if (c.wrong_type(entry, Type::string)) return;
   reply_string(c, entry);
   if (entry != nullptr) remove_key(c, key, c.settings().lazyfree_lazy_user_del);
@@ -180,7 +180,7 @@ void getex_command(Context& c) {
     }
   }
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup(key);
+  const Entry* entry = c.read(key);
   if (c.wrong_type(entry, Type::string)) return;
   if (entry == nullptr) {
     c.reply.null();
@@ -206,7 +206,7 @@ void getex_command(Context& c) {
 void mget_command(Context& c) {
   c.reply.array(c.args.size() - 1);
   for_each_key(c, 1, c.args.size(), 1, [&](size_t i, uint64_t hash) {
-    const Entry* entry = c.node.lookup(c.session, c.db_index(), c.args[i], hash);
+    const Entry* entry = c.read(c.args[i], hash);
     const bool is_string = entry != nullptr && entry->type() == Type::string;
     reply_string(c, is_string ? entry : nullptr);
   });

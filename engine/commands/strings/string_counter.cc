@@ -12,7 +12,7 @@ namespace {
 
 void add_to_key(Context& c, int64_t increment) {
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
+  const Entry* entry = c.touch(key);
   if (c.wrong_type(entry, Type::string)) return;
   int64_t value = 0;
   if (entry != nullptr) {
@@ -56,7 +56,7 @@ void decrby_command(Context& c) {
 
 void incrbyfloat_command(Context& c) {
   const std::string_view key = c.args[1];
-  const Entry* entry = c.lookup_write(key);
+  const Entry* entry = c.touch(key);
   if (c.wrong_type(entry, Type::string)) return;
   StringScratch scratch;
   const std::string_view text = entry == nullptr ? "0" : Database::string_value(*entry, scratch);

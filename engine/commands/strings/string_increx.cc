@@ -224,7 +224,7 @@ void increx(Context& c, const IncrexOptions& options) {
     deadline = deadline_ms(c, options.expiry);
     if (!deadline) return;
   }
-  const Entry* entry = c.lookup_write(c.args[1]);
+  const Entry* entry = c.touch(c.args[1]);
   const std::optional<Number> old = old_value<Form>(c, entry);
   if (!old) return;
   if (entry == nullptr ? options.only_existing : options.only_new) {

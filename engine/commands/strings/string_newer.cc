@@ -11,7 +11,7 @@ namespace redoubt {
 namespace {
 
 void digest_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::string)) return;
   if (entry == nullptr) {
     c.reply.null();
@@ -28,7 +28,7 @@ void remove_and_count(Context& c, bool removes) {
 }
 
 void delifeq_command(Context& c) {
-  const Entry* entry = c.lookup_write(c.args[1]);
+  const Entry* entry = c.touch(c.args[1]);
   if (c.wrong_type(entry, Type::string)) return;
   const Condition equal{.kind = ConditionKind::ifeq, .operand = c.args[2]};
   remove_and_count(c, condition_met(equal, entry));
@@ -39,7 +39,7 @@ void delex_command(Context& c) {
     c.error("ERR wrong number of arguments for 'delex' command");
     return;
   }
-  const Entry* entry = c.lookup_write(c.args[1]);
+  const Entry* entry = c.touch(c.args[1]);
   if (entry == nullptr || c.args.size() == 2) {
     remove_and_count(c, entry != nullptr);
     return;
@@ -97,7 +97,7 @@ bool keys_meet(Context& c, const MsetexOptions& options) {
   bool met = true;
   for_each_key(c, 2, options.pairs_end, 2, [&](size_t i, uint64_t hash) {
     if (!met) return;
-    const Entry* entry = c.node.lookup_write(c.db_index(), c.args[i], hash, false);
+    const Entry* entry = c.peek(c.args[i], hash);
     met = (entry != nullptr) == wanted;
   });
   return met;
@@ -109,7 +109,7 @@ void remove_all(Context& c, size_t end) {
   std::vector<std::string_view> effect = {"DEL"};
   for_each_key(c, 2, end, 2, [&](size_t i, uint64_t hash) {
     const std::string_view key = c.args[i];
-    if (c.node.lookup_write(c.db_index(), key, hash, false) == nullptr) return;
+    if (c.peek(key, hash) == nullptr) return;
     c.node.erase(c.db_index(), key, hash, lazy);
     c.modified(key, 'g', "del");
     effect.push_back(key);

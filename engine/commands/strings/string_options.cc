@@ -110,7 +110,7 @@ Blob large_blob(Context& c, size_t index) {
 
 void put_string(Context& c, std::string_view key, size_t value_index, NewExpiry expiry) {
   // A key that has expired goes as one, before it is set anew.
-  c.lookup_write(key);
+  c.touch(key);
   c.db().set_string(key, c.hash(key), c.args[value_index], expiry, large_blob(c, value_index));
   c.modified(key, '$', "set");
 }
@@ -133,7 +133,7 @@ Blob pair_blob(Context& c, size_t value_index, size_t end) {
 void put_pairs(Context& c, size_t first, size_t end, NewExpiry expiry) {
   for_each_key(c, first, end, 2, [&](size_t i, uint64_t hash) {
     const std::string_view key = c.args[i];
-    c.node.lookup_write(c.db_index(), key, hash, !c.session.has(kSessionNoTouch));
+    c.touch(key, hash);
     c.db().set_string(key, hash, c.args[i + 1], expiry, pair_blob(c, i + 1, end));
     c.modified(key, '$', "set");
   });
@@ -142,7 +142,7 @@ void put_pairs(Context& c, size_t first, size_t end, NewExpiry expiry) {
 bool any_exists(Context& c, size_t first, size_t end, size_t step) {
   bool found = false;
   for_each_key(c, first, end, step, [&](size_t i, uint64_t hash) {
-    found = found || c.node.lookup_write(c.db_index(), c.args[i], hash, false) != nullptr;
+    found = found || c.peek(c.args[i], hash) != nullptr;
   });
   return found;
 }

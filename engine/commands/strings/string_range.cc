@@ -30,7 +30,7 @@ void write_at(Context& c, std::string_view key, size_t offset, std::string_view 
 void append_command(Context& c) {
   const std::string_view key = c.args[1];
   const std::string_view added = c.args[2];
-  const Entry* entry = c.lookup_write(key);
+  const Entry* entry = c.touch(key);
   if (c.wrong_type(entry, Type::string)) return;
   size_t size = 0;
   if (entry == nullptr) {
@@ -53,7 +53,7 @@ void setrange_command(Context& c) {
     c.error("ERR offset is out of range");
     return;
   }
-  const Entry* entry = c.lookup_write(key);
+  const Entry* entry = c.touch(key);
   if (c.wrong_type(entry, Type::string)) return;
   const size_t size = entry == nullptr ? 0 : Database::string_size(*entry);
   if (bytes.empty()) {
@@ -73,7 +73,7 @@ void getrange_command(Context& c) {
   if (!start) return;
   const std::optional<int64_t> end = c.integer(3);
   if (!end) return;
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::string)) return;
   StringScratch scratch;
   const std::string_view value =
@@ -93,7 +93,7 @@ void getrange_command(Context& c) {
 }
 
 void strlen_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::string)) return;
   c.reply.integer(entry == nullptr ? 0 : static_cast<int64_t>(Database::string_size(*entry)));
 }
@@ -202,8 +202,8 @@ void reply_common(Context& c, std::string_view a, std::string_view b, const LcsO
 
 void lcs_command(Context& c) {
   // Looking up the second key may remove it or the first, when they have expired: look twice.
-  c.lookup(c.args[1]);
-  const Entry* second = c.lookup(c.args[2]);
+  c.read(c.args[1]);
+  const Entry* second = c.read(c.args[2]);
   const Entry* first = c.peek(c.args[1]);
   if ((first != nullptr && first->type() != Type::string) ||
       (second != nullptr && second->type() != Type::string)) {

@@ -171,7 +171,7 @@ void add_members(Context& c, const AddOptions& options) {
     if (!score) return;
     scores.push_back(*score);
   }
-  Entry* entry = c.lookup_write(c.args[1]);
+  Entry* entry = c.write(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   c.env().count_work(scores.size());
   if (entry != nullptr) {
@@ -188,7 +188,7 @@ void add_members(Context& c, const AddOptions& options) {
 void zadd_command(Context& c) {
   if (c.args.size() == 4) {
     const std::optional<double> score = parse_double(c.args[2]);
-    Entry* entry = score ? c.lookup_write(c.args[1]) : nullptr;
+    Entry* entry = score ? c.write(c.args[1]) : nullptr;
     if (entry != nullptr && entry->type() == Type::zset) {
       add_one_to_existing(c, *entry, *score);
       return;
@@ -222,7 +222,7 @@ void zrem_command(Context& c) {
 }
 
 void zcard_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   c.reply.integer(entry != nullptr ? static_cast<int64_t>(ZsetView(*entry).size()) : 0);
 }
@@ -234,13 +234,13 @@ void reply_score(Context& c, const Entry* entry, std::string_view member) {
 }
 
 void zscore_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   reply_score(c, entry, c.args[2]);
 }
 
 void zmscore_command(Context& c) {
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   c.reply.array(c.args.size() - 2);
   for (size_t i = 2; i < c.args.size(); ++i) reply_score(c, entry, c.args[i]);
@@ -258,7 +258,7 @@ void reply_rank(Context& c, bool reverse) {
     c.syntax_error();
     return;
   }
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   std::optional<ZsetView::Ranked> found;
   if (entry != nullptr) found = ZsetView(*entry).rank(c.args[2]);
@@ -284,7 +284,7 @@ void zrevrank_command(Context& c) {
 void zscan_command(Context& c) {
   ElementScan scan;
   if (!read_scan_cursor(c, scan)) return;
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (entry == nullptr) {
     reply_empty_scan(c);
     return;

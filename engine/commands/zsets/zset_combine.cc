@@ -101,7 +101,7 @@ bool read_sources(Context& c, size_t numkeys_index, bool stores, Combination& co
     return false;
   }
   for (size_t i = 0; i < static_cast<size_t>(*numkeys); ++i) {
-    Entry* entry = c.lookup(c.args[numkeys_index + 1 + i]);
+    const Entry* entry = c.read(c.args[numkeys_index + 1 + i]);
     if (entry != nullptr && entry->type() != Type::set && c.wrong_type(entry, Type::zset)) {
       return false;
     }

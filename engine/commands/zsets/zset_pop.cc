@@ -71,7 +71,7 @@ void zpop(Context& c, From from) {
   }
   std::optional<int64_t> count;
   if (!read_pop_count(c, count)) return;
-  Entry* entry = c.lookup_write(c.args[1]);
+  Entry* entry = c.write(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   if (entry == nullptr || (count && *count == 0)) {
     c.reply.array(0);
@@ -102,7 +102,7 @@ enum class Served : uint8_t { yes, no, failed };
 
 Served pop_from_first(Context& c, const ManyKeys& keys) {
   for (size_t i = keys.first; i < keys.last; ++i) {
-    Entry* entry = c.lookup_write(c.args[i]);
+    Entry* entry = c.write(c.args[i]);
     if (c.wrong_type(entry, Type::zset)) return Served::failed;
     if (entry == nullptr) continue;
     const size_t popped = std::min(keys.count, ZsetView(*entry).size());

@@ -93,7 +93,7 @@ void zrandmember_command(Context& c) {
       return;
     }
   }
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   if (entry == nullptr) {
     count ? c.reply.array(0) : c.reply.null();

@@ -145,7 +145,7 @@ RankRange ranks_of(const ZsetView& zset, const Range& range) {
 void reply_range(Context& c, const RangeOptions& options) {
   const std::optional<Range> range = read_range(c, 2, options);
   if (!range) return;
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   if (entry == nullptr) {
     c.reply.array(0);
@@ -192,7 +192,7 @@ void zrevrangebylex_command(Context& c) {
 void zrangestore_command(Context& c) {
   const std::optional<Range> range = read_range(c, 3, {});
   if (!range) return;
-  const Entry* entry = c.lookup(c.args[2]);
+  const Entry* entry = c.read(c.args[2]);
   if (c.wrong_type(entry, Type::zset)) return;
   if (entry == nullptr) {
     store_empty_zset(c, c.args[1]);
@@ -212,7 +212,7 @@ void zrangestore_command(Context& c) {
 void reply_count(Context& c, By by) {
   const std::optional<Range> range = read_range(c, 2, {by, Direction::forward, 0, -1, false});
   if (!range) return;
-  const Entry* entry = c.lookup(c.args[1]);
+  const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::zset)) return;
   const size_t count = entry != nullptr ? ranks_of(ZsetView(*entry), *range).size() : 0;
   c.reply.integer(static_cast<int64_t>(count));

@@ -16,7 +16,7 @@ inline ZsetLimits zset_limits(const Node& node) {
 }
 
 // The set of an entry, for changing it.
-inline Zset zset_of(Context& c, const Entry& entry) {
+inline Zset zset_of(Context& c, Entry& entry) {
   return {c.db().allocator(), c.hash_key(), zset_limits(c.node), entry};
 }
 // A new one, for a key that does not exist, whose first member this is.

@@ -1,0 +1,156 @@
+// Session: one client of a node. Its connection carries bytes; the session knows what they mean:
+// what was asked, what was answered, and what the client has set.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "engine/clients/deferred.h"
+#include "engine/clients/owned_request.h"
+#include "engine/clients/transaction.h"
+#include "engine/clients/wait.h"
+#include "engine/clients/watches.h"
+#include "engine/effects/reply_gate.h"
+#include "net/connection.h"
+#include "net/output.h"
+#include "net/resp/reply_writer.h"
+#include "net/resp/request_parser.h"
+
+namespace redoubt {
+
+class Clients;
+class Fieldsets;
+struct Subscriptions;
+struct TrackingState;
+
+// Bits of Session::flags. A session without any takes the short way through dispatch.
+enum SessionFlag : uint32_t {
+  kSessionUnauthenticated = 1u << 0,
+  kSessionCloseAfterReply = 1u << 1,  // nothing more is read; closed when the output is sent
+  kSessionClosing = 1u << 2,          // it is closed, and freed when its operations are back
+  kSessionReplyOff = 1u << 3,         // CLIENT REPLY OFF
+  kSessionReplySkip = 1u << 4,        // the reply of this command is not sent
+  kSessionReplySkipNext = 1u << 5,    // CLIENT REPLY SKIP was just executed
+  kSessionPaused = 1u << 6,           // has requests that wait
+  kSessionNoTouch = 1u << 7,
+  kSessionNoEvict = 1u << 8,
+  kSessionLocal = 1u << 9,         // made by the process itself, without a connection
+  kSessionWaiting = 1u << 10,      // a command waits for the world; requests behind it are stored
+  kSessionBlocked = 1u << 11,      // with kSessionWaiting: that command waits for keys
+  kSessionSubscribed = 1u << 12,   // has subscriptions
+  kSessionTracking = 1u << 13,     // CLIENT TRACKING is on
+  kSessionDoomed = 1u << 14,       // is closed at the end of the turn
+  kSessionMulti = 1u << 15,        // between MULTI and EXEC
+  kSessionWatchFailed = 1u << 16,  // a watched key was touched: EXEC will fail
+  kSessionMonitor = 1u << 17,      // is shown the commands of all others
+  kSessionMalformed = 1u << 18,    // behind the requests that wait comes one that is malformed
+  kSessionHeldBack = 1u << 19,     // its parser holds requests back until the batch is executed
+};
+
+// No request of such a session is executed any more.
+inline constexpr uint32_t kSessionEnding =
+    kSessionCloseAfterReply | kSessionClosing | kSessionDoomed;
+
+// What a client says of its library.
+struct ClientLibrary {
+  std::string name;
+  std::string version;
+};
+
+// Who a client is, by its own account.
+struct ClientIdentity {
+  std::string name;                        // CLIENT SETNAME
+  std::unique_ptr<ClientLibrary> library;  // null: CLIENT SETINFO has not been used
+  std::string user = "default";
+
+  std::string_view library_name() const { return library ? library->name : std::string_view(); }
+  std::string_view library_version() const {
+    return library ? library->version : std::string_view();
+  }
+};
+
+// What passed over a connection.
+struct ClientTraffic {
+  Instant connected;
+  Instant last_request;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  uint64_t commands = 0;
+};
+
+// What a session takes, as part of the sums of Clients.
+struct ClientMemory {
+  size_t bytes = 0;
+  size_t output_bytes = 0;  // of which replies
+  size_t before_reset = 0;  // replies that waited when RESET took its authentication away
+  Instant above_soft_limit = Instant::never();  // since when its output has been that
+};
+
+class Session final : public ConnectionUser, public ReplyHolder {
+ public:
+  // Made and freed by Clients.
+  Session(Clients& owner, uint64_t session_id, OutputPool& pool);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session() override;
+
+  Clients& clients;
+  const uint64_t id;
+  std::unique_ptr<Connection> connection;  // null: of the process itself
+  ClientIdentity identity;
+  const char* last_command = "NULL";  // full name, which the command table keeps
+
+  uint32_t flags = 0;
+  int db = 0;
+  Protocol protocol = Protocol::resp2;
+  ClientTraffic traffic;
+
+  RequestParser parser;
+  Output output;                      // replies that wait for the end of the turn
+  std::unique_ptr<Output> pushes;     // messages for behind the reply of this command
+  std::unique_ptr<HeldReplies> held;  // replies that wait for the gate
+  std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause
+  size_t stored_bytes = 0;                           // of them
+  std::unique_ptr<Wait> wait;                        // with kSessionBlocked
+  std::unique_ptr<DeferredReplies> deferred;         // replies that come later
+  std::unique_ptr<Transaction> transaction;          // with kSessionMulti
+  std::unique_ptr<Watches> watches;                  // null: none
+  std::unique_ptr<Fieldsets> fieldsets;              // HIMPORT; null: none
+  std::unique_ptr<Subscriptions> subscriptions;      // null: none
+  std::unique_ptr<TrackingState> tracking;           // null: off
+
+  ClientMemory memory;
+  Instant last_push;  // when messages were sent last
+  RollbackChoice rollback = RollbackChoice::inherit;
+  bool executing = false;  // a command of it is being executed
+  bool queued = false;     // on the list of those with messages to send
+  bool retiring = false;   // closed, on the list of those to free
+
+  // The list of all sessions, in the order of their ids.
+  Session* previous = nullptr;
+  Session* next = nullptr;
+
+  bool has(uint32_t flag) const { return (flags & flag) != 0; }
+  void clear(uint32_t flag) { flags &= ~flag; }
+  bool authenticated() const { return !has(kSessionUnauthenticated); }
+  // The client's address and ours; empty without a connection.
+  const Address& peer() const;
+  const Address& local() const;
+  // Bytes of replies that have not left, as client-output-buffer-limit counts them.
+  size_t output_bytes() const;
+  // Bytes that this session takes, as counted.
+  size_t memory_bytes() const;
+
+ private:
+  void on_bytes(std::span<const char> bytes) override;
+  void on_direct(size_t bytes) override;
+  void on_sent(size_t bytes) override;
+  void on_end(Error error) override;
+  void on_quiet() override;
+  void on_replies_ready(HeldReplies& ready) override;
+};
+
+}  // namespace redoubt

@@ -1,0 +1,194 @@
+// EffectLog: the stream of effects. What changed data is appended to it in the deterministic form
+// of the command, as RESP; AOF, replicas, migration and the checkers read it, and nothing else
+// propagates.
+//
+// An entry is what one call did: a command, or a whole EXEC or script. Dispatch opens a group
+// around each call and closes it behind it. A group with one effect is that effect; a group with
+// several is MULTI, the effects, EXEC; a group without any is nothing. What is appended outside a
+// group (expiry and eviction between commands) is an entry of its own. When the database differs
+// from that of the entry before, SELECT stands in front.
+//
+//   offset     0            65536          131072
+//   segments   [ ............ ][ ............ ][ .....
+//                    ^ a reader's position          ^ end_offset()   ^ the open group
+//                    |------- its bytes stay --------|
+//
+// The bytes exist once. A reader is an offset into them; segments in front of all readers are
+// freed. A reader that joins while a group is open begins behind it, so that it never sees half an
+// entry.
+//
+// While nobody reads, nothing is encoded and the offset stands still. If data changes meanwhile,
+// the offset no longer says what the data is: the history ends, and the next reader begins a new
+// one (history.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/effects/history.h"
+#include "net/env.h"
+
+namespace redoubt {
+
+class EffectLog;
+
+// A committed entry: the bytes [begin, end) of the log.
+struct EffectEntry {
+  uint64_t begin = 0;
+  uint64_t end = 0;
+  bool control = false;  // PING or REPLCONF of a primary: moves the offset, is not for a file
+};
+
+// One who reads the log. It is detached when it is destroyed; the log outlives it.
+class EffectReader {
+ public:
+  EffectReader() = default;
+  EffectReader(const EffectReader&) = delete;
+  EffectReader& operator=(const EffectReader&) = delete;
+  virtual ~EffectReader();
+
+  bool attached() const { return log_ != nullptr; }
+  // The offset of the first byte that it has not taken. Bytes from there on stay in the log.
+  uint64_t position() const { return position_; }
+  // The bytes that it has not taken.
+  uint64_t unread() const;
+  // Appends slices of its bytes, at most `most` bytes, to `out`; returns how many. They are valid
+  // until the reader takes them.
+  size_t slices(size_t most, std::vector<Slice>& out) const;
+  // Moves the position forward: these bytes are not needed any more.
+  void take(uint64_t bytes);
+  // Copies all that it has not taken, and takes it.
+  std::string take_all();
+
+ protected:
+  // An entry was committed. Called inside the command that made it, so the reader notes it and acts
+  // later; it may take bytes.
+  virtual void on_entry(const EffectEntry& entry) = 0;
+
+ private:
+  friend class EffectLog;
+
+  EffectLog* log_ = nullptr;
+  uint64_t position_ = 0;
+};
+
+// A reader that takes each entry whole when it is committed: checkers and tests.
+class EffectConsumer : public EffectReader {
+ public:
+  // The bytes are valid during the call; the entry ends at `end_offset`.
+  virtual void on_effect(std::string_view bytes, uint64_t end_offset) = 0;
+
+ private:
+  void on_entry(const EffectEntry& entry) final {
+    const std::string bytes = take_all();
+    on_effect(bytes, entry.end);
+  }
+};
+
+class EffectLog {
+ public:
+  static constexpr size_t kSegmentBytes = 64 * 1024;
+
+  explicit EffectLog(Env& env);
+  EffectLog(const EffectLog&) = delete;
+  EffectLog& operator=(const EffectLog&) = delete;
+  ~EffectLog();
+
+  // Somebody reads, or will from the end of the open group on.
+  bool active() const { return !readers_.empty(); }
+  // The offset behind the last committed entry.
+  uint64_t end_offset() const { return end_; }
+  // The offset of the first byte that is still there.
+  uint64_t first_offset() const { return base_; }
+  const History& history() const { return history_; }
+  // Bytes that the log takes, as counted.
+  size_t memory_bytes() const { return segments_.size() * kSegmentBytes; }
+
+  // The reader gets all entries from now on, or from the end of the open group.
+  void attach(EffectReader& reader);
+  // The reader gets the bytes from an older offset on. False: they are not there any more, or that
+  // offset lies ahead. Not inside a group.
+  bool attach_at(EffectReader& reader, uint64_t offset);
+  void detach(EffectReader& reader);
+
+  // Appends the effect of a command in database `db`: its name, which is the canonical one, and its
+  // arguments. While nobody reads it only notes that data changed.
+  void append(int db, std::span<const std::string_view> args) {
+    if (readers_.empty()) {
+      changed_in_silence_ = true;
+      return;
+    }
+    encode_effect(db, args);
+  }
+  // Passes on bytes of a primary's stream, whole entries, unchanged. Not inside a group.
+  void append_foreign(std::string_view bytes, bool control);
+  // A message that moves the offset but is no effect. Not inside a group.
+  void append_control(std::span<const std::string_view> args);
+
+  // What is appended between these two is one entry. Groups nest: the outermost one counts.
+  void open_group() { ++depth_; }
+  void close_group() {
+    ASSERT(depth_ > 0);
+    if (--depth_ == 0 && (effects_ > 0 || !joining_.empty())) commit_group();
+  }
+  bool in_group() const { return depth_ > 0; }
+  // Takes back what the open group has appended so far. The group stays open.
+  void abandon_group();
+  // The effects that the open group has so far.
+  size_t effects_in_group() const { return effects_; }
+
+  // The history goes on under another id (a replica was promoted); what was there keeps its id as
+  // the second one.
+  void continue_history(std::string_view new_id);
+  // The history is that of a primary from now on (a replica after a full synchronisation).
+  void adopt_history(const History& history, uint64_t offset);
+
+  // Asserts what must hold between fields.
+  void check_invariants() const;
+
+ private:
+  friend class EffectReader;
+  using Segment = std::unique_ptr<char[]>;
+
+  void encode_effect(int db, std::span<const std::string_view> args);
+  void encode(std::span<const std::string_view> args);
+  void put(std::string_view bytes);
+  void rewind(uint64_t offset);
+  void wrap_in_multi();
+  void commit_group();
+  void commit(bool control);
+  void admit_joining();
+  void free_taken();
+  char* at(uint64_t offset) const;
+
+  Env& env_;
+  History history_;
+  bool changed_in_silence_ = true;  // the history has not begun
+
+  std::vector<EffectReader*> readers_;
+  std::vector<EffectReader*> joining_;  // begin behind the open group
+  std::deque<Segment> segments_;
+  uint64_t base_ = 0;           // offset of the first byte that is there
+  uint64_t end_ = 0;            // behind the last committed entry
+  uint64_t tail_ = 0;           // behind what the open group has appended
+  uint64_t first_segment_ = 0;  // offset of the first segment's first byte
+
+  int db_ = -1;  // the database that the readers have selected; -1: they have to be told
+  int depth_ = 0;
+  size_t effects_ = 0;         // of the open group
+  uint64_t first_effect_ = 0;  // where its first one begins, behind the SELECT in front of all
+  int db_before_ = -1;         // of the open group, before its first effect
+};
+
+// In the header, so that code with RTTI can derive from it.
+inline EffectReader::~EffectReader() {
+  if (log_ != nullptr) log_->detach(*this);
+}
+
+}  // namespace redoubt
