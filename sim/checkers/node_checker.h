@@ -17,6 +17,7 @@
 #include "sim/checkers/messages.h"
 #include "sim/checkers/replay.h"
 #include "sim/checkers/snapshots.h"
+#include "sim/checkers/side_checkers.h"
 #include "sim/checkers/waiting.h"
 #include "sim/history/history.h"
 #include "sim/model/model.h"
@@ -154,6 +155,12 @@ class NodeChecker final : public NodeObserver {
 
   // Compares the whole of the node's data with the model's, within a turn of the node.
   void compare_state();
+  // The side checkers look at the node from inside, within a turn of it.
+  void look_inside();
+  void look_after_quiet();
+  // The words that go on with a walk over keys or elements that the connection has begun.
+  std::vector<std::string> next_of_walk(const Link& link) const;
+  SideCheckers& side_checkers() { return sides_; }
 
   Model& model() { return model_; }
   const ModelTransactions& transactions() const { return transactions_; }
@@ -172,6 +179,8 @@ class NodeChecker final : public NodeObserver {
   };
 
   Peer* find(const Session& session);
+  void check_command(const Session& session, int db_before, std::span<const std::string_view> args,
+                     WallTime wall, std::string_view reply);
   void on_hostile_command(Peer& peer, std::span<const std::string_view> args, WallTime wall,
                           std::string_view reply);
   // Returns the command's number in its pipeline.
@@ -211,6 +220,7 @@ class NodeChecker final : public NodeObserver {
   ModelTransactions transactions_;
   WaitingChecker waiting_;
   MessageChecker messages_;
+  SideCheckers sides_;
   Node* node_ = nullptr;
   std::unique_ptr<ReplayChecker> replay_;
   std::optional<SnapshotChecker> snapshots_;
