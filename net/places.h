@@ -29,15 +29,19 @@
   X(request_in_pieces, "a request arrives in several pieces")                             \
   X(broken_request, "a request breaks the protocol, and its connection ends")             \
   X(accept_failed, "a connection cannot be accepted, for lack of handles or for a fault") \
-  X(stored_while_paused, "commands are kept while CLIENT PAUSE lasts")
+  X(stored_while_paused, "commands are kept while CLIENT PAUSE lasts")                    \
+  X(snapshot_kept, "a snapshot keeps what a writer changes")                              \
+  X(snapshot_kept_database, "a snapshot keeps a database that is flushed")                \
+  X(snapshots_at_once, "two snapshots run at once")
 
-#define REDOUBT_UNLUCKY_PLACES(X)                                              \
-  X(window_of_one, "requests of a batch are fetched and executed one by one")  \
-  X(expiry_of_one, "active expiry looks at one segment only")                  \
-  X(eviction_sample_of_one, "eviction looks at one key only")                  \
-  X(free_later, "a removed value is kept for the slices, however small it is") \
-  X(free_little, "of what is to be freed in slices, next to nothing is freed") \
-  X(trim_everything, "memory that is not needed goes back to the system at once")
+#define REDOUBT_UNLUCKY_PLACES(X)                                                 \
+  X(window_of_one, "requests of a batch are fetched and executed one by one")     \
+  X(expiry_of_one, "active expiry looks at one segment only")                     \
+  X(eviction_sample_of_one, "eviction looks at one key only")                     \
+  X(free_later, "a removed value is kept for the slices, however small it is")    \
+  X(free_little, "of what is to be freed in slices, next to nothing is freed")    \
+  X(trim_everything, "memory that is not needed goes back to the system at once") \
+  X(snapshot_of_one, "a snapshot takes next to nothing in a step")
 
 namespace redoubt {
 

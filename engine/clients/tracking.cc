@@ -211,7 +211,8 @@ void Tracking::note_for_broadcast(std::string_view key) {
     const auto found = prefixes_.find(key.substr(0, length));
     if (found == prefixes_.end()) continue;
     if (found->second.changed.empty()) due_.emplace(found->first, &found->second);
-    found->second.changed.emplace(std::string(key), changed_by);
+    // The last one counts: who changed it before somebody else does not know its value.
+    found->second.changed.insert_or_assign(std::string(key), changed_by);
     clients_.sink().request_turn();
   }
 }

@@ -51,6 +51,17 @@ bool is_http(std::string_view name) {
   return equal_ignoring_case(name, "post") || equal_ignoring_case(name, "host:");
 }
 
+// What the command may take in memory, as far as its request says.
+size_t bytes_brought(const Session& session, const CommandEntry& entry,
+                     std::span<const std::string_view> args) {
+  if (session.has(kSessionMulti) && (entry.row->flags & kRunsQueued) != 0) {
+    return session.transaction->bytes;
+  }
+  size_t bytes = 0;
+  for (const std::string_view arg : args) bytes += arg.size();
+  return bytes;
+}
+
 }  // namespace
 
 // The command of the request before, as it was spelled there: pipelines repeat it.
@@ -60,7 +71,7 @@ struct Node::FoundCommand {
 };
 
 void Node::update_special() {
-  special_ = settings().maxmemory > 0 || observer_ != nullptr || pause_mode_ != PauseMode::none;
+  special_ = observer_ != nullptr || pause_mode_ != PauseMode::none;
 }
 
 void Node::set_observer(NodeObserver* observer) {
@@ -71,6 +82,7 @@ void Node::set_observer(NodeObserver* observer) {
 void Node::run_batch() {
   ++stats_.turns;
   in_batch_ = true;
+  if (eviction_.limited()) begin_memory_turn();
   Instant since;
   CallGroup group;
   // Consecutive calls of one command share a reading of the clock (instrumentation.h).
@@ -129,8 +141,7 @@ void Node::run_batch() {
   batch_.clear();
   ready_.clear();
   in_batch_ = false;
-  if (garbage_.has_remains() && !free_timer_.armed()) env_.arm(free_timer_, env_.now());
-  if (region_wanted_) make_spare_region();
+  reclaim_.end_turn();
   clients_.free_retired();
 }
 
@@ -186,8 +197,8 @@ void Node::execute_planned(Planned& planned) {
     reply_need_ = 0;
   }
   if (!special_ && session.flags == 0 && planned.entry != nullptr &&
-      planned.entry->row->accepts(args.size()) && planned.entry->row->handler != nullptr)
-      [[likely]] {
+      planned.entry->row->accepts(args.size()) && planned.entry->row->handler != nullptr &&
+      (!eviction_.tight() || (planned.entry->row->flags & kDenyOom) == 0)) [[likely]] {
     const Execution execution(*this, session);
     call(session, *planned.entry, args, &planned);
   } else {
@@ -264,6 +275,11 @@ bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
   if (context.failed()) ++entry.failed_calls;
   if (context.changed() && !context.effect_given()) append_effect(db, entry, args);
   effects_.close_group();
+  if (context.changed()) {
+    const Allocator& changed = database(db).allocator();
+    if (reclaim_.garbage().has_remains() || changed.above_mark()) [[unlikely]]
+      data_changed(db);
+  }
   if (gate_.active()) [[unlikely]] {
     if (!effects_.in_group()) gate_.entry_ended(effects_.end_offset());
     if (effects_.end_offset() > effects_before) reply_need_ = effects_.end_offset();
@@ -324,7 +340,8 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
     reject(session, entry, "ERR Command not allowed inside a transaction");
     return false;
   }
-  if (settings().maxmemory > 0 && !evict_to_limit() && denied_when_out_of_memory(session, *entry)) {
+  if (eviction_.tight() && denied_when_out_of_memory(session, *entry) &&
+      !eviction_.admit(bytes_brought(session, *entry, args))) {
     REDOUBT_REACHED(refused_for_memory);
     reject(session, entry, "OOM command not allowed when used memory > 'maxmemory'.");
     return false;

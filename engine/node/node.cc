@@ -35,6 +35,14 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
       started_(env.now()),
       started_wall_(env.wall()),
       pid_(env.backend().process_facts().pid),
+      reclaim_(env, databases_, config_->settings(), stats_),
+      access_clock_(env, random_, config_->settings()),
+      expiry_(env, *this, config_->settings(), stats_),
+      eviction_(env, *this, access_clock_, random_, config_->settings(), stats_),
+      snapshots_(env, {this,
+                       [](void* node, std::unique_ptr<Database> flushed) {
+                         static_cast<Node*>(node)->reclaim_.free_in_background(std::move(flushed));
+                       }}),
       clients_(env, config_->settings(), stats_, *this),
       last_cron_(env.now()) {
   std::string error;
@@ -43,17 +51,9 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
   for (int i = 0; i < settings().databases; ++i) {
     databases_.push_back(make_database());
   }
-  expire_cursors_.resize(databases_.size());
-  eviction_pool_ = std::make_unique<EvictionPool>();
 
   cron_timer_.owner = this;
   cron_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->cron(); };
-  expire_timer_.owner = this;
-  expire_timer_.on_fire = [](Timer& timer) {
-    static_cast<Node*>(timer.owner)->run_active_expiry();
-  };
-  free_timer_.owner = this;
-  free_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->free_remains(); };
   pause_timer_.owner = this;
   pause_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->unpause(); };
   stop_timer_.owner = this;
@@ -68,9 +68,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
 }
 
 Node::~Node() {
-  for (Timer* timer : {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &stop_timer_}) {
-    env_.disarm(*timer);
-  }
+  for (Timer* timer : {&cron_timer_, &pause_timer_, &stop_timer_}) env_.disarm(*timer);
   env_.withdraw(batch_hook_);
   for (Session* session = clients_.first(); session != nullptr; session = session->next) {
     forget_wait(*session);
@@ -79,14 +77,14 @@ Node::~Node() {
 }
 
 void Node::settings_changed() {
-  const EvictionPolicy policy = settings().maxmemory_policy;
-  lfu_ = policy == EvictionPolicy::allkeys_lfu || policy == EvictionPolicy::volatile_lfu;
-  lrm_ = policy == EvictionPolicy::allkeys_lrm || policy == EvictionPolicy::volatile_lrm;
   clients_.settings_changed();
-  update_access_clock();
+  reclaim_.settings_changed();
+  access_clock_.settings_changed();
+  advance_access_clock();
   for (const auto& database : databases_) {
     database->set_lazy_replace(settings().lazyfree_lazy_server_del);
   }
+  eviction_.settings_changed();
   update_special();
   update_instrumentation();
   update_key_events();
@@ -99,13 +97,13 @@ void Node::cron() {
   stats_.commands_rate.sample(stats_.commands_processed, elapsed);
   stats_.input_rate.sample(stats_.net_input_bytes, elapsed);
   stats_.output_rate.sample(stats_.net_output_bytes, elapsed);
-  update_access_clock();
+  advance_access_clock();
+  access_clock_.keep_from_wrapping(databases_);
   clients_.cron();
   stats_.peak_memory = std::max<uint64_t>(stats_.peak_memory, used_memory());
-  if (settings().maxmemory > 0) evict_to_limit();
-  run_active_expiry();
-  collect_garbage();
-  trim_memory();
+  eviction_.cron();
+  expiry_.step();
+  reclaim_.cron();
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
 }
 
@@ -113,6 +111,7 @@ void Node::stop(std::string_view reason) {
   if (stopping_) return;
   stopping_ = true;
   log(LogLevel::warning, reason);
+  env_.backend().report(ServiceState::stopping, reason);
   clients_.listeners().close_all();
   unpause();
   for (Session* session = clients_.first(); session != nullptr; session = session->next) {

@@ -22,8 +22,15 @@
 #include "engine/effects/reply_gate.h"
 #include "engine/insight/instrumentation.h"
 #include "engine/insight/stats.h"
+#include "engine/keyspace/access_clock.h"
+#include "engine/keyspace/eviction.h"
+#include "engine/keyspace/expiry.h"
+#include "engine/keyspace/key_remover.h"
+#include "engine/keyspace/reclaim.h"
 #include "engine/node/blocking.h"
+#include "engine/node/listen_addresses.h"
 #include "engine/node/rollback.h"
+#include "engine/node/snapshots.h"
 #include "engine/node/watched_keys.h"
 #include "engine/store/database.h"
 #include "engine/store/random.h"
@@ -82,7 +89,7 @@ class NodeJob {
 // What clients may do during CLIENT PAUSE.
 enum class PauseMode : uint8_t { none, write, all };
 
-class Node final : private RequestSink {
+class Node final : private RequestSink, private KeyRemover, private ListenDoor {
  public:
   // `config` holds the values to start with. `families` are the command rows that this node knows.
   Node(Env& env, std::unique_ptr<Config> config,
@@ -92,8 +99,8 @@ class Node final : private RequestSink {
   // Closes what is open. The world has forgotten, or will deliver to nobody, what was in flight.
   ~Node();
 
-  // Opens the listeners that the configuration asks for. False: one could not be opened, and `why`
-  // says which and the reason in one line.
+  // Opens the listeners that the configuration asks for, now and after CONFIG SET. Once. False: one
+  // could not be opened, and `why` says which and the reason in one line.
   bool listen(std::string* why);
   // The port that clients reach this node on, 0 for none (with port 0 in tests: the one it got).
   int tcp_port() const { return clients_.listeners().tcp_port(); }
@@ -122,6 +129,9 @@ class Node final : private RequestSink {
   // Empties a database, or all with -1; in the background when `lazy`. Returns how many keys there
   // were.
   size_t flush(int index, bool lazy);
+  Snapshots& snapshots() { return snapshots_; }
+  // All databases, for a snapshot.
+  std::vector<Snapshot::Source> snapshot_sources();
 
   // Look-ups as Context has them; `set_clock`: the access clock is set.
   const Entry* read(Session& session, int db, std::string_view key, uint64_t hash);
@@ -154,20 +164,13 @@ class Node final : private RequestSink {
   size_t used_memory() const;
   // The part of it that maxmemory does not count: replies on their way, removed values.
   size_t not_counted_for_eviction() const;
-  // Makes room under maxmemory. False: above it, and the policy allows no more.
-  bool evict_to_limit();
-  // The access clock of an entry, and what OBJECT IDLETIME and OBJECT FREQ answer.
-  int64_t idle_ms(const Entry& entry) const;
-  int frequency(const Entry& entry) const;
+  const AccessClock& access_clock() const { return access_clock_; }
+  const Reclaim& reclaim() const { return reclaim_; }
   // Settings changed that are cached elsewhere.
   void settings_changed();
-  // Removed values that are not yet freed.
-  size_t garbage_bytes() const;
-  size_t garbage_objects() const;
-
   // --- expiry (expiry.cc)
 
-  void set_active_expiry(bool on) { active_expiry_ = on; }
+  void set_active_expiry(bool on) { expiry_.set_active(on); }
 
   // Removes parts of a value (fields of a hash, members of a set) that have expired, at most
   // `most`: counted, with their effect. False: none are left, and the key is gone. While clients
@@ -185,7 +188,7 @@ class Node final : private RequestSink {
   CommandLog& command_log() { return instrumentation_.log; }
   LatencyMonitor& latency() { return instrumentation_.latency; }
   // An event of LATENCY that took this long, if it reaches the threshold.
-  void note_latency(std::string_view event, Duration time);
+  void note_latency(std::string_view event, Duration time) override;
   // HOTKEYS START, GET, STOP and RESET. False: it has been started. Null: there is nothing to show.
   bool start_hotkeys(const HotKeysOptions& options);
   const HotKeysSession* hotkeys();
@@ -255,13 +258,14 @@ class Node final : private RequestSink {
 
  private:
   struct Planned;
-  struct FreeJob;
-  struct RegionJob;
   class Execution;
   friend class Context;
   friend class Session;
 
   // sessions.cc
+  bool listen_elsewhere(std::string* reason);
+  Expected<Handle> open_listener(const Address& address, uint32_t mode) override;
+  void close_listener(Handle handle) override { clients_.listeners().close(handle); }
   void take(Session& session, std::span<const char> bytes) override;
   void on_output(Session& session) override;
   void send_replies(Session& session) override { hold_or_flush(session); }
@@ -314,8 +318,13 @@ class Node final : private RequestSink {
                    Instant since, size_t output_before, bool waited = false);
 
   // memory.cc
-  uint32_t fine_frequency(const Entry& entry) const;
-  uint32_t fine_idle(const Entry& entry) const;
+  std::span<const std::unique_ptr<Database>> databases() const override { return databases_; }
+  bool decides() const override { return pause_mode_ == PauseMode::none; }
+  void remove_expired(int db, std::string_view key, size_t parts_max) override;
+  void evict(int db, std::string_view key) override;
+  size_t evictable_bytes() const override { return used_memory() - not_counted_for_eviction(); }
+  void begin_memory_turn();
+  void data_changed(int db);
 
   // blocking.cc
   void end_wait(Session& session, std::string_view error);
@@ -353,33 +362,13 @@ class Node final : private RequestSink {
   bool watched_key_expired(const Session& session) const;
 
   // keyspace.cc, memory.cc, expiry.cc
-  void touch(const Entry& entry);
-  uint32_t access_clock_now() const;
-  void update_access_clock();
+  void advance_access_clock();
   std::unique_ptr<Database> make_database();
   void tell_expired(int db, std::string_view key);
   void tell_parts_expired(int db, std::string_view key, char event_class,
                           std::span<const std::string_view> names);
   void database_changed(int db);
-  void collect_garbage();
-  void free_remains();
-  void trim_memory();
-  void run_active_expiry();
-  bool expire_segments(int db, size_t& budget);
-  bool expire_parts(int db, size_t& budget);
-  struct EvictionPool;
-  bool evict_one();
-  bool evict_random(bool only_expiring);
-  void sample_into_pool(int db, bool only_expiring);
-  uint64_t eviction_score(const Entry& entry) const;
-  void evict(int db, std::string_view key);
-  size_t counted_memory() const { return used_memory() - not_counted_for_eviction(); }
-
   void cron();
-  void free_in_background(std::unique_ptr<Database> database, Garbage garbage);
-  void on_freed(FreeJob& job);
-  void make_spare_region();
-  void on_region_made();
 
   Env& env_;
   std::unique_ptr<Config> config_;
@@ -397,27 +386,18 @@ class Node final : private RequestSink {
 
   std::vector<std::unique_ptr<Database>> databases_;
   uint64_t changes_ = 0;
-  Garbage garbage_;
-  std::vector<std::unique_ptr<FreeJob>> free_jobs_;
-  std::unique_ptr<RegionJob> region_job_;
-  bool region_wanted_ = false;  // by some database
-  size_t garbage_in_flight_bytes_ = 0;
-  size_t garbage_in_flight_count_ = 0;
-  uint32_t access_clock_ = 0;
-  bool lfu_ = false;
-  bool lrm_ = false;
-
-  bool active_expiry_ = true;
-  int expire_db_ = 0;
-  std::vector<uint64_t> expire_cursors_;
-  std::unique_ptr<EvictionPool> eviction_pool_;
-  int eviction_db_ = 0;
+  Reclaim reclaim_;
+  AccessClock access_clock_;
+  Expiry expiry_;
+  Eviction eviction_;
+  Snapshots snapshots_;  // ends before the databases
 
   KeyLog key_log_;
   uint32_t notify_ = 0;             // classes of events that are published, 0 for none
   bool key_events_wanted_ = false;  // somebody wants to know about keys
 
   Clients clients_;
+  ListenAddresses listen_addresses_{*this};
   RequestBatch batch_;
   std::vector<Planned> planned_;
   std::vector<Session*> ready_;  // sessions with requests in the batch, or with replies to send
@@ -436,13 +416,10 @@ class Node final : private RequestSink {
   std::deque<std::unique_ptr<NodeJob>> jobs_;  // the first one runs
   bool stopping_ = false;
   Timer cron_timer_;
-  Timer expire_timer_;
-  Timer free_timer_;
   Timer pause_timer_;
   Timer stop_timer_;
   TurnHook batch_hook_;
   Instant last_cron_;
-  Instant last_trim_;
 };
 
 }  // namespace redoubt

@@ -28,7 +28,7 @@ void Rollback::keep(int db, std::string_view key) {
   std::unique_ptr<Database>& copies = copies_[db];
   if (copies == nullptr) copies = std::make_unique<Database>(node_.hash_key());
   copies->insert_copy(*entry, key, hash, expiry_of(*entry));
-  copies->find(key, hash)->set_access(entry->access());
+  copies->find(key, hash)->set_fine_access(entry->fine_access());
   node_.env().count_work(ops_of(*entry).free_effort(*entry));
 }
 
@@ -40,7 +40,7 @@ void Rollback::undo() {
     if (!was_there) continue;
     const Entry* entry = copies_[key.db]->find(key.name, hash);
     database.insert_copy(*entry, key.name, hash, expiry_of(*entry));
-    database.find(key.name, hash)->set_access(entry->access());
+    database.find(key.name, hash)->set_fine_access(entry->fine_access());
   }
 }
 

@@ -187,7 +187,7 @@ void Node::run_or_undo(Context& c) {
                         failed->index + 1, command.name, error_line(reply)));
   }
   for (std::unique_ptr<Database>& copies : rollback->take_copies()) {
-    if (copies->used_bytes() > kLargeCopies) free_in_background(std::move(copies), {});
+    if (copies->used_bytes() > kLargeCopies) reclaim_.free_in_background(std::move(copies));
   }
 }
 

@@ -59,6 +59,7 @@ Database::Database(const HashKey& hash_key, Garbage* garbage)
     : dict_(allocator_, hash_key), garbage_(garbage) {}
 
 Database::~Database() {
+  ASSERT(!passes_.any());
   garbage_ = nullptr;  // we may be in another thread
   allocator_.regions().set_wish(nullptr);
   constexpr size_t kAll = std::numeric_limits<size_t>::max();
@@ -95,15 +96,24 @@ void Database::follow_parts(const Entry& entry, bool there) {
   parts_expiry_changed(entry.key(), there ? kNever : next, there ? next : kNever);
 }
 
+// Frees an entry that has left the table, unless passes need it.
+void Database::drop(Entry* entry, uint64_t hash, bool lazy) {
+  if (entry->layout() == Layout::outside) follow_parts(*entry, false);
+  if (passes_.any() && passes_.take(entry, hash)) [[unlikely]]
+    return;
+  free_value(*entry, lazy);
+  Entry::release(allocator_, entry);
+}
+
 void Database::free_value(Entry& entry, bool lazy) {
   if (entry.layout() != Layout::outside) return;
-  follow_parts(entry, false);
   const TypeOps& ops = ops_of(entry);
   void* value = entry.outside();
   const size_t bytes = ops.outside_bytes(entry);
   if (entry.type() != Type::string) {
     discard(entry.type(), entry.encoding(), value, ops.free_effort(entry), bytes);
-  } else if (garbage_ != nullptr && bytes >= (lazy ? Garbage::kSlowToFree : kTooSlowToFree)) {
+  } else if (garbage_ != nullptr &&
+             garbage_->takes(bytes, lazy ? Garbage::kSlowToFree : kTooSlowToFree)) {
     allocator_.discount(bytes);
     garbage_->add(Blob::adopt(value));
   } else {
@@ -166,7 +176,8 @@ Entry* Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
   if (key_log_ != nullptr) [[unlikely]]
     note(parts.key, at ? at.entry() : nullptr, parts.type);
   Entry* made = Entry::make(allocator_, parts);
-  made->set_version(version_);
+  if (passes_.any()) [[unlikely]]
+    passes_.added(*made, hash);
   if (!at) {
     made->set_fine_access(access_for_new_);
     dict_.insert(made, hash);
@@ -177,8 +188,7 @@ Entry* Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
   Entry* old = at.entry();
   made->set_fine_access(old->fine_access());
   dict_.replace(at, made);
-  free_value(*old, lazy_replace_);
-  Entry::release(allocator_, old);
+  drop(old, hash, lazy_replace_);
   follow_parts(*made, true);
   pay_for(*made);
   return made;
@@ -227,9 +237,9 @@ void Database::set_text(std::string_view key, uint64_t hash, std::string_view va
     // Classes are charged by rounded size, which is what fits_in_place compares.
     if (key_log_ != nullptr) [[unlikely]]
       note(key, old, Type::string);
+    before_change(*old, hash);
     old->set_embedded(value);
     old->set_encoding(encoding);
-    old->set_version(version_);
     if (expiry_ms) {
       old->set_expiry_ms(*expiry_ms);
       dict_.note_expiry(at);
@@ -263,8 +273,8 @@ void Database::set_integer(std::string_view key, uint64_t hash, int64_t value, N
       old->has_expiry() == expiry_ms.has_value()) {
     if (key_log_ != nullptr) [[unlikely]]
       note(key, old, Type::string);
+    before_change(*old, hash);
     old->set_integer(value);
-    old->set_version(version_);
     if (expiry_ms) {
       old->set_expiry_ms(*expiry_ms);
       dict_.note_expiry(at);
@@ -282,7 +292,8 @@ void Database::set_integer(std::string_view key, uint64_t hash, int64_t value, N
        .expiry_ms = expiry_ms});
 }
 
-std::span<char> Database::string_for_update(std::string_view key, uint64_t hash, size_t size) {
+std::span<char> Database::string_for_update(std::string_view key, uint64_t hash, size_t size,
+                                            ByteRange changed) {
   Dict::Place at = dict_.find(key, hash);
   StringScratch scratch;
   const std::string_view old_value = at ? string_value(*at.entry(), scratch) : std::string_view{};
@@ -305,8 +316,11 @@ std::span<char> Database::string_for_update(std::string_view key, uint64_t hash,
     at = dict_.find(key, hash);
   }
   Entry* entry = at.entry();
+  if (passes_.any()) [[unlikely]] {
+    passes_.before_change(*entry, hash);
+    passes_.before_bytes_change(entry->outside(), changed.from, changed.size);
+  }
   entry->set_encoding(Encoding::raw);
-  entry->set_version(version_);
   Blob blob = Blob::adopt(entry->outside());
   if (size > blob.size()) {
     allocator_.discount(blob.footprint());
@@ -317,7 +331,10 @@ std::span<char> Database::string_for_update(std::string_view key, uint64_t hash,
     std::memset(blob.data() + before, 0, size - before);
   }
   const std::span<char> bytes(blob.data(), blob.size());
-  entry->set_outside(blob.release());
+  void* moved_to = blob.release();
+  if (passes_.any()) [[unlikely]]
+    passes_.bytes_moved(entry->outside(), moved_to);
+  entry->set_outside(moved_to);
   return bytes;
 }
 
@@ -339,13 +356,13 @@ Entry* Database::set_expiry(std::string_view key, uint64_t hash, std::optional<i
   const Dict::Place at = dict_.find(key, hash);
   ASSERT(at);
   Entry* entry = at.entry();
-  entry->set_version(version_);
+  if (entry->has_expiry() == expiry_ms.has_value() && !expiry_ms) return entry;
+  before_change(*entry, hash);
   if (entry->has_expiry() && expiry_ms) {
     entry->set_expiry_ms(*expiry_ms);
     dict_.note_expiry(at);
     return entry;
   }
-  if (entry->has_expiry() == expiry_ms.has_value()) return entry;
   Entry* made = Entry::with_expiry(allocator_, entry, expiry_ms);
   dict_.replace(at, made);
   Entry::release(allocator_, entry);
@@ -356,8 +373,7 @@ bool Database::erase(std::string_view key, uint64_t hash, bool lazy) {
   const Dict::Place at = dict_.find(key, hash);
   if (!at) return false;
   Entry* entry = dict_.erase(at, hash);
-  free_value(*entry, lazy);
-  Entry::release(allocator_, entry);
+  drop(entry, hash, lazy);
   return true;
 }
 
@@ -365,6 +381,8 @@ void Database::rename(std::string_view key, uint64_t hash, std::string_view new_
                       uint64_t new_hash) {
   const Dict::Place at = dict_.find(key, hash);
   ASSERT(at && !dict_.find(new_key, new_hash));
+  // The value goes on under the new key, so a pass that needs the old one opens it or copies it.
+  before_change(*at.entry(), hash);
   Entry* old = dict_.erase(at, hash);
   if (key_log_ != nullptr) [[unlikely]]
     note(new_key, nullptr, old->type());
@@ -380,7 +398,8 @@ void Database::rename(std::string_view key, uint64_t hash, std::string_view new_
                    .pointer = layout == Layout::outside ? old->outside() : nullptr,
                    .expiry_ms = resolve(NewExpiry::keep(), old)});
   made->set_fine_access(old->fine_access());
-  made->set_version(version_);
+  if (passes_.any()) [[unlikely]]
+    passes_.added(*made, new_hash);
   dict_.insert(made, new_hash);
   follow_parts(*made, true);
   Entry::release(allocator_, old);
@@ -418,6 +437,25 @@ void Database::insert_copy(const Entry& entry, std::string_view key, uint64_t ha
        .integer = layout == Layout::integer ? entry.integer() : 0,
        .pointer = layout == Layout::outside ? ops_of(entry).copy(allocator_, entry) : nullptr,
        .expiry_ms = expiry_ms});
+}
+
+Entry* Database::copy_of(const Entry& entry) {
+  Entry* copy = header_of(entry);
+  if (entry.layout() == Layout::outside) {
+    copy->set_outside(ops_of(entry).copy(allocator_, entry));
+  }
+  return copy;
+}
+
+Entry* Database::header_of(const Entry& entry) {
+  Entry* copy = static_cast<Entry*>(allocator_.allocate(entry.footprint()));
+  std::memcpy(static_cast<void*>(copy), &entry, entry.footprint());
+  return copy;
+}
+
+void Database::release_kept(Entry* entry) {
+  free_value(*entry, true);
+  Entry::release(allocator_, entry);
 }
 
 size_t Database::memory_usage(const Entry& entry) {

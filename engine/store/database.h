@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/store/database_passes.h"
 #include "engine/store/dict.h"
 #include "engine/store/garbage.h"
 #include "engine/store/key_log.h"
@@ -79,7 +80,7 @@ class Database {
   }
   // The same for an entry of this database that was found already. `hash` is that of its key.
   Entry& write(const Entry& entry, uint64_t hash) {
-    static_cast<void>(hash);
+    before_change(entry, hash);
     return const_cast<Entry&>(entry);
   }
 
@@ -93,10 +94,19 @@ class Database {
                 Blob&& blob = {});
   // The same for an integer; in place when the key holds one.
   void set_integer(std::string_view key, uint64_t hash, int64_t value, NewExpiry expiry);
-  // The bytes of a string for changing them in place, at least `size` of them: a missing key is
-  // created, a shorter value is extended with zero bytes. The encoding becomes raw. Valid until the
-  // next write.
-  std::span<char> string_for_update(std::string_view key, uint64_t hash, size_t size);
+  // Which bytes of a string will be changed.
+  struct ByteRange {
+    size_t from = 0;
+    size_t size = SIZE_MAX;
+  };
+  // The bytes of a string for changing some of them in place, at least `size` of them in all: a
+  // missing key is created, a shorter value is extended with zero bytes. The encoding becomes raw.
+  // Valid until the next write.
+  std::span<char> string_for_update(std::string_view key, uint64_t hash, size_t size,
+                                    ByteRange changed);
+  std::span<char> string_for_update(std::string_view key, uint64_t hash, size_t size) {
+    return string_for_update(key, hash, size, ByteRange{});
+  }
 
   // Adds a value of another type under a key that does not exist. `value` comes from allocator()
   // and is taken over.
@@ -164,11 +174,23 @@ class Database {
   // Bytes of one entry, as counted, with its value and its share of the table.
   static size_t memory_usage(const Entry& entry);
 
-  // What new entries get as access clock (in eighths) and as version.
+  // What new entries get as access clock (in eighths).
   void set_access_for_new(uint32_t clock) { access_for_new_ = clock; }
-  void set_version(uint8_t version) { version_ = version; }
   // Where new keys and replaced values are noted; null: nowhere. Outlives this.
   void set_key_log(KeyLog* log) { key_log_ = log; }
+
+  // The snapshot passes that run on it.
+  DatabasePasses& passes() { return passes_; }
+  const DatabasePasses& passes() const { return passes_; }
+  // Bytes that are kept for them alone. They are part of used_bytes(); evicting keys would not make
+  // them fewer.
+  size_t kept_bytes() const { return passes_.kept_bytes(); }
+  // For passes: a copy of an entry and its value; one of the entry alone, which shares the value.
+  // The caller owns the copy.
+  Entry* copy_of(const Entry& entry);
+  Entry* header_of(const Entry& entry);
+  // Frees an entry that passes have kept, with its value.
+  void release_kept(Entry* entry);
 
   void digest(Digest& digest, int database_index) const;
   static void digest_of(const Entry& entry, Digest& digest);
@@ -177,6 +199,11 @@ class Database {
   void pay_for(const Entry& made);
   Entry* put(Dict::Place at, uint64_t hash, Entry::Parts parts);
   void note(std::string_view key, const Entry* old, Type type);
+  void before_change(const Entry& entry, uint64_t hash) {
+    if (passes_.any()) [[unlikely]]
+      passes_.before_change(entry, hash);
+  }
+  void drop(Entry* entry, uint64_t hash, bool lazy);
   void free_value(Entry& entry, bool lazy);
 
   void follow_parts(const Entry& entry, bool there);
@@ -184,7 +211,6 @@ class Database {
   Allocator allocator_;
   Dict dict_;
   uint32_t access_for_new_ = 0;
-  uint8_t version_ = 0;
   KeyLog* key_log_ = nullptr;
   bool lazy_replace_ = false;
 
@@ -202,6 +228,7 @@ class Database {
   // Values with parts that expire, by the first deadline.
   std::set<std::pair<int64_t, std::string>> parts_expiry_;
   Garbage* garbage_;
+  DatabasePasses passes_{*this};
 };
 
 }  // namespace redoubt

@@ -24,7 +24,7 @@ Entry* Entry::make(Allocator& allocator, const Parts& parts) {
   entry->flags_ = static_cast<uint8_t>(parts.layout);
   if (parts.expiry_ms) entry->flags_ |= kHasExpiry;
   entry->set_access(0);
-  entry->version_ = 0;
+  entry->marks_ = 0;
   entry->value_length_ = static_cast<uint8_t>(parts.value.size());
 
   char* at = entry->bytes();
@@ -74,7 +74,7 @@ Entry* Entry::with_expiry(Allocator& allocator, Entry* entry, std::optional<int6
   }
   Entry* made = make(allocator, parts);
   made->set_fine_access(entry->fine_access());
-  made->set_version(entry->version());
+  made->set_marks(entry->marks());
   return made;
 }
 

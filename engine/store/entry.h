@@ -1,9 +1,10 @@
 // Entry: a key, its value and its expiry in one allocation.
 //
 //   byte  0      type (low 4 bits), encoding (high 4 bits)
-//   byte  1      flags; three bits of the access clock below its lowest (eighths)
-//   bytes 2..4   access clock: seconds (LRU), or minutes and a counter (LFU), as the policy wants
-//   byte  5      version: that of the database (Database::set_version) when the entry was made
+//   byte  1      flags; the lowest four bits of the access stamp
+//   bytes 2..4   access stamp: a time, or a time and a counter (engine/keyspace/access_clock.h)
+//   byte  5      marks, one bit a snapshot pass: the pass has this entry as it was, or the entry is
+//                younger than the pass (database_passes.h)
 //   byte  6      key length, or 255: a 4-byte length follows
 //   byte  7      length of an embedded value
 //   [8 bytes]    expiry, Unix time in ms, when kHasExpiry
@@ -70,7 +71,7 @@ class Entry {
     allocator.release(entry, entry->footprint());
   }
   // The same key and payload with another expiry, in a new allocation; the caller releases the old
-  // one. An outside payload changes hands. Access clock and version are kept.
+  // one. An outside payload changes hands. Access clock and marks are kept.
   static Entry* with_expiry(Allocator& allocator, Entry* entry, std::optional<int64_t> expiry_ms);
 
   Type type() const { return static_cast<Type>(type_encoding_ & 15); }
@@ -128,7 +129,7 @@ class Entry {
     access_[1] = static_cast<uint8_t>(clock >> 8);
     access_[2] = static_cast<uint8_t>(clock >> 16);
   }
-  // The access clock with three more bits below its lowest: eighths.
+  // The access stamp with its lowest four bits.
   uint32_t fine_access() const {
     return access() << kFractionBits | (flags_ & kFractionMask) >> kFractionShift;
   }
@@ -137,10 +138,12 @@ class Entry {
     flags_ =
         static_cast<uint8_t>((flags_ & ~kFractionMask) | (clock << kFractionShift & kFractionMask));
   }
-  static constexpr int kFractionBits = 3;
+  static constexpr int kFractionBits = 4;
+  static constexpr int kFineAccessBits = 24 + kFractionBits;
 
-  uint8_t version() const { return version_; }
-  void set_version(uint8_t version) { version_ = version; }
+  // Marks are no part of the value either.
+  uint8_t marks() const { return marks_; }
+  void set_marks(uint8_t marks) const { marks_ = marks; }
 
   // The size asked of the allocator.
   size_t footprint() const;
@@ -149,7 +152,7 @@ class Entry {
   static constexpr uint8_t kLayoutMask = 3;
   static constexpr uint8_t kHasExpiry = 4;
   static constexpr int kFractionShift = 3;
-  static constexpr uint8_t kFractionMask = 7 << kFractionShift;
+  static constexpr uint8_t kFractionMask = 15 << kFractionShift;
   static constexpr uint8_t kLongKey = 255;
 
   size_t expiry_bytes() const { return has_expiry() ? sizeof(int64_t) : 0; }
@@ -165,7 +168,7 @@ class Entry {
   uint8_t type_encoding_;
   mutable uint8_t flags_;  // for the access clock's bits of it
   mutable uint8_t access_[3];
-  uint8_t version_;
+  mutable uint8_t marks_;
   uint8_t key_length_;
   uint8_t value_length_;
 };

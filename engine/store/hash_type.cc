@@ -25,6 +25,13 @@ Blob blob_of(std::string_view bytes) {
   return blob;
 }
 
+size_t blob_bytes(void* block) {
+  Blob blob = Blob::adopt(block);
+  const size_t bytes = blob.footprint();
+  blob.release();
+  return bytes;
+}
+
 HashItem* make_item(Allocator& allocator, HashTable& table, std::string_view name,
                     std::string_view value, int64_t deadline_ms, Blob&& blob) {
   const bool expires = deadline_ms != kNeverExpires;
@@ -61,6 +68,50 @@ void release_item(Allocator& allocator, HashTable& table, HashItem* item) {
   }
   table.item_bytes -= counted_size(size);
   allocator.release(item, size);
+}
+
+// What passes do with fields.
+struct HashPassKind {
+  using Trait = HashItemTrait;
+
+  static size_t bytes(const HashItem& item) {
+    return counted_size(item.bytes_in_all()) +
+           (item.value_outside() ? blob_bytes(item.outside()) : 0);
+  }
+  static HashItem* copy(Allocator& allocator, const HashItem& item) {
+    const size_t bytes = item.bytes_in_all();
+    auto* made = static_cast<HashItem*>(std::memcpy(allocator.allocate(bytes), &item, bytes));
+    if (!item.value_outside()) return made;
+    Blob value = blob_of(item.value());
+    allocator.count(value.footprint());
+    void* block = value.release();
+    std::memcpy(const_cast<char*>(made->value_place()), &block, sizeof block);
+    return made;
+  }
+  static void release(Allocator& allocator, HashItem* item) {
+    if (item->value_outside()) {
+      const size_t bytes = item->bytes_in_all();
+      allocator.release(Blob::adopt(item->outside()));
+      allocator.release(item, bytes);
+      return;
+    }
+    allocator.release(item, item->bytes_in_all());
+  }
+  static void deliver(SnapshotSink& sink, const HashItem& item) {
+    sink.hash_field(item.name(), item.value(), item.deadline_ms());
+  }
+};
+
+// An item that has left the table is a pass's, or goes.
+void give_up_item(Allocator& allocator, HashTable& table, HashItem* item, uint64_t hash) {
+  if (!table.passes.empty()) [[unlikely]] {
+    const size_t bytes = HashPassKind::bytes(*item);
+    if (take_item<HashPassKind>(table.passes, item, hash)) {
+      table.item_bytes -= bytes;
+      return;
+    }
+  }
+  release_item(allocator, table, item);
 }
 
 HashTable* make_table(Allocator& allocator, const HashKey& hash_key) {
@@ -210,13 +261,18 @@ bool HashEditor::set(std::string_view name, std::string_view value, int64_t dead
   return at == nullptr;
 }
 
-// Writes a value over one that takes as much memory, in place. False: it does not.
-bool HashEditor::overwrite(HashItem& item, std::string_view value) {
+// Whether a value takes as much memory as the one there is.
+bool HashEditor::can_overwrite(const HashItem& item, std::string_view value) {
   if (item.value_outside() || value.size() > kLargestInline) return false;
   const std::string_view old = item.value();
   const size_t before = item.bytes_in_all();
   const size_t after = before - short_bytes_size(old.size()) + short_bytes_size(value.size());
-  if (counted_size(before) != counted_size(after)) return false;
+  return counted_size(before) == counted_size(after);
+}
+
+// Writes such a value over the old one. False: it is not one.
+bool HashEditor::overwrite(HashItem& item, std::string_view value) {
+  if (!can_overwrite(item, value)) return false;
   short_bytes_put(const_cast<char*>(item.value_place()), value);
   return true;
 }
@@ -226,6 +282,13 @@ bool HashEditor::set_in_table(std::string_view name, std::string_view value, int
   HashTable& all = table();
   const uint64_t hash = hash_key_(name);
   HashItem* old = all.fields.find(name, hash);
+  if (!all.passes.empty()) [[unlikely]] {
+    if (old == nullptr) {
+      before_item_insert<HashPassKind>(all.passes, name, hash);
+    } else if (old->deadline_ms() == deadline_ms && can_overwrite(*old, value)) {
+      before_item_change<HashPassKind>(all.passes, *old, hash);
+    }
+  }
   if (old != nullptr && old->deadline_ms() == deadline_ms && overwrite(*old, value)) return false;
   HashItem* item = make_item(allocator_, all, name, value, deadline_ms, std::move(blob));
   if (old == nullptr) {
@@ -233,7 +296,7 @@ bool HashEditor::set_in_table(std::string_view name, std::string_view value, int
   } else {
     all.fields.replace(old, item, hash);
     if (old->expires()) all.by_deadline.erase(old);
-    release_item(allocator_, all, old);
+    give_up_item(allocator_, all, old, hash);
   }
   if (item->expires()) all.by_deadline.insert(item);
   return old == nullptr;
@@ -255,6 +318,9 @@ void HashEditor::set_deadline(std::string_view name, int64_t deadline_ms) {
   HashItem* old = all.fields.find(name, hash);
   ASSERT(old != nullptr);
   if (old->deadline_ms() == deadline_ms) return;
+  // It changes in place, or its value does, which may lie outside and go to another item.
+  if (!all.passes.empty()) [[unlikely]]
+    before_item_change<HashPassKind>(all.passes, *old, hash);
   if (old->expires()) all.by_deadline.erase(old);
   if (old->expires() && deadline_ms != kNeverExpires) {
     old->set_deadline_ms(deadline_ms);
@@ -288,10 +354,11 @@ bool HashEditor::remove(std::string_view name) {
     return true;
   }
   HashTable& all = table();
-  HashItem* item = all.fields.erase(allocator_, name, hash_key_(name));
+  const uint64_t hash = hash_key_(name);
+  HashItem* item = all.fields.erase(allocator_, name, hash);
   if (item == nullptr) return false;
   if (item->expires()) all.by_deadline.erase(item);
-  release_item(allocator_, all, item);
+  give_up_item(allocator_, all, item, hash);
   return true;
 }
 
@@ -355,6 +422,7 @@ bool free_some_hash(Allocator& allocator, Encoding encoding, void*& value, size_
   const bool done = table->fields.clear_some(
       allocator, budget, [&](HashItem* item) { release_item(allocator, *table, item); });
   if (!done) return false;
+  ASSERT(table->passes.empty());
   table->~HashTable();
   allocator.release(table, sizeof(HashTable));
   return true;
@@ -413,6 +481,17 @@ void digest_hash(const Entry& entry, Digest& digest) {
 
 size_t hash_length(const Entry& entry) {
   return HashView(entry).size();
+}
+
+PassList* hash_passes(const Entry& entry) {
+  return entry.encoding() == Encoding::hashtable
+             ? &static_cast<const HashTable*>(entry.outside())->passes
+             : nullptr;
+}
+
+std::unique_ptr<ValuePass> open_hash_pass(PassMemory& memory, unsigned slot, const Entry& entry) {
+  return std::make_unique<TablePass<HashPassKind>>(memory, *hash_passes(entry), slot,
+                                                   HashView(entry).table().fields);
 }
 
 int64_t hash_next_expiry(const Entry& entry) {

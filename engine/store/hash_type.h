@@ -77,6 +77,7 @@ struct HashTable {
   MemberTable<HashItemTrait> fields;
   Deadlines<HashItem> by_deadline;  // the fields that expire
   size_t item_bytes = 0;            // as counted
+  mutable PassList passes;
 };
 
 // The listpackex encoding: the block and what is known of it.
@@ -197,7 +198,8 @@ class HashEditor {
   void append(std::string_view name, std::string_view value, int64_t deadline_ms);
   bool set_in_table(std::string_view name, std::string_view value, int64_t deadline_ms,
                     Blob&& blob);
-  bool overwrite(HashItem& item, std::string_view value);
+  static bool can_overwrite(const HashItem& item, std::string_view value);
+  static bool overwrite(HashItem& item, std::string_view value);
   void to_expiring();
   void to_table();
 
@@ -214,6 +216,8 @@ size_t hash_free_effort(const Entry& entry);
 void* copy_hash(Allocator& to, const Entry& entry);
 void digest_hash(const Entry& entry, Digest& digest);
 size_t hash_length(const Entry& entry);
+PassList* hash_passes(const Entry& entry);
+std::unique_ptr<ValuePass> open_hash_pass(PassMemory& memory, unsigned slot, const Entry& entry);
 int64_t hash_next_expiry(const Entry& entry);
 void remove_expired_fields(Allocator& allocator, const HashKey& hash_key, Entry& entry,
                            int64_t now_ms, size_t most, std::vector<std::string>& names);
@@ -226,6 +230,8 @@ inline constexpr TypeOps kHashOps = {
     .copy = copy_hash,
     .digest = digest_hash,
     .length = hash_length,
+    .passes = hash_passes,
+    .open_pass = open_hash_pass,
     .next_expiry = hash_next_expiry,
     .remove_expired = remove_expired_fields,
 };

@@ -5,6 +5,8 @@
 #include <new>
 #include <utility>
 
+#include "engine/store/list_pass.h"
+
 namespace redoubt {
 
 namespace {
@@ -38,21 +40,6 @@ size_t blob_bytes(void* block) {
   return bytes;
 }
 
-// What a node and its data are counted as.
-size_t counted_bytes(const QuicklistNode* node) {
-  return counted_size(sizeof(QuicklistNode)) +
-         (node->is_plain() ? blob_bytes(node->data) : counted_size(node->bytes));
-}
-
-void free_node(Allocator& allocator, QuicklistNode* node) {
-  if (node->is_plain()) {
-    allocator.release(Blob::adopt(node->data));
-  } else {
-    Listpack::free(allocator, static_cast<uint8_t*>(node->data));
-  }
-  allocator.release(node, sizeof *node);
-}
-
 Quicklist* make_quicklist(Allocator& allocator) {
   return new (allocator.allocate(sizeof(Quicklist))) Quicklist{};
 }
@@ -64,7 +51,7 @@ void append_node(Quicklist& list, QuicklistNode* node) {
   list.tail = node;
   ++list.node_count;
   list.count += node->count;
-  list.counted_bytes += counted_bytes(node);
+  list.counted_bytes += list_node_bytes(*node);
 }
 
 // How many matches from the front on stay when the last `limit` are removed.
@@ -74,6 +61,13 @@ size_t skipped(const uint8_t* block, const Listpack::Wanted& wanted, size_t limi
     matches += wanted.is(Listpack::get(at)) ? 1 : 0;
   }
   return matches - std::min(matches, limit);
+}
+
+bool contains(const uint8_t* block, const Listpack::Wanted& wanted) {
+  for (const uint8_t* at = Listpack::first(block); at != nullptr; at = Listpack::next(block, at)) {
+    if (wanted.is(Listpack::get(at))) return true;
+  }
+  return false;
 }
 
 void* copied_blob(Allocator& allocator, std::string_view text) {
@@ -86,6 +80,27 @@ void* copied_blob(Allocator& allocator, std::string_view text) {
 }
 
 }  // namespace
+
+size_t list_node_bytes(const QuicklistNode& node) {
+  return counted_size(sizeof node) +
+         (node.is_plain() ? blob_bytes(node.data) : counted_size(node.bytes));
+}
+
+void free_list_node(Allocator& allocator, QuicklistNode* node) {
+  if (node->is_plain()) {
+    allocator.release(Blob::adopt(node->data));
+  } else {
+    Listpack::free(allocator, static_cast<uint8_t*>(node->data));
+  }
+  allocator.release(node, sizeof *node);
+}
+
+QuicklistNode* copy_list_node(Allocator& to, const QuicklistNode& node) {
+  void* data = node.is_plain() ? copied_blob(to, Blob::view_of(node.data))
+                               : static_cast<void*>(Listpack::copy(to, node.block()));
+  return new (to.allocate(sizeof node))
+      QuicklistNode{nullptr, nullptr, data, node.count, node.bytes};
+}
 
 // --- walking
 
@@ -166,6 +181,9 @@ void List::after_shrinking() {
   const size_t count_max = fill_ >= 0 ? node_count_max(fill_) / 2 : SIZE_MAX;
   if (list.head->bytes > bytes_max || list.count > count_max) return;
   QuicklistNode* node = list.head;
+  while (ValuePass* pass = list.passes.first) {
+    pass->finished() ? pass->leave() : static_cast<ListPass*>(pass)->packed(*node);
+  }
   entry_.set_outside(node->data);
   entry_.set_encoding(Encoding::listpack);
   allocator_.release(node, sizeof *node);
@@ -195,6 +213,14 @@ QuicklistNode* List::make_node(std::string_view text, Blob&& blob) {
       QuicklistNode{nullptr, nullptr, data, 1, 0};
 }
 
+// The elements of a node are about to change.
+void List::before_change(const QuicklistNode& node) const {
+  const PassList& passes = quick().passes;
+  if (passes.empty()) [[likely]]
+    return;
+  for_each_pass<ListPass>(passes, [&](ListPass& pass) { pass.before_change(node); });
+}
+
 // Puts a node between two neighbours; null: at an end.
 void List::link(QuicklistNode* node, QuicklistNode* before, QuicklistNode* after) {
   Quicklist& list = quick();
@@ -204,21 +230,30 @@ void List::link(QuicklistNode* node, QuicklistNode* before, QuicklistNode* after
   (after != nullptr ? after->previous : list.tail) = node;
   ++list.node_count;
   list.count += node->count;
-  list.counted_bytes += counted_bytes(node);
+  list.counted_bytes += list_node_bytes(*node);
+  if (!list.passes.empty()) [[unlikely]]
+    for_each_pass<ListPass>(list.passes, [&](ListPass& pass) { pass.linked(*node); });
 }
 
-void List::unlink(QuicklistNode* node) {
+// Takes a node out of the list. True: a pass has taken it over.
+bool List::unlink(QuicklistNode* node) {
   Quicklist& list = quick();
   (node->previous != nullptr ? node->previous->next : list.head) = node->next;
   (node->next != nullptr ? node->next->previous : list.tail) = node->previous;
   --list.node_count;
   list.count -= node->count;
-  list.counted_bytes -= counted_bytes(node);
+  list.counted_bytes -= list_node_bytes(*node);
+  if (list.passes.empty()) [[likely]]
+    return false;
+  const QuicklistNode* after = node->next;
+  bool taken = false;
+  for_each_pass<ListPass>(
+      list.passes, [&](ListPass& pass) { taken = pass.unlinked(node, after, taken) || taken; });
+  return taken;
 }
 
 void List::drop(QuicklistNode* node) {
-  unlink(node);
-  free_node(allocator_, node);
+  if (!unlink(node)) free_list_node(allocator_, node);
 }
 
 // The block of a node has changed.
@@ -233,6 +268,7 @@ void List::set_block(QuicklistNode* node, uint8_t* block, size_t count) {
 }
 
 void List::add_to_node(QuicklistNode* node, const uint8_t* before, std::string_view text) {
+  before_change(*node);
   auto* block = static_cast<uint8_t*>(node->data);
   set_block(node, Listpack::insert(allocator_, block, before, text), node->count + size_t{1});
 }
@@ -243,6 +279,7 @@ QuicklistNode* List::split(QuicklistNode* node, const uint8_t* at) {
   size_t moved = 0;
   for (const uint8_t* i = at; i != nullptr; i = Listpack::next(block, i)) ++moved;
   ASSERT(moved < node->count);
+  before_change(*node);
   QuicklistNode* back = make_node(Listpack::slice(allocator_, block, at, nullptr, moved));
   set_block(node, Listpack::erase(allocator_, block, at, moved), node->count - moved);
   link(back, node, node->next);
@@ -272,6 +309,7 @@ void List::merge_with_next(QuicklistNode* node) {
     return;
   }
   const size_t count = size_t{node->count} + next->count;
+  before_change(*node);
   auto* block = static_cast<uint8_t*>(node->data);
   block = Listpack::append_all(allocator_, block, next->block());
   drop(next);
@@ -337,6 +375,7 @@ void List::replace(const ListCursor& cursor, std::string_view text, Blob&& blob)
   const size_t freed = std::min(Listpack::text_size(cursor.at_), text.size() + kElementOverhead);
   if (node->bytes - freed + text.size() + kElementOverhead <=
       std::max<size_t>(node_bytes_max(fill_), node->bytes)) {
+    before_change(*node);
     auto* block = static_cast<uint8_t*>(node->data);
     set_block(node, Listpack::replace(allocator_, block, cursor.at_, text), node->count);
     return;
@@ -356,6 +395,7 @@ void List::erase(ListCursor& cursor, bool backwards) {
     drop(node);
     return;
   }
+  if (node != nullptr) before_change(*node);
   auto* old = node == nullptr ? block() : static_cast<uint8_t*>(node->data);
   const uint8_t* next = nullptr;
   uint8_t* changed = Listpack::erase(allocator_, old, cursor.at_, 1, &next);
@@ -380,6 +420,7 @@ void List::erase_in_node(QuicklistNode* node, size_t index, size_t count) {
     drop(node);
     return;
   }
+  before_change(*node);
   auto* block = static_cast<uint8_t*>(node->data);
   const uint8_t* at = Listpack::seek(block, static_cast<int64_t>(index));
   set_block(node, Listpack::erase(allocator_, block, at, count), node->count - count);
@@ -413,6 +454,8 @@ size_t List::remove_in_node(QuicklistNode* node, const Listpack::Wanted& wanted,
   auto* block = static_cast<uint8_t*>(node->data);
   size_t removed = 0;
   const size_t skip = backwards ? skipped(block, wanted, limit) : 0;
+  if (!quick().passes.empty() && contains(block, wanted)) [[unlikely]]
+    before_change(*node);
   block = Listpack::remove(allocator_, block, wanted, skip, limit, &removed);
   if (removed == 0) return 0;
   set_block(node, block, node->count - removed);
@@ -441,8 +484,7 @@ Quicklist* List::erase_range(size_t index, size_t count) {
     QuicklistNode* next = node->next;
     const size_t here = std::min<size_t>(node->count - kept, count);
     if (here == node->count) {
-      unlink(node);
-      append_node(cut, node);
+      if (!unlink(node)) append_node(cut, node);
     } else {
       erase_in_node(node, kept, here);
     }
@@ -458,7 +500,7 @@ Quicklist* List::free_or_keep(const Quicklist& cut) {
     return new (allocator_.allocate(sizeof(Quicklist))) Quicklist(cut);
   }
   for (QuicklistNode* node = cut.head; node != nullptr;) {
-    free_node(allocator_, std::exchange(node, node->next));
+    free_list_node(allocator_, std::exchange(node, node->next));
   }
   return nullptr;
 }
@@ -474,9 +516,10 @@ bool free_some_list(Allocator& allocator, Encoding encoding, void*& value, size_
   auto* list = static_cast<Quicklist*>(value);
   while (list->head != nullptr) {
     if (budget == 0) return false;
-    free_node(allocator, std::exchange(list->head, list->head->next));
+    free_list_node(allocator, std::exchange(list->head, list->head->next));
     budget -= std::min<size_t>(budget, 2);
   }
+  ASSERT(list->passes.empty());
   allocator.release(list, sizeof *list);
   return true;
 }
@@ -501,10 +544,7 @@ void* copy_list(Allocator& to, const Entry& entry) {
   const auto* list = static_cast<const Quicklist*>(entry.outside());
   Quicklist* made = make_quicklist(to);
   for (const QuicklistNode* node = list->head; node != nullptr; node = node->next) {
-    void* data = node->is_plain() ? copied_blob(to, Blob::view_of(node->data))
-                                  : static_cast<void*>(Listpack::copy(to, node->block()));
-    append_node(*made, new (to.allocate(sizeof *node))
-                           QuicklistNode{nullptr, nullptr, data, node->count, node->bytes});
+    append_node(*made, copy_list_node(to, *node));
   }
   return made;
 }
@@ -515,6 +555,16 @@ void digest_list(const Entry& entry, Digest& digest) {
     const Listpack::Element element = at.element();
     digest.add(element.is_number ? IntegerText(element.number).view() : element.text);
   }
+}
+
+PassList* list_passes(const Entry& entry) {
+  return entry.encoding() == Encoding::listpack
+             ? nullptr
+             : &static_cast<const Quicklist*>(entry.outside())->passes;
+}
+
+std::unique_ptr<ValuePass> open_list_pass(PassMemory& memory, unsigned slot, const Entry& entry) {
+  return std::make_unique<ListPass>(memory, slot, *static_cast<const Quicklist*>(entry.outside()));
 }
 
 size_t list_length(const Entry& entry) {

@@ -26,6 +26,8 @@ struct QuicklistNode {
   void* data;      // a listpack, or a Blob's block
   uint32_t count;  // elements
   uint32_t bytes;  // of the listpack; 0: one large element
+  // The passes that have it, or are older, by slot (list_pass.h).
+  mutable uint32_t seen[2] = {0, 0};
 
   bool is_plain() const { return bytes == 0; }
   const uint8_t* block() const { return static_cast<const uint8_t*>(data); }
@@ -38,6 +40,8 @@ struct Quicklist {
   size_t count;  // elements
   size_t node_count;
   size_t counted_bytes;  // of the nodes and what they hold, not of this object
+  mutable PassList passes;
+  mutable uint32_t pass_number = 0;  // of the latest pass
 };
 
 // A place in a list, for walking it in both directions. Valid until the list changes, but for the
@@ -124,8 +128,9 @@ class List {
 
   QuicklistNode* make_node(std::string_view text, Blob&& blob);
   QuicklistNode* make_node(uint8_t* block);
+  void before_change(const QuicklistNode& node) const;
   void link(QuicklistNode* node, QuicklistNode* before, QuicklistNode* after);
-  void unlink(QuicklistNode* node);
+  bool unlink(QuicklistNode* node);
   void drop(QuicklistNode* node);
   void set_block(QuicklistNode* node, uint8_t* block, size_t count);
   void add_to_node(QuicklistNode* node, const uint8_t* before, std::string_view text);
@@ -149,9 +154,24 @@ size_t list_free_effort(const Entry& entry);
 void* copy_list(Allocator& to, const Entry& entry);
 void digest_list(const Entry& entry, Digest& digest);
 size_t list_length(const Entry& entry);
+PassList* list_passes(const Entry& entry);
+std::unique_ptr<ValuePass> open_list_pass(PassMemory& memory, unsigned slot, const Entry& entry);
 
-inline constexpr TypeOps kListOps = {"list",           free_some_list, list_outside_bytes,
-                                     list_free_effort, copy_list,      digest_list,
-                                     list_length};
+// What a node and its data are counted as.
+size_t list_node_bytes(const QuicklistNode& node);
+QuicklistNode* copy_list_node(Allocator& to, const QuicklistNode& node);
+void free_list_node(Allocator& allocator, QuicklistNode* node);
+
+inline constexpr TypeOps kListOps = {
+    .name = "list",
+    .free_some = free_some_list,
+    .outside_bytes = list_outside_bytes,
+    .free_effort = list_free_effort,
+    .copy = copy_list,
+    .digest = digest_list,
+    .length = list_length,
+    .passes = list_passes,
+    .open_pass = open_list_pass,
+};
 
 }  // namespace redoubt

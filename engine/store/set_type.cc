@@ -31,10 +31,49 @@ SetItem* make_item(Allocator& allocator, SetTable& table, std::string_view membe
   return item;
 }
 
+size_t bytes_of(const SetItem& item) {
+  return bytes_for(item.name(), item.expires());
+}
+
+// What passes do with members.
+struct SetPassKind {
+  using Trait = SetItemTrait;
+
+  static size_t bytes(const SetItem& item) { return counted_size(bytes_of(item)); }
+  static SetItem* copy(Allocator& allocator, const SetItem& item) {
+    const size_t bytes = bytes_of(item);
+    return static_cast<SetItem*>(std::memcpy(allocator.allocate(bytes), &item, bytes));
+  }
+  static void release(Allocator& allocator, SetItem* item) {
+    allocator.release(item, bytes_of(*item));
+  }
+  static void deliver(SnapshotSink& sink, const SetItem& item) {
+    sink.set_member(item.name(), item.deadline_ms());
+  }
+};
+
 void release_item(Allocator& allocator, SetTable& table, SetItem* item) {
-  const size_t bytes = bytes_for(item->name(), item->expires());
-  table.item_bytes -= counted_size(bytes);
-  allocator.release(item, bytes);
+  table.item_bytes -= counted_size(bytes_of(*item));
+  SetPassKind::release(allocator, item);
+}
+
+// An item that has left the table is a pass's, or goes.
+void give_up_item(Allocator& allocator, SetTable& table, SetItem* item, uint64_t hash) {
+  if (!table.passes.empty()) [[unlikely]] {
+    const size_t bytes = SetPassKind::bytes(*item);
+    if (take_item<SetPassKind>(table.passes, item, hash)) {
+      table.item_bytes -= bytes;
+      return;
+    }
+  }
+  release_item(allocator, table, item);
+}
+
+// A new member of the table.
+void insert_item(Allocator& allocator, SetTable& table, std::string_view member, uint64_t hash) {
+  if (!table.passes.empty()) [[unlikely]]
+    before_item_insert<SetPassKind>(table.passes, member, hash);
+  table.members.insert(allocator, make_item(allocator, table, member), hash);
 }
 
 SetTable* make_table(Allocator& allocator, const HashKey& hash_key) {
@@ -194,7 +233,7 @@ bool SetEditor::add_to_table(const SetMember& member) {
   SetTable& all = table();
   const uint64_t hash = member.hash(hash_key_);
   if (all.members.find(member.text(), hash) != nullptr) return false;
-  all.members.insert(allocator_, make_item(allocator_, all, member.text()), hash);
+  insert_item(allocator_, all, member.text(), hash);
   return true;
 }
 
@@ -204,8 +243,7 @@ void SetEditor::insert_new(const SetMember& member) {
     value_ = Listpack::append(allocator_, block(), member.text());
     return;
   }
-  SetTable& all = table();
-  all.members.insert(allocator_, make_item(allocator_, all, member.text()), member.hash(hash_key_));
+  insert_item(allocator_, table(), member.text(), member.hash(hash_key_));
 }
 
 void SetEditor::to_listpack() {
@@ -272,13 +310,15 @@ void SetEditor::set_deadline(std::string_view member, int64_t deadline_ms) {
   if (old->deadline_ms() == deadline_ms) return;
   if (old->expires()) expiring().by_deadline.erase(old);
   if (old->expires() && expires) {
+    if (!all.passes.empty()) [[unlikely]]
+      before_item_change<SetPassKind>(all.passes, *old, hash);
     old->set_deadline_ms(deadline_ms);
     expiring().by_deadline.insert(old);
     return;
   }
   SetItem* item = make_item(allocator_, all, old->name(), deadline_ms);
   all.members.replace(old, item, hash);
-  release_item(allocator_, all, old);
+  give_up_item(allocator_, all, old, hash);
   if (expires) {
     if (encoding_ == Encoding::hashtable) begin_deadlines();
     expiring().by_deadline.insert(item);
@@ -305,13 +345,14 @@ bool SetEditor::remove(const SetMember& member) {
     default: break;
   }
   SetTable& all = table();
-  SetItem* item = all.members.erase(allocator_, member.text(), member.hash(hash_key_));
+  const uint64_t hash = member.hash(hash_key_);
+  SetItem* item = all.members.erase(allocator_, member.text(), hash);
   if (item == nullptr) return false;
   if (encoding_ == Encoding::expiring_hashtable && item->expires()) {
     expiring().by_deadline.erase(item);
     if (expiring().by_deadline.empty()) end_deadlines();
   }
-  release_item(allocator_, all, item);
+  give_up_item(allocator_, all, item, hash);
   return true;
 }
 
@@ -338,6 +379,7 @@ bool free_some_set(Allocator& allocator, Encoding encoding, void*& value, size_t
   const bool done = table->members.clear_some(
       allocator, budget, [&](SetItem* item) { release_item(allocator, *table, item); });
   if (!done) return false;
+  ASSERT(table->passes.empty());
   table->~SetTable();
   allocator.release(table, sizeof(SetTable));
   if (expiring != nullptr) {
@@ -405,6 +447,16 @@ void digest_set(const Entry& entry, Digest& digest) {
 
 size_t set_length(const Entry& entry) {
   return SetView(entry).size();
+}
+
+PassList* set_passes(const Entry& entry) {
+  const bool small = entry.encoding() == Encoding::intset || entry.encoding() == Encoding::listpack;
+  return small ? nullptr : &SetView(entry).whole_table().passes;
+}
+
+std::unique_ptr<ValuePass> open_set_pass(PassMemory& memory, unsigned slot, const Entry& entry) {
+  return std::make_unique<TablePass<SetPassKind>>(memory, *set_passes(entry), slot,
+                                                  SetView(entry).table());
 }
 
 int64_t set_next_expiry(const Entry& entry) {

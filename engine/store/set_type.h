@@ -119,6 +119,7 @@ struct SetTable {
 
   MemberTable<SetItemTrait> members;
   size_t item_bytes = 0;  // as counted
+  mutable PassList passes;
 };
 // The expiring_hashtable encoding.
 struct ExpiringSet {
@@ -277,6 +278,8 @@ size_t set_free_effort(const Entry& entry);
 void* copy_set(Allocator& to, const Entry& entry);
 void digest_set(const Entry& entry, Digest& digest);
 size_t set_length(const Entry& entry);
+PassList* set_passes(const Entry& entry);
+std::unique_ptr<ValuePass> open_set_pass(PassMemory& memory, unsigned slot, const Entry& entry);
 int64_t set_next_expiry(const Entry& entry);
 void remove_expired_members(Allocator& allocator, const HashKey& hash_key, Entry& entry,
                             int64_t now_ms, size_t most, std::vector<std::string>& names);
@@ -289,6 +292,8 @@ inline constexpr TypeOps kSetOps = {
     .copy = copy_set,
     .digest = digest_set,
     .length = set_length,
+    .passes = set_passes,
+    .open_pass = open_set_pass,
     .next_expiry = set_next_expiry,
     .remove_expired = remove_expired_members,
 };

@@ -6,6 +6,8 @@
 #include <new>
 #include <utility>
 
+#include "engine/store/stream_pass.h"
+
 namespace redoubt {
 
 Stream* Stream::make(Allocator& allocator) {
@@ -27,8 +29,9 @@ void Stream::append(StreamId id, std::span<const std::string_view> fields,
   ASSERT(id > last_id_ && !fields.empty() && fields.size() % 2 == 0);
   StreamBlock* last = blocks_.back();
   if (last == nullptr || last->is_full(fields, limits)) {
-    blocks_.insert(memory_, StreamBlock::make(memory_, id, fields));
+    insert_block(StreamBlock::make(memory_, id, fields));
   } else {
+    before_change(*last);
     StreamBlock* moved = StreamBlock::append(memory_, last, id, fields);
     if (moved != last) blocks_.replace_back(moved);
   }
@@ -48,6 +51,7 @@ bool Stream::erase(StreamId id) {
   StreamBlock* block = blocks_.at(place);
   StreamEntry entry;
   if (block == nullptr || !block->find(id, entry)) return false;
+  before_change(*block);
   block->erase(entry);
   --length_;
   if (block->live == 0) drop_block(place);
@@ -60,8 +64,44 @@ bool Stream::erase(StreamId id) {
 OrderedPages<StreamBlock>::Place Stream::drop_block(OrderedPages<StreamBlock>::Place place) {
   StreamBlock* block = blocks_.at(place);
   const OrderedPages<StreamBlock>::Place next = blocks_.remove_at(memory_, place);
+  if (!passes_.empty()) [[unlikely]] {
+    const size_t size = sizeof(StreamBlock) + block->capacity;
+    bool taken = false;
+    for_each_pass<StreamPass>(
+        passes_, [&](StreamPass& pass) { taken = pass.removed(block, taken) || taken; });
+    if (taken) {
+      memory_.disown(size);
+      return next;
+    }
+  }
   StreamBlock::free(memory_, block);
   return next;
+}
+
+// --- what passes are told
+
+void Stream::insert_block(StreamBlock* block) {
+  if (!passes_.empty()) [[unlikely]]
+    for_each_pass<StreamPass>(passes_, [&](StreamPass& pass) { pass.added(block->first); });
+  blocks_.insert(memory_, block);
+}
+
+void Stream::before_change(const StreamBlock& block) const {
+  if (!passes_.empty()) [[unlikely]]
+    for_each_pass<StreamPass>(passes_, [&](StreamPass& pass) { pass.before_change(block); });
+}
+
+// A pending entry changes, comes (null) or goes.
+void Stream::before_pending(const StreamGroup& group, StreamId id,
+                            const StreamPending* pending) const {
+  if (!passes_.empty()) [[unlikely]]
+    for_each_pass<StreamPass>(passes_,
+                              [&](StreamPass& pass) { pass.before_pending(group, id, pending); });
+}
+
+void Stream::before_idempotency_change() const {
+  if (!passes_.empty()) [[unlikely]]
+    for_each_pass<StreamPass>(passes_, [](StreamPass& pass) { pass.before_idempotency_change(); });
 }
 
 void Stream::find_first_id() {
@@ -155,6 +195,7 @@ uint64_t Stream::trim_block(OrderedPages<StreamBlock>::Place place, const Stream
     if (enough) break;
     if (how.references == StreamReferences::acknowledged && !is_acknowledged(entry.id)) continue;
     if (how.references == StreamReferences::remove) remove_references(entry.id);
+    before_change(*block);
     block->erase(entry);
     --length_;
     ++removed;
@@ -285,6 +326,7 @@ bool Stream::free_some(Stream* stream, size_t& budget) {
     if (!StreamIdempotency::free_some(stream->memory_, stream->idempotency_, budget)) return false;
     stream->idempotency_ = nullptr;
   }
+  ASSERT(stream->passes_.empty());
   ASSERT(stream->memory_.pieces() == 0 && stream->memory_.bytes() == 0);
   stream->memory_.allocator().release(stream, sizeof(Stream));
   return true;
@@ -331,12 +373,14 @@ void Stream::digest(Digest& digest) const {
 // --- what producers sent
 
 StreamIdempotency& Stream::need_idempotency(const IdempotencyLimits& limits) {
+  before_idempotency_change();
   if (idempotency_ == nullptr) idempotency_ = StreamIdempotency::make(memory_, limits);
   return *idempotency_;
 }
 
 Stream* Stream::restart_idempotency(const IdempotencyLimits& limits) {
   ASSERT(idempotency_ != nullptr);
+  before_idempotency_change();
   Stream* remains = make(memory_.allocator());
   remains->idempotency_ = std::exchange(idempotency_, StreamIdempotency::make(memory_, limits));
   remains->idempotency_->move_to(memory_, remains->memory_);

@@ -17,6 +17,7 @@
 #include "engine/store/stream_block.h"
 #include "engine/store/stream_id.h"
 #include "engine/store/stream_idempotency.h"
+#include "engine/store/value_pass.h"
 
 namespace redoubt {
 
@@ -140,12 +141,20 @@ class Stream {
 
   // --- groups
 
+  // The passes that are open on it.
+  PassList& passes() const { return passes_; }
+  // The block with the first id that is not less; null when there is none.
+  const StreamBlock* block_at_or_after(StreamId first) const {
+    return blocks_.at(blocks_.lower_bound(first));
+  }
+
   const OrderedPages<StreamGroup>& groups() const { return groups_; }
   const StreamGroup* find_group(std::string_view name) const { return groups_.find(name); }
   StreamGroup* find_group(std::string_view name) { return groups_.find(name); }
   // A group that does not exist yet.
   StreamGroup* add_group(std::string_view name, StreamId last_id, int64_t entries_read);
-  // Removes a group. It is in the stream that is returned, which is to be freed.
+  // Removes a group. It is in the stream that is returned, which is to be freed; null when a pass
+  // has taken that over.
   Stream* remove_group(StreamGroup& group);
   StreamConsumer* add_consumer(StreamGroup& group, std::string_view name, int64_t now_ms);
   void remove_consumer(StreamGroup& group, StreamConsumer& consumer);
@@ -204,6 +213,10 @@ class Stream {
   bool knows_position(const StreamGroup& group) const;
   int64_t entries_up_to(StreamId id) const;
   int64_t checked_position(const StreamGroup& group, StreamId id, int64_t entries_read) const;
+  void before_change(const StreamBlock& block) const;
+  void before_pending(const StreamGroup& group, StreamId id, const StreamPending* pending) const;
+  void before_idempotency_change() const;
+  void insert_block(StreamBlock* block);
   void copy_group(const StreamGroup& from);
   static bool free_group(StreamGroup& group, size_t& budget);
 
@@ -216,6 +229,7 @@ class Stream {
   OrderedPages<StreamBlock> blocks_;
   OrderedPages<StreamGroup> groups_;
   StreamIdempotency* idempotency_ = nullptr;
+  mutable PassList passes_;
 };
 
 // The live entries from `start` to `end`, both included, in order or in reverse. Valid until the

@@ -3,6 +3,7 @@
 #include <new>
 
 #include "engine/store/stream.h"
+#include "engine/store/stream_pass.h"
 
 namespace redoubt {
 
@@ -45,7 +46,16 @@ Stream* Stream::remove_group(StreamGroup& group) {
   memory_.disown(size);
   remains->memory_.adopt(size);
   remains->groups_.insert(remains->memory_, &group);
-  return remains;
+  if (passes_.empty()) [[likely]]
+    return remains;
+  Shared<KeptStream> kept;
+  bool taken = false;
+  for_each_pass<StreamPass>(passes_, [&](StreamPass& pass) {
+    if (!kept) kept = Shared(new KeptStream(pass.memory().database(), remains));
+    taken = pass.group_removed(group, kept, taken) || taken;
+  });
+  // When no pass needs it, it has gone with `kept`.
+  return kept ? nullptr : remains;
 }
 
 StreamConsumer* Stream::add_consumer(StreamGroup& group, std::string_view name, int64_t now_ms) {
@@ -57,6 +67,7 @@ StreamConsumer* Stream::add_consumer(StreamGroup& group, std::string_view name, 
 
 void Stream::remove_consumer(StreamGroup& group, StreamConsumer& consumer) {
   while (StreamPending* pending = consumer.pending.pop_back(group.memory)) {
+    before_pending(group, pending->id, pending);
     group.pending.remove(group.memory, pending->id);
     group.by_delivery.remove(group.memory, OrderByDelivery::key(*pending));
     free_pending(group.memory, pending);
@@ -67,6 +78,7 @@ void Stream::remove_consumer(StreamGroup& group, StreamConsumer& consumer) {
 
 StreamPending* Stream::add_pending(StreamGroup& group, StreamConsumer* consumer, StreamId id,
                                    int64_t delivered_ms) {
+  before_pending(group, id, nullptr);
   StreamPending* pending = new (group.memory.allocate(sizeof(StreamPending))) StreamPending();
   pending->id = id;
   pending->delivered_ms = delivered_ms;
@@ -82,6 +94,7 @@ StreamPending* Stream::add_pending(StreamGroup& group, StreamConsumer* consumer,
 }
 
 void Stream::remove_pending(StreamGroup& group, StreamPending* pending) {
+  before_pending(group, pending->id, pending);
   group.pending.remove(group.memory, pending->id);
   group.by_delivery.remove(group.memory, OrderByDelivery::key(*pending));
   if (pending->consumer != nullptr) {
@@ -94,6 +107,7 @@ void Stream::remove_pending(StreamGroup& group, StreamPending* pending) {
 
 void Stream::assign(StreamGroup& group, StreamPending& pending, StreamConsumer* consumer,
                     int64_t delivered_ms) {
+  before_pending(group, pending.id, &pending);
   if (pending.delivered_ms != delivered_ms) {
     group.by_delivery.remove(group.memory, OrderByDelivery::key(pending));
     pending.delivered_ms = delivered_ms;

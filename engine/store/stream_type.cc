@@ -1,5 +1,7 @@
 #include "engine/store/stream_type.h"
 
+#include "engine/store/stream_pass.h"
+
 namespace redoubt {
 
 bool free_some_stream(Allocator&, Encoding, void*& value, size_t& budget) {
@@ -24,6 +26,14 @@ void digest_stream(const Entry& entry, Digest& digest) {
 
 size_t stream_length(const Entry& entry) {
   return stream_of(entry).length();
+}
+
+PassList* stream_passes(const Entry& entry) {
+  return &stream_of(entry).passes();
+}
+
+std::unique_ptr<ValuePass> open_stream_pass(PassMemory& memory, unsigned slot, const Entry& entry) {
+  return std::make_unique<StreamPass>(memory, slot, stream_of(entry));
 }
 
 }  // namespace redoubt

@@ -19,6 +19,8 @@ size_t stream_free_effort(const Entry& entry);
 void* copy_stream(Allocator& to, const Entry& entry);
 void digest_stream(const Entry& entry, Digest& digest);
 size_t stream_length(const Entry& entry);
+PassList* stream_passes(const Entry& entry);
+std::unique_ptr<ValuePass> open_stream_pass(PassMemory& memory, unsigned slot, const Entry& entry);
 
 inline constexpr TypeOps kStreamOps = {
     .name = "stream",
@@ -28,6 +30,8 @@ inline constexpr TypeOps kStreamOps = {
     .copy = copy_stream,
     .digest = digest_stream,
     .length = stream_length,
+    .passes = stream_passes,
+    .open_pass = open_stream_pass,
 };
 
 }  // namespace redoubt

@@ -1,6 +1,7 @@
 #include "engine/store/string_type.h"
 
 #include "engine/store/number.h"
+#include "engine/store/string_pass.h"
 
 namespace redoubt {
 
@@ -52,6 +53,10 @@ size_t string_length(const Entry& entry) {
     case Layout::outside: break;
   }
   return Blob::view_of(entry.outside()).size();
+}
+
+std::unique_ptr<ValuePass> open_string_pass(PassMemory& memory, unsigned slot, const Entry& entry) {
+  return std::make_unique<StringPass>(memory, slot, entry.outside());
 }
 
 }  // namespace redoubt

@@ -11,6 +11,7 @@ size_t string_free_effort(const Entry& entry);
 void* copy_string(Allocator& to, const Entry& entry);
 void digest_string(const Entry& entry, Digest& digest);
 size_t string_length(const Entry& entry);
+std::unique_ptr<ValuePass> open_string_pass(PassMemory& memory, unsigned slot, const Entry& entry);
 
 inline constexpr TypeOps kStringOps = {
     .name = "string",
@@ -20,6 +21,8 @@ inline constexpr TypeOps kStringOps = {
     .copy = copy_string,
     .digest = digest_string,
     .length = string_length,
+    .passes = [](const Entry&) -> PassList* { return nullptr; },
+    .open_pass = open_string_pass,
 };
 
 }  // namespace redoubt

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "engine/store/digest.h"
 #include "engine/store/entry.h"
 #include "engine/store/hash.h"
+#include "engine/store/value_pass.h"
 
 namespace redoubt {
 
@@ -30,6 +32,11 @@ struct TypeOps {
   void (*digest)(const Entry& entry, Digest& digest);
   // How many elements there are; bytes of a string.
   size_t (*length)(const Entry& entry);
+  // The passes that are open on the parts of the value; null when it has no parts, or, for strings,
+  // no place to list them (PassMemory::strings).
+  PassList* (*passes)(const Entry& entry);
+  // Opens a pass on the parts of a value.
+  std::unique_ptr<ValuePass> (*open_pass)(PassMemory& memory, unsigned slot, const Entry& entry);
   // When the first part of the value expires on its own, Unix time in ms, or the largest number;
   // null for types without such parts.
   int64_t (*next_expiry)(const Entry& entry) = nullptr;

@@ -51,6 +51,18 @@ void free_item(Allocator& allocator, SkiplistZset& zset, ZsetItem* item) {
   ZsetItem::release(allocator, item);
 }
 
+// An item that has left the table is a pass's, or goes.
+void give_up_item(Allocator& allocator, SkiplistZset& zset, ZsetItem* item, uint64_t hash) {
+  if (!zset.passes.empty()) [[unlikely]] {
+    const size_t bytes = ZsetPassKind::bytes(*item);
+    if (take_item<ZsetPassKind>(zset.passes, item, hash)) {
+      zset.item_bytes -= bytes;
+      return;
+    }
+  }
+  free_item(allocator, zset, item);
+}
+
 ZsetItem* make_item(Allocator& allocator, SkiplistZset& zset, std::string_view member,
                     double score) {
   ZsetItem* item = ZsetItem::make(allocator, member, score);
@@ -256,6 +268,8 @@ void Zset::make_big() {
 }
 
 void Zset::add_item(std::string_view member, uint64_t hash, double score) {
+  if (!skiplist().passes.empty()) [[unlikely]]
+    before_item_insert<ZsetPassKind>(skiplist().passes, member, hash);
   ZsetItem* item = make_item(*allocator_, skiplist(), member, score);
   skiplist().members.insert(*allocator_, item, hash);
   skiplist().tree.insert(item);
@@ -265,6 +279,8 @@ void Zset::move_item(ZsetItem* item, uint64_t hash, double score) {
   SkiplistZset& zset = skiplist();
   zset.tree.erase(item);
   if (item->fits(score)) {
+    if (!zset.passes.empty()) [[unlikely]]
+      before_item_change<ZsetPassKind>(zset.passes, *item, hash);
     item->set_score(score);
     zset.tree.insert(item);
     return;
@@ -272,7 +288,7 @@ void Zset::move_item(ZsetItem* item, uint64_t hash, double score) {
   ZsetItem* other = make_item(*allocator_, zset, item->member(), score);
   zset.members.replace(item, other, hash);
   zset.tree.insert(other);
-  free_item(*allocator_, zset, item);
+  give_up_item(*allocator_, zset, item, hash);
 }
 
 bool Zset::erase(std::string_view member) {
@@ -283,10 +299,11 @@ bool Zset::erase(std::string_view member) {
     return true;
   }
   SkiplistZset& zset = skiplist();
-  ZsetItem* item = zset.members.erase(*allocator_, member, zset.members.hash(member));
+  const uint64_t hash = zset.members.hash(member);
+  ZsetItem* item = zset.members.erase(*allocator_, member, hash);
   if (item == nullptr) return false;
   zset.tree.erase(item);
-  free_item(*allocator_, zset, item);
+  give_up_item(*allocator_, zset, item, hash);
   return true;
 }
 
@@ -300,8 +317,9 @@ void Zset::erase(const RankRange& ranks) {
   SkiplistZset& zset = skiplist();
   zset.tree.erase_range(ranks.from, ranks.size(), [&](ZsetItem* item) {
     const std::string_view member = item->member();
-    zset.members.erase(*allocator_, member, zset.members.hash(member));
-    free_item(*allocator_, zset, item);
+    const uint64_t hash = zset.members.hash(member);
+    zset.members.erase(*allocator_, member, hash);
+    give_up_item(*allocator_, zset, item, hash);
   });
 }
 

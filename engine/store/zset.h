@@ -19,6 +19,7 @@
 #include "engine/store/member_table.h"
 #include "engine/store/number.h"
 #include "engine/store/rank_tree.h"
+#include "engine/store/value_pass.h"
 #include "engine/store/zset_item.h"
 
 namespace redoubt {
@@ -37,6 +38,7 @@ struct SkiplistZset {
   MemberTable<ZsetTrait> members;
   RankTree<ZsetItem, ZsetOrder> tree;
   size_t item_bytes = 0;  // as counted
+  mutable PassList passes;
 
   size_t bytes() const {
     return counted_size(sizeof *this) + members.table_bytes() + tree.node_bytes() + item_bytes;
@@ -146,6 +148,20 @@ class ZsetView {
 
   Encoding encoding_;
   const void* payload_;
+};
+
+// What passes do with members.
+struct ZsetPassKind {
+  using Trait = ZsetTrait;
+
+  static size_t bytes(const ZsetItem& item) { return counted_size(item.footprint()); }
+  static ZsetItem* copy(Allocator& allocator, const ZsetItem& item) {
+    return ZsetItem::make(allocator, item.member(), item.score());
+  }
+  static void release(Allocator& allocator, ZsetItem* item) { ZsetItem::release(allocator, item); }
+  static void deliver(SnapshotSink& sink, const ZsetItem& item) {
+    sink.zset_member(item.member(), item.score());
+  }
 };
 
 // A sorted set that is changed.

@@ -33,6 +33,7 @@ bool free_some_zset(Allocator& allocator, Encoding encoding, void*& value, size_
                                 [&](ZsetItem* item) { ZsetItem::release(allocator, item); })) {
     return false;
   }
+  ASSERT(zset->passes.empty());
   zset->~SkiplistZset();
   allocator.release(zset, sizeof(SkiplistZset));
   budget -= budget > 0 ? 1 : 0;
@@ -68,6 +69,15 @@ void digest_zset(const Entry& entry, Digest& digest) {
     digest.add(at.member());
     digest.add(std::bit_cast<int64_t>(at.score() + 0.0));
   }
+}
+
+PassList* zset_passes(const Entry& entry) {
+  return is_big(entry) ? &skiplist_of(entry).passes : nullptr;
+}
+
+std::unique_ptr<ValuePass> open_zset_pass(PassMemory& memory, unsigned slot, const Entry& entry) {
+  const SkiplistZset& zset = skiplist_of(entry);
+  return std::make_unique<TablePass<ZsetPassKind>>(memory, zset.passes, slot, zset.members);
 }
 
 size_t zset_length(const Entry& entry) {

@@ -38,7 +38,13 @@ bool HelperThreads::Queue::remove(Op& op) {
   return false;
 }
 
-HelperThreads::HelperThreads(void (*run)(Op&), int wake_fd) : run_(run), wake_fd_(wake_fd) {
+// What nobody will be told of any more.
+void HelperThreads::Queue::forget() {
+  for (Op* op = pop(); op != nullptr; op = pop()) op->in_flight = false;
+}
+
+HelperThreads::HelperThreads(void (*run)(Op&), int wake_fd, void (*on_start)(void*), void* owner)
+    : run_(run), wake_fd_(wake_fd), on_start_(on_start), owner_(owner) {
   for (Worker& worker : workers_) worker.threads = this;
 }
 
@@ -79,6 +85,14 @@ bool HelperThreads::withdraw(Lane lane, Op& op) {
   return workers_[static_cast<size_t>(lane)].queue.remove(op);
 }
 
+void HelperThreads::abandon(Lane lane, Op& op) {
+  std::unique_lock lock(mutex_);
+  Worker& worker = workers_[static_cast<size_t>(lane)];
+  if (worker.queue.remove(op)) return;
+  while (worker.running == &op) worker.done.wait(lock);
+  done_.remove(op);
+}
+
 Op* HelperThreads::collect() {
   const std::lock_guard lock(mutex_);
   Op* first = done_.first;
@@ -87,6 +101,7 @@ Op* HelperThreads::collect() {
 }
 
 void HelperThreads::work(Worker& worker) {
+  if (on_start_ != nullptr) on_start_(owner_);
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     Op* op = worker.queue.pop();
@@ -94,10 +109,13 @@ void HelperThreads::work(Worker& worker) {
       worker.arrived.wait(lock);
       continue;
     }
+    worker.running = op;
     lock.unlock();
     run_(*op);
     lock.lock();
+    worker.running = nullptr;
     done_.push(*op);
+    worker.done.notify_all();
     const uint64_t one = 1;
     const ssize_t written = write(wake_fd_, &one, sizeof one);
     ASSERT(written == sizeof one);
@@ -113,8 +131,9 @@ void HelperThreads::stop() {
   for (Worker& worker : workers_) {
     if (worker.started) pthread_join(worker.thread, nullptr);
     worker.started = false;
-    worker.queue = {};
+    worker.queue.forget();
   }
+  done_.forget();
 }
 
 }  // namespace redoubt

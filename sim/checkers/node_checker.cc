@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/store/set_type.h"
+#include "sim/checkers/key_changes.h"
 #include "sim/model/call.h"
 
 namespace redoubt::sim {
@@ -88,6 +89,20 @@ void append_array(std::string& out, std::span<const std::string_view> arguments)
   out.resize(static_cast<size_t>(at - out.data()));
 }
 
+// Of two long replies, from where on they are not the same.
+std::string where_it_differs(const ModelReply& expected, std::string_view seen) {
+  constexpr size_t kBefore = 20;
+  constexpr size_t kAround = 80;
+  if (expected.rule != ModelReply::Rule::exact || seen.size() <= kShown) return {};
+  const std::string_view bytes = expected.bytes;
+  size_t at = 0;
+  while (at < std::min(bytes.size(), seen.size()) && bytes[at] == seen[at]) ++at;
+  const size_t from = at - std::min(at, kBefore);
+  return "; they differ from byte " + std::to_string(at) + " on: expected " +
+         quote_bytes(bytes.substr(std::min(from, bytes.size()), kAround)) + ", seen " +
+         quote_bytes(seen.substr(from, kAround));
+}
+
 }  // namespace
 
 std::string shown_bytes(std::string_view bytes) {
@@ -127,7 +142,12 @@ void Link::add(std::span<const std::string_view> arguments, bool is_silent, bool
     waits_ms += terms->ms;
     waits_forever = waits_forever || terms->ms == 0;
   }
-  if (inline_form && std::all_of(arguments.begin(), arguments.end(), is_plain)) {
+  // What a line may be long.
+  constexpr size_t kLineMost = 16'000;
+  size_t bytes = 0;
+  for (const std::string_view argument : arguments) bytes += argument.size() + 1;
+  if (inline_form && bytes < kLineMost &&
+      std::all_of(arguments.begin(), arguments.end(), is_plain)) {
     for (const std::string_view argument : arguments) {
       if (argument.data() != arguments[0].data()) pipeline += ' ';
       pipeline += argument;
@@ -142,7 +162,13 @@ NodeChecker::NodeChecker(World& world, ModelConfig config, std::string password,
     : world_(world),
       password_(std::move(password)),
       model_(config),
-      transactions_(model_, rollback) {}
+      transactions_(model_, rollback),
+      sides_(
+          model_,
+          [this](std::string_view checker, std::string expected, std::string seen) {
+            violate(checker, std::move(expected), std::move(seen));
+          },
+          world.random("side checkers")) {}
 
 void NodeChecker::violate(std::string_view checker, std::string expected, std::string seen) {
   if (violation_ || !watches(checker)) return;
@@ -193,13 +219,19 @@ void NodeChecker::node_started(Node& node, HostId host, bool evicts) {
   started_ = world_.now();
   check_file(node);
   replay_ = std::make_unique<ReplayChecker>(node);
-  replay_->tell([this](std::span<const std::string_view> words) { transactions_.effect(words); });
+  replay_->tell([this](std::span<const std::string_view> words) {
+    transactions_.effect(words);
+    sides_.tell([&](SideChecker& side) { side.effect(words); });
+  });
+  sides_.tell([&](SideChecker& side) { side.node_started(node); });
 }
 
 void NodeChecker::node_ended() {
   losses_.push_back(world_.now());
   // Nothing is persistent yet: it comes back empty, and what was on its way is lost with it.
   replay_.reset();
+  snapshots_.reset();
+  if (node_ != nullptr) sides_.tell([](SideChecker& side) { side.node_ended(); });
   node_ = nullptr;
   last_ = nullptr;
   peers_.clear();
@@ -214,6 +246,31 @@ void NodeChecker::on_command(const Session& session, int db_before,
                              std::span<const std::string_view> args, WallTime wall,
                              std::string_view reply) {
   if (session.has(kSessionLocal)) return;
+  const bool waited = waiting_.waits(session.id);
+  Peer* peer = find(session);
+  CheckedCommand command;
+  command.session = session.id;
+  // A command that waited is executed in the database of its time.
+  command.database = peer != nullptr ? peer->model.database : db_before;
+  command.args = args;
+  command.reply = reply;
+  command.waited = waited;
+  command.undoable = same_word(args[0], "EXEC") && transactions_.may_be_undone();
+  if (peer != nullptr && !peer->link->hostile && !peer->link->operates) {
+    command.others_wait = waiting_.count() > 0;
+    sides_.tell([&](SideChecker& side) { side.began(command); });
+    check_command(session, db_before, args, wall, reply);
+    command.resp = peer->model.resp;
+    if (!violation_) sides_.tell([&](SideChecker& side) { side.done(command); });
+    return;
+  }
+  check_command(session, db_before, args, wall, reply);
+  sides_.begin_anew();
+}
+
+void NodeChecker::check_command(const Session& session, int db_before,
+                                std::span<const std::string_view> args, WallTime wall,
+                                std::string_view reply) {
   const std::vector<Peer> closed = std::exchange(closed_, {});
   Peer* peer = find(session);
   if (peer == nullptr) {
@@ -254,7 +311,13 @@ void NodeChecker::on_hostile_command(Peer& peer, std::span<const std::string_vie
 }
 
 void NodeChecker::on_push(const Session& session, std::string_view message) {
-  messages_.pushed(session.id, message);
+  const bool of_keys =
+      KeyEventChecker::is_event(message) || TrackingChecker::is_invalidation(message);
+  if (of_keys) {
+    sides_.tell([&](SideChecker& side) { side.pushed(session.id, message); });
+  } else {
+    messages_.pushed(session.id, message);
+  }
   Peer* peer = find(session);
   if (peer == nullptr) return violate("messages", "a message to a client", shown_bytes(message));
   if (world_.traced()) {
@@ -314,6 +377,10 @@ std::optional<ModelReply> NodeChecker::expect_connection_command(
     if (args[1] == password_) return reply_ok();
     return reply_error("WRONGPASS invalid username-password pair or user is disabled.");
   }
+  if (same(args[0], "CONFIG") && args.size() == 4 && same(args[1], "SET")) {
+    if (same(args[2], "maxmemory-policy")) model_.set_lfu(args[3].ends_with("-lfu"));
+    return reply_ok();
+  }
   if (same(args[0], "CLIENT") && args.size() >= 2) return expect_client_command(peer, args);
   return std::nullopt;
 }
@@ -338,6 +405,9 @@ std::optional<ModelReply> NodeChecker::expect_client_command(
   if (same(args[1], "TRANSACTION") && args.size() == 4 && same(args[2], "ROLLBACK")) {
     transactions_.choose_rollback(peer.session, same(args[3], "ON"));
     return reply_ok();
+  }
+  if (same(args[1], "TRACKING") || same(args[1], "CACHING")) {
+    return reply_rule(ModelReply::Rule::anything);
   }
   for (const std::string_view plain : {"NO-TOUCH", "NO-EVICT", "PAUSE", "UNPAUSE", "REPLY"}) {
     if (same(args[1], plain)) return reply_ok();
@@ -401,7 +471,8 @@ void NodeChecker::check_reply(Peer& peer, std::span<const std::string_view> args
     if (!special) model_.learn(peer.model, args, reply, wall.unix_ms());
     return;
   }
-  violate("model", command_text(args) + " -> " + expected.expected_text(), shown_bytes(reply));
+  violate("model", command_text(args) + " -> " + expected.expected_text(),
+          shown_bytes(reply) + where_it_differs(expected, reply));
 }
 
 // CLIENT KILL ID of another connection. `closed` are those that were closed since the command
@@ -435,6 +506,7 @@ void NodeChecker::on_evicted(int db, std::string_view key) {
   if (!evicts_) violate("eviction", "no eviction without maxmemory", "evicted " + shown_bytes(key));
   if (world_.traced()) world_.remark(host_, "evicted " + shown_bytes(key));
   if (keeps_history()) removals_.push_back({db, std::string(key), world_.now(), next_place()});
+  sides_.tell([&](SideChecker& side) { side.evicted(db, key); });
   model_.forget(db, key);
   transactions_.removed(db, key);
 }
@@ -451,6 +523,7 @@ void NodeChecker::on_parts_expired(int db, std::string_view key,
     }
     model_.forget_part(db, key, name);
   }
+  sides_.tell([&](SideChecker& side) { side.parts_expired(db, key); });
   transactions_.removed(db, key);
 }
 
@@ -459,11 +532,15 @@ void NodeChecker::on_expired(int db, std::string_view key) {
   if (world_.traced()) world_.remark(host_, "expired " + shown_bytes(key));
   const bool lives = model_.exists(db, key, now_ms);
   // A transaction that might have been undone tells late, and has set the key again.
-  if (lives && transactions_.may_be_undone()) return;
+  if (lives && transactions_.may_be_undone()) {
+    sides_.tell([&](SideChecker& side) { side.expired(db, key); });
+    return;
+  }
   if (lives) {
     violate("expiry", "key " + shown_bytes(key) + " of database " + std::to_string(db) + " lives",
             "it expired at " + std::to_string(now_ms));
   }
+  sides_.tell([&](SideChecker& side) { side.expired(db, key); });
   model_.forget(db, key);
   transactions_.removed(db, key);
 }
@@ -471,6 +548,7 @@ void NodeChecker::on_expired(int db, std::string_view key) {
 void NodeChecker::on_session_closed(const Session& session) {
   if (last_ != nullptr && last_->session == session.id) last_ = nullptr;
   messages_.session_closed(session.id);
+  sides_.tell([&](SideChecker& side) { side.session_closed(session.id); });
   transactions_.reset(session.id);
   waiting_.session_closed(session.id);
   const auto peer = peers_.find(session.id);
@@ -502,6 +580,7 @@ void NodeChecker::received(Link& link, std::string_view bytes) {
     }
     if (parse == RespParse::incomplete) break;
     link.understood += end;
+    if (open[0] == '>' && !link.subscriber) continue;  // an invalidation
     ++link.answered;
     if (!link.operations.empty()) returned(link, open.substr(0, end));
     if (RunRecorder* to = world_.recorder())
@@ -587,6 +666,32 @@ void NodeChecker::compare_replay() {
   if (difference) violate("replay", "the effects give the node's data", *difference);
 }
 
+void NodeChecker::check_snapshot(const std::optional<std::string>& difference) {
+  if (!difference || !watches("snapshot")) return;
+  violate("snapshot", "a snapshot has the data of its beginning", *difference);
+}
+
+void NodeChecker::finish_snapshots() {
+  if (snapshots_) check_snapshot(snapshots_->finish());
+}
+
+void NodeChecker::look_inside() {
+  if (violation_ || node_ == nullptr) return;
+  sides_.look(*node_);
+}
+
+void NodeChecker::look_after_quiet() {
+  if (violation_ || node_ == nullptr || node_->pause_mode() != PauseMode::none) return;
+  sides_.look_after_quiet(node_->env().wall().unix_ms());
+}
+
+std::vector<std::string> NodeChecker::next_of_walk(const Link& link) const {
+  for (const auto& [id, peer] : peers_) {
+    if (peer.link.get() == &link) return sides_.next_of_walk(id);
+  }
+  return {};
+}
+
 void NodeChecker::compare_state() {
   Session& session = node_->make_local_session();
   ModelSession model_session;
@@ -604,12 +709,21 @@ void NodeChecker::compare_state() {
     std::vector<std::string> keys;
     for (const auto& [key, entry] : model_.database(db)) keys.push_back(key);
     for (const std::string& key : keys) {
-      // Of all of these at most one is not a wrong type.
-      compare({"GET", key});
-      compare({"LRANGE", key, "0", "-1"});
-      compare({"SMEMBERS", key});
-      compare({"HGETALL", key});
+      compare({"TYPE", key});
       compare({"PEXPIRETIME", key});
+      const auto found = model_.database(db).find(key);
+      if (found == model_.database(db).end()) continue;
+      switch (found->second.type) {
+        case ModelType::string: compare({"GET", key}); break;
+        case ModelType::list: compare({"LRANGE", key, "0", "-1"}); break;
+        case ModelType::set: compare({"SMEMBERS", key}); break;
+        case ModelType::hash: compare({"HGETALL", key}); break;
+        case ModelType::zset: compare({"ZRANGE", key, "0", "-1", "WITHSCORES"}); break;
+        case ModelType::stream:
+          compare({"XRANGE", key, "-", "+"});
+          compare({"XINFO", "GROUPS", key});
+          break;
+      }
     }
     compare({"DBSIZE"});
   }

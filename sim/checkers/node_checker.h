@@ -16,6 +16,8 @@
 #include "engine/node/node.h"
 #include "sim/checkers/messages.h"
 #include "sim/checkers/replay.h"
+#include "sim/checkers/snapshots.h"
+#include "sim/checkers/side_checkers.h"
 #include "sim/checkers/waiting.h"
 #include "sim/history/history.h"
 #include "sim/model/model.h"
@@ -146,8 +148,19 @@ class NodeChecker final : public NodeObserver {
   void compare_replay();
   void lose_effects(uint64_t one_in) { replay_->lose_one_in(one_in); }
 
+  // From now on snapshots are taken and compared.
+  void take_snapshots(Random random) { snapshots_.emplace(*node_, random); }
+  // Ends them, within a turn of the node.
+  void finish_snapshots();
+
   // Compares the whole of the node's data with the model's, within a turn of the node.
   void compare_state();
+  // The side checkers look at the node from inside, within a turn of it.
+  void look_inside();
+  void look_after_quiet();
+  // The words that go on with a walk over keys or elements that the connection has begun.
+  std::vector<std::string> next_of_walk(const Link& link) const;
+  SideCheckers& side_checkers() { return sides_; }
 
   Model& model() { return model_; }
   const ModelTransactions& transactions() const { return transactions_; }
@@ -166,6 +179,8 @@ class NodeChecker final : public NodeObserver {
   };
 
   Peer* find(const Session& session);
+  void check_command(const Session& session, int db_before, std::span<const std::string_view> args,
+                     WallTime wall, std::string_view reply);
   void on_hostile_command(Peer& peer, std::span<const std::string_view> args, WallTime wall,
                           std::string_view reply);
   // Returns the command's number in its pipeline.
@@ -184,6 +199,7 @@ class NodeChecker final : public NodeObserver {
   bool may_break(Error error) const;
   bool watches(std::string_view checker) const;
   void check_file(Node& node);
+  void check_snapshot(const std::optional<std::string>& difference);
   // node_checker_history.cc
   void returned(Link& link, std::string_view reply);
   StreamPlace place_of(const Link& link, size_t number);
@@ -204,8 +220,10 @@ class NodeChecker final : public NodeObserver {
   ModelTransactions transactions_;
   WaitingChecker waiting_;
   MessageChecker messages_;
+  SideCheckers sides_;
   Node* node_ = nullptr;
   std::unique_ptr<ReplayChecker> replay_;
+  std::optional<SnapshotChecker> snapshots_;
   HostId host_ = kNoHost;
   bool evicts_ = false;
   Instant started_;

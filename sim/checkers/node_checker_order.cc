@@ -23,11 +23,26 @@ void NodeChecker::on_queued_command(const Session& session, std::span<const std:
     return violate("order", "a transaction of a connection that a client has made",
                    command_text(args));
   }
+  CheckedCommand command;
+  command.session = session.id;
+  command.database = peer->model.database;
+  command.args = args;
+  command.reply = reply;
+  command.within_exec = true;
+  RespValue value;
+  size_t end = 0;
+  if (parse_resp(reply, value, end) != RespParse::complete || end != reply.size()) {
+    return violate("transactions", command_text(args) + " within EXEC -> one element",
+                   shown_bytes(reply));
+  }
   const WallTime wall = node_->env().wall();
   const int64_t now_ms = wall.unix_ms();
   if (const auto problem = transactions_.begin_queued(peer->session, peer->model, args, now_ms)) {
     return violate("transactions", problem->expected, problem->seen);
   }
+  command.undoable = transactions_.may_be_undone();
+  command.others_wait = waiting_.count() > 0;
+  sides_.tell([&](SideChecker& side) { side.began(command); });
   const auto own = transactions_.apply(peer->session, peer->model, args, now_ms, reply);
   const ModelReply* expected = own ? &*own : nullptr;
   if (expected == nullptr) {
@@ -37,6 +52,8 @@ void NodeChecker::on_queued_command(const Session& session, std::span<const std:
             shown_bytes(reply));
   }
   transactions_.end_queued(peer->session, reply, now_ms);
+  command.resp = peer->model.resp;
+  if (!violation_) sides_.tell([&](SideChecker& side) { side.done(command); });
 }
 
 // True: the command is about transactions or was queued, and its reply is checked.
@@ -117,6 +134,8 @@ void NodeChecker::on_turn_end() {
     to->offset(host_, node_->effects().end_offset());
   }
   transactions_.settle();
+  if (snapshots_) check_snapshot(snapshots_->turn_ended());
+  if (!violation_) sides_.tell([](SideChecker& side) { side.turn_ended(); });
   if (violation_ || waiting_.count() == 0 || node_->pause_mode() != PauseMode::none) return;
   const int64_t now_ms = node_->env().wall().unix_ms();
   if (const auto problem = waiting_.turn_ended(model_, now_ms)) {

@@ -22,7 +22,8 @@ LoadClient::LoadClient(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t 
                        Random random)
     : LoadConnection(env, plan, checker, number, random, kClientReconnectMean),
       generator_(plan.generator, random_.next()),
-      bursts_(plan.bursts, generator_, plan.generator.keys, random_) {
+      bursts_(plan.bursts, generator_, plan.generator.keys, random_),
+      asides_(generator_, plan.generator.keys, plan.evicts, random_) {
   const bool slow = number < plan.slow_readers();
   if (slow) read_slowly(plan.read_pause_us);
   scripted_ = plan.script != nullptr;
@@ -34,6 +35,7 @@ LoadClient::LoadClient(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t 
 void LoadClient::on_connected() {
   link_->slow = reads_slowly();
   authenticated_ = false;
+  resp3_ = false;
   waiting_ = false;
   replies_ = Replies::on;
   bursts_.reset();
@@ -101,12 +103,13 @@ void LoadClient::add_authentication() {
 void LoadClient::add_generated_pipeline() {
   const int64_t count = random_.between(1, random_.between_log(1, plan_.pipeline_max));
   const int64_t now_ms = env_.wall().unix_ms();
+  add_walk();
   for (int64_t i = 0; i < count && !link_->quits; ++i) {
     if (random_.chance(plan_.registers_ppm)) {
       add_register_command();
       continue;
     }
-    if (add_burst()) continue;
+    if (add_burst() || add_aside(now_ms)) continue;
     random_.chance(plan_.connection_ppm) ? add_connection_command() : add_generated(now_ms);
   }
 }
@@ -198,6 +201,43 @@ bool LoadClient::add_burst() {
   return true;
 }
 
+// The next page of a walk, or the first of a new one.
+void LoadClient::add_walk() {
+  if (plan_.walk_ppm == 0 || plan_.farewell || replies_ != Replies::on) return;
+  if (bursts_.queueing()) return;
+  Asides::Words words = checker_.next_of_walk(*link_);
+  if (words.empty() && random_.chance(plan_.walk_ppm)) words = asides_.walk();
+  if (!words.empty()) add(std::vector<std::string_view>(words.begin(), words.end()));
+}
+
+// Something that is not the generator's, now and then.
+bool LoadClient::add_aside(int64_t now_ms) {
+  const bool answers = replies_ == Replies::on;
+  Asides::Words words;
+  if (random_.chance(plan_.table_ppm)) {
+    if (table_ == nullptr) {
+      table_ = std::make_unique<TableCommands>(generator_, plan_.generator.keys, random_);
+    }
+    words = table_->next(now_ms);
+    if (!answers && wait_terms(std::vector<std::string_view>(words.begin(), words.end()))) {
+      words = {"PING"};
+    }
+  } else if (random_.chance(plan_.unknown_ppm)) {
+    words = asides_.unknown();
+  } else if (random_.chance(plan_.settings_ppm)) {
+    words = bursts_.in_transaction() || !answers ? Asides::Words{"PING"} : asides_.settings();
+  } else if (random_.chance(plan_.tracking_ppm)) {
+    const std::optional<uint64_t> other = checker_.session_of_another(*link_, random_);
+    const bool possible = resp3_ && answers && !bursts_.in_transaction();
+    words = possible ? asides_.tracking(other ? std::to_string(*other) : "")
+            : answers && !bursts_.in_transaction() ? Asides::Words{"HELLO", "3"}
+                                                   : Asides::Words{"PING"};
+  }
+  if (words.empty()) return false;
+  add(std::vector<std::string_view>(words.begin(), words.end()));
+  return true;
+}
+
 void LoadClient::add_generated(int64_t now_ms) {
   const std::span<const std::string_view> arguments = generator_.next(now_ms).arguments;
   if (replies_ != Replies::on && wait_terms(arguments)) return add({"PING"});
@@ -218,6 +258,8 @@ void LoadClient::add(std::span<const std::string_view> arguments) {
                                        : Replies::skip;
     silent = replies_ != Replies::on;
   }
+  if (arguments[0] == "HELLO" && arguments.size() == 2) resp3_ = arguments[1] == "3";
+  if (arguments[0] == "RESET") resp3_ = false;
   if (arguments[0] == "AUTH") authenticated_ = arguments[1] == plan_.password;
   const bool inline_form =
       plan_.script != nullptr ? inline_form_ : random_.chance(plan_.inline_ppm);
@@ -231,7 +273,11 @@ void LoadClient::add(std::span<const std::string_view> arguments) {
 
 // Such as may be queued, too.
 void LoadClient::add_quiet_connection_command() {
-  switch (random_.below(6)) {
+  switch (random_.below(7)) {
+    case 6: {
+      const Asides::Words words = asides_.question();
+      return add(std::vector<std::string_view>(words.begin(), words.end()));
+    }
     case 0: return add({"HELLO", random_.coin() ? "3" : "2"});
     case 1: return add({"CLIENT", "ID"});
     case 2: return add({"CLIENT", "SETNAME", random_.coin() ? "worker" : "a b"});
@@ -244,7 +290,12 @@ void LoadClient::add_quiet_connection_command() {
 void LoadClient::add_connection_command() {
   if (bursts_.queueing()) return add_quiet_connection_command();
   static constexpr std::array<std::string_view, 4> kNames = {"worker", "a b", "", "x-1"};
-  switch (random_.below(15)) {
+  switch (random_.below(17)) {
+    case 15:
+    case 16: {
+      const Asides::Words words = asides_.question();
+      return add(std::vector<std::string_view>(words.begin(), words.end()));
+    }
     case 0: return add({"HELLO", "3"});
     case 1: return add({"HELLO", "2"});
     case 2: return add({"CLIENT", "ID"});

@@ -2,8 +2,12 @@
 // replies, breaks off now and then, and begins again.
 #pragma once
 
+#include <memory>
+
+#include "sim/load/asides.h"
 #include "sim/load/bursts.h"
 #include "sim/load/connection.h"
+#include "sim/load/table_commands.h"
 
 namespace redoubt::sim {
 
@@ -32,6 +36,8 @@ class LoadClient final : public LoadConnection {
   void add(std::span<const std::string_view> arguments);
   bool add_burst();
   void add_generated(int64_t now_ms);
+  bool add_aside(int64_t now_ms);
+  void add_walk();
   void add_register_command();
   void add_connection_command();
   void add_quiet_connection_command();
@@ -48,8 +54,10 @@ class LoadClient final : public LoadConnection {
 
   CommandGenerator generator_;
   Bursts bursts_;
-  const ScriptStep* step_ = nullptr;  // of the script, the next one
-  size_t recorded_ = 0;               // of the script that is recorded, the last step's number + 1
+  Asides asides_;
+  std::unique_ptr<TableCommands> table_;  // made when it is needed
+  const ScriptStep* step_ = nullptr;      // of the script, the next one
+  size_t recorded_ = 0;  // of the script that is recorded, the last step's number + 1
   // What is being sent, and since when, for the script that is recorded.
   Instant began_;
   std::vector<std::vector<std::string>> words_;
@@ -60,6 +68,7 @@ class LoadClient final : public LoadConnection {
   uint64_t published_ = 0;      // messages, which carry their number
   size_t cut_ = 0;              // this pipeline is left half way, after so many bytes; or 0
   bool vanishes_ = false;       // a command of it may wait for ever: then the client goes
+  bool resp3_ = false;          // asked for; messages of tracking can come
   bool authenticated_ = false;  // or on its way to be
   enum class Replies : uint8_t { on, off, skip } replies_ = Replies::on;
 };

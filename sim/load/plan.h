@@ -22,6 +22,12 @@ struct LoadPlan {
   int64_t hang_up_ppm = 1'000;      // after a pipeline, or in the middle of one
   int64_t connection_ppm = 10'000;  // commands of the connection family
   int64_t inline_ppm = 0;           // inline commands
+  int64_t table_ppm = 0;            // commands of the table, with any options
+  int64_t unknown_ppm = 0;          // unknown and malformed ones
+  int64_t tracking_ppm = 0;         // CLIENT TRACKING and its kin
+  int64_t walk_ppm = 0;             // of pipelines: a walk of SCAN or its kin begins
+  int64_t settings_ppm = 0;         // CONFIG SET
+  bool evicts = false;              // there is a limit of memory
   std::string password;             // empty: none is asked for
   BurstPlan bursts;
   bool mutes = true;  // CLIENT REPLY OFF and SKIP: not where a refusal (OOM) could go unseen

@@ -15,8 +15,9 @@ std::string news_channel(uint64_t number) {
 }
 
 Subscriber::Subscriber(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t number,
-                       Random random)
-    : LoadConnection(env, plan, checker, number, random, kSubscriberReconnectMean) {
+                       Random random, bool of_keys)
+    : LoadConnection(env, plan, checker, number, random, kSubscriberReconnectMean),
+      of_keys_(of_keys) {
   start();
 }
 
@@ -35,6 +36,10 @@ void Subscriber::add(std::initializer_list<std::string_view> arguments) {
 
 // Some of what a subscriber may say at any time; each command has one confirmation.
 void Subscriber::add_subscriptions() {
+  if (of_keys_) {
+    add({"PSUBSCRIBE", "__key*"});
+    return add({"PING"});
+  }
   const int64_t count = random_.between(1, 5);
   for (int64_t i = 0; i < count; ++i) {
     const std::string channel = news_channel(random_.below(kNewsChannels));

@@ -13,7 +13,9 @@ std::string news_channel(uint64_t number);
 
 class Subscriber final : public LoadConnection {
  public:
-  Subscriber(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t number, Random random);
+  // `of_keys`: it listens to keyspace events instead of channels.
+  Subscriber(Env& env, LoadPlan& plan, NodeChecker& checker, uint32_t number, Random random,
+             bool of_keys = false);
 
  private:
   void on_connected() override;
@@ -25,6 +27,7 @@ class Subscriber final : public LoadConnection {
   void send_pipeline();
   bool served() const;
 
+  const bool of_keys_;
   Instant pipeline_since_;
   std::string late_;  // a planted bug: a message that comes behind the next one
 };

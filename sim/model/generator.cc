@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "net/assert.h"
+#include "sim/model/generator_growth.h"
 #include "sim/model/generator_rows.h"
 
 namespace redoubt::sim {
@@ -171,7 +172,13 @@ GeneratedCommand CommandGenerator::next(int64_t now_ms) {
   newer_ = false;
   whole_ = false;
   count_ = 0;
-  choose();
+  if (config_.growth_per_mille > 0 && random_.per_mille(config_.growth_per_mille)) {
+    family_ = CommandFamily::generic;
+    make_growth_command(*this);
+    whole_ = true;
+  } else {
+    choose();
+  }
   if (!whole_ && random_.per_mille(config_.wrong_per_mille)) {
     spoil();
   }
@@ -291,7 +298,31 @@ void CommandGenerator::add_text(size_t bytes_max) {
   }
 }
 
+void CommandGenerator::add_ladder_text() {
+  constexpr uint64_t sizes[] = {20, 44, 63, 64, 127, 128, 255, 256, 512, 4095, 4096, 16384, 65536};
+  uint64_t pick = random_.below(std::size(sizes) - 2);
+  if (random_.one_in(20)) {
+    pick = std::size(sizes) - 1 - random_.below(2);
+  }
+  const uint64_t size = sizes[pick] - 1 + random_.below(3);
+  const char letter = static_cast<char>('a' + random_.below(3));
+  slot().assign(size, letter);
+}
+
+void CommandGenerator::add_ladder_integer() {
+  constexpr int bits[] = {6, 7, 8, 12, 13, 15, 16, 23, 24, 31, 32, 63};
+  const int width = bits[random_.below(std::size(bits))];
+  const bool negative = random_.one_in(2);
+  const uint64_t edge = uint64_t{1} << width;
+  const uint64_t magnitude = edge - 1 + random_.below(width == 63 ? (negative ? 2 : 1) : 3);
+  add_number(static_cast<int64_t>(negative ? ~magnitude + 1 : magnitude));
+}
+
 void CommandGenerator::add_value() {
+  if (random_.per_mille(config_.ladder_per_mille)) {
+    random_.one_in(2) ? add_ladder_text() : add_ladder_integer();
+    return;
+  }
   switch (random_.below(8)) {
     case 0:
     case 1: add_integer(-20, 200); break;

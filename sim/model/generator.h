@@ -59,14 +59,16 @@ struct GeneratorConfig {
   int64_t ttl_ms_max = 5000;
   // Absolute deadlines may be this very millisecond or one beside it.
   bool deadlines_now = true;
-  size_t value_bytes_max = 120;  // of most values; now and then four times as much
-  bool newer = true;             // what Redis 7.0 does not have
-  bool flush = true;             // FLUSHDB, FLUSHALL and SWAPDB
-  bool scan = true;              // SCAN and KEYS and RANDOMKEY
-  bool waiting = false;          // commands that wait
-  unsigned wait_ms_max = 2;      // so long at most
-  bool chance = true;            // SPOP, whose choice is the server's
-  bool select = true;            // SELECT, and MOVE and COPY between databases
+  size_t value_bytes_max = 120;    // of most values; now and then four times as much
+  bool newer = true;               // what Redis 7.0 does not have
+  bool flush = true;               // FLUSHDB, FLUSHALL and SWAPDB
+  bool scan = true;                // SCAN and KEYS and RANDOMKEY
+  bool waiting = false;            // commands that wait
+  unsigned wait_ms_max = 2;        // so long at most
+  bool chance = true;              // SPOP, whose choice is the server's
+  unsigned ladder_per_mille = 40;  // values and integers at the edges of encodings
+  unsigned growth_per_mille = 0;   // commands that make few keys large, and many keys
+  bool select = true;              // SELECT, and MOVE and COPY between databases
 };
 
 // A generated command. The views are valid until the next call of the generator.
@@ -94,6 +96,10 @@ class CommandGenerator {
   void add_key();
   void add_value();
   void add_text(size_t bytes_max);
+  // A text of a size at which something changes in how it is stored, or one byte beside that.
+  void add_ladder_text();
+  // An integer beside a power of two at which its encoding changes.
+  void add_ladder_integer();
   void add_integer(int64_t low, int64_t high);  // or an extreme or broken one, rarely
   // The same without what asks for billions of draws: a server answers them.
   void add_draws(int64_t low, int64_t high);
@@ -122,6 +128,8 @@ class CommandGenerator {
   uint64_t key_index();
   void choose();
   void spoil();
+  // generator_growth.cc
+  friend class GrowthCommand;
 
   GeneratorConfig config_;
   Xoshiro random_;
@@ -132,6 +140,8 @@ class CommandGenerator {
   std::vector<uint64_t> zipf_;       // sums of the shares of the first names; empty without zipf
   std::vector<std::string> values_;  // values in circulation, so that IFEQ and LCS find something
   int64_t now_ms_ = 0;
+  uint64_t growth_made_ = 0;  // commands of growth so far
+  uint64_t growth_next_ = 0;  // the next new element
   bool newer_ = false;
   bool whole_ = false;
   CommandFamily family_ = CommandFamily::generic;  // of the command being made

@@ -14,6 +14,9 @@ void add_end(G& g) {
 
 // Few and short ones, so that searches find something.
 void add_element(G& g) {
+  if (g.random().per_mille(g.config().ladder_per_mille)) {
+    return g.random().one_in(2) ? g.add_ladder_text() : g.add_ladder_integer();
+  }
   switch (g.random().below(10)) {
     case 0: g.add_value(); break;
     case 1: g.add_text(3000); break;

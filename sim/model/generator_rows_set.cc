@@ -11,6 +11,9 @@ using enum GeneratorNeed;
 // Members that meet each other: small integers, short words; now and then a wide integer, a text
 // that is longer than a small encoding takes, or anything.
 void add_member(G& g) {
+  if (g.random().per_mille(g.config().ladder_per_mille)) {
+    return g.random().one_in(2) ? g.add_ladder_text() : g.add_ladder_integer();
+  }
   switch (g.random().below(16)) {
     case 0: g.add_value(); break;
     case 1: g.add_integer(-70'000, 70'000); break;

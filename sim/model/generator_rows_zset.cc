@@ -22,6 +22,9 @@ void add_lex_key(G& g) {
 }
 
 void add_member(G& g) {
+  if (g.random().per_mille(g.config().ladder_per_mille)) {
+    return g.random().one_in(2) ? g.add_ladder_text() : g.add_ladder_integer();
+  }
   switch (g.random().below(16)) {
     case 0: g.add_value(); break;
     case 1: g.add_increment(); break;

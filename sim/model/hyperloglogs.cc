@@ -12,7 +12,6 @@ namespace {
 constexpr size_t registers_count = 16384;
 constexpr size_t header_bytes = 16;
 constexpr size_t dense_bytes = header_bytes + registers_count * 6 / 8;
-constexpr size_t sparse_bytes_max = 3000;  // hll-sparse-max-bytes
 constexpr std::string_view corrupt_text = "INVALIDOBJ Corrupted HLL object detected";
 
 using Registers = std::vector<int>;
@@ -151,7 +150,11 @@ void join_runs(std::vector<Run>& runs, size_t at) {
 
 enum class Raised : uint8_t { no, yes, too_large, corrupt };
 
-Raised raise_sparse(std::string& text, size_t index, int value) {
+size_t sparse_limit(const ModelCall& call) {
+  return static_cast<size_t>(call.config().hll_sparse_bytes_max);
+}
+
+Raised raise_sparse(std::string& text, size_t index, int value, size_t sparse_bytes_max) {
   if (value > 32) {
     return Raised::too_large;
   }
@@ -205,9 +208,9 @@ std::optional<Registers> registers_of(const std::string& text) {
   return runs_are_whole(runs) ? std::optional<Registers>(expand(runs)) : std::nullopt;
 }
 
-Raised raise(std::string& text, size_t index, int value) {
+Raised raise(std::string& text, size_t index, int value, size_t sparse_bytes_max) {
   if (!is_dense(text)) {
-    const Raised raised = raise_sparse(text, index, value);
+    const Raised raised = raise_sparse(text, index, value, sparse_bytes_max);
     if (raised != Raised::too_large) {
       return raised;
     }
@@ -226,7 +229,7 @@ Raised raise(std::string& text, size_t index, int value) {
   return Raised::yes;
 }
 
-Raised add_element(std::string& text, std::string_view element) {
+Raised add_element(std::string& text, std::string_view element, size_t sparse_bytes_max) {
   uint64_t hash = murmur(element);
   const size_t index = hash % registers_count;
   hash /= registers_count;
@@ -234,7 +237,7 @@ Raised add_element(std::string& text, std::string_view element) {
   while (value <= 50 && ((hash >> (value - 1)) & 1) == 0) {
     value++;
   }
-  return raise(text, index, value);
+  return raise(text, index, value, sparse_bytes_max);
 }
 
 void forget_estimate(std::string& text) {
@@ -314,7 +317,7 @@ ModelReply pfadd_command(ModelCall& call) {
   }
   std::string text = entry->text;
   for (size_t i = 2; i < call.count(); i++) {
-    const Raised raised = add_element(text, call.argument(i));
+    const Raised raised = add_element(text, call.argument(i), sparse_limit(call));
     changed = changed || raised == Raised::yes;
     if (raised == Raised::corrupt) {
       return reply_error(corrupt_text);
@@ -400,7 +403,7 @@ ModelReply pfmerge_command(ModelCall& call) {
   ModelEntry& target = *call.find(call.argument(1));
   for (size_t i = 0; i < registers_count && !dense && !is_dense(target.text); i++) {
     if ((*all)[i] > 0) {
-      raise(target.text, i, (*all)[i]);
+      raise(target.text, i, (*all)[i], sparse_limit(call));
     }
   }
   if (dense || is_dense(target.text)) {

@@ -91,6 +91,9 @@ Model::Model(ModelConfig config)
 
 ModelReply Model::apply(ModelSession& session, ModelArguments arguments, int64_t now_ms) {
   ASSERT(!arguments.empty());
+  if (std::optional<ModelReply> unknown = unknown_command(arguments)) {
+    return *unknown;
+  }
   const ModelCommand* command = find_command(arguments[0]);
   if (command == nullptr) {
     return reply_rule(ModelReply::Rule::anything);
@@ -183,6 +186,19 @@ void Model::restore(int index, std::string_view key, const std::optional<ModelEn
   } else {
     keys.erase(std::string(key));
   }
+}
+
+std::optional<ModelReply> Model::unknown_command(ModelArguments arguments) {
+  constexpr size_t shown_most = 128;
+  if (!arguments[0].starts_with("NOSUCH")) {
+    return std::nullopt;
+  }
+  std::string shown;
+  for (size_t i = 1; i < arguments.size() && shown.size() < shown_most; i++) {
+    shown += "'" + std::string(arguments[i].substr(0, shown_most - shown.size())) + "' ";
+  }
+  return reply_error("ERR unknown command '" + std::string(arguments[0].substr(0, shown_most)) +
+                     "', with args beginning with: " + shown);
 }
 
 bool Model::knows(std::string_view name) {

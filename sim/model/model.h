@@ -45,6 +45,7 @@ struct ModelConfig {
   // stream-node-max-entries, not 0. The generator's entries are so small that the limit in bytes is
   // not reached.
   int64_t stream_node_entries_max = 100;
+  int64_t hll_sparse_bytes_max = 3000;   // hll-sparse-max-bytes
   int64_t stream_idmp_duration_s = 100;  // stream-idmp-duration
   int64_t stream_idmp_maxsize = 100;     // stream-idmp-maxsize
   // Every key that the node removes because it expired is told with forget(). Then the model leaves
@@ -147,6 +148,12 @@ class Model {
   using Database = std::map<std::string, ModelEntry, std::less<>>;
   const Database& database(int index) const { return databases_[static_cast<size_t>(index)]; }
   const ModelConfig& config() const { return config_; }
+  // maxmemory-policy has become an LFU one, or another.
+  void set_lfu(bool lfu) { config_.lfu = lfu; }
+
+  // What a command replies whose name no server knows, such as begins with "NOSUCH"; nothing for
+  // another one.
+  static std::optional<ModelReply> unknown_command(ModelArguments arguments);
 
   // Puts an entry back as it was, or removes it when there was none.
   void restore(int index, std::string_view key, const std::optional<ModelEntry>& entry);

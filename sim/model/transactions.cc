@@ -9,8 +9,8 @@
 namespace redoubt::sim {
 namespace {
 
-constexpr std::string_view containers[] = {"CLIENT", "HIMPORT", "MEMORY",
-                                           "OBJECT", "XGROUP",  "XINFO"};
+constexpr std::string_view containers[] = {"CLIENT", "CONFIG", "HIMPORT", "MEMORY",  "OBJECT",
+                                           "XGROUP", "XINFO",  "COMMAND", "LATENCY", "SLOWLOG"};
 constexpr std::string_view not_undone[] = {"FLUSHALL", "FLUSHDB", "SWAPDB", "PUBLISH", "PFDEBUG"};
 
 template <typename Names>
@@ -66,6 +66,14 @@ bool same_words(const std::vector<std::string>& words, ModelArguments arguments)
 
 }  // namespace
 
+ModelEntry copy_of_model_entry(const ModelEntry& entry) {
+  return copy_of(entry);
+}
+
+bool same_model_entry(const ModelEntry& a, const ModelEntry& b) {
+  return same_entry(a, b);
+}
+
 bool ModelTransactions::open(uint64_t session) const {
   const auto found = sessions_.find(session);
   return found != sessions_.end() && found->second.open;
@@ -115,8 +123,9 @@ ModelReply ModelTransactions::watch(State& state, const ModelSession& client,
 }
 
 ModelReply ModelTransactions::queue(State& state, ModelArguments arguments, std::string_view seen) {
-  std::optional<ModelReply> error;
-  if (is_one_of(arguments[0], containers)) {
+  std::optional<ModelReply> error = Model::unknown_command(arguments);
+  if (error) {
+  } else if (is_one_of(arguments[0], containers)) {
     if (seen.starts_with("-ERR unknown subcommand") || seen.starts_with("-ERR wrong number of")) {
       error = reply_exact(std::string(seen));
     }

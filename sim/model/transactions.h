@@ -23,6 +23,11 @@
 
 namespace redoubt::sim {
 
+// A copy that shares nothing with the entry, and whether two are the same for a client. Of a stream
+// only its entries count.
+ModelEntry copy_of_model_entry(const ModelEntry& entry);
+bool same_model_entry(const ModelEntry& a, const ModelEntry& b);
+
 class ModelTransactions {
  public:
   // What is wrong with what a server did.

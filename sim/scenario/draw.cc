@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
+
+#include "sim/scenario/limits.h"
 
 namespace redoubt::sim {
 
@@ -27,6 +30,12 @@ void suit(ScenarioNumbers& numbers, const Plants& plants) {
   }
   if (plants.is("stray_eviction")) numbers.memory_spare_bytes = 0;
   if (plants.is_about_files()) numbers.topology_operators = 1;
+  if (plants.is_about_keys()) {
+    numbers.topology_listeners = 1;
+    numbers.workload_tracking_ppm = 20'000;
+    numbers.workload_connection_ppm += 200'000;
+  }
+  if (plants.is("blind_scan")) numbers.workload_walk_ppm = 500'000;
 }
 
 void draw_numbers(const ScenarioSpec& spec, const RunOptions& options, const Plants& plants,
@@ -50,16 +59,39 @@ void draw_numbers(const ScenarioSpec& spec, const RunOptions& options, const Pla
   }
 }
 
+// What the scenario says of the configuration, and the limits of which it says nothing: a scenario
+// that says whatever happens, a script, has them all.
+std::vector<std::pair<std::string, Choice>> config_choices(const ScenarioSpec& spec) {
+  std::vector<std::pair<std::string, Choice>> all = spec.config;
+  if (spec.script) return all;
+  for (const LimitRow& row : limit_rows()) {
+    const bool said = std::any_of(all.begin(), all.end(),
+                                  [&](const auto& one) { return one.first == row.directive; });
+    if (!said) all.emplace_back(row.directive, Choice::of(row.choice));
+  }
+  return all;
+}
+
 void draw_config(const ScenarioSpec& spec, const RunOptions& options, const Plants& plants,
                  RunDraw& draw) {
   draw.fixed.config.clear();
-  for (const auto& [name, choice] : spec.config) {
+  std::vector<std::pair<std::string, Choice>> choices = config_choices(spec);
+  if (draw.numbers.topology_listeners > 0) {
+    std::erase_if(choices, [](const auto& one) { return one.first == "notify-keyspace-events"; });
+    choices.emplace_back("notify-keyspace-events", Choice::of("KEA"));
+  }
+  for (const auto& [name, choice] : choices) {
     Random random = stream(options, "config", name);
     std::string value = choice.draw_text(random);
     if (name == "transaction-on-error") {
       if (plants.is("torn_rollback")) value = "rollback";
       draw.rollback = value == "rollback";
     }
+    const auto number = [&](int64_t& to) {
+      std::from_chars(value.data(), value.data() + value.size(), to);
+    };
+    if (name == "stream-node-max-entries") number(draw.stream_node_entries_max);
+    if (name == "hll-sparse-max-bytes") number(draw.hll_sparse_bytes_max);
     if (name == "maxmemory-policy") draw.lfu = value.ends_with("-lfu");
     draw.arguments.push_back("--" + name);
     draw.arguments.push_back(value);
@@ -129,6 +161,12 @@ LoadPlan load_plan(const RunDraw& draw, const ScenarioSpec& spec, const Plants& 
                   std::max<int64_t>(numbers.workload_commands, 1);
   plan.hang_up_ppm = numbers.workload_hang_up_ppm;
   plan.connection_ppm = numbers.workload_connection_ppm;
+  plan.table_ppm = numbers.workload_table_ppm;
+  plan.unknown_ppm = numbers.workload_unknown_ppm;
+  plan.tracking_ppm = numbers.workload_tracking_ppm;
+  plan.walk_ppm = numbers.workload_walk_ppm;
+  plan.settings_ppm = numbers.workload_settings_ppm;
+  plan.evicts = numbers.memory_spare_bytes > 0;
   plan.inline_ppm = numbers.workload_inline_ppm;
   plan.password = draw.password;
   plan.slow_readers_percent = numbers.workload_slow_readers_percent;
@@ -141,6 +179,8 @@ LoadPlan load_plan(const RunDraw& draw, const ScenarioSpec& spec, const Plants& 
   plan.bursts.wait_ms_max = numbers.workload_queue_wait_ms;
   if (plants.is_about_waiting()) plan.bursts.wait_ms_min = plan.bursts.wait_ms_max;
   GeneratorConfig& generator = plan.generator;
+  generator.growth_per_mille = static_cast<unsigned>(numbers.workload_growth_per_mille);
+  generator.ladder_per_mille = static_cast<unsigned>(numbers.workload_ladder_per_mille);
   generator.waiting = true;
   generator.wait_ms_max = static_cast<unsigned>(numbers.workload_wait_ms);
   generator.keys = static_cast<size_t>(numbers.workload_keys);

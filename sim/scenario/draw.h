@@ -17,6 +17,8 @@ struct RunDraw {
   std::vector<std::string> arguments;
   bool lfu = false;
   bool rollback = false;
+  int64_t stream_node_entries_max = 100;
+  int64_t hll_sparse_bytes_max = 3000;
   std::string password;
   FaultOptions faults;
   Unlucky unlucky;

@@ -12,10 +12,12 @@ namespace {
 
 constexpr std::string_view kConfigFile = "redoubt.conf";
 
-ModelConfig model_config(bool lfu) {
+ModelConfig model_config(const RunDraw& draw) {
   ModelConfig config;
+  config.hll_sparse_bytes_max = draw.hll_sparse_bytes_max;
+  config.stream_node_entries_max = draw.stream_node_entries_max;
   config.expiry_is_reported = true;
-  config.lfu = lfu;
+  config.lfu = draw.lfu;
   return config;
 }
 
@@ -31,8 +33,8 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
     : world_(world),
       draw_(draw),
       plants_(options.plant),
-      checker_(std::make_unique<NodeChecker>(world, model_config(draw.lfu), draw.password,
-                                             draw.rollback)),
+      checker_(
+          std::make_unique<NodeChecker>(world, model_config(draw), draw.password, draw.rollback)),
       plan_(load_plan(draw, spec, plants_)) {
   plan_.node = number;
   plan_.record = record;
@@ -79,6 +81,10 @@ void NodeGroup::add_clients() {
       [](NodeGroup& group, Env& env, uint32_t mine, Random random) {
         return std::make_unique<Subscriber>(env, group.plan_, *group.checker_, mine, random);
       });
+  add(numbers.topology_listeners, "listener",
+      [](NodeGroup& group, Env& env, uint32_t mine, Random random) {
+        return std::make_unique<Subscriber>(env, group.plan_, *group.checker_, mine, random, true);
+      });
   add(numbers.topology_hostile, "hostile",
       [](NodeGroup& group, Env& env, uint32_t mine, Random random) {
         return std::make_unique<HostileClient>(env, group.plan_, *group.checker_, mine, random);
@@ -116,6 +122,10 @@ void NodeGroup::ready(Node& node) {
     node.settings_changed();
   }
   checker_->node_started(node, host_, spare > 0);
+  if (!plants_.any() || plants_.is("missed_entry")) {
+    checker_->take_snapshots(world_.random("snapshots", plan_.node));
+  }
+  if (plants_.is("blind_scan")) checker_->side_checkers().overlook_pages(3);
   if (plants_.is("lost_effect")) checker_->lose_effects(plan_.script != nullptr ? 2 : 50);
 }
 
@@ -135,6 +145,7 @@ void NodeGroup::look() {
   visit([this](Node& visited) {
     if (plants_.any()) plants_.strike(visited, *checker_, plan_.script != nullptr);
     if (!plants_.any() || plants_.is("lost_effect")) checker_->compare_replay();
+    checker_->look_inside();
   });
 }
 
@@ -155,6 +166,9 @@ void NodeGroup::compare_end() {
   checker_->check_history();
   visit([this](Node& visited) {
     plants_.strike_late(visited, *checker_);
+    checker_->finish_snapshots();
+    checker_->look_after_quiet();
+    checker_->look_inside();
     checker_->compare_state();
     checker_->compare_replay();
     Session& session = visited.make_local_session();

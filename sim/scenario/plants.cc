@@ -33,6 +33,7 @@ constexpr Plant kPlantRows[] = {
     {"waits_for_all", "progress", "nodes serve only while all others are up", "several"},
     {"no_handles", "progress", "after the faults the node accepts no connection"},
     {"lost_effect", "replay", "now and then an effect is lost on its way"},
+    {"missed_entry", "snapshot", "a snapshot takes an entry for one that it has delivered"},
     {"forgotten_file", "files", "after a crash the configuration file is gone", "power"},
     {"unsynced_file", "files", "a file gets its name before its bytes are on the medium",
      "config_save"},
@@ -42,6 +43,13 @@ constexpr Plant kPlantRows[] = {
     {"unlucky_loss", "model", "a removed value that is kept for the slices takes a key with it"},
     {"late_loss", "state", "the node forgets, or makes up, a key that nobody asks for again"},
     {"kept_connection", "leaks", "a connection is never closed"},
+    {"busy_pause", "pause", "during CLIENT PAUSE the node changes data"},
+    {"blind_scan", "scan", "now and then what a page of a walk shows is overlooked"},
+    {"stray_event", "events", "an event comes of a key that nothing has happened to"},
+    {"deaf_tracker", "tracking", "the node forgets who tracks keys"},
+    {"wrong_count", "statistics", "the node counts a key as expired that is not"},
+    {"lost_bytes", "invariants", "the node counts bytes that nothing takes"},
+    {"relative_effect", "effects", "an effect says a time from now on"},
     {"crash", "crash", "the process dies when there are a hash and a list"},
 };
 
@@ -90,8 +98,36 @@ void Plants::crash_over(NodeChecker& checker) {
   ASSERT(!both_are_there);
 }
 
+bool Plants::is_about_keys() const {
+  return is("stray_event") || is("deaf_tracker") || is("busy_pause");
+}
+
+// Bugs that no reply shows. False: the planted one is another.
+bool Plants::strike_beside(Node& node) {
+  if (is("stray_event")) {
+    node.announce(0, "nobody's", 'g', "del");
+  } else if (is("deaf_tracker")) {
+    for (Session* s = node.first_session(); s != nullptr; s = s->next) node.tracking().disable(*s);
+  } else if (is("wrong_count")) {
+    ++node.stats().expired_keys;
+  } else if (is("lost_bytes")) {
+    node.database(0).allocator().count(8);
+  } else if (is("relative_effect")) {
+    node.effects().append(0, Words{"EXPIRE", "k0", "100"});
+  } else if (is("busy_pause")) {
+    if (node.pause_mode() != PauseMode::none) node.effects().append(0, Words{"DEL", "k0"});
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
   if (is("crash")) return crash_over(checker);
+  if (is_about_keys()) {
+    static_cast<void>(strike_beside(node));
+    return;
+  }
   if (is_about_transactions()) return strike_transactions(node, checker);
   if (is("deaf_waiter") || is("last_come")) return strike_waiting(node);
   if (is("unlucky_loss")) {
@@ -103,6 +139,8 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
   // While there is nothing to evict, nobody is told more than that memory is short.
   if (is("stray_eviction") && !has_live_key(node, checker)) return;
   last_ = checker.commands();
+  if (is("missed_entry")) return mark_entries(node);
+  if (strike_beside(node)) return;
   if (is("lost_subscription")) {
     for (Session* s = node.first_session(); s != nullptr; s = s->next) {
       node.pubsub().unsubscribe(*s, ChannelKind::channel, "news:0");
@@ -192,6 +230,13 @@ void Plants::strike_late(Node& node, NodeChecker& checker) {
   Session& session = node.make_local_session();
   node.execute(session, Words{"SET", "stray", "1"});
   node.drop_local_session(session);
+}
+
+// As snapshot passes do it with what they have.
+void Plants::mark_entries(Node& node) {
+  for (int db = 0; db < node.database_count(); ++db) {
+    node.database(db).dict().for_each([](const Entry& entry) { entry.set_marks(255); });
+  }
 }
 
 bool Plants::has_live_key(Node& node, NodeChecker& checker) {

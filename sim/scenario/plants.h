@@ -25,6 +25,8 @@ class Plants {
   bool is_about_transactions() const;
   bool is_about_messages() const;
   bool is_about_files() const;
+  // Events of keys, tracking and pauses.
+  bool is_about_keys() const;
   // File operations that do nothing and say that all is well.
   std::optional<OpKind> skipped_sync() const;
 
@@ -39,6 +41,8 @@ class Plants {
   static bool has_live_key(Node& node, NodeChecker& checker);
   bool change_data(Node& node, NodeChecker& checker);
 
+  static void mark_entries(Node& node);
+  bool strike_beside(Node& node);
   static void crash_over(NodeChecker& checker);
   void strike_transactions(Node& node, NodeChecker& checker);
   void strike_waiting(Node& node);

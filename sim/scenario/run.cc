@@ -13,6 +13,8 @@ namespace {
 // A dead link is found by keepalive: 300 s and three probes.
 constexpr Duration kGoodbye = Duration::seconds(1'200);
 constexpr Duration kFreeing = Duration::seconds(10);
+// In which everything that has expired has to go.
+constexpr Duration kSettling = Duration::seconds(30);
 
 class ScenarioRun final : public WorldObserver {
  public:
@@ -171,6 +173,7 @@ void ScenarioRun::check_end() {
   while (ok() && all(running) && !all(quiet) && world_.now() < end) {
     world_.run_for(Duration::seconds(10));
   }
+  if (ok()) world_.run_for(kSettling);
   for (const auto& group : groups_) {
     if (ok()) group->compare_end();
   }

@@ -27,6 +27,8 @@ namespace redoubt::sim {
     "clients of each node")                                                                        \
   X(topology, subscribers, "0", 0, 1'000,                                                          \
     "clients that only read what is published")                                                    \
+  X(topology, listeners, "0", 0, 100,                                                              \
+    "clients that listen to keyspace events, which are then on")                                   \
   X(topology, hostile, "0", 0, 1'000,                                                              \
     "clients that send broken, half or endless requests")                                          \
   X(topology, operators, "0", 0, 1,                                                                \
@@ -59,6 +61,20 @@ namespace redoubt::sim {
     "that those of queues may wait, at most")                                                      \
   X(workload, connection_ppm, "100..50000 log", 0, 1'000'000,                                      \
     "of commands: CLIENT, HELLO, PUBLISH and their like")                                          \
+  X(workload, growth_per_mille, "0", 0, 1'000,                                                     \
+    "of commands: bulk ones that make values and the keyspace large, and small again")             \
+  X(workload, ladder_per_mille, "0..100", 0, 1'000,                                                \
+    "of values: at the edge of what a way to store them takes")                                    \
+  X(workload, table_ppm, "0 | 1000..60000 log", 0, 1'000'000,                                      \
+    "of commands: any of the table, with any of its options")                                      \
+  X(workload, unknown_ppm, "0 | 10..3000 log", 0, 1'000'000,                                       \
+    "of commands: unknown or malformed ones")                                                      \
+  X(workload, tracking_ppm, "0 | 0 | 100..10000 log", 0, 1'000'000,                                \
+    "of commands: CLIENT TRACKING and its kin")                                                    \
+  X(workload, walk_ppm, "0 | 1000..200000 log", 0, 1'000'000,                                      \
+    "of pipelines: a walk over keys or elements begins, and then goes on")                         \
+  X(workload, settings_ppm, "0 | 0 | 10..1000 log", 0, 1'000'000,                                  \
+    "of commands: CONFIG SET of what may change at any time")                                      \
   X(workload, inline_ppm, "0 | 100..500000 log", 0, 1'000'000,                                     \
     "of commands: sent as inline commands")                                                        \
   X(workload, hang_up_ppm, "0 | 100..20000 log", 0, 1'000'000,                                     \

@@ -111,6 +111,27 @@ TEST(Tracking, BroadcastsOnceATurn) {
   EXPECT_EQ(talk.node().tracking().session_count(), 1u);
 }
 
+// Of two changes of a key in one turn the last one counts: its own, and the client knows the value;
+// another's, and it has to be told.
+TEST(Tracking, NoLoopWithTwoChangesInATurn) {
+  Talk talk;
+  const size_t t = tracker(talk, "BCAST NOLOOP");
+  const size_t w = talk.connect();
+  const auto in_one_turn = [&](size_t first, size_t second) {
+    talk.node_host().set_paused(true);
+    talk.send(first, "SET a 1\r\n");
+    talk.run();
+    talk.send(second, "SET a 2\r\n");
+    talk.run();
+    talk.node_host().set_paused(false);
+    talk.run();
+    talk.client(w).take();
+    return talk.client(t).take();
+  };
+  EXPECT_EQ(in_one_turn(w, t), "+OK\r\n");
+  EXPECT_EQ(in_one_turn(t, w), "+OK\r\n" + invalidate({"a"}));
+}
+
 TEST(Tracking, NothingIsLeftWhenNobodyTracks) {
   Talk talk;
   const size_t t = tracker(talk, "NOLOOP");

@@ -17,7 +17,7 @@ struct Library {
   std::string name;
   std::string folder;
 };
-const std::array<Library, 10> kLibraries = {{{"redoubt_net", "net"},
+const std::array<Library, 11> kLibraries = {{{"redoubt_net", "net"},
                                              {"redoubt_resp", "net/resp"},
                                              {"redoubt_store", "engine/store"},
                                              {"redoubt_config", "engine/config"},
@@ -25,6 +25,7 @@ const std::array<Library, 10> kLibraries = {{{"redoubt_net", "net"},
                                              {"redoubt_insight", "engine/insight"},
                                              {"redoubt_effects", "engine/effects"},
                                              {"redoubt_clients", "engine/clients"},
+                                             {"redoubt_keyspace", "engine/keyspace"},
                                              {"redoubt_node", "engine/node"},
                                              {"redoubt_commands", "engine/commands"}}};
 

@@ -211,7 +211,13 @@ void update_fields(Context& c, std::span<const FieldOperation> operations, size_
   const Entry* entry = c.touch(key);
   if (c.wrong_type(entry, Type::string)) return;
   const size_t old_size = entry == nullptr ? 0 : Database::string_size(*entry);
-  const std::span<char> bytes = c.db().string_for_update(key, c.hash(key), size);
+  uint64_t first_bit = uint64_t{size} * 8;
+  for (const FieldOperation& operation : operations) {
+    if (operation.kind == FieldOperation::Kind::get) continue;
+    first_bit = std::min(first_bit, operation.offset);
+  }
+  const std::span<char> bytes =
+      c.db().string_for_update(key, c.hash(key), size, {first_bit / 8, size - first_bit / 8});
   uint64_t changes = 0;
   c.reply.array(operations.size());
   for (const FieldOperation& operation : operations) {

@@ -67,7 +67,7 @@ void setbit_command(Context& c) {
   const bool new_bit = *wanted != 0;
   if (index >= bytes.size() || old_bit != new_bit) {
     if (index > bytes.size()) c.env().count_work((index - bytes.size()) / kBytesPerUnit);
-    char& byte = c.db().string_for_update(key, c.hash(key), index + 1)[index];
+    char& byte = c.db().string_for_update(key, c.hash(key), index + 1, {index, 1})[index];
     const uint8_t others = static_cast<uint8_t>(byte & ~bit_mask(*offset));
     byte = static_cast<char>(new_bit ? others | bit_mask(*offset) : others);
     c.modified(key, '$', "setbit");

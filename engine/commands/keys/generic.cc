@@ -240,7 +240,7 @@ void object_freq_command(Context& c) {
         "adjust.");
     return;
   }
-  c.reply.integer(c.node.frequency(*entry));
+  c.reply.integer(c.node.access_clock().frequency(*entry));
 }
 
 void object_idletime_command(Context& c) {
@@ -252,7 +252,7 @@ void object_idletime_command(Context& c) {
         "switching between policies at runtime LRU and LFU data will take some time to adjust.");
     return;
   }
-  c.reply.integer(c.node.idle_ms(*entry) / 1000);
+  c.reply.integer(c.node.access_clock().idle_ms(*entry) / 1000);
 }
 
 void object_refcount_command(Context& c) {

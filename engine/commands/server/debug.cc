@@ -45,7 +45,7 @@ void debug_object(Context& c) {
   c.reply.simple(fmt::format(
       "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
       encoding_name(entry->encoding()), serialized_length(*entry), entry->access(),
-      c.node.idle_ms(*entry) / 1000));
+      c.node.access_clock().idle_ms(*entry) / 1000));
 }
 
 void debug_sleep(Context& c) {

@@ -128,7 +128,9 @@ void xgroup_destroy_command(Context& c) {
   StreamGroup* group = stream->find_group(c.args[3]);
   if (group != nullptr) {
     Stream* remains = stream->remove_group(*group);
-    c.db().discard(Type::stream, Encoding::stream, remains, remains->pieces(), remains->bytes());
+    if (remains != nullptr) {
+      c.db().discard(Type::stream, Encoding::stream, remains, remains->pieces(), remains->bytes());
+    }
     c.modified(c.args[2], 't', "xgroup-destroy");
   }
   c.reply.integer(group != nullptr ? 1 : 0);

@@ -22,7 +22,8 @@ bool size_allowed(Context& c, uint64_t offset, uint64_t added) {
 }
 
 void write_at(Context& c, std::string_view key, size_t offset, std::string_view bytes) {
-  const std::span<char> target = c.db().string_for_update(key, c.hash(key), offset + bytes.size());
+  const std::span<char> target =
+      c.db().string_for_update(key, c.hash(key), offset + bytes.size(), {offset, bytes.size()});
   if (!bytes.empty()) std::memcpy(target.data() + offset, bytes.data(), bytes.size());
   c.env().count_work(bytes.size() / kBytesPerUnit);
 }

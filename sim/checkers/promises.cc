@@ -1,0 +1,282 @@
+#include "sim/checkers/promises.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <iterator>
+
+#include "sim/model/call.h"
+#include "sim/model/resp_value.h"
+
+namespace redoubt::sim {
+
+namespace {
+
+std::string words_text(std::span<const std::string_view> words) {
+  std::string text;
+  for (const std::string_view word : words.subspan(0, std::min<size_t>(words.size(), 8))) {
+    text += (text.empty() ? "" : " ") + quote_bytes(word.substr(0, 60));
+  }
+  return text;
+}
+
+bool may_lose_parts(const ModelEntry& entry) {
+  return !entry.member_deadlines.empty() ||
+         std::any_of(entry.hash.begin(), entry.hash.end(), [](const auto& field) {
+           return field.second.deadline_ms != ModelEntry::no_deadline;
+         });
+}
+
+bool names_one_of(std::string_view word, std::initializer_list<std::string_view> names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view name) { return same_word(word, name); });
+}
+
+}  // namespace
+
+// --- pause
+
+void PauseChecker::node_ended() {
+  SideChecker::node_ended();
+  mode_ = Mode::none;
+}
+
+bool PauseChecker::holds() const {
+  return mode_ != Mode::none && !changed_within_ && node_->env().now() < until_;
+}
+
+void PauseChecker::began(const CheckedCommand& command) {
+  if (mode_ != Mode::all || !holds() || command.waited) return;
+  // EXEC is told behind what it ran, and CLIENT PAUSE may have been among that.
+  if (command.within_exec || same_word(command.args[0], "EXEC")) return;
+  report("pause", "nothing is executed during CLIENT PAUSE ALL", words_text(command.args));
+}
+
+void PauseChecker::done(const CheckedCommand& command) {
+  const auto& args = command.args;
+  if (args.size() >= 2 && same_word(args[0], "CLIENT") && command.reply != "+QUEUED\r\n" &&
+      !command.failed()) {
+    if (same_word(args[1], "UNPAUSE")) {
+      mode_ = Mode::none;
+      changed_within_ = command.within_exec;
+    } else if (same_word(args[1], "PAUSE") && args.size() >= 3) {
+      const std::optional<int64_t> ms = parse_integer(args[2]);
+      const bool write = args.size() > 3 && same_word(args[3], "WRITE");
+      const Instant now = node_->env().now();
+      if (ms && *ms > 0) {
+        const bool lasts = mode_ != Mode::none && now < until_;
+        const Instant until = now + Duration::milliseconds(*ms);
+        until_ = lasts ? std::max(until_, until) : until;
+        if (!lasts || !write) mode_ = write ? Mode::write : Mode::all;
+        changed_within_ = command.within_exec;
+      }
+    }
+  }
+  if (!command.within_exec) changed_within_ = false;
+}
+
+void PauseChecker::effect(std::span<const std::string_view> words) {
+  if (!holds() || names_one_of(words[0], {"SELECT", "MULTI", "EXEC"})) return;
+  report("pause", "data stands still during CLIENT PAUSE", words_text(words));
+}
+
+// --- statistics
+
+void StatisticsChecker::node_started(Node& node) {
+  SideChecker::node_started(node);
+  expired_ = evicted_ = 0;
+  hits_ = misses_ = 0;
+}
+
+void StatisticsChecker::begin_anew() {
+  if (node_ == nullptr) return;
+  hits_ = node_->stats().keyspace_hits;
+  misses_ = node_->stats().keyspace_misses;
+}
+
+void StatisticsChecker::began(const CheckedCommand& command) {
+  expected_hits_ = -1;
+  const std::string_view name = command.args[0];
+  const int64_t now_ms = node_->env().wall().unix_ms();
+  const bool one = names_one_of(name, {"GET", "STRLEN", "LLEN", "SCARD", "HLEN", "ZCARD", "XLEN",
+                                       "HGETALL", "SMEMBERS", "TTL", "PTTL", "EXPIRETIME"}) &&
+                   command.args.size() == 2;
+  const bool many = names_one_of(name, {"MGET", "EXISTS"}) && command.args.size() > 1;
+  if (command.failed() || command.waited || !(one || many) || command.reply == "+QUEUED\r\n")
+    return;
+  expected_hits_ = expected_misses_ = 0;
+  for (const std::string_view key : command.args.subspan(1)) {
+    const bool there = model_.exists(command.database, key, now_ms);
+    const ModelEntry* entry = held(command.database, key);
+    // Whether a value of which all parts have expired is there depends on who asks.
+    if (entry != nullptr && may_lose_parts(*entry)) {
+      expected_hits_ = -1;
+      return;
+    }
+    ++(there ? expected_hits_ : expected_misses_);
+  }
+}
+
+void StatisticsChecker::done(const CheckedCommand& command) {
+  const Stats& stats = node_->stats();
+  const auto hits = static_cast<int64_t>(stats.keyspace_hits - hits_);
+  const auto misses = static_cast<int64_t>(stats.keyspace_misses - misses_);
+  hits_ = stats.keyspace_hits;
+  misses_ = stats.keyspace_misses;
+  // What somebody who waits looks for is counted as well.
+  if (expected_hits_ >= 0 && !command.others_wait && !unseen_ &&
+      (hits != expected_hits_ || misses != expected_misses_)) {
+    report("statistics",
+           words_text(command.args) + " counts " + std::to_string(expected_hits_) + " hits and " +
+               std::to_string(expected_misses_) + " misses",
+           std::to_string(hits) + " hits and " + std::to_string(misses) + " misses");
+  }
+  expected_hits_ = -1;
+  unseen_ = command.others_wait;
+  if (stats.expired_keys != expired_) {
+    report("statistics", std::to_string(expired_) + " expired keys",
+           std::to_string(stats.expired_keys));
+  }
+  if (stats.evicted_keys != evicted_) {
+    report("statistics", std::to_string(evicted_) + " evicted keys",
+           std::to_string(stats.evicted_keys));
+  }
+  if (same_word(command.args[0], "INFO") && command.args.size() == 2 &&
+      same_word(command.args[1], "KEYSPACE")) {
+    check_info(command.reply, node_->env().wall().unix_ms());
+  }
+}
+
+// db0:keys=3,expires=1,... of each database that is not empty.
+void StatisticsChecker::check_info(std::string_view reply, int64_t now_ms) {
+  if (reply.empty() || (reply[0] != '$' && reply[0] != '=')) return;
+  for (int db = 0; db < model_.config().databases; ++db) {
+    size_t keys = 0;
+    size_t expires = 0;
+    for (const auto& [key, entry] : model_.database(db)) {
+      ++keys;
+      expires += entry.deadline_ms != ModelEntry::no_deadline ? 1 : 0;
+    }
+    static_cast<void>(now_ms);  // an expired key that is held counts, and the model has it too
+    const std::string head = "\r\ndb" + std::to_string(db) + ":";
+    const std::string expected =
+        head + "keys=" + std::to_string(keys) + ",expires=" + std::to_string(expires) + ",";
+    const size_t at = reply.find(head);
+    const bool right = keys == 0
+                           ? at == std::string_view::npos
+                           : at != std::string_view::npos && reply.substr(at).starts_with(expected);
+    if (right) continue;
+    report("statistics", keys == 0 ? "no line of an empty database" : expected.substr(2),
+           at == std::string_view::npos ? "no such line"
+                                        : std::string(reply.substr(at + 2, expected.size())));
+  }
+}
+
+// --- eviction
+
+void EvictionChecker::node_started(Node& node) {
+  SideChecker::node_started(node);
+  uses_.clear();
+  compared_ = worse_ = 0;
+  policy_ = node.settings().maxmemory_policy;
+  over_since_command_ = false;
+}
+
+uint64_t EvictionChecker::limit_now() const {
+  return node_->settings().maxmemory;
+}
+
+void EvictionChecker::done(const CheckedCommand& command) {
+  const uint64_t limit = limit_now();
+  if (limit == 0) return;
+  const EvictionPolicy policy = node_->settings().maxmemory_policy;
+  if (policy != policy_) {
+    policy_ = policy;
+    compared_ = worse_ = 0;
+  }
+  const bool queued = command.reply == "+QUEUED\r\n";
+  const Instant now = node_->env().now();
+  for (size_t i = 1; i < command.args.size() && i < 8 && !queued; ++i) {
+    const std::string_view key = command.args[i];
+    if (key.size() > 64) continue;
+    if (held(command.database, key) == nullptr) {
+      uses_.erase({command.database, std::string(key)});
+      continue;
+    }
+    Use& use = uses_[{command.database, std::string(key)}];
+    use.last = now;
+    ++use.count;
+  }
+  const bool over = node_->used_memory() - node_->not_counted_for_eviction() > limit;
+  const bool denied = Model::denied_when_out_of_memory(command.args) &&
+                      !names_one_of(command.args[0], {"HIMPORT", "XGROUP"});
+  if (over_since_command_ && over && denied && policy == EvictionPolicy::noeviction && !queued &&
+      !command.within_exec && !command.waited && !command.failed()) {
+    report("eviction", "OOM, since memory is over maxmemory and nothing may be evicted",
+           words_text(command.args) + " -> " + quote_bytes(command.reply.substr(0, 100)));
+  }
+  if (!command.within_exec) over_since_command_ = over;
+}
+
+void EvictionChecker::evicted(int database, std::string_view key) {
+  const ModelEntry* entry = held(database, key);
+  if (entry == nullptr) return;
+  policy_ = node_->settings().maxmemory_policy;
+  const bool is_volatile =
+      policy_ == EvictionPolicy::volatile_lru || policy_ == EvictionPolicy::volatile_lfu ||
+      policy_ == EvictionPolicy::volatile_random || policy_ == EvictionPolicy::volatile_ttl ||
+      policy_ == EvictionPolicy::volatile_lrm;
+  if (is_volatile && entry->deadline_ms == ModelEntry::no_deadline) {
+    report("eviction", "a volatile policy evicts keys that have a deadline",
+           quote_bytes(key) + " has none");
+  }
+  const Place place(database, key);
+  check_rank(place, *entry);
+  uses_.erase(place);
+}
+
+// Compares the victim with a key by chance. Equal ones do not count.
+void EvictionChecker::check_rank(const Place& victim, const ModelEntry& entry) {
+  constexpr uint64_t kEnough = 400;
+  constexpr Duration kApart = Duration::milliseconds(500);
+  // A wall clock that jumps makes all of them look used just now.
+  const int64_t offset_ms = node_->env().wall().unix_ms() - node_->env().now().ns / 1'000'000;
+  if (std::abs(offset_ms - offset_ms_) > 100) {
+    offset_ms_ = offset_ms;
+    uses_.clear();
+  }
+  if (uses_.empty() || node_->settings().maxmemory_samples < 3 || ++evictions_ % 4 != 0) return;
+  const auto at = std::next(uses_.begin(), static_cast<ptrdiff_t>(random_.below(uses_.size())));
+  const auto& [place, use] = *at;
+  const ModelEntry* other = held(place.first, place.second);
+  const auto mine = uses_.find(victim);
+  if (other == nullptr || mine == uses_.end() || place == victim) return;
+  int worse = 0;  // 1: the victim is the one to go
+  switch (policy_) {
+    case EvictionPolicy::allkeys_lru:
+    case EvictionPolicy::volatile_lru:
+      if (policy_ == EvictionPolicy::volatile_lru && other->deadline_ms < 0) return;
+      if (use.last - mine->second.last > kApart) worse = 1;
+      if (mine->second.last - use.last > kApart) worse = -1;
+      break;
+    case EvictionPolicy::allkeys_lfu:
+    case EvictionPolicy::volatile_lfu:
+      if (policy_ == EvictionPolicy::volatile_lfu && other->deadline_ms < 0) return;
+      if (use.count > 2 * mine->second.count) worse = 1;
+      if (mine->second.count > 2 * use.count) worse = -1;
+      break;
+    case EvictionPolicy::volatile_ttl:
+      if (other->deadline_ms < 0 || other->deadline_ms == entry.deadline_ms) return;
+      worse = entry.deadline_ms < other->deadline_ms ? 1 : -1;
+      break;
+    default: return;
+  }
+  if (worse == 0) return;
+  ++compared_;
+  worse_ += worse > 0 ? 1 : 0;
+  if (compared_ < kEnough || worse_ * 2 >= compared_) return;
+  report("eviction", "what is evicted is worse than the average of what stays",
+         "it was better in " + std::to_string(compared_ - worse_) + " of " +
+             std::to_string(compared_) + " comparisons");
+}
+
+}  // namespace redoubt::sim
