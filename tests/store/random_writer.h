@@ -10,6 +10,7 @@
 #include "engine/store/database.h"
 #include "engine/store/random.h"
 #include "engine/store/snapshot.h"
+#include "engine/store/stream.h"
 
 namespace redoubt {
 
