@@ -24,6 +24,7 @@ Snapshots::Snapshots(Env& env, FlushedOwner flushed_owner)
 
 Snapshots::~Snapshots() {
   env_.disarm(timer_);
+  runs_.clear();  // before the databases that they hold
 }
 
 bool Snapshots::begin(std::span<const Snapshot::Source> sources, const SnapshotLimits& limits,
@@ -45,8 +46,8 @@ void Snapshots::cancel(SnapshotConsumer& consumer) {
   for (Run& run : runs_) {
     if (run.consumer != &consumer || run.told) continue;
     run.snapshot->cancel();
-    size_t nothing = 0;
-    step_run(run, nothing);
+    run.told = true;
+    consumer.snapshot_ended(SnapshotEnd::cancelled);
     return;
   }
 }

@@ -11,6 +11,7 @@
 #include "engine/store/stream.h"
 #include "engine/store/random.h"
 #include "engine/store/snapshot.h"
+#include "engine/store/stream.h"
 
 namespace redoubt {
 
