@@ -102,8 +102,9 @@ class Connection {
   const Address& peer() const { return peer_; }
   const Address& local() const { return local_; }
 
-  // Receives once, into `room` or, when that is empty, into a chunk. Nothing happens while a receive
-  // is in flight, before the last chunk is released, or after close() or close_after_output().
+  // Receives once, into `room` or, when that is empty, into a chunk. Nothing happens while a
+  // receive is in flight, before the last chunk is released, or after close() or
+  // close_after_output().
   void read(std::span<char> room = {});
   bool reading() const { return receive_.in_flight; }
   // The bytes of on_bytes() are not needed any more.
@@ -120,9 +121,7 @@ class Connection {
   void send(std::span<const Slice> slices);
   bool sending() const { return sender_ != nullptr; }
   // Bytes that are queued or in flight.
-  size_t unsent_bytes() const {
-    return queue_.bytes() + (sender_ == nullptr ? 0 : sender_->size);
-  }
+  size_t unsent_bytes() const { return queue_.bytes() + (sender_ == nullptr ? 0 : sender_->size); }
   // Bytes that this connection takes, as counted, with its chunks.
   size_t memory_bytes() const;
 

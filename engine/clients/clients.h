@@ -1,10 +1,10 @@
 // Clients: all sessions of a node, from accept to the last byte.
 //
-// A session is on the list of all and in the index until it is freed. Closing has two steps. close()
-// ends the connection and takes the session off whatever it is on; from then on find() does not know
-// it. It is freed at the end of a turn when its last operation has come back, because until then the
-// batch and others may point to it. The session that executes a command is never closed under
-// itself: close() dooms it, and the end of the turn closes it.
+// A session is on the list of all and in the index until it is freed. Closing has two steps.
+// close() ends the connection and takes the session off whatever it is on; from then on find() does
+// not know it. It is freed at the end of a turn when its last operation has come back, because
+// until then the batch and others may point to it. The session that executes a command is never
+// closed under itself: close() dooms it, and the end of the turn closes it.
 //
 // What is asked goes to the RequestSink; what is answered leaves through flush().
 #pragma once

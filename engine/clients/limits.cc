@@ -19,8 +19,8 @@ constexpr uint64_t kSmallestMemory = 128 * 1024;
 void ClientLimits::settings_changed() {
   const Settings& s = clients_.settings();
   const int64_t limit = s.maxmemory_clients;
-  const uint64_t bytes = limit >= 0 ? static_cast<uint64_t>(limit)
-                                    : s.maxmemory / 100 * static_cast<uint64_t>(-limit);
+  const uint64_t bytes =
+      limit >= 0 ? static_cast<uint64_t>(limit) : s.maxmemory / 100 * static_cast<uint64_t>(-limit);
   memory_max_ = bytes == 0 ? 0 : std::max(bytes, kSmallestMemory);
 }
 

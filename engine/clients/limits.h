@@ -1,8 +1,8 @@
 // ClientLimits: what clients may take: memory, time, and patience.
 //
-// What a session takes in memory is counted ten times a second, and at the end of each turn in which
-// it did something while maxmemory-clients is set or it is large. So the sums are a little late, as
-// a whole never much.
+// What a session takes in memory is counted ten times a second, and at the end of each turn in
+// which it did something while maxmemory-clients is set or it is large. So the sums are a little
+// late, as a whole never much.
 #pragma once
 
 #include <cstddef>

@@ -21,7 +21,7 @@ ListenerSet::~ListenerSet() {
 }
 
 Expected<Handle> ListenerSet::open(const Address& address, const ListenOptions& options,
-                                 AcceptHandler& handler) {
+                                   AcceptHandler& handler) {
   Expected<Handle> handle = env_.backend().listen(address, options.backlog, options.mode);
   if (!handle) return handle.error();
   Listener& listener = *all_.emplace_back(std::make_unique<Listener>());

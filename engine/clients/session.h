@@ -11,7 +11,7 @@
 #include "engine/clients/owned_request.h"
 #include "engine/clients/transaction.h"
 #include "engine/clients/wait.h"
-#include "engine/clients/watches.h"
+#include "engine/keyspace/watched_keys.h"
 #include "net/connection.h"
 #include "net/output.h"
 #include "net/resp/reply_writer.h"
@@ -35,15 +35,14 @@ enum SessionFlag : uint32_t {
   kSessionPaused = 1u << 6,           // has requests that wait: for CLIENT UNPAUSE, or behind one
   kSessionNoTouch = 1u << 7,
   kSessionNoEvict = 1u << 8,
-  kSessionLocal = 1u << 9,         // made by the process itself, without a connection
-  kSessionWaiting = 1u << 10,      // a command waits for the world; requests behind it are stored
-  kSessionBlocked = 1u << 11,      // with kSessionWaiting: that command waits for keys
-  kSessionSubscribed = 1u << 12,   // has subscriptions
-  kSessionTracking = 1u << 13,     // CLIENT TRACKING is on
-  kSessionDoomed = 1u << 14,       // is closed at the end of the turn
-  kSessionMulti = 1u << 15,        // between MULTI and EXEC
-  kSessionWatchFailed = 1u << 16,  // a watched key was touched: EXEC will fail
-  kSessionMonitor = 1u << 17,      // is shown the commands of all others
+  kSessionLocal = 1u << 9,        // made by the process itself, without a connection
+  kSessionWaiting = 1u << 10,     // a command waits for the world; requests behind it are stored
+  kSessionBlocked = 1u << 11,     // with kSessionWaiting: that command waits for keys
+  kSessionSubscribed = 1u << 12,  // has subscriptions
+  kSessionTracking = 1u << 13,    // CLIENT TRACKING is on
+  kSessionDoomed = 1u << 14,      // is closed at the end of the turn
+  kSessionMulti = 1u << 15,       // between MULTI and EXEC
+  kSessionMonitor = 1u << 16,     // is shown the commands of all others
 };
 
 // No request of such a session is executed any more.
@@ -87,7 +86,7 @@ struct ClientTraffic {
 // What a session takes, as part of the sums of Clients.
 struct ClientMemory {
   size_t bytes = 0;
-  size_t output_bytes = 0;                      // of which replies
+  size_t output_bytes = 0;  // of which replies
   size_t before_reset = 0;  // replies that waited when RESET took its authentication away
   Instant above_soft_limit = Instant::never();  // since when its output has been that
 };
@@ -112,9 +111,9 @@ class Session final : public ConnectionUser {
   ClientTraffic traffic;
 
   RequestParser parser;
-  Output output;                                     // replies that wait for the end of the turn
-  std::unique_ptr<Output> pushes;                    // messages for behind the reply of this command
-  std::unique_ptr<std::deque<GatedReplies>> held;     // replies that wait for the gate
+  Output output;                                   // replies that wait for the end of the turn
+  std::unique_ptr<Output> pushes;                  // messages for behind the reply of this command
+  std::unique_ptr<std::deque<GatedReplies>> held;  // replies that wait for the gate
   std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause
   size_t stored_bytes = 0;                           // of them
   std::unique_ptr<Wait> wait;                        // with kSessionBlocked
@@ -138,6 +137,8 @@ class Session final : public ConnectionUser {
   bool has(uint32_t flag) const { return (flags & flag) != 0; }
   void clear(uint32_t flag) { flags &= ~flag; }
   bool authenticated() const { return !has(kSessionUnauthenticated); }
+  // A watched key was touched: EXEC will fail.
+  bool watch_failed() const { return watches != nullptr && watches->failed; }
   // The client's address and ours; empty without a connection.
   const Address& peer() const;
   const Address& local() const;

@@ -34,8 +34,8 @@ size_t EffectReader::slices(size_t most, std::vector<Slice>& out) const {
   const size_t wanted = static_cast<size_t>(std::min<uint64_t>(most, unread()));
   for (size_t done = 0; done < wanted;) {
     const uint64_t from = position_ + done;
-    const size_t in_segment = static_cast<size_t>(from - log_->first_segment_) %
-                              EffectLog::kSegmentBytes;
+    const size_t in_segment =
+        static_cast<size_t>(from - log_->first_segment_) % EffectLog::kSegmentBytes;
     const size_t size = std::min(wanted - done, EffectLog::kSegmentBytes - in_segment);
     out.push_back(as_slice({log_->at(from), size}));
     done += size;

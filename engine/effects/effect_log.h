@@ -1,24 +1,25 @@
-// EffectLog: the stream of effects. What changed data is appended to it in the deterministic form of
-// the command, as RESP; AOF, replicas, migration and the checkers read it, and nothing else
+// EffectLog: the stream of effects. What changed data is appended to it in the deterministic form
+// of the command, as RESP; AOF, replicas, migration and the checkers read it, and nothing else
 // propagates.
 //
-// An entry is what one call did: a command, or a whole EXEC or script. Dispatch opens a group around
-// each call and closes it behind it. A group with one effect is that effect; a group with several is
-// MULTI, the effects, EXEC; a group without any is nothing. What is appended outside a group (expiry
-// and eviction between commands) is an entry of its own. When the database differs from that of the
-// entry before, SELECT stands in front.
+// An entry is what one call did: a command, or a whole EXEC or script. Dispatch opens a group
+// around each call and closes it behind it. A group with one effect is that effect; a group with
+// several is MULTI, the effects, EXEC; a group without any is nothing. What is appended outside a
+// group (expiry and eviction between commands) is an entry of its own. When the database differs
+// from that of the entry before, SELECT stands in front.
 //
 //   offset     0            65536          131072
 //   segments   [ ............ ][ ............ ][ .....
 //                    ^ a reader's position          ^ end_offset()   ^ the open group
 //                    |------- its bytes stay --------|
 //
-// The bytes exist once. A reader is an offset into them; segments in front of all readers are freed.
-// A reader that joins while a group is open begins behind it, so that it never sees half an entry.
+// The bytes exist once. A reader is an offset into them; segments in front of all readers are
+// freed. A reader that joins while a group is open begins behind it, so that it never sees half an
+// entry.
 //
-// While nobody reads, nothing is encoded and the offset stands still. If data changes meanwhile, the
-// offset no longer says what the data is: the history ends, and the next reader begins a new one
-// (history.h).
+// While nobody reads, nothing is encoded and the offset stands still. If data changes meanwhile,
+// the offset no longer says what the data is: the history ends, and the next reader begins a new
+// one (history.h).
 #pragma once
 
 #include <cstddef>
@@ -160,16 +161,16 @@ class EffectLog {
   std::vector<EffectReader*> readers_;
   std::vector<EffectReader*> joining_;  // begin behind the open group
   std::deque<Segment> segments_;
-  uint64_t base_ = 0;  // offset of the first byte that is there
-  uint64_t end_ = 0;   // behind the last committed entry
-  uint64_t tail_ = 0;  // behind what the open group has appended
+  uint64_t base_ = 0;           // offset of the first byte that is there
+  uint64_t end_ = 0;            // behind the last committed entry
+  uint64_t tail_ = 0;           // behind what the open group has appended
   uint64_t first_segment_ = 0;  // offset of the first segment's first byte
 
   int db_ = -1;  // the database that the readers have selected; -1: they have to be told
   int depth_ = 0;
-  size_t effects_ = 0;       // of the open group
+  size_t effects_ = 0;         // of the open group
   uint64_t first_effect_ = 0;  // where its first one begins, behind the SELECT in front of all
-  int db_before_ = -1;       // of the open group, before its first effect
+  int db_before_ = -1;         // of the open group, before its first effect
 };
 
 // In the header, so that code with RTTI can derive from it.

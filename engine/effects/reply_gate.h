@@ -4,9 +4,9 @@
 // medium; a quorum, that a majority has it. With several sources the least offset counts, and with
 // none every reply leaves at once.
 //
-// What a reply depends on is known by key: the offset at which the last entry ends that wrote one of
-// the keys that the command named, found or not. A reply of what reads no single key depends on all
-// that was written. So a read of a key that nobody has touched waits for nobody.
+// What a reply depends on is known by key: the offset at which the last entry ends that wrote one
+// of the keys that the command named, found or not. A reply of what reads no single key depends on
+// all that was written. So a read of a key that nobody has touched waits for nobody.
 //
 // Replies of a client leave in order: a reply needs at least what the one before it needs. Messages
 // (pub/sub, invalidations, MONITOR) pass the gate like replies.

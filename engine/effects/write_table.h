@@ -1,9 +1,10 @@
-// WriteTable: for each key that was written lately, the offset of the effect log that its last write
-// ends at. "Lately" is: above the offset that the gate has released.
+// WriteTable: for each key that was written lately, the offset of the effect log that its last
+// write ends at. "Lately" is: above the offset that the gate has released.
 //
 // Keys are known by their hash; two keys with one hash share the later offset, so a reply waits too
-// long at worst. Open addressing with linear probing; what the gate passes is taken out in the order
-// of its offsets, with the entries behind it moved forward (Knuth, TAOCP 3, 6.4, algorithm R).
+// long at worst. Open addressing with linear probing; what the gate passes is taken out in the
+// order of its offsets, with the entries behind it moved forward (Knuth, TAOCP 3, 6.4, algorithm
+// R).
 #pragma once
 
 #include <cstddef>

@@ -57,7 +57,9 @@ void Node::update_special() {
 }
 
 void Node::set_observer(NodeObserver* observer) {
+  if (observer_ != nullptr) keyspace_.set_listening(*observer_, false);
   observer_ = observer;
+  if (observer_ != nullptr) keyspace_.set_listening(*observer_, true);
   update_special();
 }
 
@@ -86,7 +88,8 @@ void Node::run_batch() {
     if (end - first > 1) {
       for (size_t i = first; i < end; ++i) {
         const Planned& planned = planned_[i];
-        if (planned.hash != 0) database(planned.session->db).dict().prefetch_entry(planned.hash);
+        if (planned.hash != 0)
+          keyspace_.database(planned.session->db).dict().prefetch_entry(planned.hash);
       }
     }
     for (size_t i = first; i < end; ++i) {
@@ -143,8 +146,8 @@ void Node::plan(Planned& planned, FoundCommand& last) {
   if (planned.entry == nullptr || planned.entry->first_key == 0) return;
   const size_t at = static_cast<size_t>(planned.entry->first_key);
   if (at >= args.size()) return;
-  planned.hash = hash_key_(args[at]);
-  database(planned.session->db).dict().prefetch_bucket(planned.hash);
+  planned.hash = keyspace_.hash(args[at]);
+  keyspace_.database(planned.session->db).dict().prefetch_bucket(planned.hash);
 }
 
 // Executes a request and says how much work it was, as far as is counted.
@@ -228,7 +231,13 @@ void Node::count_call(Session& session, CommandEntry& entry) {
 bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
                   Planned* planned) {
   const int db = session.db;
-  Context context(*this, session, entry, args, ReplyWriter(session.output, session.protocol));
+  Context context(*this, services_,
+                  {.session = session,
+                   .command = entry,
+                   .args = args,
+                   .reply = ReplyWriter(session.output, session.protocol),
+                   .db = db,
+                   .sets_clock = !session.has(kSessionNoTouch)});
   if (planned != nullptr && planned->request != Planned::kProtocolError) {
     context.set_batch(&batch_, batch_.requests[planned->request].first_arg);
     if (planned->hash != 0) {
@@ -420,6 +429,7 @@ void Node::run_stored(Session& session) {
 void Node::pause(PauseMode mode, Instant until) {
   // A pause is extended, never shortened, and never weakened: as Redis has it.
   if (pause_mode_ == PauseMode::none || mode == PauseMode::all) pause_mode_ = mode;
+  keyspace_.set_decides(pause_mode_ == PauseMode::none);
   if (!pause_timer_.armed() || until > pause_timer_.deadline) env_.arm(pause_timer_, until);
   update_special();
 }
@@ -428,6 +438,7 @@ void Node::unpause() {
   if (pause_mode_ == PauseMode::none) return;  // also a CLIENT UNPAUSE among the stored requests
   env_.disarm(pause_timer_);
   pause_mode_ = PauseMode::none;
+  keyspace_.set_decides(true);
   update_special();
   for (Session* session = clients_.first(); session != nullptr;) {
     Session* next = session->next;

@@ -23,15 +23,15 @@ constexpr Duration kPause = Duration::milliseconds(2);
 }  // namespace
 
 void Node::run_active_expiry() {
-  if (!active_expiry_ || pause_mode_ != PauseMode::none) return;
+  if (!active_expiry_ || !keyspace_.decides()) return;
   const bool timed = settings().latency_monitor_threshold_ms > 0;
   const Instant since = timed ? env_.precise_now() : Instant{};
   size_t budget = kSegmentsPerEffort * static_cast<size_t>(settings().active_expire_effort);
   if (REDOUBT_UNLUCKY(expiry_of_one)) budget = 1;
   bool more = false;
-  for (int i = 0; i < database_count() && budget > 0; ++i) {
-    const int db = (expire_db_ + i) % database_count();
-    const bool keys_left = database(db).expiring() > 0 && expire_segments(db, budget);
+  for (int i = 0; i < keyspace_.count() && budget > 0; ++i) {
+    const int db = (expire_db_ + i) % keyspace_.count();
+    const bool keys_left = keyspace_.database(db).expiring() > 0 && expire_segments(db, budget);
     if (expire_parts(db, budget) || keys_left) {
       expire_db_ = db;
       more = true;
@@ -56,79 +56,19 @@ bool Node::expire_parts(int db, size_t& budget) {
   for (; budget > 0; --budget) {
     const uint64_t end = stats_.expired_parts + kPartsEach;
     for (size_t i = 0; i < kValuesEach && stats_.expired_parts < end; ++i) {
-      const auto next = database(db).first_with_expired_parts(now_ms);
+      const auto next = keyspace_.database(db).first_with_expired_parts(now_ms);
       if (!next) return false;
       key.assign(*next);
-      const Entry* entry = database(db).find(key, database(db).hash(key));
+      const Entry* entry = keyspace_.database(db).find(key, keyspace_.database(db).hash(key));
       ASSERT(entry != nullptr);
-      if (expired(*entry)) {
-        expire_key(db, key, database(db).hash(key));
+      if (keyspace_.expired(*entry)) {
+        keyspace_.expire_key(db, key, keyspace_.database(db).hash(key));
       } else {
-        remove_expired_parts(db, *entry, kPartsEach);
+        keyspace_.remove_expired_parts(db, *entry, kPartsEach);
       }
     }
   }
-  return database(db).first_with_expired_parts(now_ms).has_value();
-}
-
-bool Node::remove_expired_parts(int db, const Entry& entry, size_t most) {
-  const int64_t now_ms = env_.wall().unix_ms();
-  const TypeOps& ops = ops_of(entry);
-  const int64_t before_ms = ops.next_expiry(entry);
-  // While clients are paused, data stands still: an expired part is invisible, but stays. So it
-  // does in a transaction that could not bring it back.
-  if (before_ms >= now_ms || pause_mode_ != PauseMode::none) return true;
-  if (rollback_ != nullptr && !rollback_->keeps(db, entry.key())) return true;
-  const std::string key(entry.key());
-  std::vector<std::string> names;
-  Entry& changed = database(db).write(entry, hash_key_(key));
-  ops.remove_expired(database(db).allocator(), hash_key_, changed, now_ms, most, names);
-  database(db).parts_expiry_changed(key, before_ms, ops.next_expiry(entry));
-  env_.count_work(names.size());
-  parts_expired(db, key, entry.type(), std::vector<std::string_view>(names.begin(), names.end()));
-  if (ops.length(entry) > 0) return true;
-  erase(db, key, hash_key_(key), settings().lazyfree_lazy_expire);
-  announce(db, key, 'g', "del");
-  return false;
-}
-
-bool Node::remove_all_expired_parts(int db, const Entry& entry) {
-  constexpr size_t kAtOnce = 1024;
-  const int64_t now_ms = env_.wall().unix_ms();
-  const TypeOps& ops = ops_of(entry);
-  if (ops.next_expiry(entry) >= now_ms) return true;
-  if (rollback_ != nullptr) rollback_->keep(db, entry.key());
-  while (ops.next_expiry(entry) < now_ms) {
-    const size_t before = ops.length(entry);
-    if (!remove_expired_parts(db, entry, kAtOnce)) return false;
-    if (ops.length(entry) == before) return true;  // data stands still
-  }
-  return true;
-}
-
-void Node::parts_expired(int db, std::string_view key, Type type,
-                         std::span<const std::string_view> names) {
-  constexpr size_t kNamesEach = 1024;  // of an effect
-  const bool set = type == Type::set;
-  std::vector<std::string_view> effect;
-  for (size_t i = 0; i < names.size(); i += kNamesEach) {
-    const auto some = names.subspan(i, std::min(kNamesEach, names.size() - i));
-    effect.assign({set ? "SREM" : "HDEL", key});
-    effect.insert(effect.end(), some.begin(), some.end());
-    effects_.append(db, effect);
-  }
-  if (rollback_ == nullptr) return tell_parts_expired(db, key, set ? 's' : 'h', names);
-  Rollback::Event event{
-      Rollback::Event::Kind::parts_expired, set ? 's' : 'h', db, std::string(key), {}, {}};
-  event.parts.assign(names.begin(), names.end());
-  rollback_->note(std::move(event));
-}
-
-void Node::tell_parts_expired(int db, std::string_view key, char event_class,
-                              std::span<const std::string_view> names) {
-  stats_.expired_parts += names.size();
-  key_modified(db, key, event_class, event_class == 's' ? "sexpired" : "hexpired");
-  if (observer_ != nullptr) observer_->on_parts_expired(db, key, names);
+  return keyspace_.database(db).first_with_expired_parts(now_ms).has_value();
 }
 
 // Goes on with the round of one database. True when the budget ended before the round.
@@ -142,18 +82,19 @@ bool Node::expire_segments(int db, size_t& budget) {
   bool unfinished = true;
   while (unfinished && budget > 0) {
     due.clear();
-    unfinished =
-        database(db).dict().expire_step(cursor, now_ms, kDirectorySteps, [&](Entry& entry) {
-          ++looked_at;
-          if (!expired(entry)) return false;
-          due.push_back(&entry);
-          return true;
-        });
+    unfinished = keyspace_.database(db).dict().expire_step(cursor, now_ms, kDirectorySteps,
+                                                           [&](Entry& entry) {
+                                                             ++looked_at;
+                                                             if (!keyspace_.expired(entry))
+                                                               return false;
+                                                             due.push_back(&entry);
+                                                             return true;
+                                                           });
     // A call that met no due segment costs a look at the directory; it counts as little.
     --budget;
     for (const Entry* entry : due) {
       key.assign(entry->key());
-      expire_key(db, key, database(db).hash(key));
+      keyspace_.expire_key(db, key, keyspace_.database(db).hash(key));
     }
     found += due.size();
   }

@@ -29,7 +29,15 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
       config_(std::move(config)),
       commands_(families),
       random_(env.entropy()),
-      hash_key_([&env] { return env.entropy(); }),
+      keyspace_({.env = env,
+                 .settings = config_->settings(),
+                 .stats = stats_,
+                 .latency = instrumentation_.latency,
+                 .effects = effects_,
+                 .random = random_,
+                 .garbage = garbage_,
+                 .region_wanted = region_wanted_,
+                 .freer = *this}),
       run_id_(random_id(env)),
       started_(env.now()),
       started_wall_(env.wall()),
@@ -39,10 +47,8 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
   std::string error;
   const bool renamed = commands_.rename(config_->renamed_commands(), &error);
   ASSERT(renamed);  // who starts a node from a configuration file has looked
-  for (int i = 0; i < settings().databases; ++i) {
-    databases_.push_back(make_database());
-  }
-  expire_cursors_.resize(databases_.size());
+  keyspace_.events().publish_to(clients_.pubsub());
+  expire_cursors_.resize(static_cast<size_t>(keyspace_.count()));
   eviction_pool_ = std::make_unique<EvictionPool>();
 
   cron_timer_.owner = this;
@@ -67,8 +73,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
 }
 
 Node::~Node() {
-  for (Timer* timer :
-       {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &stop_timer_}) {
+  for (Timer* timer : {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &stop_timer_}) {
     env_.disarm(*timer);
   }
   env_.withdraw(batch_hook_);
@@ -79,17 +84,10 @@ Node::~Node() {
 }
 
 void Node::settings_changed() {
-  const EvictionPolicy policy = settings().maxmemory_policy;
-  lfu_ = policy == EvictionPolicy::allkeys_lfu || policy == EvictionPolicy::volatile_lfu;
-  lrm_ = policy == EvictionPolicy::allkeys_lrm || policy == EvictionPolicy::volatile_lrm;
   clients_.settings_changed();
-  update_access_clock();
-  for (const auto& database : databases_) {
-    database->set_lazy_replace(settings().lazyfree_lazy_server_del);
-  }
+  keyspace_.settings_changed();
   update_special();
   update_instrumentation();
-  update_key_events();
 }
 
 void Node::cron() {
@@ -99,7 +97,7 @@ void Node::cron() {
   stats_.commands_rate.sample(stats_.commands_processed, elapsed);
   stats_.input_rate.sample(stats_.net_input_bytes, elapsed);
   stats_.output_rate.sample(stats_.net_output_bytes, elapsed);
-  update_access_clock();
+  keyspace_.cron();
   clients_.cron();
   stats_.peak_memory = std::max<uint64_t>(stats_.peak_memory, used_memory());
   if (settings().maxmemory > 0) evict_to_limit();

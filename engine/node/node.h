@@ -21,19 +21,16 @@
 #include "engine/effects/effects.h"
 #include "engine/insight/instrumentation.h"
 #include "engine/insight/stats.h"
+#include "engine/keyspace/keyspace.h"
 #include "engine/node/blocking.h"
-#include "engine/node/rollback.h"
-#include "engine/node/watched_keys.h"
-#include "engine/store/database.h"
+#include "engine/node/context.h"
 #include "engine/store/random.h"
 #include "net/env.h"
 
 namespace redoubt {
 
-class Context;
-
 // Sees everything that a node does to its data, in order: the simulator's checkers.
-class NodeObserver {
+class NodeObserver : public KeyListener {
  public:
   virtual ~NodeObserver() = default;
   // A command was executed; `reply` are the bytes that it wrote (empty after CLIENT REPLY OFF).
@@ -60,11 +57,6 @@ class NodeObserver {
     static_cast<void>(session);
     static_cast<void>(message);
   }
-  virtual void on_evicted(int db, std::string_view key) = 0;
-  virtual void on_expired(int db, std::string_view key) = 0;
-  // Fields of a hash, or members of a set.
-  virtual void on_parts_expired(int /*db*/, std::string_view /*key*/,
-                                std::span<const std::string_view> /*names*/) {}
   // The connection is gone; its number is never used again.
   virtual void on_session_closed(const Session& session) = 0;
 };
@@ -81,7 +73,7 @@ class NodeJob {
 // What clients may do during CLIENT PAUSE.
 enum class PauseMode : uint8_t { none, write, all };
 
-class Node final : private RequestSink {
+class Node final : private RequestSink, private DatabaseFreer {
  public:
   // `config` holds the values to start with. `families` are the command rows that this node knows.
   Node(Env& env, std::unique_ptr<Config> config,
@@ -107,39 +99,12 @@ class Node final : private RequestSink {
   Stats& stats() { return stats_; }
   EffectStream& effects() { return effects_; }
   Random& random() { return random_; }
-  const HashKey& hash_key() const { return hash_key_; }
   const std::string& run_id() const { return run_id_; }
   Instant started() const { return started_; }
   WallTime started_wall() const { return started_wall_; }
 
-  // --- data (keyspace.cc)
-
-  int database_count() const { return static_cast<int>(databases_.size()); }
-  Database& database(int index) { return *databases_[static_cast<size_t>(index)]; }
-  void swap_databases(int a, int b);
-  // Empties a database, or all with -1; in the background when `lazy`. Returns how many keys there
-  // were.
-  size_t flush(int index, bool lazy);
-
-  // Look-ups as Context has them; `set_clock`: the access clock is set.
-  const Entry* read(Session& session, int db, std::string_view key, uint64_t hash);
-  const Entry* touch(int db, std::string_view key, uint64_t hash, bool set_clock);
-  // Removes an expired key: counted, with its effect.
-  void expire_key(int db, std::string_view key, uint64_t hash);
-  // Removes a key; a value that is slow to free goes to the background when `lazy`.
-  bool erase(int db, std::string_view key, uint64_t hash, bool lazy);
-  void key_modified(int db, std::string_view key, char event_class, std::string_view event);
-  // A keyspace event beside that of a change.
-  void announce(int db, std::string_view key, char event_class, std::string_view event);
-  // A read found no such key.
-  void key_missed(int db, std::string_view key);
-  // Changes of data that clients have made since the start, as rdb_changes_since_last_save counts
-  // them: not what expires or is evicted.
-  void count_changes(uint64_t count) { changes_ += count; }
-  uint64_t changes() const { return changes_; }
-  bool expired(const Entry& entry) const {
-    return entry.has_expiry() && entry.expiry_ms() < env_.wall().unix_ms();
-  }
+  Keyspace& keyspace() { return keyspace_; }
+  const Keyspace& keyspace() const { return keyspace_; }
 
   // --- memory (memory.cc)
 
@@ -149,9 +114,6 @@ class Node final : private RequestSink {
   size_t not_counted_for_eviction() const;
   // Makes room under maxmemory. False: above it, and the policy allows no more.
   bool evict_to_limit();
-  // The access clock of an entry, and what OBJECT IDLETIME and OBJECT FREQ answer.
-  int64_t idle_ms(const Entry& entry) const;
-  int frequency(const Entry& entry) const;
   // Settings changed that are cached elsewhere.
   void settings_changed();
   // Removed values that are not yet freed.
@@ -161,17 +123,6 @@ class Node final : private RequestSink {
   // --- expiry (expiry.cc)
 
   void set_active_expiry(bool on) { active_expiry_ = on; }
-
-  // Removes parts of a value (fields of a hash, members of a set) that have expired, at most
-  // `most`: counted, with their effect. False: none are left, and the key is gone. While clients
-  // are paused nothing is removed; in a transaction that may be undone only what it writes.
-  bool remove_expired_parts(int db, const Entry& entry, size_t most);
-  // Removes all of them before a command stores what it makes of the value: what applies the stream
-  // of effects has another clock. False: none are left, and the key is gone.
-  bool remove_all_expired_parts(int db, const Entry& entry);
-  // Counts and announces expired parts that were removed, with their effect.
-  void parts_expired(int db, std::string_view key, Type type,
-                     std::span<const std::string_view> names);
 
   // --- instrumentation (instrumentation.cc)
 
@@ -218,7 +169,7 @@ class Node final : private RequestSink {
   bool unblock(Session& session, bool with_error);
   const Blocking& blocking() const { return blocking_; }
 
-  // --- transactions (transaction.cc, watched_keys.cc)
+  // --- transactions (transaction.cc)
 
   void begin_transaction(Session& session);
   void discard_transaction(Session& session);
@@ -226,7 +177,6 @@ class Node final : private RequestSink {
   void execute_transaction(Context& c);
   void watch(Session& session, std::string_view key);
   void unwatch(Session& session);
-  const WatchedKeys& watched_keys() const { return watched_keys_; }
 
   // Starts it when those added before have ended.
   void add_job(std::unique_ptr<NodeJob> job);
@@ -238,12 +188,10 @@ class Node final : private RequestSink {
   // Off until the first call.
   void gate_released(uint64_t offset);
 
-  // --- messages to others (notify.cc)
+  // --- messages to others
 
   PubSub& pubsub() { return clients_.pubsub(); }
   Tracking& tracking() { return clients_.tracking(); }
-  // Who wants to know about keys has changed.
-  void update_key_events();
 
   // Counts an error reply by its code, the first word.
   void count_error(std::string_view text);
@@ -254,7 +202,6 @@ class Node final : private RequestSink {
   struct FreeJob;
   struct RegionJob;
   class Execution;
-  friend class Context;
 
   // sessions.cc
   void take(Session& session, std::span<const char> bytes) override;
@@ -265,7 +212,12 @@ class Node final : private RequestSink {
   void on_closed(Session& session) override;
   void on_freed() override { end_when_quiet(); }
   void on_push(const Session& session, std::string_view message) override;
-  void on_tracking_changed() override { update_key_events(); }
+  void on_tracking_changed() override {
+    keyspace_.set_listening(clients_.tracking(), clients_.tracking().active());
+  }
+  void free_database(std::unique_ptr<Database> database) override {
+    free_in_background(std::move(database), {});
+  }
   void end_when_quiet();
 
   // dispatch.cc
@@ -302,10 +254,6 @@ class Node final : private RequestSink {
   void note_single(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
                    Instant since, size_t output_before, bool waited = false);
 
-  // memory.cc
-  uint32_t fine_frequency(const Entry& entry) const;
-  uint32_t fine_idle(const Entry& entry) const;
-
   // blocking.cc
   void end_wait(Session& session, std::string_view error);
   void arm_wait(Wait& wait);
@@ -317,15 +265,8 @@ class Node final : private RequestSink {
   void serve_key(int db, std::string_view key);
   void serve_orphans(int db, std::string_view key, std::optional<Type> type);
   void run_woken();
-  // notify.cc
-  void attach_key_log(Database& database);
-  void emit_event(int db, std::string_view key, char event_class, std::string_view event,
-                  bool changed);
-  void emit_logged(int db, std::string_view key, std::string_view event);
-  void publish_event(int db, std::string_view key, char event_class, std::string_view event);
-  void tie_up(Session& session);
 
-  // transaction.cc, watched_keys.cc
+  // transaction.cc
   struct FailedCommand {
     size_t index;
     size_t reply_at;  // where its reply begins in the output
@@ -334,22 +275,10 @@ class Node final : private RequestSink {
   std::optional<FailedCommand> run_queued(Context& c);
   void run_or_undo(Context& c);
   void keep_written(const Command& row, int db, std::span<const std::string_view> args);
-  void tell(const Rollback::Event& event);
   void forget_transaction(Session& session);
-  void fail_watch(Session& session);
-  void touch_watched(int db, std::string_view key);
-  void touch_watched_database(int db, const Database& before, const Database* after);
   bool watched_key_expired(const Session& session) const;
 
   // keyspace.cc, memory.cc, expiry.cc
-  void touch(const Entry& entry);
-  uint32_t access_clock_now() const;
-  void update_access_clock();
-  std::unique_ptr<Database> make_database();
-  void tell_expired(int db, std::string_view key);
-  void tell_parts_expired(int db, std::string_view key, char event_class,
-                          std::span<const std::string_view> names);
-  void database_changed(int db);
   void collect_garbage();
   void free_remains();
   void trim_memory();
@@ -377,23 +306,24 @@ class Node final : private RequestSink {
   Instrumentation instrumentation_;
   EffectStream effects_;
   Random random_;
-  HashKey hash_key_;
+  Garbage garbage_;
+  bool region_wanted_ = false;  // by some database
+  Keyspace keyspace_;
+  const CommandServices services_{.keys = keyspace_,
+                                  .env = env_,
+                                  .settings = config_->settings(),
+                                  .stats = stats_,
+                                  .effects = effects_,
+                                  .random = random_};
   std::string run_id_;
   Instant started_;
   WallTime started_wall_;
   int64_t pid_;
 
-  std::vector<std::unique_ptr<Database>> databases_;
-  uint64_t changes_ = 0;
-  Garbage garbage_;
   std::vector<std::unique_ptr<FreeJob>> free_jobs_;
   std::unique_ptr<RegionJob> region_job_;
-  bool region_wanted_ = false;  // by some database
   size_t garbage_in_flight_bytes_ = 0;
   size_t garbage_in_flight_count_ = 0;
-  uint32_t access_clock_ = 0;
-  bool lfu_ = false;
-  bool lrm_ = false;
 
   bool active_expiry_ = true;
   int expire_db_ = 0;
@@ -401,19 +331,14 @@ class Node final : private RequestSink {
   std::unique_ptr<EvictionPool> eviction_pool_;
   int eviction_db_ = 0;
 
-  KeyLog key_log_;
-  uint32_t notify_ = 0;             // classes of events that are published, 0 for none
-  bool key_events_wanted_ = false;  // somebody wants to know about keys
-
   Clients clients_;
   RequestBatch batch_;
   std::vector<Planned> planned_;
   std::vector<Session*> ready_;  // sessions with requests in the batch, or with replies to send
   std::vector<Session*> woken_;  // sessions that waited and sent more meanwhile
-  Blocking blocking_;
-  WatchedKeys watched_keys_;
-  std::unique_ptr<Rollback> rollback_;  // in a transaction that may be undone
-  int atomic_depth_ = 0;                // EXEC or a script is running
+  TurnHook batch_hook_;
+  Blocking blocking_{env_, batch_hook_};
+  int atomic_depth_ = 0;  // EXEC or a script is running
   bool in_batch_ = false;
   bool special_ = false;  // something is on that the short way does not do
   NodeObserver* observer_ = nullptr;
@@ -429,7 +354,6 @@ class Node final : private RequestSink {
   Timer free_timer_;
   Timer pause_timer_;
   Timer stop_timer_;
-  TurnHook batch_hook_;
   Instant last_cron_;
   Instant last_trim_;
 };

@@ -96,8 +96,8 @@ class Node::Execution {
   Execution& operator=(const Execution&) = delete;
   ~Execution() {
     session_.executing = nested_;
-    if (node_.clients_.pushes_wait() || !node_.key_log_.notes.empty()) [[unlikely]] {
-      node_.tie_up(session_);
+    if (node_.clients_.pushes_wait() || node_.keyspace_.events().has_notes()) [[unlikely]] {
+      node_.keyspace_.events().emit_notes();
       node_.clients_.release_pushes(session_, outer_ == nullptr);
     }
     node_.clients_.set_current(outer_);

@@ -23,7 +23,7 @@ std::unique_ptr<Config> copy_config(const Settings& settings) {
 
 std::string digest_of(Node& node, int db) {
   redoubt::Digest digest;
-  node.database(db).digest(digest, db);
+  node.keyspace().database(db).digest(digest, db);
   return digest.hex();
 }
 
@@ -78,11 +78,11 @@ void ReplayChecker::on_effect(std::string_view bytes, uint64_t) {
 
 std::optional<std::string> ReplayChecker::compare() {
   if (!failure_.empty()) return failure_;
-  for (int db = 0; db < node_.database_count(); ++db) {
+  for (int db = 0; db < node_.keyspace().count(); ++db) {
     if (digest_of(node_, db) == digest_of(*copy_, db)) continue;
-    return "database " + std::to_string(db) +
-           " differs from what its effects give: " + std::to_string(node_.database(db).size()) +
-           " keys, replayed " + std::to_string(copy_->database(db).size());
+    return "database " + std::to_string(db) + " differs from what its effects give: " +
+           std::to_string(node_.keyspace().database(db).size()) + " keys, replayed " +
+           std::to_string(copy_->keyspace().database(db).size());
   }
   return std::nullopt;
 }

@@ -129,14 +129,15 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
 void Plants::strike_transactions(Node& node, NodeChecker& checker) {
   if (is("blind_exec")) {
     for (Session* s = node.first_session(); s != nullptr; s = s->next) {
-      s->flags &= ~static_cast<uint32_t>(kSessionWatchFailed);
+      if (s->watches != nullptr) s->watches->failed = false;
     }
     return;
   }
   if (is("blind_watch")) {
-    for (int db = 0; db < node.database_count(); ++db) {
+    for (int db = 0; db < node.keyspace().count(); ++db) {
       const WatchPlace* place = nullptr;
-      while ((place = node.watched_keys().next_in(db, place)) != nullptr) place->expired = true;
+      while ((place = node.keyspace().watched().next_in(db, place)) != nullptr)
+        place->expired = true;
     }
     return;
   }
@@ -220,7 +221,7 @@ bool Plants::change_data(Node& node, NodeChecker& checker) {
         const std::string later = std::to_string(entry.deadline_ms + 5'000);
         node.execute(session, Words{"PEXPIREAT", key, later});
       } else if (is("early_expiry")) {
-        node.expire_key(db, key, node.database(db).hash(key));
+        node.keyspace().expire_key(db, key, node.keyspace().hash(key));
       } else {
         node.execute(session, Words{"DEL", key});
       }

@@ -13,8 +13,8 @@ const std::string kValues[] = {"12345", "hello", std::string(5000, 'x')};
 class Keys : public testing::Test {
  protected:
   ~Keys() override {
-    for (int db = 0; db < n.node->database_count(); ++db) {
-      n.node->database(db).dict().check_invariants();
+    for (int db = 0; db < n.node->keyspace().count(); ++db) {
+      n.node->keyspace().database(db).dict().check_invariants();
     }
     n.call({"FLUSHALL", "SYNC"});
     n.turn();

@@ -17,13 +17,14 @@ struct Library {
   std::string name;
   std::string folder;
 };
-const std::array<Library, 10> kLibraries = {{{"redoubt_net", "net"},
+const std::array<Library, 11> kLibraries = {{{"redoubt_net", "net"},
                                              {"redoubt_resp", "net/resp"},
                                              {"redoubt_store", "engine/store"},
                                              {"redoubt_config", "engine/config"},
                                              {"redoubt_command", "engine/command"},
                                              {"redoubt_insight", "engine/insight"},
                                              {"redoubt_effects", "engine/effects"},
+                                             {"redoubt_keyspace", "engine/keyspace"},
                                              {"redoubt_clients", "engine/clients"},
                                              {"redoubt_node", "engine/node"},
                                              {"redoubt_commands", "engine/commands"}}};

@@ -4,13 +4,15 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/clients/pubsub.h"
+#include "engine/clients/session.h"
+#include "engine/clients/tracking.h"
 #include "engine/commands/arguments.h"
 #include "engine/commands/clients/connection.h"
 #include "engine/commands/clients/connection_filter.h"
 #include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
-#include "engine/clients/pubsub.h"
-#include "engine/clients/tracking.h"
+#include "engine/node/node.h"
 #include "engine/store/number.h"
 #include "net/text.h"
 
@@ -31,7 +33,7 @@ std::string flags_text(const Session& session) {
     if (tracking->broken_redirect) text += 'R';
     if (tracking->options.broadcast) text += 'B';
   }
-  if (session.has(kSessionWatchFailed)) text += 'd';
+  if (session.watch_failed()) text += 'd';
   if (session.has(kSessionCloseAfterReply)) text += 'c';
   if (session.peer().unix_socket) text += 'U';
   if (session.has(kSessionNoEvict)) text += 'e';
@@ -52,8 +54,8 @@ void append_client_line(std::string& text, const Context& c, const Session& sess
       "omem={} tot-mem={} events={} cmd={} user={} redir={} resp={} lib-name={} lib-ver={}\n",
       session.id, session.peer().to_string(), session.local().to_string(), handle_index,
       session.identity.name, (now - session.traffic.connected).s(),
-      (now - session.traffic.last_request).s(),
-      flags_text(session), session.db, subscription_count(session, ChannelKind::channel),
+      (now - session.traffic.last_request).s(), flags_text(session), session.db,
+      subscription_count(session, ChannelKind::channel),
       subscription_count(session, ChannelKind::pattern),
       subscription_count(session, ChannelKind::shard),
       session.transaction == nullptr ? -1 : static_cast<int64_t>(session.transaction->queue.size()),

@@ -1,4 +1,5 @@
 #include "engine/commands/clients/connection_filter.h"
+#include "engine/clients/session.h"
 
 #include <fmt/format.h>
 
@@ -141,7 +142,8 @@ bool ClientFilter::holds(const Condition& condition, Subject subject, const Cont
     case Subject::library_version: return session.identity.library_version() == condition.text;
     case Subject::db: return session.db == condition.number;
     case Subject::age: return (c.env().now() - session.traffic.connected).s() >= condition.number;
-    case Subject::idle: return (c.env().now() - session.traffic.last_request).s() >= condition.number;
+    case Subject::idle:
+      return (c.env().now() - session.traffic.last_request).s() >= condition.number;
   }
   return false;
 }

@@ -1,5 +1,7 @@
 // CLIENT TRACKING and its kin: a client's cache, and who keeps it honest.
 #include "engine/clients/tracking.h"
+#include "engine/clients/session.h"
+#include "engine/node/node.h"
 
 #include <fmt/format.h>
 
@@ -93,7 +95,8 @@ std::optional<std::string_view> overlapping(const std::set<std::string_view>& pr
   if (prefixes.empty()) return std::nullopt;
   if (prefixes.begin()->empty()) return *prefixes.begin();
   const auto behind = prefixes.lower_bound(prefix);
-  if (behind != prefixes.begin() && prefix.starts_with(*std::prev(behind))) return *std::prev(behind);
+  if (behind != prefixes.begin() && prefix.starts_with(*std::prev(behind)))
+    return *std::prev(behind);
   if (behind != prefixes.end() && behind->starts_with(prefix)) return *behind;
   return std::nullopt;
 }
