@@ -219,6 +219,7 @@ void Clients::end(Session& session) {
   session.output.clear();
   session.pushes.reset();
   session.held.reset();
+  session.deferred.reset();
   session.stored.reset();
   session.stored_bytes = 0;
   pubsub_.unsubscribe_all(session);
@@ -355,13 +356,7 @@ void Clients::check_invariants() const {
     ASSERT(before == nullptr || before->id < session->id);
     ASSERT(session->has(kSessionLocal | kSessionClosing) || session->connection != nullptr);
     ASSERT(!session->has(kSessionClosing) || session->output.empty());
-    if (session->held != nullptr) {
-      uint64_t offset = 0;
-      for (const GatedReplies& held : *session->held) {
-        ASSERT(held.offset >= offset && !held.bytes.empty());
-        offset = held.offset;
-      }
-    }
+    ASSERT(session->held == nullptr || !session->held->empty());
     ++count;
     local += session->has(kSessionLocal) ? 1 : 0;
     bytes += session->memory.bytes;

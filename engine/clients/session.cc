@@ -33,9 +33,7 @@ size_t Session::output_bytes() const {
   size_t bytes = output.bytes();
   if (connection != nullptr) bytes += connection->unsent_bytes();
   if (pushes != nullptr) bytes += pushes->bytes();
-  if (held != nullptr) {
-    for (const GatedReplies& replies : *held) bytes += replies.bytes.bytes();
-  }
+  if (held != nullptr) bytes += held->bytes();
   return bytes;
 }
 
@@ -44,9 +42,8 @@ size_t Session::memory_bytes() const {
                  identity.name.capacity() + stored_bytes;
   if (connection != nullptr) bytes += connection->memory_bytes();
   if (pushes != nullptr) bytes += pushes->memory_bytes();
-  if (held != nullptr) {
-    for (const GatedReplies& replies : *held) bytes += replies.bytes.memory_bytes();
-  }
+  if (held != nullptr) bytes += held->memory_bytes();
+  if (deferred != nullptr) bytes += deferred->memory_bytes();
   if (subscriptions != nullptr) bytes += subscriptions->memory_bytes();
   if (tracking != nullptr) bytes += tracking->memory_bytes();
   if (wait != nullptr) bytes += wait->memory_bytes();
@@ -70,6 +67,12 @@ void Session::on_sent(size_t bytes) {
 
 void Session::on_end(Error) {
   clients.close(*this, false);
+}
+
+void Session::on_replies_ready(HeldReplies& ready) {
+  ASSERT(&ready == held.get());
+  if (!ready.take_ready(connection->queue())) held.reset();
+  clients.flush(*this);
 }
 
 void Session::on_quiet() {

@@ -8,9 +8,11 @@
 #include <string>
 #include <string_view>
 
+#include "engine/clients/deferred.h"
 #include "engine/clients/owned_request.h"
 #include "engine/clients/transaction.h"
 #include "engine/clients/wait.h"
+#include "engine/effects/reply_gate.h"
 #include "engine/keyspace/watched_keys.h"
 #include "net/connection.h"
 #include "net/output.h"
@@ -32,7 +34,7 @@ enum SessionFlag : uint32_t {
   kSessionReplyOff = 1u << 3,         // CLIENT REPLY OFF
   kSessionReplySkip = 1u << 4,        // the reply of this command is not sent
   kSessionReplySkipNext = 1u << 5,    // CLIENT REPLY SKIP was just executed
-  kSessionPaused = 1u << 6,           // has requests that wait: for CLIENT UNPAUSE, or behind one
+  kSessionPaused = 1u << 6,           // has requests that wait
   kSessionNoTouch = 1u << 7,
   kSessionNoEvict = 1u << 8,
   kSessionLocal = 1u << 9,        // made by the process itself, without a connection
@@ -43,18 +45,12 @@ enum SessionFlag : uint32_t {
   kSessionDoomed = 1u << 14,      // is closed at the end of the turn
   kSessionMulti = 1u << 15,       // between MULTI and EXEC
   kSessionMonitor = 1u << 16,     // is shown the commands of all others
+  kSessionMalformed = 1u << 17,   // behind the requests that wait comes one that is malformed
 };
 
 // No request of such a session is executed any more.
 inline constexpr uint32_t kSessionEnding =
     kSessionCloseAfterReply | kSessionClosing | kSessionDoomed;
-
-// Replies that may leave when the stream of effects is durable up to an offset.
-struct GatedReplies {
-  GatedReplies(uint64_t needed, OutputPool& pool) : offset(needed), bytes(pool) {}
-  uint64_t offset;
-  Output bytes;
-};
 
 // What a client says of its library.
 struct ClientLibrary {
@@ -91,13 +87,13 @@ struct ClientMemory {
   Instant above_soft_limit = Instant::never();  // since when its output has been that
 };
 
-class Session final : public ConnectionUser {
+class Session final : public ConnectionUser, public ReplyHolder {
  public:
   // Made and freed by Clients.
   Session(Clients& owner, uint64_t session_id, OutputPool& pool);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  ~Session();
+  ~Session() override;
 
   Clients& clients;
   const uint64_t id;
@@ -111,12 +107,13 @@ class Session final : public ConnectionUser {
   ClientTraffic traffic;
 
   RequestParser parser;
-  Output output;                                   // replies that wait for the end of the turn
-  std::unique_ptr<Output> pushes;                  // messages for behind the reply of this command
-  std::unique_ptr<std::deque<GatedReplies>> held;  // replies that wait for the gate
+  Output output;                      // replies that wait for the end of the turn
+  std::unique_ptr<Output> pushes;     // messages for behind the reply of this command
+  std::unique_ptr<HeldReplies> held;  // replies that wait for the gate
   std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause
   size_t stored_bytes = 0;                           // of them
   std::unique_ptr<Wait> wait;                        // with kSessionBlocked
+  std::unique_ptr<DeferredReplies> deferred;         // replies that come later
   std::unique_ptr<Transaction> transaction;          // with kSessionMulti
   std::unique_ptr<Watches> watches;                  // null: none
   std::unique_ptr<Fieldsets> fieldsets;              // HIMPORT; null: none
@@ -153,6 +150,7 @@ class Session final : public ConnectionUser {
   void on_sent(size_t bytes) override;
   void on_end(Error error) override;
   void on_quiet() override;
+  void on_replies_ready(HeldReplies& ready) override;
 };
 
 }  // namespace redoubt

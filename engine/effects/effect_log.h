@@ -78,6 +78,19 @@ class EffectReader {
   uint64_t position_ = 0;
 };
 
+// A reader that takes each entry whole when it is committed: checkers and tests.
+class EffectConsumer : public EffectReader {
+ public:
+  // The bytes are valid during the call; the entry ends at `end_offset`.
+  virtual void on_effect(std::string_view bytes, uint64_t end_offset) = 0;
+
+ private:
+  void on_entry(const EffectEntry& entry) final {
+    const std::string bytes = take_all();
+    on_effect(bytes, entry.end);
+  }
+};
+
 class EffectLog {
  public:
   static constexpr size_t kSegmentBytes = 64 * 1024;

@@ -55,6 +55,8 @@ class HeldReplies {
   bool take_ready(Output& to);
 
   size_t bytes() const { return bytes_; }
+  // Pieces that wait for different offsets.
+  size_t pieces() const { return pieces_.size(); }
   size_t memory_bytes() const;
 
  private:

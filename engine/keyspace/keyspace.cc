@@ -20,6 +20,7 @@ Keyspace::Keyspace(const Surroundings& surroundings)
       stats_(surroundings.stats),
       latency_(surroundings.latency),
       effects_(surroundings.effects),
+      gate_(surroundings.gate),
       garbage_(surroundings.garbage),
       region_wanted_(surroundings.region_wanted),
       freer_(surroundings.freer),
@@ -142,6 +143,7 @@ void Keyspace::evicted(int db, std::string_view key) {
 
 void Keyspace::swap(int a, int b) {
   ASSERT(a >= 0 && a < count() && b >= 0 && b < count());
+  if (gate_.active()) gate_.all_written();
   Database& first = database(a);
   Database& second = database(b);
   if (!watched_.idle() && a != b) {
@@ -161,6 +163,7 @@ size_t Keyspace::flush(int index, bool lazy) {
   ASSERT(index < count());
   ASSERT(rollback_ == nullptr);  // nothing could bring it back
   size_t removed = 0;
+  if (gate_.active()) gate_.all_written();
   for (int db = 0; db < count(); ++db) {
     if (index >= 0 && db != index) continue;
     std::unique_ptr<Database>& slot = databases_[static_cast<size_t>(db)];
@@ -198,6 +201,7 @@ void Keyspace::tell_modified(int db, std::string_view key, char event_class,
   if (clock_.counts_changes()) [[unlikely]] {
     if (const Entry* entry = database(db).find(key, hash(key))) clock_.changed(*entry);
   }
+  if (gate_.active()) gate_.key_written(gate_key(db, key));
   if (!watched_.idle()) [[unlikely]]
     watched_.key_changed(db, key);
   for (size_t i = 0; i < listeners_.size(); ++i) listeners_[i]->on_key_changed(db, key);

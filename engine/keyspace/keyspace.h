@@ -18,7 +18,8 @@
 #include <vector>
 
 #include "engine/config/settings.h"
-#include "engine/effects/effects.h"
+#include "engine/effects/effect_log.h"
+#include "engine/effects/reply_gate.h"
 #include "engine/insight/latency.h"
 #include "engine/insight/stats.h"
 #include "engine/keyspace/access_clock.h"
@@ -51,7 +52,8 @@ class Keyspace {
     const Settings& settings;
     Stats& stats;
     LatencyMonitor& latency;
-    EffectStream& effects;
+    EffectLog& effects;
+    ReplyGate& gate;
     Random& random;
     Garbage& garbage;
     bool& region_wanted;  // becomes true when a database will soon need a region
@@ -105,7 +107,7 @@ class Keyspace {
   // The value of a key was changed. `event` is the keyspace event's name ("set"), of class
   // `event_class` ('$' string, 'g' generic, ...).
   void modified(int db, std::string_view key, char event_class, std::string_view event) {
-    if (attentive_) [[unlikely]]
+    if (attentive_ || gate_.active()) [[unlikely]]
       note_or_tell(db, key, event_class, event);
   }
   // Whether anything is to be done with a change has changed: for watched keys.
@@ -144,6 +146,10 @@ class Keyspace {
 
   // --- what stands beside the data
 
+  // How the reply gate knows a key.
+  uint64_t gate_key(int db, std::string_view key) const {
+    return hash(key) ^ static_cast<uint64_t>(db) * 0x9e3779b97f4a7c15;
+  }
   // Whether this node decides what expires and is evicted.
   bool decides() const { return decides_; }
   void set_decides(bool decides) { decides_ = decides; }
@@ -188,7 +194,8 @@ class Keyspace {
   const Settings& settings_;
   Stats& stats_;
   LatencyMonitor& latency_;
-  EffectStream& effects_;
+  EffectLog& effects_;
+  ReplyGate& gate_;
   Garbage& garbage_;
   bool& region_wanted_;
   DatabaseFreer& freer_;

@@ -197,7 +197,8 @@ void Node::end_wait(Session& session, std::string_view error) {
   }
   std::vector<std::string_view> args;
   wait.request.views(args);
-  end_command(session, wait.command, session.db, args, before);
+  end_command(session, wait.command, session.db, args, before, true);
+  if (gate_.active()) settle_reply(session, 0, 1);  // it tells nothing of data
   forget_wait(session);
   wake(session);
 }
@@ -227,6 +228,7 @@ void Node::execute_again(Wait& wait) {
   const size_t before = session.output.bytes();
   const Instant since = env_.precise_now();
   wait.in_vain = false;
+  reply_need_ = 0;
   const Execution execution(*this, session);
   env_.count_work(1);
   invoke(session, command, args, nullptr);
@@ -236,7 +238,8 @@ void Node::execute_again(Wait& wait) {
   }
   REDOUBT_REACHED(wait_served);
   note_single(session, command, args, since, before, true);
-  end_command(session, &command, session.db, args, before);
+  end_command(session, &command, session.db, args, before, true);
+  if (gate_.active()) settle_reply(session, reply_need_, 1);
   forget_wait(session);
   wake(session);
 }

@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "engine/clients/deferred.h"
 #include "engine/clients/wait.h"
 #include "engine/command/command_table.h"
 #include "engine/keyspace/keyspace.h"
@@ -30,7 +31,7 @@ struct CommandServices {
   Env& env;
   const Settings& settings;
   Stats& stats;
-  EffectStream& effects;
+  EffectLog& effects;
   Random& random;
 };
 
@@ -166,7 +167,7 @@ class Context {
     effect_given_ = true;
     effects().append(db_, arguments);
   }
-  EffectStream& effects() const { return services_.effects; }
+  EffectLog& effects() const { return services_.effects; }
   bool effect_given() const { return effect_given_; }
 
   // Replies with an error ("ERR syntax error") and counts it.
@@ -195,6 +196,12 @@ class Context {
   void block(Type type, size_t first, size_t last, Instant deadline, BlockReply on_timeout,
              BlockMode mode = BlockMode::until_served, std::span<const std::string_view> again = {},
              Instant retry = Instant::never());
+
+  // The reply of this command comes later: whoever has the result hands it to
+  // Node::finish_deferred(), once. Until then the client's further requests wait. In a transaction
+  // the other commands run on, and EXEC's reply is complete when this one is there.
+  DeferredReply defer();
+  bool deferred() const { return deferred_; }
 
   // The Blob that holds exactly this argument's bytes, for the store to take over; empty when the
   // argument is only a view. The view stays valid.
@@ -230,6 +237,7 @@ class Context {
   bool changed_ = false;
   bool failed_ = false;
   bool effect_given_ = false;
+  bool deferred_ = false;
 };
 
 }  // namespace redoubt

@@ -33,6 +33,13 @@ std::string unknown_command(std::span<const std::string_view> args) {
                      args[0].substr(0, kShownName), shown);
 }
 
+// Whether the arguments may not tell all keys that the command reads (SORT ... BY).
+bool has_incomplete_keys(const Command& row) {
+  return std::any_of(row.keys.begin(), row.keys.end(), [](const KeySpec& spec) {
+    return spec.begin == KeySpec::Begin::unknown || (spec.flags & kKeyIncomplete) != 0;
+  });
+}
+
 // CLIENT CACHING is about the next command that is not CLIENT itself.
 bool is_client_command(const CommandEntry* entry) {
   return entry != nullptr && entry->container != nullptr && entry->container->row->name == "client";
@@ -131,7 +138,7 @@ void Node::run_batch() {
 }
 
 void Node::plan(Planned& planned, FoundCommand& last) {
-  if (planned.request == Planned::kProtocolError) return;
+  if (planned.malformed) return;
   const RequestBatch::Request& request = batch_.requests[planned.request];
   const std::span<const std::string_view> args(batch_.args.data() + request.first_arg,
                                                request.arg_count);
@@ -165,15 +172,22 @@ uint64_t Node::execute_weighed(Planned& planned) {
 void Node::execute_planned(Planned& planned) {
   Session& session = *planned.session;
   if (session.has(kSessionEnding)) return;
-  if (planned.request == Planned::kProtocolError) {
-    count_error(session.parser.error());
-    ReplyWriter(session.output, session.protocol).error(session.parser.error());
-    clients_.close(session, true);
+  if (planned.malformed) {
+    // What waits in front of it comes first.
+    if (session.has(kSessionPaused | kSessionWaiting)) {
+      session.flags |= kSessionMalformed;
+    } else {
+      refuse_malformed(session);
+    }
     return;
   }
   const RequestBatch::Request& request = batch_.requests[planned.request];
   const std::span<const std::string_view> args(batch_.args.data() + request.first_arg,
                                                request.arg_count);
+  if (gate_.active()) [[unlikely]] {
+    gate_.entry_ended(effects_.end_offset());  // what expired or was evicted since the last command
+    reply_need_ = 0;
+  }
   if (!special_ && session.flags == 0 && planned.entry != nullptr &&
       planned.entry->row->accepts(args.size()) && planned.entry->row->handler != nullptr)
       [[likely]] {
@@ -182,15 +196,24 @@ void Node::execute_planned(Planned& planned) {
   } else {
     execute_special(session, planned, args);
   }
+  if (gate_.active()) [[unlikely]]
+    settle_reply(session, reply_need_, 1);
   if (blocking_.has_ready()) [[unlikely]]
     serve_ready();
   if (session.output.bytes() > ClientLimits::kLargeOutput) clients_.limits().check_output(session);
 }
 
+// The error of the parser, and the end of the connection.
+void Node::refuse_malformed(Session& session) {
+  count_error(session.parser.error());
+  ReplyWriter(session.output, session.protocol).error(session.parser.error());
+  clients_.close(session, true);
+}
+
 void Node::call(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
                 Planned* planned) {
   session.last_command = entry.name.c_str();
-  if (planned == nullptr || planned->request == Planned::kProtocolError) {
+  if (planned == nullptr || !planned->in_batch) {
     call_alone(session, entry, args);
     return;
   }
@@ -231,6 +254,8 @@ void Node::count_call(Session& session, CommandEntry& entry) {
 bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
                   Planned* planned) {
   const int db = session.db;
+  const uint64_t effects_before = effects_.end_offset();
+  effects_.open_group();
   Context context(*this, services_,
                   {.session = session,
                    .command = entry,
@@ -238,7 +263,7 @@ bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
                    .reply = ReplyWriter(session.output, session.protocol),
                    .db = db,
                    .sets_clock = !session.has(kSessionNoTouch)});
-  if (planned != nullptr && planned->request != Planned::kProtocolError) {
+  if (planned != nullptr && planned->in_batch) {
     context.set_batch(&batch_, batch_.requests[planned->request].first_arg);
     if (planned->hash != 0) {
       context.set_hash(args[static_cast<size_t>(entry.first_key)], planned->hash);
@@ -246,11 +271,28 @@ bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
   }
   entry.row->handler(context);
   if (context.failed()) ++entry.failed_calls;
-  if (context.changed() && !context.effect_given()) effects_.append(db, args);
+  if (context.changed() && !context.effect_given()) append_effect(db, entry, args);
+  effects_.close_group();
+  if (gate_.active()) [[unlikely]] {
+    if (!effects_.in_group()) gate_.entry_ended(effects_.end_offset());
+    if (effects_.end_offset() > effects_before) reply_need_ = effects_.end_offset();
+    note_need(entry, args, db);
+  }
   if (session.has(kSessionTracking) && (entry.row->flags & kReadOnly) != 0) {
     clients_.tracking().remember_keys(session, *entry.row, args);
   }
   return context.failed();
+}
+
+// The effect of a command is the command itself, under its own name.
+void Node::append_effect(int db, const CommandEntry& entry,
+                         std::span<const std::string_view> args) {
+  if (!effects_.active()) return effects_.append(db, args);
+  const CommandEntry& named = entry.container == nullptr ? entry : *entry.container;
+  const std::string name = to_upper(named.row->name);
+  std::vector<std::string_view> effect(args.begin(), args.end());
+  effect[0] = name;
+  effects_.append(db, effect);
 }
 
 // Everything that can stand between a request and its handler, in Redis's order. False: a reply was
@@ -357,6 +399,9 @@ void Node::execute_special(Session& session, Planned& planned,
   const Execution execution(*this, session);
   const size_t before = session.output.bytes();
   const int db_before = session.db;
+  // The command's own CLIENT REPLY is for those behind it: its reply, or EXEC's, is whole or
+  // nothing.
+  const bool silent = session.has(kSessionReplyOff | kSessionReplySkip);
   if (admit(session, planned, args)) {
     if (session.has(kSessionMulti) && (planned.entry->row->flags & kNotQueued) == 0) {
       queue_command(session, *planned.entry, args);
@@ -365,26 +410,40 @@ void Node::execute_special(Session& session, Planned& planned,
     }
   }
   // A command that waits for keys ends when it is served.
-  if (!session.has(kSessionBlocked)) {
-    end_command(session, planned.entry, db_before, args, before);
+  if (session.deferred != nullptr) {
+    session.deferred->request = {.begin = before,
+                                 .silent = end_reply(session, planned.entry, silent),
+                                 .db_before = db_before,
+                                 .args = {}};
+    if (observer_ != nullptr) session.deferred->request.args.emplace(args);
+  } else if (!session.has(kSessionBlocked)) {
+    end_command(session, planned.entry, db_before, args, before, silent);
   } else if (observer_ != nullptr) {
     observer_->on_wait(session, args);
   }
 }
 
-// What follows a command: CLIENT REPLY may drop what it wrote, and the observer is told.
+// What follows a command: CLIENT REPLY may drop what it wrote (`silent`: it was off before), and
+// the observer is told.
 void Node::end_command(Session& session, const CommandEntry* entry, int db_before,
-                       std::span<const std::string_view> args, size_t before) {
-  const bool silent = session.has(kSessionReplyOff) || session.has(kSessionReplySkip);
-  if (silent) session.output.drop_back(session.output.bytes() - before);
-  session.flags &= ~static_cast<uint32_t>(kSessionReplySkip);
-  // CLIENT CACHING is for the next command, or for the whole transaction.
-  if (session.tracking != nullptr && !session.has(kSessionMulti) && !is_client_command(entry)) {
-    session.tracking->caching = false;
+                       std::span<const std::string_view> args, size_t before, bool silent) {
+  if (end_reply(session, entry, silent)) {
+    session.output.drop_back(session.output.bytes() - before);
   }
   if (observer_ != nullptr) {
     observer_->on_command(session, db_before, args, env_.wall(), session.output.copy_from(before));
   }
+}
+
+// True when the reply is not to be sent: CLIENT REPLY was off before the command, and still is.
+bool Node::end_reply(Session& session, const CommandEntry* entry, bool silent) {
+  silent = silent && session.has(kSessionReplyOff | kSessionReplySkip);
+  session.flags &= ~uint32_t{kSessionReplySkip};
+  // CLIENT CACHING is for the next command, or for the whole transaction.
+  if (session.tracking != nullptr && !session.has(kSessionMulti) && !is_client_command(entry)) {
+    session.tracking->caching = false;
+  }
+  return silent;
 }
 
 void Node::store_request(Session& session, std::span<const std::string_view> args) {
@@ -409,7 +468,6 @@ void Node::run_stored(Session& session) {
     session.stored->front().views(args);
     Planned planned;
     planned.session = &session;
-    planned.request = Planned::kProtocolError;  // not in the batch
     planned.entry = commands_.resolve(args, &planned.container);
     if (session.has(kSessionWaiting) || paused_for(session, planned.entry)) {
       session.flags |= kSessionPaused;
@@ -419,10 +477,15 @@ void Node::run_stored(Session& session) {
     session.stored->pop_front();
     session.stored_bytes -= request.memory_bytes() + sizeof request;
     if (session.has(kSessionEnding)) continue;
+    reply_need_ = 0;
     execute_special(session, planned, args);
+    if (gate_.active()) settle_reply(session, reply_need_, 1);
     serve_ready();
   }
   if (!session.has(kSessionPaused)) session.stored.reset();
+  if (session.has(kSessionMalformed) && !session.has(kSessionPaused | kSessionWaiting)) {
+    refuse_malformed(session);
+  }
   hold_or_flush(session);
 }
 
@@ -434,28 +497,17 @@ void Node::pause(PauseMode mode, Instant until) {
   update_special();
 }
 
+// What waited is executed at the end of the turn: nothing of another client runs inside the command
+// that ends the pause.
 void Node::unpause() {
-  if (pause_mode_ == PauseMode::none) return;  // also a CLIENT UNPAUSE among the stored requests
+  if (pause_mode_ == PauseMode::none) return;
   env_.disarm(pause_timer_);
   pause_mode_ = PauseMode::none;
   keyspace_.set_decides(true);
   update_special();
-  for (Session* session = clients_.first(); session != nullptr;) {
-    Session* next = session->next;
-    if (session->has(kSessionPaused) && !session->has(kSessionWaiting)) {
-      run_stored(*session);
-      clients_.read(*session);
-    }
-    session = next;
+  for (Session* session = clients_.first(); session != nullptr; session = session->next) {
+    if (session->has(kSessionPaused) && !session->has(kSessionWaiting)) wake(*session);
   }
-  env_.request(batch_hook_);
-}
-
-void Node::resume(Session& session) {
-  ASSERT(session.has(kSessionWaiting));
-  session.flags &= ~static_cast<uint32_t>(kSessionWaiting);
-  run_stored(session);
-  clients_.read(session);
   env_.request(batch_hook_);
 }
 
@@ -473,7 +525,6 @@ void Node::end_job(NodeJob& job) {
 std::string Node::execute(Session& session, std::span<const std::string_view> args) {
   Planned planned;
   planned.session = &session;
-  planned.request = Planned::kProtocolError;
   planned.entry = commands_.resolve(args, &planned.container);
   execute_special(session, planned, args);
   std::string reply = session.output.copy_from(0);
@@ -483,40 +534,47 @@ std::string Node::execute(Session& session, std::span<const std::string_view> ar
 
 // --- the gate
 
-void Node::gate_released(uint64_t offset) {
-  gate_on_ = true;
-  gate_offset_ = std::max(gate_offset_, offset);
-  for (Session* session = clients_.first(); session != nullptr; session = session->next) {
-    if (session->has(kSessionClosing | kSessionLocal)) continue;
-    Output& queue = session->connection->queue();
-    while (session->held != nullptr && !session->held->empty() &&
-           session->held->front().offset <= gate_offset_) {
-      session->held->front().bytes.move_to(queue);
-      session->held->pop_front();
+// What the reply of a command depends on that is being executed: the last writes of its keys, which
+// are also those of its own entry; or all writes, if it reads more than keys that it names.
+void Node::note_need(const CommandEntry& entry, std::span<const std::string_view> args, int db) {
+  const Command& row = *entry.row;
+  const bool has_keys = row.find_keys != nullptr || row.keys[0].begin != KeySpec::Begin::none;
+  std::vector<int> keys;
+  if (has_keys && (row.flags & kOtherDatabases) == 0 && !has_incomplete_keys(row) &&
+      find_keys(row, args, keys)) {
+    for (const int index : keys) {
+      const uint64_t key = keyspace_.gate_key(db, args[static_cast<size_t>(index)]);
+      reply_need_ = std::max(reply_need_, gate_.need_of(key));
     }
-    if (session->held != nullptr && session->held->empty()) session->held.reset();
-    if (!queue.empty()) clients_.flush(*session);
+  } else if (has_keys || (row.flags & (kWrite | kReadOnly | kAdmin | kPubSub)) != 0) {
+    reply_need_ = std::max(reply_need_, gate_.need_of_all());
   }
 }
 
-// The replies of this turn leave at its end, unless they depend on more of the stream of effects
-// than is durable. A reply may show another connection's write, so each depends on all that was
-// executed.
+// The reply of a command, which is what lies in the output, goes to be sent, or waits for the gate.
+void Node::settle_reply(Session& session, uint64_t need, size_t replies) {
+  if (session.has(kSessionLocal | kSessionClosing) || session.output.empty()) return;
+  if (session.held == nullptr && need <= gate_.released()) {
+    session.output.move_to(session.connection->queue());
+    return;
+  }
+  if (session.held == nullptr) session.held = std::make_unique<HeldReplies>(gate_, session);
+  session.held->hold(need, session.output, replies);
+  if (!session.held->take_ready(session.connection->queue())) session.held.reset();
+}
+
+// The replies of this turn leave at its end, unless they wait for the gate. What is still in the
+// output are messages, which depend on all that was executed.
 void Node::hold_or_flush(Session& session) {
   // Whoever made a session of the process takes its output.
   if (session.has(kSessionLocal | kSessionClosing)) return;
-  if (session.output.empty()) {
-    if (session.has(kSessionCloseAfterReply)) clients_.flush(session);
-    return;
+  Output& queue = session.connection->queue();
+  if (gate_.active()) {
+    settle_reply(session, effects_.end_offset(), 0);
+  } else {
+    session.output.move_to(queue);
   }
-  if (gate_on_ && effects_.offset() > gate_offset_) {
-    if (session.held == nullptr) session.held = std::make_unique<std::deque<GatedReplies>>();
-    GatedReplies& held = session.held->emplace_back(effects_.offset(), clients_.outputs());
-    session.output.move_to(held.bytes);
-    return;
-  }
-  session.output.move_to(session.connection->queue());
-  clients_.flush(session);
+  if (!queue.empty() || session.has(kSessionCloseAfterReply)) clients_.flush(session);
 }
 
 }  // namespace redoubt

@@ -18,7 +18,8 @@
 #include "engine/clients/clients.h"
 #include "engine/command/command_table.h"
 #include "engine/config/config.h"
-#include "engine/effects/effects.h"
+#include "engine/effects/effect_log.h"
+#include "engine/effects/reply_gate.h"
 #include "engine/insight/instrumentation.h"
 #include "engine/insight/stats.h"
 #include "engine/keyspace/keyspace.h"
@@ -97,7 +98,8 @@ class Node final : private RequestSink, private DatabaseFreer {
   const Settings& settings() const { return config_->settings(); }
   CommandTable& commands() { return commands_; }
   Stats& stats() { return stats_; }
-  EffectStream& effects() { return effects_; }
+  EffectLog& effects() { return effects_; }
+  ReplyGate& gate() { return gate_; }
   Random& random() { return random_; }
   const std::string& run_id() const { return run_id_; }
   Instant started() const { return started_; }
@@ -154,13 +156,13 @@ class Node final : private RequestSink, private DatabaseFreer {
 
   // --- dispatch (dispatch.cc)
 
-  // Called by a handler whose reply comes later, from a job: the connection's further requests
-  // wait. The job writes the reply into the session's output, if the session is still there, and
-  // calls resume().
-  void wait(Session& session) { session.flags |= kSessionWaiting; }
-  void resume(Session& session);
+  // The reply that a handler has deferred (Context::defer) is there: OK, or an error. The client
+  // may be gone.
+  void finish_deferred(const DeferredReply& reply, std::string_view error);
   // Called by Context::block().
   void block(Session& session, CommandEntry& command, const BlockRequest& request);
+  // EXEC or a script is running.
+  bool in_transaction() const { return atomic_depth_ > 0; }
   // False within EXEC and scripts, and for a session of the process itself.
   bool may_block(const Session& session) const {
     return atomic_depth_ == 0 && !session.has(kSessionLocal);
@@ -184,9 +186,6 @@ class Node final : private RequestSink, private DatabaseFreer {
   void end_job(NodeJob& job);
 
   void set_observer(NodeObserver* observer);
-  // The offset up to which the stream of effects is durable; replies that depend on more are held.
-  // Off until the first call.
-  void gate_released(uint64_t offset);
 
   // --- messages to others
 
@@ -202,6 +201,7 @@ class Node final : private RequestSink, private DatabaseFreer {
   struct FreeJob;
   struct RegionJob;
   class Execution;
+  friend class Session;
 
   // sessions.cc
   void take(Session& session, std::span<const char> bytes) override;
@@ -236,12 +236,17 @@ class Node final : private RequestSink, private DatabaseFreer {
   void count_call(Session& session, CommandEntry& entry);
   bool denied_when_out_of_memory(const Session& session, const CommandEntry& entry) const;
   void end_command(Session& session, const CommandEntry* entry, int db_before,
-                   std::span<const std::string_view> args, size_t before);
+                   std::span<const std::string_view> args, size_t before, bool silent);
+  bool end_reply(Session& session, const CommandEntry* entry, bool silent);
+  void refuse_malformed(Session& session);
   void reject(Session& session, CommandEntry* entry, std::string_view text);
   void run_stored(Session& session);
   void store_request(Session& session, std::span<const std::string_view> args);
   bool paused_for(const Session& session, const CommandEntry* entry) const;
   void hold_or_flush(Session& session);
+  void settle_reply(Session& session, uint64_t need, size_t replies);
+  void note_need(const CommandEntry& entry, std::span<const std::string_view> args, int db);
+  void append_effect(int db, const CommandEntry& entry, std::span<const std::string_view> args);
   void update_special();
 
   // instrumentation.cc
@@ -304,7 +309,8 @@ class Node final : private RequestSink, private DatabaseFreer {
   CommandTable commands_;
   Stats stats_;
   Instrumentation instrumentation_;
-  EffectStream effects_;
+  EffectLog effects_;
+  ReplyGate gate_;
   Random random_;
   Garbage garbage_;
   bool region_wanted_ = false;  // by some database
@@ -342,8 +348,7 @@ class Node final : private RequestSink, private DatabaseFreer {
   bool in_batch_ = false;
   bool special_ = false;  // something is on that the short way does not do
   NodeObserver* observer_ = nullptr;
-  bool gate_on_ = false;
-  uint64_t gate_offset_ = 0;
+  uint64_t reply_need_ = 0;  // of the command that is being executed, while the gate is active
   PauseMode pause_mode_ = PauseMode::none;
   Instant pause_until_;
 

@@ -16,12 +16,12 @@ struct Node::Planned {
   CommandEntry* container = nullptr;  // of an unknown subcommand
   uint64_t hash = 0;                  // of the first key
   size_t reply_bytes = 0;             // that the call wrote
-  uint32_t request = 0;  // index into batch_.requests; kProtocolError for an error of the parser
+  uint32_t request = 0;               // index into batch_.requests, with in_batch
 
-  bool called = false;  // its handler ran
-  bool waits = false;   // for keys: it is noted when it is served
-
-  static constexpr uint32_t kProtocolError = UINT32_MAX;
+  bool in_batch = false;   // false: it was stored, or is the process's own
+  bool malformed = false;  // an error of the parser stands here, no request
+  bool called = false;     // its handler ran
+  bool waits = false;      // for keys: it is noted when it is served
 };
 
 // Consecutive calls of one command that share a reading of the clock (instrumentation.h).

@@ -42,6 +42,9 @@ bool Node::listen(std::string* why) {
 
 // Parses what came in; the requests wait in the batch for the end of the turn.
 void Node::take(Session& session, std::span<const char> bytes) {
+  ready_.push_back(&session);
+  env_.request(batch_hook_);
+  if (session.has(kSessionMalformed)) return;  // nothing behind it counts
   const ParserLimits limits{.bulk_bytes_max = settings().proto_max_bulk_len,
                             .query_bytes_max = settings().client_query_buffer_limit,
                             .authenticated = session.authenticated()};
@@ -52,12 +55,13 @@ void Node::take(Session& session, std::span<const char> bytes) {
     Planned& planned = planned_.emplace_back();
     planned.session = &session;
     planned.request = static_cast<uint32_t>(i);
+    planned.in_batch = true;
   }
   if (status == RequestParser::Status::protocol_error) {
     REDOUBT_REACHED(broken_request);
     Planned& planned = planned_.emplace_back();
     planned.session = &session;
-    planned.request = Planned::kProtocolError;
+    planned.malformed = true;
   } else if (status == RequestParser::Status::limit_exceeded) {
     ++stats_.query_limit_disconnections;
     log(LogLevel::warning, fmt::format("closing client id={} addr={}: its query buffer exceeds "
@@ -65,8 +69,6 @@ void Node::take(Session& session, std::span<const char> bytes) {
                                        session.id, session.peer().to_string()));
     clients_.close(session, false);
   }
-  ready_.push_back(&session);
-  env_.request(batch_hook_);
 }
 
 void Node::on_output(Session& session) {

@@ -107,12 +107,10 @@ void Node::execute_transaction(Context& c) {
   } else {
     unwatch(session);  // its own changes are no reason to fail
     ++atomic_depth_;
-    effects_.begin();
     if (session.transaction->rollback) {
       run_or_undo(c);
     } else {
       run_queued(c);
-      effects_.commit();
     }
     --atomic_depth_;
   }
@@ -131,7 +129,11 @@ std::optional<Node::FailedCommand> Node::run_queued(Context& c) {
     queued.request.views(args);
     if (keyspace_.rollback() != nullptr) keep_written(*queued.command->row, session.db, args);
     const size_t before = session.output.bytes();
+    const size_t slots = session.deferred == nullptr ? 0 : session.deferred->size();
     const bool failed = call_alone(session, *queued.command, args);
+    // Each command is one element, also one that says nothing (CLIENT REPLY OFF) or pushes.
+    const bool deferred = session.deferred != nullptr && session.deferred->size() > slots;
+    if (session.output.bytes() == before && !deferred) c.reply.ok();
     if (observer_ != nullptr) {
       observer_->on_queued_command(session, args, session.output.copy_from(before));
     }
@@ -163,13 +165,13 @@ void Node::run_or_undo(Context& c) {
   keyspace_.begin_rollback();
   const std::optional<FailedCommand> failed = run_queued(c);
   if (!failed) {
-    effects_.commit();
     keyspace_.commit_rollback();
   } else {
     const std::string reply = session.output.copy_from(failed->reply_at);
     session.output.drop_back(session.output.bytes() - before);
     keyspace_.undo_rollback();
-    effects_.abandon();
+    effects_.abandon_group();
+    gate_.entry_abandoned();
     session.db = db_before;
     ++stats_.transactions_rolled_back;
     REDOUBT_REACHED(rolled_back);

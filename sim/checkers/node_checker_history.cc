@@ -51,7 +51,7 @@ void NodeChecker::returned(Link& link, std::string_view reply) {
 }
 
 StreamPlace NodeChecker::next_place() {
-  const uint64_t offset = node_->effects().offset();
+  const uint64_t offset = node_->effects().end_offset();
   last_place_ = {offset, offset == last_place_.offset ? last_place_.order + 1 : 1};
   return last_place_;
 }

@@ -114,7 +114,7 @@ bool NodeChecker::check_unblock(std::span<const std::string_view> args, std::str
 void NodeChecker::on_turn_end() {
   if (RunRecorder* to = world_.recorder()) {
     to->role(host_, "primary", 0);
-    to->offset(host_, node_->effects().offset());
+    to->offset(host_, node_->effects().end_offset());
   }
   transactions_.settle();
   if (violation_ || waiting_.count() == 0 || node_->pause_mode() != PauseMode::none) return;

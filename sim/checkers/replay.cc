@@ -53,11 +53,11 @@ ReplayChecker::ReplayChecker(Node& node)
       copy_(std::make_unique<Node>(node.env(), copy_config(node.settings()), all_families())),
       session_(&copy_->make_local_session()) {
   copy_->set_active_expiry(false);
-  node_.effects().add_consumer(*this);
+  node_.effects().attach(*this);
 }
 
 ReplayChecker::~ReplayChecker() {
-  node_.effects().remove_consumer(*this);
+  node_.effects().detach(*this);
   copy_->drop_local_session(*session_);
 }
 

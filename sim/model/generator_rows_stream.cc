@@ -49,7 +49,7 @@ void add_group(G& g) {
   add_one_of(g, {"g1", "g1", "g2"});
 }
 
-void add_consumer(G& g) {
+void attach(G& g) {
   add_one_of(g, {"c1", "c2", "c3"});
 }
 
@@ -175,7 +175,7 @@ void add_xreadgroup(G& g, bool waits) {
   g.begin("XREADGROUP");
   g.add_word("GROUP");
   add_group(g);
-  add_consumer(g);
+  attach(g);
   if (!g.random().one_in(4)) {
     add_count(g);
   }
@@ -233,7 +233,7 @@ void make_claiming_xreadgroup(G& g) {
   g.begin("XREADGROUP");
   g.add_word("GROUP");
   add_group(g);
-  add_consumer(g);
+  attach(g);
   if (!g.random().one_in(4)) {
     add_claim(g);
   }
@@ -292,7 +292,7 @@ void make_xgroup(G& g) {
   if (kind == 0) {
     add_one_of(g, {"$", "0", "-", "+", "7-3"});
   } else if (kind == 2) {
-    add_consumer(g);
+    attach(g);
   }
 }
 
@@ -318,7 +318,7 @@ void make_xpending(G& g) {
   add_range_end(g, "+");
   g.add_integer(0, 10);
   if (g.random().one_in(3)) {
-    add_consumer(g);
+    attach(g);
   }
 }
 
@@ -326,7 +326,7 @@ void make_xclaim(G& g) {
   g.begin("XCLAIM");
   g.add_key();
   add_group(g);
-  add_consumer(g);
+  attach(g);
   add_idle(g);
   add_ids(g, 5);
   if (g.random().one_in(3)) {
@@ -349,7 +349,7 @@ void make_xautoclaim(G& g) {
   g.begin("XAUTOCLAIM");
   g.add_key();
   add_group(g);
-  add_consumer(g);
+  attach(g);
   add_idle(g);
   add_range_end(g, "-");
   if (g.random().one_in(2)) {

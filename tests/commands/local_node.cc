@@ -11,13 +11,13 @@ LocalNodeBase::LocalNodeBase(QuietBackend& backend, const std::vector<std::strin
   const bool right = settings.empty() || config->set(settings, &error);
   ASSERT(right);
   node = std::make_unique<Node>(env, std::move(config), all_families());
-  node->effects().add_consumer(*this);
+  node->effects().attach(*this);
   session = &node->make_local_session();
 }
 
 LocalNodeBase::~LocalNodeBase() {
   turn();  // jobs in flight come home
-  node->effects().remove_consumer(*this);
+  node->effects().detach(*this);
   node->drop_local_session(*session);
 }
 

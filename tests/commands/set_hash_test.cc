@@ -223,7 +223,7 @@ TEST_P(SetExpiry, WhatIsStoredIsMadeOfLivingMembersInTheStreamToo) {
     node_.call(command);
     EXPECT_EQ(node_.node->stats().expired_parts, before + 200);
     const std::string effects = node_.take_effects();
-    EXPECT_EQ(effects.substr(0, 7), "SREM s ") << effects;
+    EXPECT_EQ(effects.substr(0, 13), "MULTI\nSREM s ") << effects;
     EXPECT_NE(effects.find(command[0]), std::string::npos) << effects;
   }
 }
@@ -238,7 +238,7 @@ TEST_P(SetExpiry, MovingAMemberThatHasExpired) {
   EXPECT_EQ(node_.call({"SMOVE", "s", "u", "m5"}), ":0\r\n");
   EXPECT_EQ(node_.take_effects(), "SREM s m5");
   EXPECT_EQ(node_.call({"SMOVE", "u", "t", "a"}), ":1\r\n");
-  EXPECT_EQ(node_.take_effects(), "SREM t a\nSMOVE u t a");
+  EXPECT_EQ(node_.take_effects(), "MULTI\nSREM t a\nSMOVE u t a\nEXEC");
   EXPECT_EQ(node_.call({"STTL", "t", "MEMBERS", "1", "a"}), "*1\r\n:-1\r\n");
 }
 

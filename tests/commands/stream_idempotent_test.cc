@@ -153,7 +153,7 @@ RC_GTEST_PROP(StreamMessagesProperties, EffectsDoNotDependOnTimeOrSettings, ()) 
   LocalNode node({"stream-idmp-duration", "1", "stream-idmp-maxsize", "3"});
   LocalNode later;
   EffectsList effects;
-  node.node->effects().add_consumer(effects);
+  node.node->effects().attach(effects);
   const auto seeds = *rc::gen::container<std::vector<uint64_t>>(rc::gen::arbitrary<uint64_t>());
   for (const uint64_t seed : seeds) {
     const std::string producer = "p" + std::to_string(seed % 3);
@@ -171,7 +171,7 @@ RC_GTEST_PROP(StreamMessagesProperties, EffectsDoNotDependOnTimeOrSettings, ()) 
     }
     node.pass_ms(static_cast<int64_t>(seed % 700));
   }
-  node.node->effects().remove_consumer(effects);
+  node.node->effects().detach(effects);
   later.pass_ms(1'000'000'000);
   for (const std::vector<std::string>& command : effects.commands) {
     const std::string reply = later.call(command);

@@ -39,9 +39,9 @@ TEST(StreamEffects, DeliveriesAreClaims) {
   node.take_effects();
   node.call({"XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">"});
   EXPECT_EQ(node.take_effects(),
-            "XGROUP CREATECONSUMER s g c\n"
+            "MULTI\nXGROUP CREATECONSUMER s g c\n"
             "XCLAIM s g c 0 1-1 TIME 1700000000000 RETRYCOUNT 1 FORCE JUSTID LASTID 1-1\n"
-            "XGROUP SETID s g 1-1 ENTRIESREAD 1");
+            "XGROUP SETID s g 1-1 ENTRIESREAD 1\nEXEC");
   node.call({"XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", "0"});
   EXPECT_EQ(node.take_effects(),
             "XCLAIM s g c 0 1-1 TIME 1700000000000 RETRYCOUNT 2 FORCE JUSTID LASTID 1-1");
@@ -101,7 +101,7 @@ TEST(StreamEffects, AnEmptyNodeFollows) {
     LocalNode target(settings);
     LocalNode source(settings);
     Follower follower(target);
-    source.node->effects().add_consumer(follower);
+    source.node->effects().attach(follower);
     sim::CommandGenerator generator(config, seed);
     for (int i = 0; i < 4000; ++i) {
       source.pass_ms(3);
@@ -118,7 +118,7 @@ TEST(StreamEffects, AnEmptyNodeFollows) {
                         << target.call({"XINFO", "STREAM", "k0", "FULL"});
       }
     }
-    source.node->effects().remove_consumer(follower);
+    source.node->effects().detach(follower);
   }
 }
 

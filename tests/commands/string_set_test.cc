@@ -144,7 +144,7 @@ TEST_F(StringSet, AnExpiredKeyGoesBeforeItIsSetAnew) {
     n.pass_ms(11);
     n.take_effects();
     n.call(again);
-    EXPECT_EQ(n.take_effects().substr(0, 6), "DEL k\n") << again[0];
+    EXPECT_EQ(n.take_effects().substr(0, 12), "MULTI\nDEL k\n") << again[0];
     EXPECT_EQ(n.call({"GET", "k"}), bulk("w")) << again[0];
     EXPECT_EQ(n.call({"PTTL", "k"}), ":-1\r\n") << again[0];
   }

@@ -93,6 +93,21 @@ TEST_F(KeyspaceTest, OnlyThoseWhoListenAreTold) {
   EXPECT_EQ(second.take(), "changed 1 c\n");
 }
 
+TEST_F(KeyspaceTest, TheGateKnowsWhichKeysWereWritten) {
+  gate.open_source("file", 0);
+  keys.modified(0, "a", '$', "set");
+  gate.entry_ended(10);
+  EXPECT_EQ(gate.need_of(keys.gate_key(0, "a")), 10U);
+  EXPECT_EQ(gate.need_of(keys.gate_key(1, "a")), 0U);
+  EXPECT_EQ(gate.need_of(keys.gate_key(0, "b")), 0U);
+  keys.flush(-1, false);
+  gate.entry_ended(20);
+  EXPECT_EQ(gate.need_of(keys.gate_key(0, "b")), 20U);
+  keys.swap(0, 1);
+  gate.entry_ended(30);
+  EXPECT_EQ(gate.need_of(keys.gate_key(0, "b")), 30U);
+}
+
 TEST_F(KeyspaceTest, EvictedKeysAreTold) {
   Witness witness;
   keys.set_listening(witness, true);

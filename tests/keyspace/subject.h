@@ -54,10 +54,18 @@ class Channels final : public EventChannels {
   std::string published;
 };
 
-class Subject : private DatabaseFreer, private EffectConsumer {
+// Keeps the stream of effects.
+class Effects final : public EffectConsumer {
+ public:
+  void on_effect(std::string_view bytes, uint64_t) override { text += bytes; }
+
+  std::string text;
+};
+
+class Subject : private DatabaseFreer {
  public:
   Subject() {
-    effects.add_consumer(*this);
+    effects.attach(consumer);
     keys.events().publish_to(channels);
   }
 
@@ -73,14 +81,16 @@ class Subject : private DatabaseFreer, private EffectConsumer {
     env.begin_turn();
   }
   int64_t now_ms() const { return env.wall().unix_ms(); }
-  std::string take_effects() { return std::exchange(effects_, {}); }
+  std::string take_effects() { return std::exchange(consumer.text, {}); }
 
   ClockBackend backend;
   Env env{backend};
   Settings settings;
   Stats stats;
   LatencyMonitor latency;
-  EffectStream effects;
+  EffectLog effects{env};
+  Effects consumer;
+  ReplyGate gate;
   Random random{1};
   Garbage garbage;
   bool region_wanted = false;
@@ -91,6 +101,7 @@ class Subject : private DatabaseFreer, private EffectConsumer {
                  .stats = stats,
                  .latency = latency,
                  .effects = effects,
+                 .gate = gate,
                  .random = random,
                  .garbage = garbage,
                  .region_wanted = region_wanted,
@@ -98,9 +109,6 @@ class Subject : private DatabaseFreer, private EffectConsumer {
 
  private:
   void free_database(std::unique_ptr<Database>) override { ++freed; }
-  void on_effect(std::string_view bytes, uint64_t) override { effects_ += bytes; }
-
-  std::string effects_;
 };
 
 }  // namespace redoubt

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/effects/effects.h"
+#include "engine/effects/effect_log.h"
 
 namespace redoubt {
 

@@ -188,36 +188,25 @@ TEST(PubSub, ManyHostilePatterns) {
   EXPECT_EQ(talk.client(subscriber).take(), "");
 }
 
-void release(Talk& talk, uint64_t offset) {
-  talk.node_host().visit(
-      [](sim::Host& host, void* to) {
-        static_cast<sim::NodeProcess*>(host.process())
-            ->node()
-            .gate_released(*static_cast<uint64_t*>(to));
-      },
-      &offset);
-  talk.run();
-}
-
 TEST(PubSub, MessagesPassTheGate) {
   Talk talk;
   const size_t subscriber = talk.connect();
   const size_t writer = talk.connect();
   talk.say(subscriber, "SUBSCRIBE a\r\n");
   FakeLog log;
-  talk.node().effects().add_consumer(log);
-  talk.node().gate_released(0);
+  talk.node().effects().attach(log);
+  const ReplyGate::Source file = talk.node().gate().open_source("file", 0);
   EXPECT_EQ(talk.say(writer, "PUBLISH a before\r\n"), ":1\r\n");
   EXPECT_EQ(talk.client(subscriber).take(), message("a", "before"));
   EXPECT_EQ(talk.say(writer, "SET x 1\r\nPUBLISH a first\r\n"), "");
   const uint64_t first = log.offset;
   EXPECT_EQ(talk.client(subscriber).take(), "") << "it tells of a write that may still be lost";
   EXPECT_EQ(talk.say(writer, "SET x 2\r\nPUBLISH a second\r\n"), "");
-  release(talk, first);
+  release_gate(talk, file, first);
   EXPECT_EQ(talk.client(subscriber).take(), message("a", "first"));
-  release(talk, log.offset);
+  release_gate(talk, file, log.offset);
   EXPECT_EQ(talk.client(subscriber).take(), message("a", "second"));
-  talk.node().effects().remove_consumer(log);
+  talk.node().effects().detach(log);
 }
 
 TEST(PubSub, ExpiryByItselfPassesTheGateToo) {
@@ -227,14 +216,14 @@ TEST(PubSub, ExpiryByItselfPassesTheGateToo) {
   talk.say(subscriber, "SUBSCRIBE __keyevent@0__:expired\r\n");
   talk.say(writer, "SET x 1 PX 2000\r\n");
   FakeLog log;
-  talk.node().effects().add_consumer(log);
-  talk.node().gate_released(0);
+  talk.node().effects().attach(log);
+  const ReplyGate::Source file = talk.node().gate().open_source("file", 0);
   talk.run(Duration::seconds(3));
   EXPECT_GT(log.offset, 0u);
   EXPECT_EQ(talk.client(subscriber).take(), "");
-  release(talk, log.offset);
+  release_gate(talk, file, log.offset);
   EXPECT_EQ(talk.client(subscriber).take(), message("__keyevent@0__:expired", "x"));
-  talk.node().effects().remove_consumer(log);
+  talk.node().effects().detach(log);
 }
 
 }  // namespace

@@ -154,8 +154,8 @@ TEST(Gate, RepliesWaitUntilTheStreamIsDurable) {
   const size_t a = talk.connect();
   const size_t b = talk.connect();
   FakeLog log;
-  talk.node().effects().add_consumer(log);
-  talk.node().gate_released(0);
+  talk.node().effects().attach(log);
+  const ReplyGate::Source file = talk.node().gate().open_source("file", 0);
 
   EXPECT_EQ(talk.say(a, "GET x\r\n"), "$-1\r\n");  // depends on nothing
   EXPECT_EQ(talk.say(a, "SET x 1\r\n"), "");
@@ -165,49 +165,105 @@ TEST(Gate, RepliesWaitUntilTheStreamIsDurable) {
   const uint64_t second = log.offset;
   EXPECT_GT(second, first);
 
-  const auto release = [&](uint64_t offset) {
-    talk.node_host().visit(
-        [](sim::Host& host, void* to) {
-          static_cast<sim::NodeProcess*>(host.process())
-              ->node()
-              .gate_released(*static_cast<uint64_t*>(to));
-        },
-        &offset);
-    talk.run();
-  };
+  const auto release = [&](uint64_t offset) { release_gate(talk, file, offset); };
   release(first);
   EXPECT_EQ(talk.client(a).take(), "+OK\r\n");
   EXPECT_EQ(talk.client(b).take(), "$1\r\n1\r\n");
   release(second);
   EXPECT_EQ(talk.client(a).take(), "+OK\r\n");
   EXPECT_EQ(talk.say(b, "GET x\r\n"), "$1\r\n2\r\n");
-  talk.node().effects().remove_consumer(log);
+  talk.node().effects().detach(log);
 }
 
 TEST(Gate, AConnectionThatQuitsGetsItsHeldRepliesFirst) {
   Talk talk;
   const size_t a = talk.connect();
   FakeLog log;
-  talk.node().effects().add_consumer(log);
-  talk.node().gate_released(0);
+  talk.node().effects().attach(log);
+  const ReplyGate::Source file = talk.node().gate().open_source("file", 0);
   EXPECT_EQ(talk.say(a, "SET x 1\r\nQUIT\r\n"), "");
   EXPECT_FALSE(talk.client(a).closed());
-  talk.node_host().visit(
-      [](sim::Host& host, void*) {
-        static_cast<sim::NodeProcess*>(host.process())->node().gate_released(UINT64_MAX);
-      },
-      nullptr);
-  talk.run();
+  release_gate(talk, file, UINT64_MAX);
   EXPECT_EQ(talk.client(a).take(), "+OK\r\n+OK\r\n");
   EXPECT_TRUE(talk.client(a).closed());
-  talk.node().effects().remove_consumer(log);
+  talk.node().effects().detach(log);
+}
+
+TEST(Gate, AReadOfAnUntouchedKeyWaitsForNobody) {
+  Talk talk;
+  const size_t a = talk.connect();
+  const size_t b = talk.connect();
+  FakeLog log;
+  talk.node().effects().attach(log);
+  const ReplyGate::Source file = talk.node().gate().open_source("file", 0);
+  EXPECT_EQ(talk.say(a, "SET x 1\r\nPING\r\n"), "");  // in order, so PING waits too
+  EXPECT_EQ(talk.say(b, "GET y\r\nPING\r\n"), "$-1\r\n+PONG\r\n");
+  EXPECT_EQ(talk.say(b, "DBSIZE\r\n"), "");
+  release_gate(talk, file, log.offset);
+  EXPECT_EQ(talk.client(b).take(), ":1\r\n");
+  EXPECT_EQ(talk.client(a).take(), "+OK\r\n+PONG\r\n");
+  // A miss counts: the key was removed by an entry that may be lost.
+  EXPECT_EQ(talk.say(a, "DEL x\r\n"), "");
+  EXPECT_EQ(talk.say(b, "GET x\r\n"), "");
+  const uint64_t removed = log.offset;
+  // A transaction depends on what its commands name; in another database there is another x.
+  const size_t c = talk.connect();
+  EXPECT_EQ(talk.say(c, "MULTI\r\nGET y\r\nEXEC\r\nSELECT 1\r\nGET x\r\n"),
+            "+OK\r\n+QUEUED\r\n*1\r\n$-1\r\n+OK\r\n$-1\r\n");
+  EXPECT_EQ(talk.say(c, "SELECT 0\r\nMULTI\r\nGET x\r\nEXEC\r\n"), "+OK\r\n+OK\r\n+QUEUED\r\n");
+  release_gate(talk, file, removed);
+  EXPECT_EQ(talk.client(c).take(), "*1\r\n$-1\r\n");
+  EXPECT_EQ(talk.client(a).take() + talk.client(b).take(), ":1\r\n$-1\r\n");
+  talk.node().effects().detach(log);
+}
+
+TEST(Gate, WhatIsHeldBecomesErrorsWhenTheSourceFails) {
+  Talk talk;
+  const size_t a = talk.connect();
+  FakeLog log;
+  talk.node().effects().attach(log);
+  const ReplyGate::Source file = talk.node().gate().open_source("file", 0);
+  EXPECT_EQ(talk.say(a, "SET x 1\r\nINCR x\r\nMULTI\r\nSET y 1\r\nGET y\r\nEXEC\r\n"), "");
+  talk.in_node([&](Node& node) { node.gate().fail(file, "MISCONF the disk is full"); });
+  talk.run();
+  std::string errors;
+  for (int i = 0; i < 6; ++i) errors += "-MISCONF the disk is full\r\n";  // one a request
+  EXPECT_EQ(talk.client(a).take(), errors);
+  EXPECT_EQ(talk.say(a, "GET z\r\nGET x\r\n"), "$-1\r\n-MISCONF the disk is full\r\n");
+  talk.node().effects().detach(log);
+}
+
+// Each call is one entry, whatever it does, under the command's own name.
+TEST(Effects, ACallIsOneEntry) {
+  Talk talk({"--rename-command", "SET", "write"});
+  const size_t a = talk.connect();
+  struct Entries final : EffectConsumer {
+    void on_effect(std::string_view, uint64_t) override { ++count; }
+    int count = 0;
+  } entries;
+  FakeLog log;
+  talk.node().effects().attach(entries);
+  talk.node().effects().attach(log);
+  EXPECT_EQ(talk.say(a, "wrITE k v\r\n"), "+OK\r\n");
+  EXPECT_EQ(entries.count, 1);
+  EXPECT_NE(log.written.find("$3\r\nSET\r\n$1\r\nk"), std::string::npos) << log.written;
+  std::string add = "SADD s";
+  for (int i = 0; i < 3000; ++i) add += " " + std::to_string(i) + "m";
+  talk.say(a, add + "\r\n");
+  log.written.clear();
+  talk.say(a, "SPOP s 2500\r\n");
+  EXPECT_EQ(entries.count, 3);
+  EXPECT_TRUE(log.written.starts_with("*1\r\n$5\r\nMULTI\r\n")) << log.written.substr(0, 100);
+  EXPECT_TRUE(log.written.ends_with("*1\r\n$4\r\nEXEC\r\n"));
+  talk.node().effects().detach(log);
+  talk.node().effects().detach(entries);
 }
 
 TEST(Effects, AreDeterministicCommands) {
   Talk talk;
   const size_t a = talk.connect();
   FakeLog log;
-  talk.node().effects().add_consumer(log);
+  talk.node().effects().attach(log);
   talk.say(a, "SET x 1\r\nGET x\r\nINCR x\r\nDEL nothing\r\nSELECT 2\r\nSET y 2\r\n");
   EXPECT_EQ(log.written,
             "*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n*3\r\n$3\r\nSET\r\n$1\r\nx\r\n$1\r\n1\r\n"
@@ -219,7 +275,7 @@ TEST(Effects, AreDeterministicCommands) {
   log.written.clear();
   talk.run();
   EXPECT_EQ(log.written, "*2\r\n$3\r\nDEL\r\n$1\r\nz\r\n") << "active expiry";
-  talk.node().effects().remove_consumer(log);
+  talk.node().effects().detach(log);
 }
 
 }  // namespace

@@ -96,4 +96,19 @@ Node& Talk::node() {
   return static_cast<sim::NodeProcess*>(world_.host(node_host_).process())->node();
 }
 
+void Talk::in_node(std::function<void(Node&)> what) {
+  world_.host(node_host_)
+      .visit(
+          [](sim::Host& host, void* work) {
+            (*static_cast<std::function<void(Node&)>*>(work))(
+                static_cast<sim::NodeProcess*>(host.process())->node());
+          },
+          &what);
+}
+
+void release_gate(Talk& talk, ReplyGate::Source source, uint64_t offset) {
+  talk.in_node([&](Node& node) { node.gate().release(source, offset); });
+  talk.run();
+}
+
 }  // namespace redoubt

@@ -1,6 +1,7 @@
 // A node and text clients in a simulated world, for tests that talk to it over connections.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -61,6 +62,8 @@ class Talk {
   bool alive() { return world_.host(node_host_).running(); }
   int exit_status() { return world_.host(node_host_).exit_status(); }
   Node& node();
+  // Runs `what(node)` inside the node's own turn.
+  void in_node(std::function<void(Node&)> what);
   sim::Host& node_host() { return world_.host(node_host_); }
   sim::World& world() { return world_; }
 
@@ -69,5 +72,8 @@ class Talk {
   sim::HostId node_host_ = 0;
   std::vector<sim::HostId> clients_;
 };
+
+// The gate's source has released up to this offset; what may leave then has left.
+void release_gate(Talk& talk, ReplyGate::Source source, uint64_t offset);
 
 }  // namespace redoubt

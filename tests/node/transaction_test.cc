@@ -292,7 +292,7 @@ TEST_F(RollbackTest, AnExpiredKeyStaysExpired) {
   EXPECT_EQ(node.call({"EXEC"}).substr(0, 10), "-EXECABORT");
   EXPECT_EQ(node.take_effects(), "");
   EXPECT_EQ(node.call({"EXISTS", "brief", "brief2"}), ":0\r\n");
-  EXPECT_EQ(node.take_effects(), "DEL brief\nDEL brief2");
+  EXPECT_EQ(node.take_effects(), "MULTI\nDEL brief\nDEL brief2\nEXEC");
   EXPECT_EQ(node.node->stats().expired_keys, 2u);
 }
 

@@ -31,6 +31,21 @@ class Rewrite(ServerTest):
             self.assertEqual([client.reply() for _ in range(6)],
                              [b"1", "OK", b"2", "OK", "OK", b"3"])
 
+    def test_in_a_transaction_it_is_one_element(self):
+        server = self.server(config="timeout 5\n")
+        client = self.client(server)
+        client.send_raw(encode("PING", "0") + encode("MULTI") + encode("PING", "1") +
+                        encode("CONFIG", "REWRITE") + encode("CONFIG", "REWRITE") +
+                        encode("PING", "2") + encode("EXEC") + encode("PING", "3"))
+        self.assertEqual([client.reply() for _ in range(8)],
+                         [b"0", "OK", "QUEUED", "QUEUED", "QUEUED", "QUEUED",
+                          [b"1", "OK", "OK", b"2"], b"3"])
+        # CLIENT REPLY is about the whole of it.
+        client.send_raw(encode("CLIENT", "REPLY", "OFF") + encode("CONFIG", "REWRITE") +
+                        encode("MULTI") + encode("CONFIG", "REWRITE") + encode("EXEC") +
+                        encode("CLIENT", "REPLY", "ON") + encode("PING", "4"))
+        self.assertEqual([client.reply(), client.reply()], ["OK", b"4"])
+
     def test_behind_a_pause(self):
         server = self.server(config="timeout 5\n")
         client, other = self.client(server), self.client(server)

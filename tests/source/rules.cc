@@ -27,7 +27,7 @@ const std::map<std::string, std::set<std::string>, std::less<>> kLayers = {
      {"net", "engine/store", "engine/config", "engine/insight", "engine/effects"}},
     {"engine/clients",
      {"net", "net/resp", "engine/store", "engine/config", "engine/command", "engine/insight",
-      "engine/keyspace"}},
+      "engine/effects", "engine/keyspace"}},
     {"engine/node",
      {"net", "net/resp", "engine/store", "engine/config", "engine/command", "engine/insight",
       "engine/effects", "engine/keyspace", "engine/clients"}},

@@ -310,7 +310,7 @@ constexpr Command hyperloglog_rows[] = {
      .handler = pfadd_command},
     {.name = "pfcount",
      .arity = -2,
-     .flags = kReadOnly,
+     .flags = kReadOnly | kMayReplicate,
      .categories = kCatHyperLogLog,
      .keys = {noted(keys_at(kKeyRW | kKeyAccess, 1, -1),
                     "RW because it may change the internal representation of the key, and "

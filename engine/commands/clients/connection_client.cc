@@ -63,7 +63,7 @@ void append_client_line(std::string& text, const Context& c, const Session& sess
       session.parser.memory_bytes(),
       session.transaction == nullptr ? 0 : session.transaction->memory_bytes(),
       session.output.memory_bytes(), session.output.memory_bytes(), session.output.bytes(),
-      session.held == nullptr ? 0 : session.held->size(), waiting, session.memory_bytes(),
+      session.held == nullptr ? 0 : session.held->pieces(), waiting, session.memory_bytes(),
       connection != nullptr && connection->sending() ? "rw" : "r", session.last_command,
       session.identity.user,
       session.tracking == nullptr ? -1 : static_cast<int64_t>(session.tracking->options.redirect),

@@ -27,15 +27,20 @@ constexpr Wording kChannels = {ChannelKind::channel, "subscribe", "unsubscribe"}
 constexpr Wording kPatterns = {ChannelKind::pattern, "psubscribe", "punsubscribe"};
 constexpr Wording kShards = {ChannelKind::shard, "ssubscribe", "sunsubscribe"};
 
-// Confirmations are messages: CLIENT REPLY OFF does not keep them back.
-ReplyWriter confirmations(Context& c) {
-  if (!c.session.has(kSessionReplyOff | kSessionReplySkip)) return c.reply;
+// Confirmations are messages: CLIENT REPLY OFF does not keep them back. In a transaction a command
+// is one element of EXEC's array: the first confirmation, which in RESP3 would be a push, where OK
+// stands for it. The others are messages behind EXEC's reply.
+ReplyWriter confirmation_writer(Context& c, bool first) {
+  const bool silent = c.session.has(kSessionReplyOff | kSessionReplySkip);
+  const bool element = first && c.session.protocol == Protocol::resp2;
+  if (!silent && (!c.node.in_transaction() || element)) return c.reply;
   return {c.node.clients().push_output(c.session), c.session.protocol};
 }
 
 // One confirmation; without a name when there was nothing to leave.
-void confirm(Context& c, ReplyWriter& out, ChannelKind kind, std::string_view what,
+void confirm(Context& c, bool first, ChannelKind kind, std::string_view what,
              std::optional<std::string_view> name) {
+  ReplyWriter out = confirmation_writer(c, first);
   size_t count = subscription_count(c.session, kind);
   if (kind != ChannelKind::shard) {
     count = subscription_count(c.session, ChannelKind::channel) +
@@ -52,27 +57,25 @@ void confirm(Context& c, ReplyWriter& out, ChannelKind kind, std::string_view wh
 }
 
 void subscribe(Context& c, const Wording& wording) {
-  ReplyWriter out = confirmations(c);
   c.env().count_work(c.args.size() - 2);
-  for (const std::string_view name : c.args.subspan(1)) {
-    c.node.clients().pubsub().subscribe(c.session, wording.kind, name);
-    confirm(c, out, wording.kind, wording.subscribed, name);
+  for (size_t i = 1; i < c.args.size(); ++i) {
+    c.node.clients().pubsub().subscribe(c.session, wording.kind, c.args[i]);
+    confirm(c, i == 1, wording.kind, wording.subscribed, c.args[i]);
   }
 }
 
 void unsubscribe(Context& c, const Wording& wording) {
-  ReplyWriter out = confirmations(c);
   std::vector<std::string> all;
   std::vector<std::string_view> names(c.args.begin() + 1, c.args.end());
   if (names.empty()) {
     all = PubSub::names(c.session, wording.kind);
     names.assign(all.begin(), all.end());
-    if (names.empty()) confirm(c, out, wording.kind, wording.unsubscribed, std::nullopt);
+    if (names.empty()) confirm(c, true, wording.kind, wording.unsubscribed, std::nullopt);
   }
   c.env().count_work(names.size());
-  for (const std::string_view name : names) {
-    c.node.clients().pubsub().unsubscribe(c.session, wording.kind, name);
-    confirm(c, out, wording.kind, wording.unsubscribed, name);
+  for (size_t i = 0; i < names.size(); ++i) {
+    c.node.clients().pubsub().unsubscribe(c.session, wording.kind, names[i]);
+    confirm(c, i == 0, wording.kind, wording.unsubscribed, names[i]);
   }
 }
 

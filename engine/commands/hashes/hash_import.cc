@@ -46,19 +46,15 @@ void replace_hash(Context& c, std::string_view key, const Fieldset& fields, size
 // The fields by name; what the key held before goes in the same step.
 void effect_of_import(Context& c, std::string_view key, const Fieldset& fields, size_t first,
                       bool replaced) {
-  EffectStream& effects = c.effects();
-  if (!effects.active()) return;
+  if (!c.effects().active()) return;
   std::vector<std::string_view> args = {"HSET", key};
   args.reserve(2 + 2 * fields.size());
   for (size_t i = 0; i < fields.size(); ++i) {
     args.push_back(fields[i]);
     args.push_back(c.args[first + i]);
   }
-  const bool alone = replaced && !effects.is_open();
-  if (alone) effects.begin();
   if (replaced) c.effect({"DEL", key});
   c.effect(args);
-  if (alone) effects.commit();
 }
 
 void himport_set_command(Context& c) {

@@ -309,7 +309,7 @@ void write_replication(InfoWriter& out) {
   out.field("master_failover_state", "no-failover");
   out.field("master_replid", out.node.run_id());
   out.field("master_replid2", kNoReplid);
-  out.field("master_repl_offset", out.node.effects().offset());
+  out.field("master_repl_offset", out.node.effects().end_offset());
   out.field("second_repl_offset", -1);
   out.zero({"repl_backlog_active", "repl_backlog_size", "repl_backlog_first_byte_offset",
             "repl_backlog_histlen"});

@@ -26,12 +26,11 @@ namespace {
 
 class ConfigRewrite : public NodeJob {
  public:
-  ConfigRewrite(Node& node, const Session& session)
+  ConfigRewrite(Node& node, DeferredReply reply)
       : node_(node),
-        session_(session.id),
-        silent_(session.has(kSessionReplyOff | kSessionReplySkip)),
+        reply_(reply),
         path_(node.config().file()),
-        new_path_(fmt::format("{}.{}.tmp", path_, session.id)) {
+        new_path_(fmt::format("{}.{}.tmp", path_, reply.session_id)) {
     const size_t slash = path_.rfind('/');
     directory_ = slash == std::string::npos ? "." : slash == 0 ? "/" : path_.substr(0, slash);
     op_.owner = this;
@@ -62,8 +61,7 @@ class ConfigRewrite : public NodeJob {
   void end(Error error);
 
   Node& node_;
-  const uint64_t session_;
-  const bool silent_;
+  const DeferredReply reply_;
   const std::string path_;
   const std::string new_path_;
   std::string directory_;
@@ -159,20 +157,14 @@ void ConfigRewrite::end(Error error) {
     node.log(LogLevel::warning,
              fmt::format("CONFIG REWRITE of {} failed: {}", path_, describe(error)));
   }
-  if (Session* session = node.clients().find(session_)) {
-    ReplyWriter reply(session->output, session->protocol);
-    if (error != Error::none) {
-      // As the C library words errors, which is what Redis repeats here.
-      std::string reason(describe(error));
-      reason[0] = to_upper(reason.substr(0, 1))[0];
-      const std::string text = fmt::format("ERR Rewriting config file: {}", reason);
-      node.count_error(text);
-      if (!silent_) reply.error(text);
-    } else if (!silent_) {
-      reply.ok();
-    }
-    node.resume(*session);
+  std::string text;
+  if (error != Error::none) {
+    // As the C library words errors, which is what Redis repeats here.
+    std::string reason(describe(error));
+    reason[0] = to_upper(reason.substr(0, 1))[0];
+    text = fmt::format("ERR Rewriting config file: {}", reason);
   }
+  node.finish_deferred(reply_, text);
   node.end_job(*this);
 }
 
@@ -212,8 +204,7 @@ void config_rewrite_command(Context& c) {
     c.error("ERR The server is running without a config file");
     return;
   }
-  c.node.wait(c.session);
-  c.node.add_job(std::make_unique<ConfigRewrite>(c.node, c.session));
+  c.node.add_job(std::make_unique<ConfigRewrite>(c.node, c.defer()));
 }
 
 void config_help_command(Context& c) {
