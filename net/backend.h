@@ -56,12 +56,15 @@ class Backend {
   // Asks for an early end; on_done comes with Error::cancelled, or with the result if that was
   // quicker.
   virtual void cancel(Op& op) = 0;
+  // The owner of a background job goes: nothing touches the operation afterwards, and on_done does
+  // not come. Waits for a job that runs.
+  virtual void abandon(Op& op) = 0;
   // Ends a stream, listener or file. What is in flight on it completes with Error::cancelled. Bytes
   // already sent leave. The handle is dead after this call.
   virtual void close(Handle handle) = 0;
   // Returns a lent chunk.
   virtual void give_back(Chunk chunk) = 0;
-  // Bytes of memory that the world holds for receiving into chunks, lent or not.
+  // Bytes of chunks that are lent, or hold what nobody has asked for yet.
   virtual size_t receive_buffer_bytes() { return 0; }
 
   // Options of a TCP stream: keepalive after `idle` seconds without traffic, 0 for none.

@@ -80,7 +80,9 @@ void Connection::on_connected() {
 void Connection::read(std::span<char> room) {
   if (receive_.in_flight || chunk_ || closed_ || closes_after_output_) return;
   ASSERT(open());
-  receive_.result = {};
+  receive_.result.error = Error::none;
+  receive_.result.bytes = 0;
+  receive_.result.chunk = {};
   receive_.into = std::as_writable_bytes(room);
   env_.submit(receive_);
 }
@@ -120,6 +122,22 @@ void Connection::flush() {
   } else {
     queue_.move_front_to(sender.bytes, kSendBytes);
   }
+  send_all_of(sender);
+}
+
+void Connection::flush(Output& more) {
+  if (sender_ == nullptr && queue_.empty() && !closed_ && !more.empty() &&
+      more.bytes() <= kSendBytes) [[likely]] {
+    Sender& sender = pool_.get();
+    more.move_to(sender.bytes);
+    send_all_of(sender);
+    return;
+  }
+  more.move_to(queue_);
+  flush();
+}
+
+void Connection::send_all_of(Sender& sender) {
   sender.slices.clear();
   sender.bytes.slices(sender.slices);
   sender.size = sender.bytes.bytes();

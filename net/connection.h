@@ -117,6 +117,8 @@ class Connection {
   const Output& queue() const { return queue_; }
   // Sends what is queued, unless a send is in flight: then it follows.
   void flush();
+  // The same with `more` behind what is queued.
+  void flush(Output& more);
   // Sends bytes that belong to the user and stay until on_sent(). Nothing is queued or in flight.
   void send(std::span<const Slice> slices);
   bool sending() const { return sender_ != nullptr; }
@@ -135,6 +137,7 @@ class Connection {
   bool quiet() const { return !receive_.in_flight && sender_ == nullptr; }
 
  private:
+  void send_all_of(Sender& sender);
   void submit(Sender& sender);
   void on_received();
   void on_sent();

@@ -56,6 +56,11 @@ class Env {
     backend_.submit(op);
   }
   void cancel(Op& op) { backend_.cancel(op); }
+  // Takes a background job out of the world, if it is in flight: its owner goes.
+  void abandon(Op& op) {
+    if (op.in_flight) backend_.abandon(op);
+    op.in_flight = false;
+  }
   void close(Handle handle) { backend_.close(handle); }
 
   // Runs the hook once at the end of the current turn.

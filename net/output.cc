@@ -67,19 +67,27 @@ void Output::append_in_pieces(std::string_view text) {
 }
 
 void Output::move_to(Output& to) {
-  ASSERT(pool_ == to.pool_ && this != &to);
+  ASSERT(pool_ == to.pool_);
+  if (to.last_ != nullptr) return move_behind(to);
+  to.first_ = first_;
+  to.last_ = last_;
+  to.bytes_ = bytes_;
+  to.memory_bytes_ = memory_bytes_;
+  first_ = last_ = nullptr;
+  bytes_ = memory_bytes_ = 0;
+}
+
+void Output::move_behind(Output& to) {
+  ASSERT(this != &to);
   if (first_ == nullptr) return;
-  if (to.last_ == nullptr) {
-    to.first_ = first_;
-  } else if (first_ == last_ && to.last_->capacity - to.last_->size >= first_->size) {
+  if (first_ == last_ && to.last_->capacity - to.last_->size >= first_->size) {
     // A reader that is behind would otherwise hold a chunk for each turn, however short the reply.
     std::memcpy(to.last_->data() + to.last_->size, first_->data(), first_->size);
     to.commit(first_->size);
     clear();
     return;
-  } else {
-    to.last_->next = first_;
   }
+  to.last_->next = first_;
   to.last_ = last_;
   to.bytes_ += bytes_;
   to.memory_bytes_ += memory_bytes_;

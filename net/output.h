@@ -97,6 +97,7 @@ class Output {
  private:
   void add_chunk(size_t size);
   void append_in_pieces(std::string_view text);
+  void move_behind(Output& to);
 
   OutputPool* pool_;
   OutputChunk* first_ = nullptr;

@@ -178,6 +178,15 @@ void SimBackend::cancel(Op& op) {
   if (network_.withdraw(host_.id(), slot, op)) finish(slot, Error::cancelled);
 }
 
+void SimBackend::abandon(Op& op) {
+  ASSERT(op.kind == OpKind::background);
+  const auto slot = static_cast<uint32_t>(op.world);
+  ASSERT(slot < slots_.size() && slots_[slot].op == &op);
+  std::erase(ready_, slot);
+  ASSERT(std::find(delivering_.begin(), delivering_.end(), slot) == delivering_.end());
+  free_slot(slot);
+}
+
 void SimBackend::close(Handle handle) {
   if (host_.dying() || find(handle) == nullptr) return;
   close_row(handle.index, false, false);

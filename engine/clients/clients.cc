@@ -8,9 +8,6 @@ namespace redoubt {
 
 namespace {
 
-// A stream of messages to a session is sent in pieces of this time.
-constexpr Duration kPushInterval = Duration::microseconds(200);
-
 constexpr std::string_view kProtectedMode =
     "-DENIED Redoubt is running in protected mode because protected mode is enabled and no "
     "password is set for the default user. In this mode connections are only accepted from the "
@@ -20,15 +17,9 @@ constexpr std::string_view kProtectedMode =
 }  // namespace
 
 Clients::Clients(Env& env, const Settings& settings, Stats& stats, RequestSink& sink)
-    : env_(env), settings_(settings), stats_(stats), sink_(sink), listeners_(env, sink) {
-  push_timer_.owner = &sink_;
-  push_timer_.on_fire = [](Timer& timer) {
-    static_cast<RequestSink*>(timer.owner)->request_turn();
-  };
-}
+    : env_(env), settings_(settings), stats_(stats), sink_(sink), listeners_(env, sink) {}
 
 Clients::~Clients() {
-  env_.disarm(push_timer_);
   while (first_ != nullptr) {
     Session* session = first_;
     pubsub_.unsubscribe_all(*session);
@@ -104,10 +95,35 @@ void Clients::drop_local(Session& session) {
 // --- receiving
 
 void Clients::read(Session& session) {
-  if (session.has(kSessionEnding | kSessionLocal) || session.connection->reading()) return;
+  constexpr uint32_t kLook =
+      kSessionEnding | kSessionLocal | kSessionPaused | kSessionWaiting | kSessionHeldBack;
+  if (session.has(kLook) && !may_read(session)) return;
+  if (session.parser.held()) {
+    session.flags |= kSessionHeldBack;
+    held_back_.push_back(&session);
+    sink_.request_turn();
+    return;
+  }
+  Connection& connection = *session.connection;
+  if (session.parser.in_request() && !connection.reading()) {
+    connection.read(session.parser.direct_room());
+  } else {
+    connection.read();
+  }
+}
+
+bool Clients::may_read(const Session& session) const {
+  if (session.has(kSessionEnding | kSessionLocal | kSessionHeldBack)) return false;
   // One that waits for keys is read on: it may be gone before it is served.
-  if (session.has(kSessionPaused | kSessionWaiting) && !session.has(kSessionBlocked)) return;
-  session.connection->read(session.parser.direct_room());
+  return session.has(kSessionBlocked) || !session.has(kSessionPaused | kSessionWaiting);
+}
+
+// Requests that stood behind others which had to be executed first.
+void Clients::take_held_back() {
+  for (Session* session : std::exchange(held_back_, {})) {
+    session->clear(kSessionHeldBack);
+    if (!session->has(kSessionEnding)) sink_.take(*session, {});
+  }
 }
 
 void Clients::on_bytes(Session& session, std::span<const char> bytes) {
@@ -152,6 +168,22 @@ void Clients::flush(Session& session) {
     connection.close_after_output();
   }
   connection.flush();
+}
+
+void Clients::send_output(Session& session) {
+  ASSERT(!session.has(kSessionClosing | kSessionLocal) && !session.output.empty());
+  Connection& connection = *session.connection;
+  if (session.has(kSessionCloseAfterReply)) {
+    session.output.move_to(connection.queue());
+    flush(session);
+    return;
+  }
+  if (connection.sending()) {
+    REDOUBT_REACHED(output_held);
+  } else {
+    ++stats_.writes_processed;
+  }
+  connection.flush(session.output);
 }
 
 void Clients::on_sent(Session& session, size_t bytes) {
@@ -235,8 +267,7 @@ void Clients::retire(Session& session) {
   sink_.request_turn();
 }
 
-void Clients::free_retired() {
-  if (retiring_.empty()) return;
+void Clients::free_all_retired() {
   for (Session* session : std::exchange(retiring_, {})) {
     ASSERT(!session->executing && session != current_);
     finish_requests(*session);
@@ -255,70 +286,9 @@ void Clients::unlink(Session& session) {
   by_id_.remove(session.id);
 }
 
-// --- messages
-
-// A session that executes a command gets the message behind its reply.
-Output& Clients::push_output(Session& session) {
-  if (!session.executing) return session.output;
-  if (session.pushes == nullptr) session.pushes = std::make_unique<Output>(outputs());
-  pushes_wait_ = true;
-  return *session.pushes;
-}
-
-void Clients::push(Session& session, std::string_view message) {
-  if (session.has(kSessionEnding)) return;
-  const bool local = session.has(kSessionLocal);
-  if (local && !session.executing) return;  // nobody reads it
-  Output& output = push_output(session);
-  if (!local) {
-    const size_t waiting = output.bytes() + session.connection->queue().bytes() + message.size();
-    if (waiting > ClientLimits::kLargeOutput && limits_.exceeded(session, message.size())) {
-      limits_.drop_slow(session);
-      return;
-    }
-  }
-  output.append(message);
-  if (session.executing) return;
-  sink_.on_push(session, message);
-  if (session.queued) return;
-  session.queued = true;
-  pushed_.push_back(&session);
-  sink_.request_turn();
-}
-
-void Clients::release_pushes(Session& session, bool last) {
-  if (session.pushes != nullptr && !session.executing) {
-    sink_.on_push(session, session.pushes->copy_from(0));
-    session.pushes->move_to(session.output);
-    session.pushes.reset();
-  }
-  if (last) pushes_wait_ = false;
-}
-
-// Sends what was pushed. A session that messages come to in a stream gets them in larger pieces: a
-// send costs many times what a message does, and the reader's wake-up again as much. The first
-// message after a pause goes at once.
-void Clients::flush_pushed() {
-  size_t waiting = 0;
-  const Instant now = env_.now();
-  for (Session* session : pushed_) {
-    if (session->has(kSessionClosing)) continue;
-    if (!session->output.empty() && now - session->last_push < kPushInterval) {
-      pushed_[waiting++] = session;
-      continue;
-    }
-    session->queued = false;
-    if (session->output.empty()) continue;  // it left with a reply
-    session->last_push = now;
-    sink_.send_replies(*session);
-  }
-  pushed_.resize(waiting);
-  if (waiting > 0 && !push_timer_.armed()) env_.arm_in(push_timer_, kPushInterval);
-}
-
 // --- turns
 
-void Clients::end_messages() {
+void Clients::write_messages() {
   ASSERT(current_ == nullptr);
   tracking_.broadcast();
   for (size_t i = 0; i < doomed_.size(); ++i) {
@@ -327,16 +297,15 @@ void Clients::end_messages() {
   doomed_.clear();
 }
 
-void Clients::end_turn() {
-  monitors_.flush();
-  limits_.evict();
-  if (!pushed_.empty()) flush_pushed();
+void Clients::count_now(Session& session) {
+  if (session.has(kSessionLocal)) return;
+  if (session.has(kSessionUnauthenticated)) limits_.check_unauthenticated(session);
+  limits_.count(session);
 }
 
 void Clients::cron() {
   receive_buffer_bytes_ = env_.backend().receive_buffer_bytes();
   limits_.check_some();
-  limits_.evict();
   tracking_.clean();
 }
 

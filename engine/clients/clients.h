@@ -18,6 +18,7 @@
 
 #include "engine/clients/limits.h"
 #include "engine/clients/listeners.h"
+#include "engine/clients/messages.h"
 #include "engine/clients/monitors.h"
 #include "engine/clients/pubsub.h"
 #include "engine/clients/request_sink.h"
@@ -46,6 +47,7 @@ class Clients final : private AcceptHandler {
   PubSub& pubsub() { return pubsub_; }
   Tracking& tracking() { return tracking_; }
   Monitors& monitors() { return monitors_; }
+  Messages& messages() { return messages_; }
   ClientLimits& limits() { return limits_; }
   const ClientLimits& limits() const { return limits_; }
   ListenerSet& listeners() { return listeners_; }
@@ -53,6 +55,8 @@ class Clients final : private AcceptHandler {
   // Makes a session of each stream that a listener accepts.
   AcceptHandler& accept_handler() { return *this; }
   OutputPool& outputs() { return pool_.outputs(); }
+  // Of sessions without a connection.
+  const Address& no_address() const { return no_address_; }
 
   // --- sessions
 
@@ -88,31 +92,39 @@ class Clients final : private AcceptHandler {
   void finish_requests(Session& session);
   // Sends what is in the connection's queue, and ends a connection that was to end after that.
   void flush(Session& session);
-
-  // --- messages
+  // Sends its output, which needs not wait any longer.
+  void send_output(Session& session);
+  // It did something in this turn, which is over for it: is counted, if that matters.
+  void count_after_turn(Session& session) {
+    constexpr size_t kLarge = ClientLimits::kLargeOutput;
+    if (session.has(kSessionUnauthenticated) || limits_.counts_each_turn() ||
+        (session.connection != nullptr && session.connection->unsent_bytes() > kLarge)) [[unlikely]]
+      count_now(session);
+  }
 
   // The session that executes a command; null outside of commands.
   Session* current() const { return current_; }
   void set_current(Session* session) { current_ = session; }
-  // Sends an encoded message: behind the reply when the session executes a command. A session that
-  // is too slow for it is closed at the end of the turn.
-  void push(Session& session, std::string_view message);
-  // Where such a message is written.
-  Output& push_output(Session& session);
-  // Messages wait for the end of the command.
-  bool pushes_wait() const { return pushes_wait_; }
-  // The command is through: its session's messages follow the reply. The outermost command ends
-  // with `last`.
-  void release_pushes(Session& session, bool last);
 
   // --- turns
 
   // All requests of the turn are executed: collected messages are written, the doomed are closed.
-  void end_messages();
+  void end_messages() {
+    if (tracking_.broadcast_due() || !doomed_.empty()) [[unlikely]]
+      write_messages();
+  }
   // Their replies are sent: messages follow, and limits are kept.
-  void end_turn();
-  // Frees closed sessions whose operations have come back. Nobody points to one any more.
-  void free_retired();
+  void end_turn() {
+    monitors_.flush();
+    limits_.evict();
+    messages_.flush();
+  }
+  // The batch is empty: takes what had to wait for it, and frees closed sessions whose operations
+  // have come back. Nobody points to one any more.
+  void free_retired() {
+    if (!held_back_.empty()) take_held_back();
+    if (!retiring_.empty()) free_all_retired();
+  }
   // Ten times a second.
   void cron();
   void settings_changed() { limits_.settings_changed(); }
@@ -137,18 +149,24 @@ class Clients final : private AcceptHandler {
   void end(Session& session);
   void retire(Session& session);
   void unlink(Session& session);
-  void flush_pushed();
+  void take_held_back();
+  void free_all_retired();
+  void write_messages();
+  void count_now(Session& session);
+  bool may_read(const Session& session) const;
 
   Env& env_;
   const Settings& settings_;
   Stats& stats_;
   RequestSink& sink_;
   SendPool pool_;
+  const Address no_address_;
   ListenerSet listeners_;
   ClientLimits limits_{*this};
   PubSub pubsub_{*this};
   Tracking tracking_{*this};
   Monitors monitors_{*this};
+  Messages messages_{*this};
 
   Session* first_ = nullptr;
   Session* last_ = nullptr;
@@ -159,11 +177,9 @@ class Clients final : private AcceptHandler {
   size_t receive_buffer_bytes_ = 0;  // of the world, as of the last cron
 
   Session* current_ = nullptr;
-  bool pushes_wait_ = false;
-  std::vector<Session*> pushed_;    // sessions with messages to send; null: closed meanwhile
-  std::vector<Session*> doomed_;    // to be closed at the end of the turn
-  std::vector<Session*> retiring_;  // closed ones
-  Timer push_timer_;
+  std::vector<Session*> doomed_;     // to be closed at the end of the turn
+  std::vector<Session*> retiring_;   // closed ones
+  std::vector<Session*> held_back_;  // whose parser holds requests back
 };
 
 }  // namespace redoubt

@@ -38,12 +38,6 @@ void ClientLimits::count(Session& session) {
   memory.output_bytes = output;
 }
 
-void ClientLimits::count_after_turn(Session& session) {
-  if (session.has(kSessionLocal | kSessionClosing)) return;
-  if (session.has(kSessionUnauthenticated)) check_unauthenticated(session);
-  if (memory_max_ > 0 || session.connection->unsent_bytes() > kLargeOutput) count(session);
-}
-
 void ClientLimits::forget(Session& session) {
   ASSERT(memory_bytes_ >= session.memory.bytes && output_bytes_ >= session.memory.output_bytes);
   memory_bytes_ -= session.memory.bytes;
@@ -51,8 +45,7 @@ void ClientLimits::forget(Session& session) {
   session.memory = {};
 }
 
-void ClientLimits::evict() {
-  if (memory_max_ == 0 || memory_bytes_ <= memory_max_) return;
+void ClientLimits::evict_largest() {
   std::vector<Session*> sessions;
   for (Session* session = clients_.first(); session != nullptr; session = session->next) {
     if (!session->has(kSessionClosing | kSessionLocal | kSessionNoEvict)) {
@@ -73,6 +66,7 @@ void ClientLimits::evict() {
     ++clients_.stats().evicted_clients;
     clients_.close(*session, false);
   }
+  evicts_in_vain_ = memory_bytes_ > memory_max_;
 }
 
 // --- output
@@ -109,6 +103,7 @@ void ClientLimits::drop_slow(Session& session) {
 }
 
 void ClientLimits::check_unauthenticated(Session& session) {
+  if (session.has(kSessionClosing)) return;
   const size_t waiting = session.output_bytes();
   session.memory.before_reset = std::min(session.memory.before_reset, waiting);
   if (waiting - session.memory.before_reset <= kUnauthenticatedOutput) return;
@@ -136,16 +131,15 @@ void ClientLimits::check_some() {
   const auto share = clients_.count() / static_cast<size_t>(clients_.settings().hz);
   for (size_t left = std::max(kEachTime, share); left > 0; --left) {
     Session* session = clients_.next_after(checked_session_);
-    if (session == nullptr) {
-      checked_session_ = 0;
-      return;
-    }
-    checked_session_ = session->id;
+    checked_session_ = session == nullptr ? 0 : session->id;
+    if (session == nullptr) break;
     if (session->has(kSessionClosing)) continue;
     count(*session);
     check_output(*session);
     if (idles_too_long(*session)) clients_.close(*session, false);
   }
+  evicts_in_vain_ = false;
+  evict();
 }
 
 }  // namespace redoubt

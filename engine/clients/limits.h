@@ -32,15 +32,20 @@ class ClientLimits {
 
   // Counts the session anew.
   void count(Session& session);
-  // The same at the end of a turn in which it did something, if it matters.
-  void count_after_turn(Session& session);
+  // A limit of memory is set: sessions are counted after each turn in which they do something.
+  bool counts_each_turn() const { return memory_max_ > 0; }
+  // The session, which has not authenticated, has done something: is closed when it does not read.
+  void check_unauthenticated(Session& session);
   // The session is about to be freed.
   void forget(Session& session);
   // Bytes that all sessions take, and those of them that are replies on their way.
   size_t memory_bytes() const { return memory_bytes_; }
   size_t output_bytes() const { return output_bytes_; }
-  // Above maxmemory-clients, connections are closed, those that take most first.
-  void evict();
+  // Above maxmemory-clients, connections are closed, those that take most first. When that did not
+  // suffice, because some may not be closed, nothing is tried until the next check_some().
+  void evict() {
+    if (memory_max_ > 0 && memory_bytes_ > memory_max_ && !evicts_in_vain_) evict_largest();
+  }
 
   // --- output
 
@@ -53,18 +58,19 @@ class ClientLimits {
 
   // --- ten times a second
 
-  // Looks at some of the sessions: idle time, soft limits, memory. At a thousand every time, at all
-  // of more than ten thousand once a second.
+  // Looks at some of the sessions: idle time, soft limits, memory; then evicts. At a thousand every
+  // time, at all of more than ten thousand once a second.
   void check_some();
 
  private:
-  void check_unauthenticated(Session& session);
+  void evict_largest();
   bool idles_too_long(const Session& session) const;
 
   Clients& clients_;
   uint64_t memory_max_ = 0;  // maxmemory-clients in bytes; 0: no limit
   size_t memory_bytes_ = 0;
   size_t output_bytes_ = 0;
+  bool evicts_in_vain_ = false;
   uint64_t checked_session_ = 0;  // where check_some() stands
 };
 

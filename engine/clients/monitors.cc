@@ -53,7 +53,7 @@ void Monitors::purge() {
   gaps_ = 0;
 }
 
-void Monitors::flush() {
+void Monitors::flush_all() {
   purge();
   for (Session* monitor : sessions_) clients_.sink().send_replies(*monitor);
 }

@@ -26,11 +26,15 @@ class Monitors {
   void feed(const Session& session, const CommandEntry& entry,
             std::span<const std::string_view> args, std::string_view source = {});
   // The end of the turn: what they were shown leaves.
-  void flush();
+  void flush() {
+    if (!sessions_.empty()) flush_all();
+  }
   // Forgets those that have stopped, which may be freed after that.
   void purge();
 
  private:
+  void flush_all();
+
   Clients& clients_;
   std::vector<Session*> sessions_;
   size_t gaps_ = 0;  // of them, those that have stopped since the last purge

@@ -114,7 +114,7 @@ int64_t PubSub::deliver(const Channel& channel, std::string& encoded) {
   clients_.env().count_work(channel.count);
   for (const Subscription* to = channel.first; to != nullptr; to = to->next) {
     encoded[0] = to->session->protocol == Protocol::resp3 ? '>' : '*';
-    clients_.push(*to->session, encoded);
+    clients_.messages().push(*to->session, encoded);
   }
   if (encoded.capacity() > kKeptBuffer) encoded = {};
   return static_cast<int64_t>(channel.count);

@@ -7,12 +7,6 @@
 
 namespace redoubt {
 
-namespace {
-
-const Address kNoAddress;
-
-}  // namespace
-
 Session::Session(Clients& owner, uint64_t session_id, OutputPool& pool)
     : clients(owner), id(session_id), output(pool) {}
 
@@ -22,11 +16,11 @@ Session::~Session() {
 }
 
 const Address& Session::peer() const {
-  return connection == nullptr ? kNoAddress : connection->peer();
+  return connection == nullptr ? clients.no_address() : connection->peer();
 }
 
 const Address& Session::local() const {
-  return connection == nullptr ? kNoAddress : connection->local();
+  return connection == nullptr ? clients.no_address() : connection->local();
 }
 
 size_t Session::output_bytes() const {

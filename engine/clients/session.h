@@ -46,6 +46,7 @@ enum SessionFlag : uint32_t {
   kSessionMulti = 1u << 15,       // between MULTI and EXEC
   kSessionMonitor = 1u << 16,     // is shown the commands of all others
   kSessionMalformed = 1u << 17,   // behind the requests that wait comes one that is malformed
+  kSessionHeldBack = 1u << 18,    // its parser holds requests back until the batch is executed
 };
 
 // No request of such a session is executed any more.

@@ -263,7 +263,7 @@ void Tracking::tell(Session& session, std::string_view keys) {
       if (session.protocol != Protocol::resp3) return;
       message = ">2\r\n$21\r\ntracking-redir-broken\r\n";
       append_line(message, ':', static_cast<int64_t>(state.options.redirect));
-      clients_.push(session, message);
+      clients_.messages().push(session, message);
       return;
     }
     to = found->second;
@@ -280,7 +280,7 @@ void Tracking::tell(Session& session, std::string_view keys) {
   } else {
     message += keys;
   }
-  clients_.push(*to, message);
+  clients_.messages().push(*to, message);
 }
 
 }  // namespace redoubt

@@ -72,6 +72,8 @@ class Tracking final : public KeyListener {
   void on_flushed() override;
   // Tells those in broadcasting mode what has changed in this turn.
   void broadcast();
+  // Something has.
+  bool broadcast_due() const { return !due_.empty(); }
   // Frees, in slices, what has become superfluous; ten times a second.
   void clean();
   // Keeps the table within tracking-table-max-keys.

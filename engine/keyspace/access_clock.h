@@ -1,17 +1,25 @@
-// AccessClock: when, or how often, keys were used. Eviction and OBJECT read it, look-ups set it.
+// AccessClock: when entries were used last, or how often.
 //
-// The access clock of an entry has 24 bits. Under an LFU policy they are 16 bits of minutes and a
-// counter of 8 bits that grows with the logarithm of the accesses and decays with time (Morris,
-// "Counting large numbers of events in small registers", 1978); otherwise they are seconds. Three
-// bits of the entry's flags make eighths of both: with seconds alone, a cache whose content changes
-// within seconds cannot tell old from new, and a counter that grows by eighths, eight times as
-// often, ranks keys with less noise. Under an LRM policy the clock is set by changes only.
+// An entry has a stamp of 28 bits. Under an LFU policy it holds 17 bits of minutes and a counter of
+// 8 bits, with three more below its lowest, that grows with the logarithm of the accesses and
+// decays with time (Morris, "Counting large numbers of events in small registers", 1978). Otherwise
+// it is the time in eighths of seconds: with seconds alone, a cache whose content changes within
+// seconds cannot tell old from new. A counter that grows by eighths, eight times as often, ranks
+// keys with less noise. Under an LRM policy only changes set the stamp.
+//
+// Time is the monotonic clock, so that setting the wall clock makes nothing fresh or old. Stamps
+// wrap after 388 days, those of LFU after 91. Before they do, keep_from_wrapping() moves old ones
+// up: it passes all entries once in two days, so an idle time is exact up to 339 days, and stands
+// there then.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <span>
 
 #include "engine/config/settings.h"
-#include "engine/store/entry.h"
+#include "engine/store/database.h"
 #include "engine/store/random.h"
 #include "net/env.h"
 
@@ -20,53 +28,54 @@ namespace redoubt {
 class AccessClock {
  public:
   // All of these outlive it.
-  AccessClock(Env& env, const Settings& settings, Random& random);
+  AccessClock(Env& env, Random& random, const Settings& settings);
   AccessClock(const AccessClock&) = delete;
   AccessClock& operator=(const AccessClock&) = delete;
 
-  // Reads the policy anew, and the time.
   void settings_changed();
-  // Reads the time; ten times a second. In between the clock stands still.
-  void update() { value_ = now(); }
-  // What a new entry gets, in eighths.
-  uint32_t value() const { return value_; }
+  // Follows the time of the turn. Several times a second.
+  void advance();
+  // What new entries get.
+  uint32_t stamp() const { return stamp_; }
 
-  // The entry is read.
+  // A command used the entry.
   void touch(const Entry& entry) {
-    if (kind_ == Kind::last_use) [[likely]] {
-      entry.set_fine_access(value_);
-    } else if (kind_ == Kind::frequency) {
-      count_use(entry);
-    }
+    if (kind_ == Kind::changes) return;
+    entry.set_fine_access(kind_ == Kind::uses ? stamp_ : counted_use(entry));
   }
-  // Changes count as uses, and nothing else does.
-  bool counts_changes() const { return kind_ == Kind::last_change; }
-  // The entry was changed. Only with counts_changes().
-  void changed(const Entry& entry) {
-    ASSERT(counts_changes());
-    entry.set_fine_access(value_);
-  }
-  bool counts_uses() const { return kind_ == Kind::frequency; }
+  // A command changed it.
+  bool follows_changes() const { return kind_ == Kind::changes; }
+  void changed(const Entry& entry) const { entry.set_fine_access(stamp_); }
 
-  // What OBJECT IDLETIME and OBJECT FREQ answer, by the clock of this moment.
-  int64_t idle_ms(const Entry& entry) const;
+  bool counts_uses() const { return kind_ == Kind::frequency; }
+  // Milliseconds since the entry was used; not under an LFU policy.
+  int64_t idle_ms(const Entry& entry) const { return int64_t{idle(entry)} * kTickMs; }
+  // The counter of an LFU policy.
   int frequency(const Entry& entry) const;
-  // How much an entry deserves to be evicted for its use; larger goes first.
-  uint32_t uselessness(const Entry& entry) const;
+  // Larger for what is to be evicted first.
+  uint64_t eviction_score(const Entry& entry) const;
+
+  // Goes on with the pass over all entries. Several times a second.
+  void keep_from_wrapping(std::span<const std::unique_ptr<Database>> databases);
 
  private:
-  enum class Kind : uint8_t { last_use, last_change, frequency };
+  enum class Kind : uint8_t { uses, frequency, changes };
+  static constexpr int kTickMs = 125;
 
-  uint32_t now() const;
-  void count_use(const Entry& entry);
-  uint32_t fine_frequency(const Entry& entry) const;
-  uint32_t fine_idle(const Entry& entry) const;
+  uint32_t ticks() const;
+  uint32_t minutes() const;
+  uint32_t idle(const Entry& entry) const;
+  uint32_t decayed(uint32_t stamp, uint32_t minutes) const;
+  uint32_t counted_use(const Entry& entry);
+  void pin(const Entry& entry) const;
+  uint64_t pass_position() const;
 
   Env& env_;
-  const Settings& settings_;
   Random& random_;
-  Kind kind_ = Kind::last_use;
-  uint32_t value_ = 0;
+  const Settings& settings_;
+  Kind kind_ = Kind::uses;
+  uint32_t stamp_ = 0;
+  uint64_t passed_ = 0;  // how far the pass is, on the dict's circle of hashes
 };
 
 }  // namespace redoubt

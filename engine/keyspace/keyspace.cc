@@ -21,20 +21,18 @@ Keyspace::Keyspace(const Surroundings& surroundings)
       latency_(surroundings.latency),
       effects_(surroundings.effects),
       gate_(surroundings.gate),
-      garbage_(surroundings.garbage),
-      region_wanted_(surroundings.region_wanted),
-      freer_(surroundings.freer),
       hash_key_([this] { return env_.entropy(); }),
-      clock_(surroundings.env, surroundings.settings, surroundings.random) {
+      clock_(env_, surroundings.random, settings_),
+      reclaim_(env_, databases_, settings_, stats_) {
   ASSERT(settings_.databases > 0);
   for (int i = 0; i < settings_.databases; ++i) databases_.push_back(make_database());
   settings_changed();
 }
 
 std::unique_ptr<Database> Keyspace::make_database() {
-  auto database = std::make_unique<Database>(hash_key_, &garbage_);
-  database->allocator().regions().set_wish(&region_wanted_);
-  database->set_access_for_new(clock_.value());
+  auto database = std::make_unique<Database>(hash_key_, &reclaim_.garbage());
+  reclaim_.attach(*database);
+  database->set_access_for_new(clock_.stamp());
   database->set_key_log(events_.log());
   database->set_lazy_replace(settings_.lazyfree_lazy_server_del);
   return database;
@@ -42,18 +40,24 @@ std::unique_ptr<Database> Keyspace::make_database() {
 
 void Keyspace::settings_changed() {
   clock_.settings_changed();
+  advance_clock();
+  reclaim_.settings_changed();
   events_.select(settings_.notify_events);
   update_attention();
   for (const auto& database : databases_) {
-    database->set_access_for_new(clock_.value());
     database->set_key_log(events_.log());
     database->set_lazy_replace(settings_.lazyfree_lazy_server_del);
   }
 }
 
+void Keyspace::advance_clock() {
+  clock_.advance();
+  for (const auto& database : databases_) database->set_access_for_new(clock_.stamp());
+}
+
 void Keyspace::cron() {
-  clock_.update();
-  for (const auto& database : databases_) database->set_access_for_new(clock_.value());
+  advance_clock();
+  clock_.keep_from_wrapping(databases_);
 }
 
 // --- look-ups
@@ -134,9 +138,32 @@ void Keyspace::missed(int db, std::string_view key) {
     events_.emit(db, key, 'm', "keymiss");
 }
 
-void Keyspace::evicted(int db, std::string_view key) {
-  ASSERT(decides_);
+void Keyspace::remove_expired(int db, std::string_view key, size_t parts_max) {
+  ASSERT(decides_ && rollback_ == nullptr);
+  const uint64_t key_hash = hash(key);
+  const Entry* entry = database(db).find(key, key_hash);
+  ASSERT(entry != nullptr);
+  if (expired(*entry)) {
+    expire_key(db, key, key_hash);
+  } else {
+    remove_expired_parts(db, *entry, parts_max);
+  }
+}
+
+void Keyspace::evict(int db, std::string_view key) {
+  ASSERT(decides_ && rollback_ == nullptr);
+  const bool lazy = settings_.lazyfree_lazy_eviction;
+  const int64_t threshold_ms = settings_.latency_monitor_threshold_ms;
+  const Instant since = threshold_ms > 0 ? env_.precise_now() : Instant{};
+  const bool removed = erase(db, key, hash(key), lazy);
+  ASSERT(removed);
+  if (threshold_ms > 0) {
+    latency_.note(lazy ? "eviction-lazyfree" : "eviction-del", env_.precise_now() - since,
+                  threshold_ms, env_.wall());
+  }
   ++stats_.evicted_keys;
+  const std::string_view effect[] = {lazy ? "UNLINK" : "DEL", key};
+  effects_.append(db, effect);
   modified(db, key, 'e', "evicted");
   for (size_t i = 0; i < listeners_.size(); ++i) listeners_[i]->on_evicted(db, key);
 }
@@ -174,7 +201,7 @@ size_t Keyspace::flush(int index, bool lazy) {
     std::unique_ptr<Database> old = std::exchange(slot, make_database());
     tell_database_changed(db);
     if (lazy || size > kSmall || old->used_bytes() > kSmallBytes) {
-      freer_.free_database(std::move(old));
+      reclaim_.free_in_background(std::move(old));
     }
   }
   for (size_t i = 0; i < listeners_.size(); ++i) listeners_[i]->on_flushed();
@@ -198,7 +225,7 @@ void Keyspace::tell_modified(int db, std::string_view key, char event_class,
                              std::string_view event) {
   ASSERT(rollback_ == nullptr);
   ASSERT(db >= 0 && db < count());
-  if (clock_.counts_changes()) [[unlikely]] {
+  if (clock_.follows_changes()) [[unlikely]] {
     if (const Entry* entry = database(db).find(key, hash(key))) clock_.changed(*entry);
   }
   if (gate_.active()) gate_.key_written(gate_key(db, key));
@@ -271,7 +298,7 @@ void Keyspace::tell(const Rollback::Event& event) {
 
 void Keyspace::free_copies(Rollback& rollback) {
   for (std::unique_ptr<Database>& copies : rollback.take_copies()) {
-    if (copies->used_bytes() > kLargeCopies) freer_.free_database(std::move(copies));
+    if (copies->used_bytes() > kLargeCopies) reclaim_.free_in_background(std::move(copies));
   }
 }
 

@@ -25,24 +25,15 @@
 #include "engine/keyspace/access_clock.h"
 #include "engine/keyspace/key_events.h"
 #include "engine/keyspace/key_listener.h"
+#include "engine/keyspace/reclaim.h"
 #include "engine/keyspace/rollback.h"
 #include "engine/keyspace/watched_keys.h"
 #include "engine/store/database.h"
-#include "engine/store/garbage.h"
 #include "engine/store/hash.h"
 #include "engine/store/random.h"
 #include "net/env.h"
 
 namespace redoubt {
-
-// Takes databases that nobody needs any more, and frees them beside the node.
-class DatabaseFreer {
- public:
-  virtual void free_database(std::unique_ptr<Database> database) = 0;
-
- protected:
-  ~DatabaseFreer() = default;
-};
 
 class Keyspace {
  public:
@@ -55,9 +46,6 @@ class Keyspace {
     EffectLog& effects;
     ReplyGate& gate;
     Random& random;
-    Garbage& garbage;
-    bool& region_wanted;  // becomes true when a database will soon need a region
-    DatabaseFreer& freer;
   };
 
   explicit Keyspace(const Surroundings& surroundings);
@@ -112,15 +100,18 @@ class Keyspace {
   }
   // Whether anything is to be done with a change has changed: for watched keys.
   void update_attention() {
-    attentive_ = rollback_ != nullptr || clock_.counts_changes() || !watched_.idle() ||
+    attentive_ = rollback_ != nullptr || clock_.follows_changes() || !watched_.idle() ||
                  !listeners_.empty() || events_.on();
   }
   // A keyspace event beside that of a change.
   void announce(int db, std::string_view key, char event_class, std::string_view event);
   // A read found no such key: counted and announced.
   void missed(int db, std::string_view key);
-  // A key was removed to make room: counted and announced.
-  void evicted(int db, std::string_view key);
+  // Removes the key, which is there, if it has expired, else up to `parts_max` parts of its value
+  // that have: for active expiry.
+  void remove_expired(int db, std::string_view key, size_t parts_max);
+  // Removes a key to make room: counted and announced, with its effect.
+  void evict(int db, std::string_view key);
   // Two databases change places.
   void swap(int a, int b);
   // Empties a database, or all with -1; in the background when `lazy`. Returns how many keys there
@@ -155,6 +146,8 @@ class Keyspace {
   void set_decides(bool decides) { decides_ = decides; }
   AccessClock& clock() { return clock_; }
   const AccessClock& clock() const { return clock_; }
+  Reclaim& reclaim() { return reclaim_; }
+  const Reclaim& reclaim() const { return reclaim_; }
   KeyEvents& events() { return events_; }
   WatchedKeys& watched() { return watched_; }
   const WatchedKeys& watched() const { return watched_; }
@@ -174,11 +167,12 @@ class Keyspace {
 
   // Settings have changed that are cached here or in the databases.
   void settings_changed();
-  // Ten times a second: sets the access clock.
+  // Ten times a second: advances the access clock.
   void cron();
 
  private:
   std::unique_ptr<Database> make_database();
+  void advance_clock();
   void note(Rollback::Event::Kind kind, int db, std::string_view key, char event_class,
             std::string_view event);
   void note_or_tell(int db, std::string_view key, char event_class, std::string_view event);
@@ -196,12 +190,10 @@ class Keyspace {
   LatencyMonitor& latency_;
   EffectLog& effects_;
   ReplyGate& gate_;
-  Garbage& garbage_;
-  bool& region_wanted_;
-  DatabaseFreer& freer_;
   HashKey hash_key_;
   AccessClock clock_;
   std::vector<std::unique_ptr<Database>> databases_;
+  Reclaim reclaim_;
   KeyEvents events_{databases_};
   WatchedKeys watched_{*this};
   std::vector<KeyListener*> listeners_;  // those that listen

@@ -28,7 +28,7 @@ void Rollback::keep(int db, std::string_view key) {
   std::unique_ptr<Database>& copies = copies_[db];
   if (copies == nullptr) copies = std::make_unique<Database>(keyspace_.hash_key());
   copies->insert_copy(*entry, key, hash, expiry_of(*entry));
-  copies->find(key, hash)->set_access(entry->access());
+  copies->find(key, hash)->set_fine_access(entry->fine_access());
   keyspace_.env().count_work(ops_of(*entry).free_effort(*entry));
 }
 
@@ -41,7 +41,7 @@ void Rollback::undo() {
     const Entry* entry = copies_[key.db]->find(key.name, hash);
     ASSERT(entry != nullptr);
     database.insert_copy(*entry, key.name, hash, expiry_of(*entry));
-    database.find(key.name, hash)->set_access(entry->access());
+    database.find(key.name, hash)->set_fine_access(entry->fine_access());
   }
 }
 

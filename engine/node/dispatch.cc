@@ -51,6 +51,17 @@ bool is_http(std::string_view name) {
   return equal_ignoring_case(name, "post") || equal_ignoring_case(name, "host:");
 }
 
+// What the command may take in memory, as far as its request says.
+size_t bytes_brought(const Session& session, const CommandEntry& entry,
+                     std::span<const std::string_view> args) {
+  if (session.has(kSessionMulti) && (entry.row->flags & kRunsQueued) != 0) {
+    return session.transaction->bytes;
+  }
+  size_t bytes = 0;
+  for (const std::string_view arg : args) bytes += arg.size();
+  return bytes;
+}
+
 }  // namespace
 
 // The command of the request before, as it was spelled there: pipelines repeat it.
@@ -60,7 +71,7 @@ struct Node::FoundCommand {
 };
 
 void Node::update_special() {
-  special_ = settings().maxmemory > 0 || observer_ != nullptr || pause_mode_ != PauseMode::none;
+  special_ = observer_ != nullptr || pause_mode_ != PauseMode::none;
 }
 
 void Node::set_observer(NodeObserver* observer) {
@@ -73,6 +84,7 @@ void Node::set_observer(NodeObserver* observer) {
 void Node::run_batch() {
   ++stats_.turns;
   in_batch_ = true;
+  if (eviction_.limited()) begin_memory_turn();
   Instant since;
   CallGroup group;
   // Consecutive calls of one command share a reading of the clock (instrumentation.h).
@@ -126,14 +138,13 @@ void Node::run_batch() {
     clients_.finish_requests(session);
     hold_or_flush(session);
     clients_.read(session);
-    clients_.limits().count_after_turn(session);
+    clients_.count_after_turn(session);
   }
   clients_.end_turn();
   batch_.clear();
   ready_.clear();
   in_batch_ = false;
-  if (garbage_.has_remains() && !free_timer_.armed()) env_.arm(free_timer_, env_.now());
-  if (region_wanted_) make_spare_region();
+  keyspace_.reclaim().end_turn();
   clients_.free_retired();
 }
 
@@ -189,8 +200,8 @@ void Node::execute_planned(Planned& planned) {
     reply_need_ = 0;
   }
   if (!special_ && session.flags == 0 && planned.entry != nullptr &&
-      planned.entry->row->accepts(args.size()) && planned.entry->row->handler != nullptr)
-      [[likely]] {
+      planned.entry->row->accepts(args.size()) && planned.entry->row->handler != nullptr &&
+      (!eviction_.tight() || (planned.entry->row->flags & kDenyOom) == 0)) [[likely]] {
     const Execution execution(*this, session);
     call(session, *planned.entry, args, &planned);
   } else {
@@ -273,6 +284,11 @@ bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
   if (context.failed()) ++entry.failed_calls;
   if (context.changed() && !context.effect_given()) append_effect(db, entry, args);
   effects_.close_group();
+  if (context.changed()) {
+    const Allocator& changed = keyspace_.database(db).allocator();
+    if (keyspace_.reclaim().garbage().has_remains() || changed.above_mark()) [[unlikely]]
+      data_changed(db);
+  }
   if (gate_.active()) [[unlikely]] {
     if (!effects_.in_group()) gate_.entry_ended(effects_.end_offset());
     if (effects_.end_offset() > effects_before) reply_need_ = effects_.end_offset();
@@ -333,7 +349,8 @@ bool Node::admit(Session& session, const Planned& planned, std::span<const std::
     reject(session, entry, "ERR Command not allowed inside a transaction");
     return false;
   }
-  if (settings().maxmemory > 0 && !evict_to_limit() && denied_when_out_of_memory(session, *entry)) {
+  if (eviction_.tight() && denied_when_out_of_memory(session, *entry) &&
+      !eviction_.admit(bytes_brought(session, *entry, args))) {
     REDOUBT_REACHED(refused_for_memory);
     reject(session, entry, "OOM command not allowed when used memory > 'maxmemory'.");
     return false;
@@ -568,13 +585,15 @@ void Node::settle_reply(Session& session, uint64_t need, size_t replies) {
 void Node::hold_or_flush(Session& session) {
   // Whoever made a session of the process takes its output.
   if (session.has(kSessionLocal | kSessionClosing)) return;
-  Output& queue = session.connection->queue();
-  if (gate_.active()) {
-    settle_reply(session, effects_.end_offset(), 0);
-  } else {
-    session.output.move_to(queue);
+  if (!gate_.active()) {
+    if (!session.output.empty()) return clients_.send_output(session);
+    if (session.has(kSessionCloseAfterReply)) clients_.flush(session);
+    return;
   }
-  if (!queue.empty() || session.has(kSessionCloseAfterReply)) clients_.flush(session);
+  settle_reply(session, effects_.end_offset(), 0);
+  if (!session.connection->queue().empty() || session.has(kSessionCloseAfterReply)) {
+    clients_.flush(session);
+  }
 }
 
 }  // namespace redoubt

@@ -36,31 +36,22 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
                  .latency = instrumentation_.latency,
                  .effects = effects_,
                  .gate = gate_,
-                 .random = random_,
-                 .garbage = garbage_,
-                 .region_wanted = region_wanted_,
-                 .freer = *this}),
+                 .random = random_}),
       run_id_(random_id(env)),
       started_(env.now()),
       started_wall_(env.wall()),
       pid_(env.backend().process_facts().pid),
+      expiry_(env, *this, config_->settings(), stats_),
+      eviction_(env, *this, keyspace_.clock(), random_, config_->settings(), stats_),
       clients_(env, config_->settings(), stats_, *this),
       last_cron_(env.now()) {
   std::string error;
   const bool renamed = commands_.rename(config_->renamed_commands(), &error);
   ASSERT(renamed);  // who starts a node from a configuration file has looked
   keyspace_.events().publish_to(clients_.pubsub());
-  expire_cursors_.resize(static_cast<size_t>(keyspace_.count()));
-  eviction_pool_ = std::make_unique<EvictionPool>();
 
   cron_timer_.owner = this;
   cron_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->cron(); };
-  expire_timer_.owner = this;
-  expire_timer_.on_fire = [](Timer& timer) {
-    static_cast<Node*>(timer.owner)->run_active_expiry();
-  };
-  free_timer_.owner = this;
-  free_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->free_remains(); };
   pause_timer_.owner = this;
   pause_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->unpause(); };
   stop_timer_.owner = this;
@@ -75,9 +66,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
 }
 
 Node::~Node() {
-  for (Timer* timer : {&cron_timer_, &expire_timer_, &free_timer_, &pause_timer_, &stop_timer_}) {
-    env_.disarm(*timer);
-  }
+  for (Timer* timer : {&cron_timer_, &pause_timer_, &stop_timer_}) env_.disarm(*timer);
   env_.withdraw(batch_hook_);
   for (Session* session = clients_.first(); session != nullptr; session = session->next) {
     forget_wait(*session);
@@ -88,6 +77,7 @@ Node::~Node() {
 void Node::settings_changed() {
   clients_.settings_changed();
   keyspace_.settings_changed();
+  eviction_.settings_changed();
   update_special();
   update_instrumentation();
 }
@@ -102,10 +92,9 @@ void Node::cron() {
   keyspace_.cron();
   clients_.cron();
   stats_.peak_memory = std::max<uint64_t>(stats_.peak_memory, used_memory());
-  if (settings().maxmemory > 0) evict_to_limit();
-  run_active_expiry();
-  collect_garbage();
-  trim_memory();
+  eviction_.cron();
+  expiry_.step();
+  keyspace_.reclaim().cron();
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
 }
 

@@ -22,6 +22,9 @@
 #include "engine/effects/reply_gate.h"
 #include "engine/insight/instrumentation.h"
 #include "engine/insight/stats.h"
+#include "engine/keyspace/eviction.h"
+#include "engine/keyspace/expiry.h"
+#include "engine/keyspace/key_remover.h"
 #include "engine/keyspace/keyspace.h"
 #include "engine/node/blocking.h"
 #include "engine/node/context.h"
@@ -74,7 +77,7 @@ class NodeJob {
 // What clients may do during CLIENT PAUSE.
 enum class PauseMode : uint8_t { none, write, all };
 
-class Node final : private RequestSink, private DatabaseFreer {
+class Node final : private RequestSink, private KeyRemover {
  public:
   // `config` holds the values to start with. `families` are the command rows that this node knows.
   Node(Env& env, std::unique_ptr<Config> config,
@@ -114,24 +117,17 @@ class Node final : private RequestSink, private DatabaseFreer {
   size_t used_memory() const;
   // The part of it that maxmemory does not count: replies on their way, removed values.
   size_t not_counted_for_eviction() const;
-  // Makes room under maxmemory. False: above it, and the policy allows no more.
-  bool evict_to_limit();
   // Settings changed that are cached elsewhere.
   void settings_changed();
-  // Removed values that are not yet freed.
-  size_t garbage_bytes() const;
-  size_t garbage_objects() const;
-
-  // --- expiry (expiry.cc)
-
-  void set_active_expiry(bool on) { active_expiry_ = on; }
+  // DEBUG SET-ACTIVE-EXPIRE.
+  void set_active_expiry(bool on) { expiry_.set_active(on); }
 
   // --- instrumentation (instrumentation.cc)
 
   CommandLog& command_log() { return instrumentation_.log; }
   LatencyMonitor& latency() { return instrumentation_.latency; }
   // An event of LATENCY that took this long, if it reaches the threshold.
-  void note_latency(std::string_view event, Duration time);
+  void note_latency(std::string_view event, Duration time) override;
   // HOTKEYS START, GET, STOP and RESET. False: it has been started. Null: there is nothing to show.
   bool start_hotkeys(const HotKeysOptions& options);
   const HotKeysSession* hotkeys();
@@ -198,8 +194,6 @@ class Node final : private RequestSink, private DatabaseFreer {
 
  private:
   struct Planned;
-  struct FreeJob;
-  struct RegionJob;
   class Execution;
   friend class Session;
 
@@ -214,9 +208,6 @@ class Node final : private RequestSink, private DatabaseFreer {
   void on_push(const Session& session, std::string_view message) override;
   void on_tracking_changed() override {
     keyspace_.set_listening(clients_.tracking(), clients_.tracking().active());
-  }
-  void free_database(std::unique_ptr<Database> database) override {
-    free_in_background(std::move(database), {});
   }
   void end_when_quiet();
 
@@ -259,6 +250,19 @@ class Node final : private RequestSink, private DatabaseFreer {
   void note_single(Session& session, CommandEntry& entry, std::span<const std::string_view> args,
                    Instant since, size_t output_before, bool waited = false);
 
+  // memory.cc
+  std::span<const std::unique_ptr<Database>> databases() const override {
+    return keyspace_.databases();
+  }
+  bool decides() const override { return keyspace_.decides(); }
+  void remove_expired(int db, std::string_view key, size_t parts_max) override {
+    keyspace_.remove_expired(db, key, parts_max);
+  }
+  void evict(int db, std::string_view key) override { keyspace_.evict(db, key); }
+  size_t evictable_bytes() const override { return used_memory() - not_counted_for_eviction(); }
+  void begin_memory_turn();
+  void data_changed(int db);
+
   // blocking.cc
   void end_wait(Session& session, std::string_view error);
   void arm_wait(Wait& wait);
@@ -283,26 +287,7 @@ class Node final : private RequestSink, private DatabaseFreer {
   void forget_transaction(Session& session);
   bool watched_key_expired(const Session& session) const;
 
-  // keyspace.cc, memory.cc, expiry.cc
-  void collect_garbage();
-  void free_remains();
-  void trim_memory();
-  void run_active_expiry();
-  bool expire_segments(int db, size_t& budget);
-  bool expire_parts(int db, size_t& budget);
-  struct EvictionPool;
-  bool evict_one();
-  bool evict_random(bool only_expiring);
-  void sample_into_pool(int db, bool only_expiring);
-  uint64_t eviction_score(const Entry& entry) const;
-  void evict(int db, std::string_view key);
-  size_t counted_memory() const { return used_memory() - not_counted_for_eviction(); }
-
   void cron();
-  void free_in_background(std::unique_ptr<Database> database, Garbage garbage);
-  void on_freed(FreeJob& job);
-  void make_spare_region();
-  void on_region_made();
 
   Env& env_;
   std::unique_ptr<Config> config_;
@@ -312,8 +297,6 @@ class Node final : private RequestSink, private DatabaseFreer {
   EffectLog effects_;
   ReplyGate gate_;
   Random random_;
-  Garbage garbage_;
-  bool region_wanted_ = false;  // by some database
   Keyspace keyspace_;
   const CommandServices services_{.keys = keyspace_,
                                   .env = env_,
@@ -326,16 +309,8 @@ class Node final : private RequestSink, private DatabaseFreer {
   WallTime started_wall_;
   int64_t pid_;
 
-  std::vector<std::unique_ptr<FreeJob>> free_jobs_;
-  std::unique_ptr<RegionJob> region_job_;
-  size_t garbage_in_flight_bytes_ = 0;
-  size_t garbage_in_flight_count_ = 0;
-
-  bool active_expiry_ = true;
-  int expire_db_ = 0;
-  std::vector<uint64_t> expire_cursors_;
-  std::unique_ptr<EvictionPool> eviction_pool_;
-  int eviction_db_ = 0;
+  Expiry expiry_;
+  Eviction eviction_;
 
   Clients clients_;
   RequestBatch batch_;
@@ -355,12 +330,9 @@ class Node final : private RequestSink, private DatabaseFreer {
   std::deque<std::unique_ptr<NodeJob>> jobs_;  // the first one runs
   bool stopping_ = false;
   Timer cron_timer_;
-  Timer expire_timer_;
-  Timer free_timer_;
   Timer pause_timer_;
   Timer stop_timer_;
   Instant last_cron_;
-  Instant last_trim_;
 };
 
 }  // namespace redoubt

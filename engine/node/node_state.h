@@ -46,41 +46,6 @@ struct Node::CallGroup {
   }
 };
 
-// Something large on its way to be freed by a background job.
-struct Node::FreeJob {
-  Node* node = nullptr;
-  Op op;
-  std::unique_ptr<Database> database;
-  Garbage garbage;
-  size_t bytes = 0;
-  size_t objects = 0;
-};
-
-// A region (engine/store/regions.h) that a background job makes for the database that will want it.
-struct Node::RegionJob {
-  ~RegionJob() {
-    if (memory != nullptr) Regions::discard_memory(memory);
-  }
-
-  Node* node = nullptr;
-  Op op;
-  void* memory = nullptr;
-};
-
-// The candidates for eviction seen so far, worst first to go last: sampling keeps finding better
-// ones, so the approximation of LRU and LFU improves with each round (the idea is Redis 3.0's).
-struct Node::EvictionPool {
-  struct Candidate {
-    uint64_t score = 0;  // larger goes first
-    int db = 0;
-    std::string key;
-  };
-  static constexpr size_t kSize = 16;
-
-  std::array<Candidate, kSize> candidates;  // ascending by score; `count` in use
-  size_t count = 0;
-};
-
 // While it lives, `session` executes a command: messages to it wait for the reply.
 class Node::Execution {
  public:
@@ -96,9 +61,9 @@ class Node::Execution {
   Execution& operator=(const Execution&) = delete;
   ~Execution() {
     session_.executing = nested_;
-    if (node_.clients_.pushes_wait() || node_.keyspace_.events().has_notes()) [[unlikely]] {
+    if (node_.clients_.messages().any_late() || node_.keyspace_.events().has_notes()) [[unlikely]] {
       node_.keyspace_.events().emit_notes();
-      node_.clients_.release_pushes(session_, outer_ == nullptr);
+      node_.clients_.messages().release_late(session_, outer_ == nullptr);
     }
     node_.clients_.set_current(outer_);
   }

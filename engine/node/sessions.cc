@@ -47,7 +47,8 @@ void Node::take(Session& session, std::span<const char> bytes) {
   if (session.has(kSessionMalformed)) return;  // nothing behind it counts
   const ParserLimits limits{.bulk_bytes_max = settings().proto_max_bulk_len,
                             .query_bytes_max = settings().client_query_buffer_limit,
-                            .authenticated = session.authenticated()};
+                            .authenticated = session.authenticated(),
+                            .others_wait = session.stored != nullptr};
   const size_t first = batch_.requests.size();
   if (session.parser.in_request()) REDOUBT_REACHED(request_in_pieces);
   const RequestParser::Status status = session.parser.feed(bytes, limits, batch_);

@@ -107,7 +107,7 @@ void Allocator::release(void* memory, size_t size) {
   if (size > kLargestPiece) {
     const size_t bytes = counted_size(size);
     discount(bytes);
-    if (garbage_ != nullptr && bytes >= Garbage::kSlowToFree) {
+    if (garbage_ != nullptr && garbage_->takes(bytes)) {
       garbage_->add_part(memory, bytes);
     } else {
       std::free(memory);
@@ -141,7 +141,7 @@ void Allocator::release(void* memory, size_t size) {
 void Allocator::release(Blob blob) {
   const size_t bytes = blob.footprint();
   discount(bytes);
-  if (garbage_ != nullptr && bytes >= Garbage::kSlowToFree) garbage_->add_part(std::move(blob));
+  if (garbage_ != nullptr && garbage_->takes(bytes)) garbage_->add_part(std::move(blob));
 }
 
 }  // namespace redoubt

@@ -45,6 +45,12 @@ class Allocator {
     used_bytes_ -= bytes;
   }
 
+  // Whoever watches over memory is told when there is more in use than `used` and `room` together.
+  void set_mark(size_t used, size_t room) {
+    mark_ = room > SIZE_MAX - used ? SIZE_MAX : used + room;
+  }
+  bool above_mark() const { return used_bytes_ > mark_; }
+
   // Where slabs come from, for what is cut otherwise.
   Regions& regions() { return regions_; }
 
@@ -73,6 +79,7 @@ class Allocator {
   Regions regions_;
   Garbage* garbage_ = nullptr;
   size_t used_bytes_ = 0;
+  size_t mark_ = SIZE_MAX;
 };
 
 }  // namespace redoubt

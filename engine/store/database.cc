@@ -103,7 +103,8 @@ void Database::free_value(Entry& entry, bool lazy) {
   const size_t bytes = ops.outside_bytes(entry);
   if (entry.type() != Type::string) {
     discard(entry.type(), entry.encoding(), value, ops.free_effort(entry), bytes);
-  } else if (garbage_ != nullptr && bytes >= (lazy ? Garbage::kSlowToFree : kTooSlowToFree)) {
+  } else if (garbage_ != nullptr &&
+             garbage_->takes(bytes, lazy ? Garbage::kSlowToFree : kTooSlowToFree)) {
     allocator_.discount(bytes);
     garbage_->add(Blob::adopt(value));
   } else {

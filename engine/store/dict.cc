@@ -77,7 +77,10 @@ Dict::Segment* Dict::make_segment(uint64_t prefix, int depth, size_t size_index)
               .count = 0,
               .expiring = 0,
               .index = alone ? kAlone : static_cast<uint32_t>(pools_[size_index].count() - 1),
-              .earliest_expiry_ms = std::numeric_limits<int64_t>::max()};
+              .earliest_expiry_ms = kNever,
+              .bounds_from = 0,
+              .few_bounds = {}};
+  std::ranges::fill(bounds(*segment), kNoneExpires);
   table_bytes_ += counted_size(bytes);
   slot_count_ += slots_of(kSizes[size_index]);
   ++segments_at_depth_[static_cast<size_t>(depth)];
@@ -180,20 +183,20 @@ void Dict::fill(Bucket& bucket, int slot, uint8_t tag, Entry* entry, bool displa
   bucket.marks = static_cast<uint8_t>(displaced ? bucket.marks | mark : bucket.marks & ~mark);
 }
 
-// Puts the entry into its bucket or one of the next three. False when they are full, and none of
-// them can lend a slot by moving an entry of its own further on.
-bool Dict::place(Segment& segment, uint64_t pos, Entry* entry) {
+// Puts the entry into its bucket or one of the next three, and returns which. -1 when they are
+// full, and none of them can lend a slot by moving an entry of its own further on.
+int Dict::place(Segment& segment, uint64_t pos, Entry* entry) {
   const size_t count = bucket_count(segment);
   Bucket* all = buckets(segment);
   const size_t first = home(pos, count);
   const size_t reach = std::min(kMaxDisplacement, count - 1);
   for (size_t distance = 0; distance <= reach; ++distance) {
-    Bucket& bucket = all[behind(first, distance, count)];
-    const int slot = free_slot(bucket);
+    const size_t at = behind(first, distance, count);
+    const int slot = free_slot(all[at]);
     if (slot < 0) continue;
-    fill(bucket, slot, static_cast<uint8_t>(pos), entry, distance > 0);
+    fill(all[at], slot, static_cast<uint8_t>(pos), entry, distance > 0);
     if (distance > 0) all[first].marks |= kOverflowed;
-    return true;
+    return static_cast<int>(at);
   }
   for (size_t distance = 0; distance <= reach; ++distance) {
     const size_t lender = behind(first, distance, count);
@@ -201,9 +204,9 @@ bool Dict::place(Segment& segment, uint64_t pos, Entry* entry) {
     if (slot < 0) continue;
     fill(all[lender], slot, static_cast<uint8_t>(pos), entry, distance > 0);
     if (distance > 0) all[first].marks |= kOverflowed;
-    return true;
+    return static_cast<int>(lender);
   }
-  return false;
+  return -1;
 }
 
 // Moves an entry that belongs to this full bucket to one of the next three, and returns the slot
@@ -215,10 +218,11 @@ int Dict::lend_slot(Segment& segment, size_t lender) {
   if (own >= static_cast<int>(kSlots)) return -1;
   const size_t from = static_cast<size_t>(own);
   for (size_t distance = 1; distance <= kMaxDisplacement && distance < count; ++distance) {
-    Bucket& bucket = all[behind(lender, distance, count)];
-    const int slot = free_slot(bucket);
+    const size_t to = behind(lender, distance, count);
+    const int slot = free_slot(all[to]);
     if (slot < 0) continue;
-    fill(bucket, slot, all[lender].tags[from], all[lender].entries[from], true);
+    fill(all[to], slot, all[lender].tags[from], all[lender].entries[from], true);
+    copy_bound(segment, lender, segment, to);
     all[lender].marks |= kOverflowed;
     all[lender].entries[from] = nullptr;
     return own;
@@ -228,18 +232,15 @@ int Dict::lend_slot(Segment& segment, size_t lender) {
 
 void Dict::insert(Entry* entry, uint64_t hash) {
   Reference ref = reference(hash);
-  while (!place(*ref.segment(), position(hash, ref.depth()), entry)) {
+  int bucket;
+  while ((bucket = place(*ref.segment(), position(hash, ref.depth()), entry)) < 0) {
     grow(*ref.segment());
     ref = reference(hash);
   }
   Segment& segment = *ref.segment();
   ++segment.count;
   ++size_;
-  if (entry->has_expiry()) {
-    ++segment.expiring;
-    ++expiring_;
-    note_expiry(segment, *entry);
-  }
+  if (entry->has_expiry()) add_expiring(segment, static_cast<size_t>(bucket), *entry);
 }
 
 void Dict::replace(Place at, Entry* entry) {
@@ -248,32 +249,82 @@ void Dict::replace(Place at, Entry* entry) {
   const bool had = at.entry()->has_expiry();
   const bool has = entry->has_expiry();
   *at.slot = entry;
-  if (had != has) {
-    if (has) {
-      ++at.segment->expiring;
-      ++expiring_;
-    } else {
-      --at.segment->expiring;
-      --expiring_;
-    }
+  if (has && had) {
+    note_expiry(at);
+  } else if (has) {
+    add_expiring(*at.segment, bucket_of(*at.segment, at.slot), *entry);
+  } else if (had) {
+    remove_expiring(*at.segment);
   }
-  if (has) note_expiry(*at.segment, *entry);
 }
 
 Entry* Dict::erase(Place at, uint64_t hash) {
   Entry* entry = at.entry();
   Segment& segment = *at.segment;
   ASSERT(segment.count > 0 && reference(hash).segment() == &segment);
+  const size_t bucket = bucket_of(segment, at.slot);
+  Bucket& from = buckets(segment)[bucket];
+  const size_t slot = static_cast<size_t>(at.slot - from.entries.data());
+  const bool displaced = (from.marks >> slot & 1) != 0;
   *at.slot = nullptr;
   --segment.count;
   --size_;
-  if (entry->has_expiry()) {
-    --segment.expiring;
-    --expiring_;
+  if (entry->has_expiry()) remove_expiring(segment);
+  if (displaced) {
+    update_overflow_mark(segment, home(position(hash, segment.depth), bucket_count(segment)));
   }
+  settle(segment, bucket, slot);
   const size_t smaller = segment.size_index == 0 ? 0 : slots_of(kSizes[segment.size_index - 1u]);
   if (segment.count * 5u < smaller * 3) shrink(segment);
   return entry;
+}
+
+// False when the tag says that an entry cannot belong to the bucket.
+bool Dict::may_belong(uint8_t tag, size_t bucket, size_t bucket_count) {
+  const uint64_t low = ((uint64_t{bucket} << kPositionBits) + bucket_count - 1) / bucket_count;
+  const uint64_t end = ((uint64_t{bucket + 1} << kPositionBits) + bucket_count - 1) / bucket_count;
+  return low + ((tag - low) & 255) < end;
+}
+
+// The slot of an entry that belongs to the bucket and is in one of the next three. Null when there
+// is none.
+Entry** Dict::find_displaced(Segment& segment, size_t home_bucket) const {
+  const size_t count = bucket_count(segment);
+  Bucket* all = buckets(segment);
+  for (size_t distance = 1; distance <= kMaxDisplacement && distance < count; ++distance) {
+    Bucket& bucket = all[behind(home_bucket, distance, count)];
+    for (size_t slot = 0; slot < kSlots; ++slot) {
+      Entry* entry = bucket.entries[slot];
+      if (entry == nullptr || (bucket.marks >> slot & 1) == 0) continue;
+      if (!may_belong(bucket.tags[slot], home_bucket, count)) continue;
+      const uint64_t hash = hash_key_(entry->key());
+      if (home(position(hash, segment.depth), count) == home_bucket) return &bucket.entries[slot];
+    }
+  }
+  return nullptr;
+}
+
+void Dict::update_overflow_mark(Segment& segment, size_t bucket) const {
+  if (find_displaced(segment, bucket) != nullptr) return;
+  buckets(segment)[bucket].marks &= static_cast<uint8_t>(~kOverflowed);
+}
+
+// A slot of the bucket has become free: an entry that belongs to the bucket comes home, and so on
+// for the slot that it leaves.
+void Dict::settle(Segment& segment, size_t bucket, size_t slot) {
+  Bucket* all = buckets(segment);
+  while ((all[bucket].marks & kOverflowed) != 0) {
+    Entry** found = find_displaced(segment, bucket);
+    ASSERT(found != nullptr);
+    const size_t from = bucket_of(segment, found);
+    const size_t from_slot = static_cast<size_t>(found - all[from].entries.data());
+    fill(all[bucket], static_cast<int>(slot), all[from].tags[from_slot], *found, false);
+    *found = nullptr;
+    copy_bound(segment, from, segment, bucket);
+    update_overflow_mark(segment, bucket);
+    bucket = from;
+    slot = from_slot;
+  }
 }
 
 // The position of an entry from where it is, when that says enough.
@@ -295,6 +346,7 @@ bool Dict::recover_position(const Segment& segment, size_t bucket, size_t slot,
 // not fit.
 bool Dict::move_entries(Segment& from, Segment& to) const {
   const bool same_depth = from.depth == to.depth;
+  take_expiry(from, to);
   for (size_t bucket = 0; bucket < bucket_count(from); ++bucket) {
     for (size_t slot = 0; slot < kSlots; ++slot) {
       Entry* entry = buckets(from)[bucket].entries[slot];
@@ -303,9 +355,12 @@ bool Dict::move_entries(Segment& from, Segment& to) const {
       if (!same_depth || !recover_position(from, bucket, slot, &pos)) {
         pos = position(hash_key_(entry->key()), to.depth);
       }
-      if (!place(to, pos, entry)) return false;
+      const int placed = place(to, pos, entry);
+      if (placed < 0) return false;
+      copy_bound(from, bucket, to, static_cast<size_t>(placed));
     }
   }
+  to.count = static_cast<uint16_t>(to.count + from.count);
   return true;
 }
 
@@ -313,9 +368,6 @@ void Dict::grow(Segment& segment) {
   for (size_t size = segment.size_index + 1u; size < kSizes.size(); ++size) {
     Segment* larger = make_segment(segment.prefix, segment.depth, size);
     if (move_entries(segment, *larger)) {
-      larger->count = segment.count;
-      larger->expiring = segment.expiring;
-      larger->earliest_expiry_ms = segment.earliest_expiry_ms;
       point_to(*larger);
       free_segment(&segment);
       return;
@@ -337,11 +389,12 @@ bool Dict::split_entries(Segment& from, Segment& low, Segment& high) const {
       if (entry == nullptr) continue;
       const uint64_t hash = hash_key_(entry->key());
       Segment& to = (hash << from.depth) >> 63 == 0 ? low : high;
-      if (!place(to, position(hash, to.depth), entry)) return false;
+      const int placed = place(to, position(hash, to.depth), entry);
+      if (placed < 0) return false;
       ++to.count;
       if (entry->has_expiry()) {
         ++to.expiring;
-        note_expiry(to, *entry);
+        lower_bounds(to, static_cast<size_t>(placed), entry->expiry_ms());
       }
     }
   }
@@ -355,6 +408,7 @@ void Dict::split(Segment& segment) {
   for (size_t size = kSplitSize; size < kSizes.size(); ++size) {
     Segment* low = make_segment(segment.prefix, depth, size);
     Segment* high = make_segment(segment.prefix + half, depth, size);
+    low->bounds_from = high->bounds_from = segment.bounds_from;
     if (split_entries(segment, *low, *high)) {
       if (depth > depth_) double_directory();
       point_to(*low);
@@ -364,7 +418,7 @@ void Dict::split(Segment& segment) {
     }
     free_segments(low, high);
   }
-  // Both halves failed at the largest size: 28 of 800 keys in four of 127 buckets, by a keyed hash.
+  // Both halves failed at the largest size: 28 of 800 keys in four of 126 buckets, by a keyed hash.
   ASSERT(false);
 }
 
@@ -375,9 +429,6 @@ void Dict::shrink(Segment& segment) {
     free_segment(smaller);  // clustered by chance; the next erase tries again
     return;
   }
-  smaller->count = segment.count;
-  smaller->expiring = segment.expiring;
-  smaller->earliest_expiry_ms = segment.earliest_expiry_ms;
   point_to(*smaller);
   free_segment(&segment);
 }
@@ -396,10 +447,9 @@ bool Dict::merge_with_buddy(Segment& segment) {
     free_segment(merged);
     return false;
   }
-  merged->count = static_cast<uint16_t>(count);
-  merged->expiring = static_cast<uint16_t>(segment.expiring + buddy.expiring);
-  merged->earliest_expiry_ms = std::min(segment.earliest_expiry_ms, buddy.earliest_expiry_ms);
+  ASSERT(merged->count == count);
   point_to(*merged);
+  lower_directory_bounds(*merged);
   free_segments(&segment, &buddy);
   while (depth_ > 0 && segments_at_depth_[static_cast<size_t>(depth_)] == 0) halve_directory();
   return true;
@@ -413,8 +463,11 @@ void Dict::double_directory() {
   }
   directory_.swap(doubled);
   ++depth_;
-  allocator_.count(directory_.size() / 2 * sizeof(Reference));
-  table_bytes_ += directory_.size() / 2 * sizeof(Reference);
+  const size_t before = expiry_bounds_.bytes();
+  expiry_bounds_.double_directory(directory_.size());
+  const size_t more = directory_.size() / 2 * sizeof(Reference) + (expiry_bounds_.bytes() - before);
+  allocator_.count(more);
+  table_bytes_ += more;
 }
 
 void Dict::halve_directory() {
@@ -422,8 +475,11 @@ void Dict::halve_directory() {
   for (size_t i = 0; i < halved.size(); ++i) halved[i] = directory_[2 * i];
   directory_.swap(halved);
   --depth_;
-  allocator_.discount(directory_.size() * sizeof(Reference));
-  table_bytes_ -= directory_.size() * sizeof(Reference);
+  const size_t before = expiry_bounds_.bytes();
+  expiry_bounds_.halve_directory(directory_.size());
+  const size_t less = directory_.size() * sizeof(Reference) + (before - expiry_bounds_.bytes());
+  allocator_.discount(less);
+  table_bytes_ -= less;
 }
 
 Entry* Dict::random_entry(Random& random) const {
@@ -436,21 +492,25 @@ Entry* Dict::random_entry(Random& random) const {
   }
 }
 
-size_t Dict::sample(Random& random, bool only_expiring, Entry** out, size_t count) const {
-  size_t found = 0;
-  for (int tries = 0; tries < 16 && found < count; ++tries) {
-    const Reference ref = reference(random.next());
-    if (ref.segment()->count == 0 || (only_expiring && ref.segment()->expiring == 0)) continue;
-    // From any slot on: slots fill from the first, and all entries are to be seen as often.
-    const size_t places = ref.bucket_count() * kSlots;
-    size_t place = random.below(places);
-    for (size_t i = 0; i < places && found < count; ++i, place = (place + 1) % places) {
-      Entry* entry = ref.buckets()[place / kSlots].entries[place % kSlots];
-      if (entry == nullptr || (only_expiring && !entry->has_expiry())) continue;
-      out[found++] = entry;
-    }
+size_t Dict::overflowed_buckets() const {
+  size_t count = 0;
+  for (size_t i = 0; i < directory_.size();) {
+    const Reference ref = directory_[i];
+    const std::span<const Bucket> all(ref.buckets(), ref.bucket_count());
+    count += static_cast<size_t>(std::ranges::count_if(
+        all, [](const Bucket& bucket) { return (bucket.marks & kOverflowed) != 0; }));
+    i += size_t{1} << (depth_ - ref.depth());
   }
-  return found;
+  return count;
+}
+
+void Dict::check_overflow_marks(Segment& segment) const {
+  for (size_t bucket = 0; bucket < bucket_count(segment); ++bucket) {
+    const Bucket& marked = buckets(segment)[bucket];
+    const bool overflowed = (marked.marks & kOverflowed) != 0;
+    ASSERT(overflowed == (find_displaced(segment, bucket) != nullptr));
+    ASSERT(!overflowed || free_slot(marked) < 0);
+  }
 }
 
 void Dict::check_invariants() const {
@@ -471,8 +531,18 @@ void Dict::check_invariants() const {
       if (!entry.has_expiry()) return;
       ++expiring_here;
       ASSERT(entry.expiry_ms() >= segment.earliest_expiry_ms);
+      const uint16_t bound = bounds(segment)[bucket_of(segment, at.slot) / kBucketsPerBound];
+      ASSERT(bound != kNoneExpires);
+      ASSERT(bound == 0 || segment.bounds_from + bound <= entry.expiry_ms() >> kUnitShift);
     });
     ASSERT(in_segment == segment.count && expiring_here == segment.expiring);
+    ASSERT((expiring_here == 0) == (segment.earliest_expiry_ms == kNever));
+    const size_t last = i + (size_t{1} << (depth_ - ref.depth())) - 1;
+    for (size_t group = ExpiryBounds::group_of(i); group <= ExpiryBounds::group_of(last); ++group) {
+      ASSERT(expiry_bounds_.of_group(group) <= segment.earliest_expiry_ms);
+      ASSERT(expiry_bounds_.next_group(group, kNever) == group || expiring_here == 0);
+    }
+    check_overflow_marks(segment);
     size += in_segment;
     expiring += expiring_here;
     i += size_t{1} << (depth_ - ref.depth());

@@ -1,8 +1,8 @@
 // Entry: a key, its value and its expiry in one allocation.
 //
 //   byte  0      type (low 4 bits), encoding (high 4 bits)
-//   byte  1      flags; three bits of the access clock below its lowest (eighths)
-//   bytes 2..4   access clock: seconds (LRU), or minutes and a counter (LFU), as the policy wants
+//   byte  1      flags; the lowest four bits of the access stamp
+//   bytes 2..4   access stamp: a time, or a time and a counter (engine/keyspace/access_clock.h)
 //   byte  5      version: that of the database (Database::set_version) when the entry was made
 //   byte  6      key length, or 255: a 4-byte length follows
 //   byte  7      length of an embedded value
@@ -128,7 +128,7 @@ class Entry {
     access_[1] = static_cast<uint8_t>(clock >> 8);
     access_[2] = static_cast<uint8_t>(clock >> 16);
   }
-  // The access clock with three more bits below its lowest: eighths.
+  // The access stamp with its lowest four bits.
   uint32_t fine_access() const {
     return access() << kFractionBits | (flags_ & kFractionMask) >> kFractionShift;
   }
@@ -137,7 +137,8 @@ class Entry {
     flags_ =
         static_cast<uint8_t>((flags_ & ~kFractionMask) | (clock << kFractionShift & kFractionMask));
   }
-  static constexpr int kFractionBits = 3;
+  static constexpr int kFractionBits = 4;
+  static constexpr int kFineAccessBits = 24 + kFractionBits;
 
   uint8_t version() const { return version_; }
   void set_version(uint8_t version) { version_ = version; }
@@ -149,7 +150,7 @@ class Entry {
   static constexpr uint8_t kLayoutMask = 3;
   static constexpr uint8_t kHasExpiry = 4;
   static constexpr int kFractionShift = 3;
-  static constexpr uint8_t kFractionMask = 7 << kFractionShift;
+  static constexpr uint8_t kFractionMask = 15 << kFractionShift;
   static constexpr uint8_t kLongKey = 255;
 
   size_t expiry_bytes() const { return has_expiry() ? sizeof(int64_t) : 0; }

@@ -1,10 +1,12 @@
 // Garbage: large pieces of memory on their way to be freed by a background job.
 //
 // Unmapping costs about 0.1 us a page, so a piece of many pages is worth a trip to another thread.
-// What is here is no longer counted as part of any database.
+// What is here is no longer counted as part of any database, so there is a bound: beyond it, pieces
+// are freed at once.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <utility>
 #include <vector>
@@ -25,11 +27,27 @@ class Garbage {
     blobs_.swap(other.blobs_);
     std::swap(bytes_, other.bytes_);
     std::swap(objects_, other.objects_);
+    std::swap(in_flight_, other.in_flight_);
+    std::swap(bytes_max_, other.bytes_max_);
     std::swap(remains_, other.remains_);
     return *this;
   }
-  ~Garbage() {
+  ~Garbage() { free_all(); }
+
+  // Frees the pieces. bytes() stays: what they were counted as.
+  void free_all() {
     for (void* piece : pieces_) std::free(piece);
+    pieces_.clear();
+    blobs_.clear();
+  }
+
+  // How many bytes may wait here and be in flight to the background job, but for the last piece.
+  void set_bytes_max(size_t bytes) { bytes_max_ = bytes; }
+  void add_in_flight(size_t bytes) { in_flight_ += bytes; }
+  void remove_in_flight(size_t bytes) { in_flight_ -= bytes; }
+  // Whether a piece of this size is to come here.
+  bool takes(size_t bytes, size_t slow = kSlowToFree) const {
+    return bytes >= slow && bytes_ + in_flight_ < bytes_max_;
   }
 
   bool empty() const { return pieces_.empty() && blobs_.empty(); }
@@ -72,6 +90,8 @@ class Garbage {
   std::vector<void*> pieces_;
   std::vector<Blob> blobs_;
   size_t bytes_ = 0;
+  size_t in_flight_ = 0;
+  size_t bytes_max_ = SIZE_MAX;
   size_t objects_ = 0;
   bool remains_ = false;
 };

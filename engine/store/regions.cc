@@ -1,7 +1,5 @@
 #include "engine/store/regions.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
@@ -32,47 +30,65 @@ size_t list_of(size_t units) {
 // So many regions have pages of any size: they fit the TLB, and are touched page by page.
 constexpr size_t kPlainRegions = 2;
 
-// Memory that is not touched.
-void* reserve_memory(size_t bytes, bool huge_pages) {
-  void* memory = std::aligned_alloc(bytes, bytes);
-  ASSERT(memory != nullptr);
-  // Only advice: without huge pages everything works, slower.
-  if (huge_pages) static_cast<void>(madvise(memory, bytes, MADV_HUGEPAGE));
-  return memory;
-}
+constexpr size_t kFirstArena = 16;  // regions
+constexpr size_t kLargestArena = 512;
 
 }  // namespace
 
 Regions::~Regions() {
   ASSERT(units_ == 0);
+  spare_.reset();
   while (empty_ != nullptr) free_region(empty_);
   ASSERT(region_count_ == 0);
-  if (spare_ != nullptr) discard_memory(spare_);
 }
 
-void* Regions::make_memory() {
-  void* memory = reserve_memory(kRegionBytes, true);
-  volatile char* bytes = static_cast<char*>(memory);
-  for (size_t at = 0; at < kRegionBytes; at += kPageBytes) bytes[at] = 0;
-  return memory;
+// One that is not full.
+const std::shared_ptr<Arena>& Regions::arena_with_room() {
+  size_t regions = 0;
+  for (const std::shared_ptr<Arena>& arena : arenas_) {
+    if (!arena->full()) return arena;
+    regions += arena->capacity();
+  }
+  return arenas_.emplace_back(new Arena(std::clamp(regions, kFirstArena, kLargestArena)));
 }
 
-void Regions::discard_memory(void* memory) {
-  // malloc may keep the memory, as there are small pieces between regions: its pages go back to the
-  // system at least, and not while malloc's lock is held.
-  static_cast<void>(madvise(memory, kRegionBytes, MADV_DONTNEED));
-  std::free(memory);
+std::shared_ptr<Arena>* Regions::arena_of(const void* memory) {
+  for (std::shared_ptr<Arena>& arena : arenas_) {
+    if (arena->contains(memory)) return &arena;
+  }
+  return nullptr;
 }
 
-void Regions::give_spare(void* memory) {
+void Regions::give_back_to_arena(char* memory) {
+  std::shared_ptr<Arena>* arena = arena_of(memory);
+  ASSERT(arena != nullptr);
+  (*arena)->give_back(memory);
+  if ((*arena)->used() > 0) return;
+  std::swap(*arena, arenas_.back());
+  arenas_.pop_back();
+}
+
+SpareRegion Regions::take_spare() {
   ASSERT(wants_spare());
-  spare_ = memory;
+  spare_is_out_ = true;
+  const std::shared_ptr<Arena>& arena = arena_with_room();
+  char* memory = arena->take();
+  return {arena, memory};
+}
+
+bool Regions::give_spare(SpareRegion& spare) {
+  ASSERT(spare);
+  if (!spare_is_out_ || arena_of(spare.memory()) == nullptr) return false;
+  spare_ = std::move(spare);
+  spare.reset();
+  spare_is_out_ = false;
+  return true;
 }
 
 void Regions::note_growth() {
   if (got_units_ < kQuickUnits) return;
   growing_ = true;
-  if (wish_ != nullptr && spare_ == nullptr) *wish_ = true;
+  if (wish_ != nullptr && wants_spare()) *wish_ = true;
 }
 
 // One with room for a piece of so many units, which was empty or is new.
@@ -91,10 +107,18 @@ Regions::Region* Regions::region_for(size_t units) {
 }
 
 Regions::Region* Regions::make_region() {
-  void* memory = std::exchange(spare_, nullptr);
-  if (memory == nullptr) memory = reserve_memory(kRegionBytes, region_count_ >= kPlainRegions);
+  char* memory;
+  if (spare_) {
+    memory = spare_.memory();
+    spare_.reset();
+  } else if (region_count_ < kPlainRegions) {
+    memory = static_cast<char*>(std::aligned_alloc(kRegionBytes, kRegionBytes));
+    ASSERT(memory != nullptr);
+  } else {
+    memory = arena_with_room()->take();
+  }
   ++region_count_;
-  return new Region{nullptr, nullptr, static_cast<char*>(memory), 0, 0};
+  return new Region{nullptr, nullptr, memory, 0, 0};
 }
 
 void Regions::link(Region* region) {
@@ -156,8 +180,10 @@ bool Regions::trim(size_t regions_max) {
   const size_t count = std::min(idle, regions_max);
   for (size_t i = 0; i < count; ++i) free_region(empty_);
   least_empty_ = empty_count_;
-  if (got_units_ < kQuickUnits && spare_ != nullptr) {
-    discard_memory(std::exchange(spare_, nullptr));
+  if (got_units_ < kQuickUnits && spare_) {
+    char* memory = spare_.memory();
+    spare_.reset();
+    give_back_to_arena(memory);
   }
   growing_ = false;
   got_units_ = 0;
@@ -168,7 +194,11 @@ bool Regions::trim(size_t regions_max) {
 void Regions::free_region(Region* region) {
   empty_ = region->next;
   --empty_count_;
-  discard_memory(region->memory);
+  if (arena_of(region->memory) != nullptr) {
+    give_back_to_arena(region->memory);
+  } else {
+    std::free(region->memory);
+  }
   delete region;
   --region_count_;
 }

@@ -9,11 +9,19 @@
 // the machine is itself a guest whose host has to find memory. So who grows quickly gets a spare
 // region in time, made and touched by another thread. Who grows slowly meets a fresh one seldom,
 // and who is small has no huge pages: they get none.
+//
+// Regions with huge pages are cut from arenas (arena.h), each as large as all before together, so
+// that the number of memory mappings grows with the logarithm of the size, and from 1 GB on by two
+// for a gigabyte.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "engine/store/arena.h"
 
 namespace redoubt {
 
@@ -44,14 +52,13 @@ class Regions {
 
   // From now on `*wish` becomes true when a spare region will soon be of use; null: nobody is told.
   void set_wish(bool* wish) { wish_ = wish; }
-  bool has_spare() const { return spare_ != nullptr; }
-  bool wants_spare() const { return growing_ && spare_ == nullptr; }
-  // Memory of a region, touched; for discard_memory() or give_spare(). Both functions may be called
-  // in any thread.
-  static void* make_memory();
-  static void discard_memory(void* memory);
-  // The memory for the next region, to whoever wants one.
-  void give_spare(void* memory);
+  bool has_spare() const { return static_cast<bool>(spare_); }
+  bool wants_spare() const { return growing_ && !spare_ && !spare_is_out_; }
+  // The region that is to be the next one, not yet touched; for give_spare(). Only when
+  // wants_spare().
+  SpareRegion take_spare();
+  // Takes it back, touched. False: it is not from here.
+  bool give_spare(SpareRegion& spare);
 
   // Bytes handed out.
   size_t bytes() const { return units_ * kUnitBytes; }
@@ -59,8 +66,7 @@ class Regions {
   size_t empty_regions() const { return empty_count_; }
 
  private:
-  static constexpr size_t kRegionBytes = 2 * 1024 * 1024;
-  static constexpr size_t kPageBytes = 4096;
+  static constexpr size_t kRegionBytes = Arena::kRegionBytes;
   // Up to here memory comes from malloc, unit by unit: most databases of most nodes are small.
   static constexpr size_t kSmallUnits = 24;
   // Who takes so many between two calls of trim() grows quickly.
@@ -70,6 +76,9 @@ class Regions {
   Region* region_for(size_t units);
   Region* make_region();
   void free_region(Region* region);
+  const std::shared_ptr<Arena>& arena_with_room();
+  std::shared_ptr<Arena>* arena_of(const void* memory);
+  void give_back_to_arena(char* memory);
   void link(Region* region);
   void unlink(Region* region);
 
@@ -81,9 +90,11 @@ class Regions {
   size_t least_empty_ = 0;  // since the last trim()
   size_t units_ = 0;
   size_t region_count_ = 0;
-  void* spare_ = nullptr;  // memory of a region that is not there yet
-  size_t got_units_ = 0;   // since the last trim()
-  bool growing_ = false;   // quickly, since then, and what there is is more than half used
+  std::vector<std::shared_ptr<Arena>> arenas_;
+  SpareRegion spare_;          // memory of a region that is not there yet
+  bool spare_is_out_ = false;  // between take_spare() and give_spare()
+  size_t got_units_ = 0;       // since the last trim()
+  bool growing_ = false;       // quickly, since then, and what there is is more than half used
   bool* wish_ = nullptr;
 };
 

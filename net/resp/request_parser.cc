@@ -128,6 +128,16 @@ RequestParser::Step RequestParser::fail(std::string message) {
   return Step::error;
 }
 
+// Beyond the limits of those who have not authenticated. Who has asked for something before may do
+// so with that.
+RequestParser::Step RequestParser::beyond_limit(const ParserLimits& limits, const RequestBatch& out,
+                                                std::string message) {
+  const bool undecided = limits.others_wait || out.requests.size() > first_request_;
+  // What is in a Blob already was begun with authentication, which was lost meanwhile.
+  const bool has_blobs = partial_ != nullptr && !partial_->blobs.empty();
+  return undecided && !has_blobs ? Step::held : fail(std::move(message));
+}
+
 // Reads "<sign>digits\r\n" at progress.at. The line end is looked for only in bytes not searched
 // before.
 RequestParser::Step RequestParser::header(std::string_view bytes, Progress& progress,
@@ -164,7 +174,9 @@ RequestParser::Step RequestParser::parse_array(std::string_view bytes, Progress&
     if (count > static_cast<int64_t>(ParserLimits::kMaxArguments)) {
       return fail("invalid multibulk length");
     }
-    if (count > 10 && !limits.authenticated) return fail("unauthenticated multibulk length");
+    if (count > 10 && !limits.authenticated) {
+      return beyond_limit(limits, out, "unauthenticated multibulk length");
+    }
     p.arguments_left = std::max<int64_t>(count, 0);
   }
   while (p.arguments_left > 0) {
@@ -179,7 +191,9 @@ RequestParser::Step RequestParser::parse_array(std::string_view bytes, Progress&
       if (size < 0 || static_cast<uint64_t>(size) > limits.bulk_bytes_max) {
         return fail("invalid bulk length");
       }
-      if (size > 16384 && !limits.authenticated) return fail("unauthenticated bulk length");
+      if (size > 16384 && !limits.authenticated) {
+        return beyond_limit(limits, out, "unauthenticated bulk length");
+      }
       p.bulk_size = size;
     }
     const size_t size = static_cast<size_t>(p.bulk_size);
@@ -305,6 +319,12 @@ RequestParser::Status RequestParser::parse_all(std::string_view bytes, const Par
       case Step::complete: finish(progress, out); break;
       case Step::error: out.args.resize(progress.first_arg); return Status::protocol_error;
       case Step::incomplete: keep(bytes, progress, out); return Status::ok;
+      case Step::held:
+        out.args.resize(progress.first_arg);
+        partial_ = std::make_unique<Partial>();
+        partial_->append(bytes.substr(start));
+        held_ = true;
+        return Status::held;
     }
     start = progress.at;
   }
@@ -381,6 +401,13 @@ RequestParser::Status RequestParser::resume(std::string_view bytes, const Parser
     out.args.resize(first_new);
     return Status::protocol_error;
   }
+  if (step == Step::held) {
+    out.args.resize(first_new);
+    p = Progress();
+    partial.pieces.clear();
+    held_ = true;
+    return Status::held;
+  }
   if (step == Step::incomplete) {
     for (size_t i = first_new; i < out.args.size(); ++i) {
       const size_t offset = static_cast<size_t>(out.args[i].data() - held.data());
@@ -412,7 +439,9 @@ RequestParser::Status RequestParser::resume(std::string_view bytes, const Parser
 
 RequestParser::Status RequestParser::feed(std::span<const char> bytes, const ParserLimits& limits,
                                           RequestBatch& out) {
-  ASSERT(error_.empty());
+  ASSERT(error_.empty() && (!held_ || bytes.empty()));
+  held_ = false;
+  first_request_ = out.requests.size();
   const std::string_view text(bytes.data(), bytes.size());
   if (partial_ != nullptr) return resume(text, limits, out);
   return parse_all(text, limits, out);

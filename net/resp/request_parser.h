@@ -52,6 +52,8 @@ struct ParserLimits {
   size_t bulk_bytes_max = 512 * 1024 * 1024;    // proto-max-bulk-len
   size_t query_bytes_max = 1024 * 1024 * 1024;  // client-query-buffer-limit
   bool authenticated = true;                    // otherwise 10 arguments of 16 KB at most
+  // Requests of the connection wait to be executed that were fed before.
+  bool others_wait = false;
 };
 
 class RequestParser {
@@ -60,6 +62,7 @@ class RequestParser {
     ok,              // all bytes were taken
     protocol_error,  // error() says which; close the connection after the reply
     limit_exceeded,  // more than query_bytes_max in one request
+    held,            // see held()
   };
 
   RequestParser();
@@ -77,6 +80,12 @@ class RequestParser {
   // `count` bytes were received into direct_room(). (They complete no request: a line end follows.)
   void direct_filled(size_t count);
 
+  // A request of more arguments, or longer ones, than a client may send that has not authenticated
+  // stands behind requests that were not executed yet, and one of them may be AUTH. The parser has
+  // stopped in front of it and keeps the bytes. To be fed nothing once those are executed; until
+  // then nothing is to be received.
+  bool held() const { return held_; }
+
   // The requests parsed so far were executed.
   void release() {
     if (!retired_.empty()) drop_retired();
@@ -92,7 +101,7 @@ class RequestParser {
   size_t memory_bytes() const;
 
  private:
-  enum class Step : uint8_t { complete, incomplete, error };
+  enum class Step : uint8_t { complete, incomplete, error, held };
   struct Progress;
   struct Partial;
 
@@ -108,6 +117,7 @@ class RequestParser {
               const char* invalid);
   bool check_bulk(std::string_view bytes, const Progress& progress);
   Step fail(std::string message);
+  Step beyond_limit(const ParserLimits& limits, const RequestBatch& out, std::string message);
   Status parse_all(std::string_view bytes, const ParserLimits& limits, RequestBatch& out);
   Status resume(std::string_view bytes, const ParserLimits& limits, RequestBatch& out);
   void keep(std::string_view bytes, const Progress& progress, RequestBatch& out);
@@ -117,6 +127,8 @@ class RequestParser {
   std::unique_ptr<Partial> partial_;
   std::vector<std::unique_ptr<Partial>> retired_;
   std::string error_;
+  size_t first_request_ = 0;  // of this call of feed(), in RequestBatch::requests
+  bool held_ = false;
 };
 
 }  // namespace redoubt

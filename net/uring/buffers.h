@@ -60,6 +60,11 @@ class BufferPool {
   uint32_t available() const { return available_; }
   // Buffers in circulation.
   uint32_t count() const { return target_; }
+  // Bytes of those that hold what was received, and of the chunks on the heap.
+  size_t bytes_in_use() const {
+    const size_t out = target_ > available_ ? target_ - available_ : 0;
+    return (out + spilled_.size() - spilled_free_.size()) * size_;
+  }
 
   // A queue of buffers, first in, first out; kNoIndex is the end.
   uint32_t next(uint32_t id) const { return infos_[id].next; }

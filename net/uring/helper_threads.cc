@@ -79,6 +79,14 @@ bool HelperThreads::withdraw(Lane lane, Op& op) {
   return workers_[static_cast<size_t>(lane)].queue.remove(op);
 }
 
+void HelperThreads::abandon(Lane lane, Op& op) {
+  std::unique_lock lock(mutex_);
+  Worker& worker = workers_[static_cast<size_t>(lane)];
+  if (worker.queue.remove(op)) return;
+  while (worker.running == &op) worker.done.wait(lock);
+  done_.remove(op);
+}
+
 Op* HelperThreads::collect() {
   const std::lock_guard lock(mutex_);
   Op* first = done_.first;
@@ -94,10 +102,13 @@ void HelperThreads::work(Worker& worker) {
       worker.arrived.wait(lock);
       continue;
     }
+    worker.running = op;
     lock.unlock();
     run_(*op);
     lock.lock();
+    worker.running = nullptr;
     done_.push(*op);
+    worker.done.notify_all();
     const uint64_t one = 1;
     const ssize_t written = write(wake_fd_, &one, sizeof one);
     ASSERT(written == sizeof one);

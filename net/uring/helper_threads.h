@@ -30,6 +30,8 @@ class HelperThreads {
   bool submit(Lane lane, Op& op);
   // True: the job had not begun and will not.
   bool withdraw(Lane lane, Op& op);
+  // The job will not begin, or is over, and is not among those that are collected.
+  void abandon(Lane lane, Op& op);
   // The jobs done since the last call, in order, linked by world_next.
   Op* collect();
   // Waits for the jobs that run; forgets the others.
@@ -48,6 +50,8 @@ class HelperThreads {
     HelperThreads* threads = nullptr;
     Queue queue;
     std::condition_variable arrived;
+    std::condition_variable done;
+    Op* running = nullptr;
     pthread_t thread{};
     bool started = false;
   };

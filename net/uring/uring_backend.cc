@@ -216,6 +216,11 @@ void UringBackend::cancel(Op& op) {
   if (helpers_.withdraw(lane, op)) core_.ready.push(op, Error::cancelled);
 }
 
+void UringBackend::abandon(Op& op) {
+  ASSERT(op.kind == OpKind::background);
+  if (!ended_) helpers_.abandon(Lane::background, op);
+}
+
 void UringBackend::close(Handle handle) {
   Row* row = core_.rows.find(handle);
   if (row == nullptr || ended_) return;

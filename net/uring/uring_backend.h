@@ -57,8 +57,10 @@ class UringBackend final : public Backend {
   Address local_address(Handle handle) override;
   void submit(Op& op) override;
   void cancel(Op& op) override;
+  void abandon(Op& op) override;
   void close(Handle handle) override;
   void give_back(Chunk chunk) override { streams_.give_back(chunk); }
+  size_t receive_buffer_bytes() override { return buffers_.bytes_in_use(); }
   void set_keepalive(Handle handle, int idle_s) override;
   void stall(Duration duration) override;
   void log(Level level, std::string_view line) override;

@@ -58,9 +58,12 @@ void LoadClient::begin_pipeline() {
   cut_ = recorded_ = 0;
   hangs_up_ = false;
   began_ = checker_.now();
-  // The limits of who has not authenticated yet are small, so that is done before anything else.
+  // Authentication comes first, alone or with commands behind it that only an authenticated client
+  // may send.
   if (plan_.script == nullptr) {
-    enter ? add_authentication() : add_generated_pipeline();
+    if (enter) add_authentication();
+    const bool goes_on = authenticated_ && !plan_.farewell && random_.chance(300'000);
+    if (!enter || goes_on) add_generated_pipeline();
   } else if (enter && !next_step_enters()) {
     add({"AUTH", plan_.password});
   } else if (has_step()) {
@@ -76,7 +79,8 @@ void LoadClient::begin_pipeline() {
     const bool breaks_off = !plan_.farewell && random_.chance(plan_.hang_up_ppm);
     if (breaks_off) cut_ = 1 + random_.below(bytes.size());
     // The right password goes without saying, unless something is to be said of it.
-    if (records_ && (!enter || !authenticated_ || cut_ > 0)) record_step();
+    const bool only_enters = enter && authenticated_ && cut_ == 0 && link_->hashes.size() == 1;
+    if (records_ && !only_enters) record_step();
   }
   plan_.commands_sent += link_->hashes.size();
   waiting_ = true;

@@ -23,18 +23,12 @@ LoadConnection::LoadConnection(Env& env, LoadPlan& plan, NodeChecker& checker, u
       random_(random),
       reconnect_mean_(reconnect_mean),
       read_random_(Random(random).next(), "reads") {
-  for (Op* op : {&connect_, &send_, &receive_}) op->owner = this;
-  connect_.kind = OpKind::connect;
-  connect_.address = plan.server;
-  connect_.on_done = [](Op& op) { static_cast<LoadConnection*>(op.owner)->connect_done(); };
-  send_.kind = OpKind::send;
-  send_.on_done = [](Op& op) { static_cast<LoadConnection*>(op.owner)->send_done(); };
-  receive_.kind = OpKind::receive;
-  receive_.on_done = [](Op& op) { static_cast<LoadConnection*>(op.owner)->receive_done(); };
   timer_.owner = this;
   timer_.on_fire = [](Timer& timer) { static_cast<LoadConnection*>(timer.owner)->timer_fired(); };
   read_timer_.owner = this;
-  read_timer_.on_fire = [](Timer& timer) { static_cast<LoadConnection*>(timer.owner)->receive(); };
+  read_timer_.on_fire = [](Timer& timer) {
+    static_cast<LoadConnection*>(timer.owner)->connection_->read();
+  };
 }
 
 LoadConnection::~LoadConnection() {
@@ -66,72 +60,48 @@ void LoadConnection::stop_for_good() {
 
 void LoadConnection::connect() {
   last_connection_ = plan_.farewell;
-  connect_.result = {};
-  env_.submit(connect_);
+  connection_.emplace(env_, pool_, events_);
+  connection_->connect(plan_.server);
   env_.arm_in(timer_, kConnectPatience);
 }
 
-void LoadConnection::connect_done() {
+void LoadConnection::opened() {
   env_.disarm(timer_);
-  if (!connect_.result.ok()) {
-    if (!closing_) checker_.connection_failed(number_, nullptr, connect_.result.error);
-    return on_quiet();
-  }
-  if (closing_) {
-    // It was given up, and completed all the same.
-    env_.close(connect_.result.handle);
-    return on_quiet();
-  }
-  handle_ = connect_.result.handle;
-  send_.handle = receive_.handle = handle_;
-  link_ = checker_.connected(number_, env_.backend().local_address(handle_));
-  receive();
+  connected_ = true;
+  link_ = checker_.connected(number_, connection_->local());
+  connection_->read();
   on_connected();
 }
 
+void LoadConnection::ended(Error error) {
+  env_.disarm(timer_);
+  if (connected_) return fail(error);
+  checker_.connection_failed(number_, nullptr, error);
+  end();
+}
+
 void LoadConnection::send(Slice bytes) {
-  slice_ = bytes;
-  send_.gather = {&slice_, 1};
-  send_.result = {};
-  env_.submit(send_);
+  connection_->send({&bytes, 1});
 }
 
-void LoadConnection::send_done() {
-  if (closing_) return on_quiet();
-  if (!send_.result.ok()) return fail(send_.result.error);
-  on_sent();
-}
-
-void LoadConnection::receive() {
-  receive_.result = {};
-  env_.submit(receive_);
-}
-
-void LoadConnection::receive_done() {
-  const Chunk chunk = receive_.result.chunk;
-  if (closing_) {
-    if (chunk) env_.backend().give_back(chunk);
-    return on_quiet();
-  }
-  if (!receive_.result.ok()) return fail(receive_.result.error);
-  on_bytes({reinterpret_cast<const char*>(chunk.data), chunk.size});
-  env_.backend().give_back(chunk);
+void LoadConnection::received(std::span<const char> bytes) {
+  on_bytes({bytes.data(), bytes.size()});
+  connection_->release_chunk();
   if (reads_slowly() && !plan_.farewell) {
     env_.arm_in(read_timer_, Duration{1 + read_random_.exponential(read_pause_us_ * 1'000)});
   } else {
-    receive();
+    connection_->read();
   }
   on_received();
 }
 
 void LoadConnection::timer_fired() {
   if (stopped_ || closing_) return;
-  if (connect_.in_flight) {
+  if (connected_) return on_timer();
+  if (connection_ && !connection_->closed()) {
     checker_.connection_failed(number_, nullptr, Error::timed_out);
-    closing_ = true;
-    return env_.cancel(connect_);
+    return end();
   }
-  if (handle_) return on_timer();
   if (wants_connection()) return connect();
   env_.arm_in(timer_, kLook);
 }
@@ -143,17 +113,22 @@ void LoadConnection::fail(Error error) {
 
 void LoadConnection::hang_up() {
   if (closing_) return;
-  closing_ = true;
   env_.disarm(timer_);
   env_.disarm(read_timer_);
-  if (handle_) env_.close(handle_);
-  on_quiet();
+  end();
 }
 
-void LoadConnection::on_quiet() {
-  if (in_flight()) return;
+void LoadConnection::end() {
+  closing_ = true;
+  connected_ = false;
+  if (!connection_) return over();
+  connection_->close();
+  if (connection_->quiet()) over();
+}
+
+// All operations have come back.
+void LoadConnection::over() {
   closing_ = false;
-  handle_ = {};
   if (link_) {
     checker_.connection_over(*link_);
     checker_.record_end(*link_);

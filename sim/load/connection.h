@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "net/connection.h"
 #include "sim/checkers/node_checker.h"
 #include "sim/load/plan.h"
 #include "sim/process.h"
@@ -41,7 +43,7 @@ class LoadConnection : public Process {
 
   // The bytes stay until on_sent().
   void send(Slice bytes);
-  bool sending() const { return send_.in_flight; }
+  bool sending() const { return connected_ && connection_->sending(); }
   // The connection ends; the next one begins when all operations have come back.
   void hang_up();
   // The same, and the checker hears why.
@@ -70,24 +72,33 @@ class LoadConnection : public Process {
   std::span<const Duration> scripted_pauses_;
 
  private:
+  // What the connection tells, in words of its own.
+  struct Events final : ConnectionUser {
+    explicit Events(LoadConnection& told) : owner(told) {}
+    void on_open() override { owner.opened(); }
+    void on_bytes(std::span<const char> bytes) override { owner.received(bytes); }
+    void on_sent(size_t) override { owner.on_sent(); }
+    void on_end(Error error) override { owner.ended(error); }
+    void on_quiet() override { owner.over(); }
+    LoadConnection& owner;
+  };
+
   void connect();
-  void connect_done();
-  void send_done();
-  void receive();
-  void receive_done();
+  void opened();
+  void received(std::span<const char> bytes);
+  void ended(Error error);
+  void end();
+  void over();
   void timer_fired();
-  void on_quiet();
-  bool in_flight() const { return connect_.in_flight || send_.in_flight || receive_.in_flight; }
 
   const Duration reconnect_mean_;
   int64_t read_pause_us_ = 0;
   Random read_random_;  // of its own: who plays a script draws nothing else
   Timer read_timer_;
-  Handle handle_;
-  Op connect_;
-  Op send_;
-  Op receive_;
-  Slice slice_;
+  SendPool pool_;
+  Events events_{*this};
+  std::optional<redoubt::Connection> connection_;  // the one that is, or the last one
+  bool connected_ = false;
   bool closing_ = false;
   bool stopped_ = false;
 };

@@ -25,6 +25,7 @@ class QuietBackend : public Backend {
   Address local_address(Handle) override { return {}; }
   void submit(Op& op) override { waiting_.push_back(&op); }
   void cancel(Op&) override {}
+  void abandon(Op& op) override { std::erase(waiting_, &op); }
   void close(Handle) override {}
   void give_back(Chunk) override {}
   void set_keepalive(Handle, int) override {}

@@ -111,7 +111,9 @@ TEST_F(KeyspaceTest, TheGateKnowsWhichKeysWereWritten) {
 TEST_F(KeyspaceTest, EvictedKeysAreTold) {
   Witness witness;
   keys.set_listening(witness, true);
-  keys.evicted(3, "a");
+  set("a", "1", 0, 3);
+  keys.evict(3, "a");
+  EXPECT_FALSE(there("a", 3));
   EXPECT_EQ(witness.take(), "changed 3 a\nevicted 3 a\n");
   EXPECT_EQ(stats.evicted_keys, 1U);
 }
@@ -132,14 +134,14 @@ TEST_F(KeyspaceTest, LargeDatabasesAreFreedElsewhere) {
   set("a", "1");
   set("b", "1", 0, 1);
   EXPECT_EQ(keys.flush(0, false), 1U);
-  EXPECT_EQ(freed, 0U);
+  EXPECT_EQ(keys.reclaim().objects(), 0U);
   EXPECT_EQ(witness.take(), "database 0 \nflushed\n");
   EXPECT_EQ(keys.flush(-1, true), 1U);
-  EXPECT_EQ(freed, 1U);
+  EXPECT_EQ(keys.reclaim().objects(), 1U);
   EXPECT_EQ(witness.take(), "database 1 \nflushed\n");
   for (int i = 0; i < 1001; ++i) set("key:" + std::to_string(i), "1");
   EXPECT_EQ(keys.flush(-1, false), 1001U);
-  EXPECT_EQ(freed, 2U);
+  EXPECT_EQ(keys.reclaim().objects(), 1002U) << "until another thread has freed them";
 }
 
 // --- parts that expire
@@ -268,7 +270,6 @@ TEST_F(KeyspaceTest, UnderLfuReadsAreCounted) {
   const int before = keys.clock().frequency(*keys.peek(0, "a", hash("a")));
   for (int i = 0; i < 1'000; ++i) read("a");
   EXPECT_GT(keys.clock().frequency(*keys.peek(0, "a", hash("a"))), before);
-  EXPECT_LT(keys.clock().uselessness(*keys.peek(0, "a", hash("a"))), 250U * 8);
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ class Effects final : public EffectConsumer {
   std::string text;
 };
 
-class Subject : private DatabaseFreer {
+class Subject {
  public:
   Subject() {
     effects.attach(consumer);
@@ -78,6 +78,7 @@ class Subject : private DatabaseFreer {
   }
   void pass_ms(int64_t ms) {
     backend.now.unix_us += ms * 1000;
+    backend.time.ns += ms * 1'000'000;
     env.begin_turn();
   }
   int64_t now_ms() const { return env.wall().unix_ms(); }
@@ -92,9 +93,6 @@ class Subject : private DatabaseFreer {
   Effects consumer;
   ReplyGate gate;
   Random random{1};
-  Garbage garbage;
-  bool region_wanted = false;
-  size_t freed = 0;  // databases that were to be freed beside the node
   Channels channels;
   Keyspace keys{{.env = env,
                  .settings = settings,
@@ -102,13 +100,7 @@ class Subject : private DatabaseFreer {
                  .latency = latency,
                  .effects = effects,
                  .gate = gate,
-                 .random = random,
-                 .garbage = garbage,
-                 .region_wanted = region_wanted,
-                 .freer = *this}};
-
- private:
-  void free_database(std::unique_ptr<Database>) override { ++freed; }
+                 .random = random}};
 };
 
 }  // namespace redoubt

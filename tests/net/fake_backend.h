@@ -20,6 +20,7 @@ class FakeBackend : public Backend {
   Address local_address(Handle) override { return Address::tcp("127.0.0.1", 6379); }
   void submit(Op& op) override { submitted.push_back(&op); }
   void cancel(Op& op) override { cancelled.push_back(&op); }
+  void abandon(Op& op) override { std::erase(submitted, &op); }
   void close(Handle handle) override { closed.push_back(handle); }
   void give_back(Chunk) override { ++given_back; }
   void set_keepalive(Handle, int) override {}

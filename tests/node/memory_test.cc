@@ -52,7 +52,7 @@ TEST(Memory, ReturnsToItsBase) {
   run(talk, session, {"FLUSHALL"});
   talk.run();
   EXPECT_LE(talk.node().used_memory(), base);
-  EXPECT_EQ(talk.node().garbage_objects(), 0u);
+  EXPECT_EQ(talk.node().keyspace().reclaim().objects(), 0u);
   talk.node().drop_local_session(session);
 }
 

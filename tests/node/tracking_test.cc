@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
+
 #include "tests/node/talk.h"
 #include "tests/resp_text.h"
 
@@ -148,6 +150,30 @@ TEST(Tracking, ARedirectThatIsGone) {
   talk.run();
   talk.say(w, "SET b 1\r\n");
   EXPECT_EQ(talk.client(t).take(), ">2\r\n" + bulk("tracking-redir-broken") + ":" + id);
+}
+
+// Neither a client's prefixes nor a change among them costs more the more there are.
+TEST(Tracking, ManyPrefixesCostNoMoreThanTheyAre) {
+  constexpr int kPrefixes = 100'000;
+  Talk talk;
+  const size_t t = talk.connect();
+  const size_t w = talk.connect();
+  const std::clock_t since = std::clock();
+  talk.say(t, "HELLO 3\r\n" +
+                  request("CLIENT TRACKING ON BCAST", "PREFIX", 100'000, 100'000 + kPrefixes));
+  EXPECT_EQ(talk.node().tracking().prefix_count(), static_cast<size_t>(kPrefixes));
+  for (int i = 0; i < 1000; ++i) {
+    talk.send(w, "SET p" + std::to_string(100'000 + i) + " x\r\n");
+    talk.run(Duration::milliseconds(1));
+  }
+  talk.run();
+  EXPECT_EQ(talk.client(t).take().substr(0, 3), ">2\r");
+  talk.client(t).disconnect();
+  talk.run();
+  EXPECT_EQ(talk.node().tracking().prefix_count(), 0u);
+  EXPECT_EQ(talk.node().tracking().memory_bytes(), 0u);
+  // Half a second; with a walk over all, or a move of all, for each, ten or more.
+  EXPECT_LT(static_cast<double>(std::clock() - since) / CLOCKS_PER_SEC, 4.0);
 }
 
 TEST(Tracking, TenThousandPrefixes) {

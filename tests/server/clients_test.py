@@ -4,12 +4,13 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
 import unittest
 
-from harness import (TOP, ReplyError, ServerTest, config_get, eventually, info, ours_only,
+from harness import (TOP, ReplyError, ServerTest, config_get, encode, eventually, info, ours_only,
                      with_server)
 
 
@@ -131,6 +132,38 @@ class Connections(ServerTest):
 
 
 class Authentication(ServerTest):
+    @with_server("--requirepass", "open sesame")
+    def test_a_large_command_behind_auth_in_one_write(self, server, client):
+        large = "v" * 100_000
+        client.send_raw(encode("AUTH", "open sesame") + encode("SET", "a", large) +
+                        encode("MGET", *["a"] * 20))
+        self.assertEqual(client.reply(), "OK")
+        self.assertEqual(client.reply(), "OK")
+        self.assertEqual(client.reply(), [large.encode()] * 20)
+        other = self.client(server)
+        other.send_raw(encode("HELLO", "2", "AUTH", "default", "open sesame") +
+                       encode("STRLEN", "a") + encode("SET", "b", large))
+        self.assertIn(b"server", other.reply())
+        self.assertEqual([other.reply(), other.reply()], [100_000, "OK"])
+        stranger = self.client(server)
+        stranger.send_raw(encode("AUTH", "guess") + encode("SET", "a", large))
+        self.assertRaises(ReplyError, stranger.reply)
+        self.assertRaises(ReplyError, stranger.reply)
+        self.assertTrue(stranger.is_closed())
+
+    @with_server("--requirepass", "open sesame")
+    def test_strangers_who_do_not_listen(self, server, client):
+        deaf = self.client(server, timeout=1)
+        deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        try:
+            for _ in range(2000):
+                deaf.send_raw(b"PING\r\n" * 10_000)
+        except OSError:
+            pass
+        client.call("AUTH", "open sesame")
+        self.assertEqual(info(client)["client_output_buffer_limit_disconnections"], "1")
+        self.assertLess(int(info(client)["used_memory_peak"]), 20_000_000)
+
     @with_server("--requirepass", "secret")
     def test_requirepass(self, server, client):
         self.assert_error("NOAUTH Authentication required.", client, "GET", "a")

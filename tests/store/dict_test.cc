@@ -148,36 +148,155 @@ TEST(Dict, ScanCursorsFitIntoADouble) {
   EXPECT_LT(largest, uint64_t{1} << 48);
 }
 
-TEST(Dict, ExpireStepFindsAllThatIsDueAndNothingElse) {
+// Erases what is due, and says how much work that was.
+size_t expire(DictFixture& f, int64_t now_ms, size_t budget, std::set<std::string>* keys) {
+  size_t work = 0;
+  uint64_t cursor = 0;
+  std::vector<Entry*> due;
+  bool more = true;
+  bool found_some = false;  // in this round
+  while (more || found_some) {
+    if (!more) found_some = false;
+    due.clear();
+    size_t left = budget;
+    more = f.dict_.find_expired(cursor, now_ms, left, due);
+    found_some = found_some || !due.empty();
+    EXPECT_LE(due.size(), 28 + budget / Dict::kDueCost);
+    work += budget - left;
+    std::vector<std::string> names;
+    for (const Entry* entry : due) {
+      EXPECT_LT(entry->expiry_ms(), now_ms);
+      names.emplace_back(entry->key());
+    }
+    for (const std::string& name : names) {
+      EXPECT_TRUE(f.erase(name));
+      EXPECT_TRUE(keys->insert(name).second);
+    }
+  }
+  EXPECT_EQ(cursor, 0u);
+  return work;
+}
+
+TEST(Dict, ExpiryFindsAllThatIsDueAndNothingElse) {
+  for (const size_t budget : {1u, 100u, 1'000'000u}) {
+    DictFixture f;
+    std::set<std::string> due;
+    for (int64_t i = 0; i < 20'000; ++i) {
+      const bool expires = i % 3 == 0;
+      f.set(key_of(i), i, expires ? std::optional<int64_t>(i) : std::nullopt);
+      if (expires && i < 9'000) due.insert(key_of(i));
+    }
+    std::set<std::string> found;
+    expire(f, 9'000, budget, &found);
+    EXPECT_EQ(found, due);
+    f.dict_.check_invariants();
+    // Nothing is due any more, so hardly an entry is looked at.
+    found.clear();
+    EXPECT_LE(expire(f, 9'000, budget, &found), 64u);
+    EXPECT_TRUE(found.empty());
+  }
+}
+
+TEST(Dict, AKeyThatFallsDueCostsALookAtItsNeighboursOnly) {
   DictFixture f;
-  std::set<std::string> due;
-  for (int64_t i = 0; i < 20'000; ++i) {
-    const bool expires = i % 3 == 0;
-    f.set(key_of(i), i, expires ? std::optional<int64_t>(i) : std::nullopt);
-    if (expires && i <= 9'000) due.insert(key_of(i));
+  constexpr int64_t kKeys = 50'000;
+  constexpr int64_t kNow = 1'700'000'000'000;
+  constexpr int64_t kHour = 3'600'000;
+  Random random(5);
+  for (int64_t i = 0; i < kKeys; ++i) {
+    f.set(key_of(i), i, kNow + 1 + static_cast<int64_t>(random.below(kHour)));
   }
   std::set<std::string> found;
-  uint64_t cursor = 0;
-  std::vector<Entry*> batch;
-  while (f.dict_.expire_step(cursor, 9'000, 1000, [&](Entry& entry) {
-    if (entry.expiry_ms() > 9'000) return false;
-    found.insert(std::string(entry.key()));
-    batch.push_back(&entry);
-    return true;
-  })) {
+  size_t work = 0;
+  for (int64_t now = kNow; now < kNow + kHour / 60; now += 100) {
+    work += expire(f, now, 1'000'000, &found);
   }
-  EXPECT_EQ(found, due);
-  for (const std::string& key : found) f.erase(key);
   f.dict_.check_invariants();
-  // Nothing is due any more, so no entry is looked at.
-  cursor = 0;
-  size_t looked_at = 0;
-  while (f.dict_.expire_step(cursor, 9'000, 1000, [&](Entry&) {
-    ++looked_at;
-    return false;
-  })) {
+  EXPECT_GT(found.size(), kKeys / 60 / 2);
+  // Each segment is read once, to count from the clock; then four buckets for a key.
+  EXPECT_LT(work, found.size() * (Dict::kDueCost + 80));
+}
+
+TEST(Dict, KeysThatDoNotFallDueCostNothing) {
+  DictFixture f;
+  for (int64_t i = 0; i < 100'000; ++i) f.set(key_of(i), i);
+  f.set("one", 1, 5'000);
+  std::set<std::string> found;
+  EXPECT_EQ(f.dict_.earliest_expiry_ms(), 5'000);
+  EXPECT_EQ(expire(f, 4'000, 1'000'000, &found), 0u);
+  EXPECT_LE(expire(f, 6'000, 1'000'000, &found), Dict::kDueCost + 64u);
+  EXPECT_EQ(found.size(), 1u);
+  EXPECT_EQ(f.dict_.earliest_expiry_ms(), ExpiryBounds::kNever);
+}
+
+// Deadlines that come, go and move, a clock that jumps, a table that grows and shrinks.
+RC_GTEST_PROP(Dict, ExpiryAgreesWithAMap, (uint64_t seed)) {
+  DictFixture f(seed);
+  std::map<std::string, std::optional<int64_t>> model;
+  Random random(seed + 1);
+  const uint64_t keys = 1 + random.below(6000);
+  int64_t now = 1'000'000'000;
+  for (int round = 0; round < 6; ++round) {
+    const uint64_t reach = uint64_t{1} << (4 + random.below(36));
+    const uint64_t kind = random.below(4);
+    for (uint64_t i = random.below(1500); i > 0; --i) {
+      const std::string key = key_of(static_cast<int64_t>(random.below(keys)));
+      if (random.below(4) < kind) {
+        f.erase(key);
+        model.erase(key);
+        continue;
+      }
+      std::optional<int64_t> expiry;
+      if (random.below(3) != 0) expiry = now + static_cast<int64_t>(random.below(reach));
+      f.set(key, 1, expiry);
+      model[key] = expiry;
+    }
+    now += static_cast<int64_t>(random.below(reach)) - static_cast<int64_t>(random.below(3000));
+    std::set<std::string> found;
+    expire(f, now, random.below(2) == 0 ? 50 : 1'000'000, &found);
+    std::set<std::string> due;
+    for (const auto& [key, expiry] : model) {
+      if (expiry && *expiry < now) due.insert(key);
+    }
+    RC_ASSERT(found == due);
+    for (const std::string& key : due) model.erase(key);
   }
-  EXPECT_EQ(looked_at, 0u);
+  f.dict_.check_invariants();
+}
+
+TEST(Dict, SamplesOfExpiringEntriesAreFoundHoweverRareTheyAre) {
+  DictFixture f;
+  for (int64_t i = 0; i < 300'000; ++i)
+    f.set(key_of(i), i, i < 100'000 ? std::optional<int64_t>(5) : std::nullopt);
+  Random random(9);
+  Entry* sampled[5];
+  EXPECT_EQ(f.dict_.sample(random, true, sampled, 5), 5u);
+  for (int64_t i = 0; i < 300'000; ++i) f.set(key_of(i), i);
+  EXPECT_EQ(f.dict_.sample(random, true, sampled, 5), 0u);
+  std::set<std::string> seen;
+  for (int64_t i = 0; i < 5; ++i) f.set(key_of(i * 1000), i, 1'000'000);
+  for (int i = 0; i < 100; ++i) {
+    const size_t count = f.dict_.sample(random, true, sampled, 5);
+    EXPECT_GT(count, 0u);
+    for (size_t k = 0; k < count; ++k) seen.emplace(sampled[k]->key());
+  }
+  EXPECT_EQ(seen.size(), 5u);
+}
+
+// Turnover at constant size: entries that were displaced while their bucket was full come home, so
+// a miss looks into more than one bucket no more often than in a table that was filled at once.
+TEST(Dict, TurnoverLeavesNoMarksBehind) {
+  constexpr int64_t kKeys = 40'000;
+  DictFixture fresh;
+  for (int64_t i = 0; i < kKeys; ++i) fresh.set(key_of(i), i);
+  DictFixture used;
+  for (int64_t i = 0; i < kKeys; ++i) used.set(key_of(i), i);
+  for (int64_t i = kKeys; i < 10 * kKeys; ++i) {
+    used.erase(key_of(i - kKeys));
+    used.set(key_of(i), i);
+  }
+  used.dict_.check_invariants();
+  EXPECT_LT(used.dict_.overflowed_buckets(), fresh.dict_.overflowed_buckets() * 11 / 10);
 }
 
 TEST(Dict, RandomEntriesAreNearlyUniform) {

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace redoubt {
@@ -67,8 +70,11 @@ TEST(Regions, WhoGrowsWantsASpareOneInTimeAndUsesItNext) {
   pieces.get(1, 1);
   EXPECT_TRUE(wished);
   ASSERT_TRUE(regions.wants_spare());
-  char* memory = static_cast<char*>(Regions::make_memory());
-  regions.give_spare(memory);
+  SpareRegion spare = regions.take_spare();
+  EXPECT_FALSE(regions.wants_spare());  // it is on its way
+  char* memory = spare.memory();
+  spare.touch();
+  ASSERT_TRUE(regions.give_spare(spare));
   EXPECT_FALSE(regions.wants_spare());
 
   wished = false;
@@ -87,7 +93,8 @@ TEST(Regions, ASpareGoesBackWhenNothingGrowsAnyMore) {
   Regions regions;
   Pieces pieces(regions);
   pieces.get(24 + 64 + 40, 1);
-  regions.give_spare(Regions::make_memory());
+  SpareRegion spare = regions.take_spare();
+  ASSERT_TRUE(regions.give_spare(spare));
   EXPECT_TRUE(regions.has_spare());
   regions.trim(0);
   EXPECT_TRUE(regions.has_spare());  // it grew since the beginning
@@ -98,6 +105,58 @@ TEST(Regions, ASpareGoesBackWhenNothingGrowsAnyMore) {
   EXPECT_FALSE(regions.wants_spare());  // slowly
   pieces.get(1, 1);
   EXPECT_TRUE(regions.wants_spare());
+}
+
+TEST(Regions, ASpareOutlivesTheDatabaseThatAskedForIt) {
+  std::optional<Regions> regions(std::in_place);
+  SpareRegion spare;
+  {
+    Pieces pieces(*regions);
+    pieces.get(24 + 64 + 40, 1);
+    spare = regions->take_spare();
+  }
+  regions.reset();
+  spare.touch();
+  Regions others;
+  EXPECT_FALSE(others.give_spare(spare));
+}
+
+size_t mappings() {
+  std::ifstream maps("/proc/self/maps");
+  size_t lines = 0;
+  for (std::string line; std::getline(maps, line);) ++lines;
+  return lines;
+}
+
+// The kernel allows 65,530 by default: of two for a region, 63 GB would be the end.
+TEST(Regions, GrowingTakesNextToNoMappings) {
+  Regions regions;
+  Pieces pieces(regions);
+  pieces.get(64 * 4, 1);
+  const size_t before = mappings();
+  constexpr size_t kRegions = 5000;  // 10 GB of address space; some are touched
+  for (size_t i = 0; i < kRegions; ++i) {
+    pieces.get(64, 1);
+    if (i % 500 == 0) *static_cast<char*>(pieces.taken.back().first.memory) = 1;
+  }
+  EXPECT_LT(mappings(), before + 60);
+  // Nor does giving back every other one, and taking them again.
+  std::vector<std::pair<Regions::Unit, size_t>> kept;
+  for (size_t i = 0; i < pieces.taken.size(); ++i) {
+    if (i / 64 % 2 == 0) {
+      kept.push_back(pieces.taken[i]);
+    } else {
+      regions.give_back(pieces.taken[i].first, 1);
+    }
+  }
+  pieces.taken.swap(kept);
+  while (regions.trim(1000)) {
+  }
+  regions.trim(SIZE_MAX);
+  EXPECT_EQ(regions.empty_regions(), 0u);
+  EXPECT_LT(mappings(), before + 60);
+  pieces.get(64 * 1000, 1);
+  EXPECT_LT(mappings(), before + 60);
 }
 
 }  // namespace

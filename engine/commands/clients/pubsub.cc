@@ -34,7 +34,7 @@ ReplyWriter confirmation_writer(Context& c, bool first) {
   const bool silent = c.session.has(kSessionReplyOff | kSessionReplySkip);
   const bool element = first && c.session.protocol == Protocol::resp2;
   if (!silent && (!c.node.in_transaction() || element)) return c.reply;
-  return {c.node.clients().push_output(c.session), c.session.protocol};
+  return {c.node.clients().messages().output_of(c.session), c.session.protocol};
 }
 
 // One confirmation; without a name when there was nothing to leave.

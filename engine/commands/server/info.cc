@@ -211,7 +211,7 @@ void write_memory(InfoWriter& out) {
   out.zero({"mem_cluster_links", "mem_aof_buffer"});
   out.field("mem_allocator", "redoubt");
   out.zero({"mem_overhead_db_hashtable_rehashing", "active_defrag_running"});
-  out.field("lazyfree_pending_objects", node.garbage_objects());
+  out.field("lazyfree_pending_objects", node.keyspace().reclaim().objects());
   out.field("lazyfreed_objects", out.stats.lazyfreed_objects);
 }
 

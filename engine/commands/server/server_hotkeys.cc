@@ -15,11 +15,11 @@ namespace {
 
 void monitor_command(Context& c) {
   if (c.session.has(kSessionMonitor)) return;  // a second MONITOR has no reply in Redis either
-  c.reply.ok();
   if (c.node.in_transaction()) {
     c.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
     return;
   }
+  c.reply.ok();
   c.node.clients().monitors().start(c.session);
 }
 
