@@ -15,6 +15,9 @@ namespace redoubt {
 
 enum class Level : uint8_t { debug, verbose, notice, warning };
 
+// How far a node is, for whoever supervises its process.
+enum class ServiceState : uint8_t { starting, ready, stopping };
+
 // What the system says of the process that the node lives in, for INFO. The simulator answers fixed
 // numbers.
 struct ProcessFacts {
@@ -30,7 +33,8 @@ struct ProcessFacts {
   uint64_t children_system_cpu_us = 0;
   std::string os;  // "Linux 6.18 x86_64"
   uint64_t total_memory_bytes = 0;
-  std::string executable;  // absolute path of the program, empty when unknown
+  std::string executable;         // absolute path of the program, empty when unknown
+  std::string supervised = "no";  // by "systemd" or "upstart"
 };
 
 class Backend {
@@ -45,8 +49,8 @@ class Backend {
   virtual uint64_t entropy() = 0;
 
   // Binds and listens at once, so that a start can fail with a clear error. The port 0 of a TCP
-  // address means any free one. A unix socket's path is removed first when no one listens there;
-  // `mode` are its permissions, 0 for the process's own.
+  // address means any free one. A plain file at a unix socket's path, or a socket on which nobody
+  // listens, is removed first; `mode` are its permissions, 0 for the process's own.
   virtual Expected<Handle> listen(const Address& address, int backlog, uint32_t mode) = 0;
   // The address that a listener or a stream has on this side.
   virtual Address local_address(Handle handle) = 0;
@@ -74,6 +78,8 @@ class Backend {
   virtual void stall(Duration duration) = 0;
   // One line of the log, without its newline; the world adds nothing to it.
   virtual void log(Level level, std::string_view line) = 0;
+  // Tells whoever supervises the process how far the node is; `status` is a short line for people.
+  virtual void report(ServiceState /*state*/, std::string_view /*status*/) {}
   // Asks the system: some microseconds, for INFO and the like.
   virtual ProcessFacts process_facts() = 0;
   // The node is through; the world ends it after this turn.

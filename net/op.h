@@ -3,7 +3,9 @@
 // An Op lives in whoever waits for it and stays where it is from submit() until on_done. It is the
 // user_data of an io_uring submission and the payload of a simulator event; neither world allocates
 // for it. on_done is called exactly once for each submit(), always from the world's delivery loop,
-// never from inside submit(), cancel() or close(). From on_done the Op may be submitted again.
+// never from inside submit(), cancel() or close(). From on_done the Op may be submitted again. A
+// world that ends forgets what is in flight: it lets go of the memory, clears in_flight and never
+// calls on_done.
 #pragma once
 
 #include <cstddef>
@@ -83,7 +85,8 @@ enum class OpKind : uint8_t {
   make_directory,  // path; mode 0700
   sync_directory,  // path: the names in it reach the medium
   // elsewhere
-  background,  // work(op) runs beside the node and touches only memory that the job owns
+  background,  // work(op) runs beside the node and touches only memory that the job owns; jobs that
+               // are `lengthy` (seconds) do not hold up the others
 };
 
 // Whether operations of this kind are on a handle.
@@ -112,6 +115,7 @@ struct Op {
   OpKind kind = OpKind::receive;
   OpenFlags flags;
   bool in_flight = false;  // set by Env::submit, cleared before on_done
+  bool lengthy = false;    // background only
   Handle handle;
   uint64_t offset = 0;
   std::span<const Slice> gather;  // borrowed, as are its bytes, until on_done
@@ -125,8 +129,11 @@ struct Op {
   void* owner = nullptr;        // for on_done and work
   OpResult result;
 
-  uint64_t world = 0;        // the world's own, while in flight
-  Op* world_next = nullptr;  // the world's own, while in flight
+  // The world's own, while in flight.
+  uint64_t world = 0;
+  Op* world_next = nullptr;
+  size_t gather_next = 0;      // the slice of `gather` whose bytes go next
+  uint64_t gather_before = 0;  // bytes in the slices before it
 
   Op() = default;
   Op(const Op&) = delete;

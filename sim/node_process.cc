@@ -83,6 +83,8 @@ void NodeProcess::begin(std::string_view text) {
   const bool configured = config->parse_arguments(start_.arguments, &error);
   if (!configured) env_.backend().log(Level::warning, error);
   ASSERT(configured);
+  const std::vector<std::string> missing = config->missing();
+  if (!missing.empty()) return give_up(missing.front());
   node_ = std::make_unique<Node>(env_, std::move(config), start_.families);
   node_->set_observer(start_.observer);
   if (!node_->listen(&error)) {

@@ -26,7 +26,7 @@ folder = os.path.join(top, "build/tidy")
 once = {}
 for entry in json.load(open("build/alone/compile_commands.json")):
     name = os.path.relpath(entry["file"], top)
-    if not name.startswith(("net/", "engine/", "sim/")):
+    if not name.startswith(("net/", "engine/", "server/", "sim/")):
         continue
     if name not in once or "-DREDOUBT_SIMULATION" in entry["command"]:
         once[name] = entry
@@ -53,7 +53,7 @@ PYTHON
 
 headers=$({
   cat .clang-tidy
-  find net engine sim -name '*.h' | LC_ALL=C sort | xargs -r cat
+  find net engine server sim -name '*.h' | LC_ALL=C sort | xargs -r cat
 } | sha1sum)
 
 # look FILE: true when nothing was found.

@@ -9,10 +9,14 @@ namespace redoubt {
 namespace {
 
 constexpr std::string_view kProtectedMode =
-    "-DENIED Redoubt is running in protected mode because protected mode is enabled and no "
-    "password is set for the default user. In this mode connections are only accepted from the "
-    "loopback interface. To accept connections from other hosts, set a password with "
-    "'requirepass', or set 'protected-mode no' if this node is not reachable by others.\r\n";
+    "-DENIED Redoubt is running in protected mode: no password is set for the default user, so "
+    "that "
+    "connections from other hosts than its own are refused. To be answered, do one of these: 1) "
+    "set "
+    "a password, with 'CONFIG SET requirepass <password>' from the server's own host, or in the "
+    "configuration file; 2) if nobody else can reach the server, switch the protection off with "
+    "'CONFIG SET protected-mode no' from its own host, or with '--protected-mode no' at its start; "
+    "3) connect from its own host, by the loopback interface or a unix socket.\r\n";
 
 }  // namespace
 

@@ -16,7 +16,7 @@ using namespace directive;
 constexpr std::string_view kCosmetic =
     "it changes what people see of the process, not what it does";
 constexpr std::string_view kTuning = "a tuning knob for a mechanism that this engine does not use";
-constexpr std::string_view kProcess = "the process stays in the foreground, as it was started";
+constexpr std::string_view kNoDefragmentation = "memory is not moved to defragment it";
 constexpr std::string_view kNoFiles = "data is not written to files yet";
 constexpr std::string_view kNoScripts = "there are no scripts and functions yet";
 constexpr std::string_view kNoModules = "there are no modules";
@@ -25,56 +25,50 @@ constexpr std::string_view kNoCluster = "there is no cluster mode yet";
 constexpr std::string_view kNoTls = "there is no TLS yet, and tls-port cannot be opened";
 constexpr std::string_view kNoAcl = "there is only the user \"default\" yet";
 constexpr std::string_view kThreads = "a node's commands run on one thread";
-constexpr std::string_view kKernel = "the node does not change what the kernel does for it";
+constexpr std::string_view kNoChildren = "there are no child processes";
 
 constexpr std::string_view kYesNoClients = "no|yes|clients";
 
 constexpr std::array kProcessRows = {
-    boolean("daemonize", "no").immutable().only("no", kProcess),
-    choice("supervised", "no", "upstart|systemd|auto|no").immutable().only("no", kProcess),
-    text("pidfile", "").immutable().only("", kProcess),
-    boolean("syslog-enabled", "no").immutable().only("no", kProcess),
-    text("syslog-ident", "redis").immutable().harmless("nothing is sent to syslog"),
-    choice("syslog-facility", "local0",
-           "user|local0|local1|local2|local3|local4|local5|local6|local7")
-        .immutable()
-        .harmless("nothing is sent to syslog"),
     boolean("always-show-logo", "no").immutable().harmless(kCosmetic),
-    boolean("set-proc-title", "yes").immutable().harmless(kCosmetic),
-    text("proc-title-template", "{title} {listen-addr} {server-mode}").harmless(kCosmetic),
     boolean("crash-log-enabled", "yes").harmless("a failed assertion is always reported"),
     boolean("crash-memcheck-enabled", "yes").harmless("memory is not tested after a crash"),
     boolean("use-exit-on-panic", "no").hidden().only("no", "a failed assertion aborts"),
     integer("watchdog-period", "0", 0, kMaxInt).hidden().only("0", "there is no watchdog"),
     text("ignore-warnings", "").harmless("there are no such warnings"),
-    choice("oom-score-adj", "no", "no|yes|relative|absolute").only("no", kKernel),
-    list("oom-score-adj-values", "0 200 800", parse_oom_scores).harmless(kKernel),
     boolean("disable-thp", "yes")
         .immutable()
         .harmless("huge pages hurt servers that fork, and this one does not"),
-    text("server-cpulist", "").also("server_cpulist").immutable().only("", kKernel),
-    text("bio-cpulist", "").also("bio_cpulist").immutable().only("", kKernel),
-    text("aof-rewrite-cpulist", "").also("aof_rewrite_cpulist").immutable().only("", kKernel),
-    text("bgsave-cpulist", "").also("bgsave_cpulist").immutable().only("", kKernel),
-    integer("socket-mark-id", "0", 0, 4294967295).immutable().only("0", kKernel),
-    text("unixsocketgroup", "").immutable().only("", kKernel),
+    text("aof-rewrite-cpulist", "", parse_cpus)
+        .also("aof_rewrite_cpulist")
+        .immutable()
+        .harmless(kNoChildren),
+    text("bgsave-cpulist", "", parse_cpus).also("bgsave_cpulist").immutable().harmless(kNoChildren),
     text("bind-source-addr", "").harmless("the node makes no connections of its own"),
-    integer("io-threads", "1", 1, 128).immutable().only("1", kThreads),
+    integer("io-threads", "1", 1, 256).immutable().harmless(kThreads),
     boolean("io-threads-do-reads", "no").immutable().harmless(kThreads),
+    integer("events-per-io-thread", "2", 0, kMaxInt).hidden().harmless(kThreads),
+    integer("prefetch-batch-max-size", "16", 0, 128).harmless(kTuning),
     integer("max-new-connections-per-cycle", "10", 1, 1000).harmless(kTuning),
     integer("max-new-tls-connections-per-cycle", "1", 1, 1000).harmless(kTuning),
     boolean("dynamic-hz", "yes").harmless(kTuning),
     boolean("activerehashing", "yes").harmless(kTuning),
     boolean("jemalloc-bg-thread", "yes").harmless(kTuning),
-    boolean("activedefrag", "no").only("no", "memory is not moved to defragment it"),
-    memory("active-defrag-ignore-bytes", "104857600", 1).harmless(kTuning),
-    integer("active-defrag-threshold-lower", "10", 0, 1000).harmless(kTuning),
-    integer("active-defrag-threshold-upper", "100", 0, 1000).harmless(kTuning),
-    integer("active-defrag-cycle-min", "1", 1, 99).harmless(kTuning),
-    integer("active-defrag-cycle-max", "25", 1, 99).harmless(kTuning),
-    integer("active-defrag-max-scan-fields", "1000", 1, kMax).harmless(kTuning),
+    boolean("activedefrag", "no").harmless(kNoDefragmentation),
+    memory("active-defrag-ignore-bytes", "104857600", 1).harmless(kNoDefragmentation),
+    integer("active-defrag-threshold-lower", "10", 0, 1000).harmless(kNoDefragmentation),
+    integer("active-defrag-threshold-upper", "100", 0, 1000).harmless(kNoDefragmentation),
+    integer("active-defrag-cycle-min", "1", 1, 99).harmless(kNoDefragmentation),
+    integer("active-defrag-cycle-us", "500", 0, 100000).harmless(kNoDefragmentation),
+    integer("active-defrag-cycle-max", "25", 1, 99).harmless(kNoDefragmentation),
+    integer("active-defrag-max-scan-fields", "1000", 1, kMax).harmless(kNoDefragmentation),
     choice("enable-module-command", "no", "no|yes|local").immutable().only("no", kNoModules),
-    text("locale-collate", "").only("", "no command sorts by locale yet"),
+    text("locale-collate", "").only("|C|POSIX", "no command sorts by locale yet"),
+    text("availability-zone", "").harmless("no reply names it"),
+    boolean("extended-redis-compatibility", "no").harmless("replies are those of Redis already"),
+    boolean("hide-user-data-from-log", "yes").harmless("no line of the log shows data of users"),
+    boolean("import-mode", "no").only("no", "expired keys cannot be kept for an import"),
+    boolean("enable-debug-assert", "no").immutable().hidden().harmless("assertions are always on"),
     integer("shutdown-timeout", "10", 0, kMaxInt).harmless(kNoReplication),
     list("shutdown-on-sigint", "default", parse_shutdown_options)
         .only("default|nosave|now|force|nosave now|nosave force|now force|nosave now force",
@@ -82,8 +76,6 @@ constexpr std::array kProcessRows = {
     list("shutdown-on-sigterm", "default", parse_shutdown_options)
         .only("default|nosave|now|force|nosave now|nosave force|now force|nosave now force",
               kNoFiles),
-    // What is watched, and clients that are told.
-    // Types and scripts.
     integer("list-compress-depth", "0", 0, kMaxInt).harmless("lists are not compressed"),
     integer("busy-reply-threshold", "5000", 0, kMax).also("lua-time-limit").harmless(kNoScripts),
     boolean("lua-enable-deprecated-api", "no").immutable().hidden().harmless(kNoScripts),
@@ -140,7 +132,7 @@ constexpr std::array kReplicationRows = {
     boolean("repl-diskless-sync", "yes").harmless(kNoReplication),
     integer("repl-diskless-sync-delay", "5", 0, kMaxInt).harmless(kNoReplication),
     integer("repl-diskless-sync-max-replicas", "0", 0, kMaxInt).harmless(kNoReplication),
-    choice("repl-diskless-load", "disabled", "disabled|on-empty-db|swapdb")
+    choice("repl-diskless-load", "disabled", "disabled|on-empty-db|swapdb|flush-before-load")
         .harmless(kNoReplication),
     integer("repl-ping-replica-period", "10", 1, kMaxInt)
         .also("repl-ping-slave-period")
@@ -149,6 +141,8 @@ constexpr std::array kReplicationRows = {
     boolean("repl-disable-tcp-nodelay", "no").harmless(kNoReplication),
     memory("repl-backlog-size", "1048576", 1).harmless(kNoReplication),
     integer("repl-backlog-ttl", "3600", 0, kMax).harmless(kNoReplication),
+    boolean("dual-channel-replication-enabled", "no").harmless(kNoReplication),
+    memory("replica-full-sync-buffer-limit", "0").harmless(kNoReplication),
     integer("min-replicas-to-write", "0", 0, kMaxInt)
         .also("min-slaves-to-write")
         .only("0", kNoReplication),
@@ -182,6 +176,14 @@ constexpr std::array kReplicationRows = {
     boolean("cluster-allow-reads-when-down", "no").harmless(kNoCluster),
     boolean("cluster-allow-pubsubshard-when-down", "yes").harmless(kNoCluster),
     memory("cluster-link-sendbuf-limit", "0").harmless(kNoCluster),
+    integer("cluster-blacklist-ttl", "60", 0, kMaxInt).harmless(kNoCluster),
+    integer("cluster-ping-interval", "1000", 1, kMaxInt).hidden().harmless(kNoCluster),
+    integer("cluster-manual-failover-timeout", "5000", 1, kMaxInt).harmless(kNoCluster),
+    boolean("cluster-slot-stats-enabled", "no").harmless(kNoCluster),
+    integer("cluster-announce-client-port", "0", 0, 65535).harmless(kNoCluster),
+    text("cluster-announce-client-ipv4", "").harmless(kNoCluster),
+    text("cluster-announce-client-ipv6", "").harmless(kNoCluster),
+    integer("cluster-announce-client-tls-port", "0", 0, 65535).harmless(kNoCluster),
 };
 
 constexpr std::array kSecurityRows = {
@@ -201,6 +203,12 @@ constexpr std::array kSecurityRows = {
     choice("tls-auth-clients", "yes", "no|yes|optional").harmless(kNoTls),
     boolean("tls-replication", "no").only("no", kNoTls),
     boolean("tls-cluster", "no").only("no", kNoTls),
+    integer("rdma-port", "0", 0, 65535).immutable().only("0", "there is no RDMA yet"),
+    text("rdma-bind", "").immutable().harmless("there is no RDMA yet"),
+    integer("rdma-rx-size", "1048576", 65536, 16777216)
+        .immutable()
+        .harmless("there is no RDMA yet"),
+    integer("rdma-completion-vector", "-1", -1, 1024).immutable().harmless("there is no RDMA yet"),
     text("tls-protocols", "").harmless(kNoTls),
     text("tls-ciphers", "").harmless(kNoTls),
     text("tls-ciphersuites", "").harmless(kNoTls),

@@ -52,7 +52,7 @@ Config::Config() : impl_(std::make_unique<Impl>()) {
         DirectiveProblem problem;
         const bool good =
             parse_directive(row, row.initial, directive_words(row, row.initial), &value, &problem);
-        ASSERT(good && value.text == row.initial);
+        ASSERT(good && value.text == row.initial && is_supported(row, value.text));
         if (row.apply != nullptr) row.apply(settings_, value);
       }
       impl_->values.push_back(std::move(value.text));
@@ -62,6 +62,7 @@ Config::Config() : impl_(std::make_unique<Impl>()) {
             [](const Impl::Name& a, const Impl::Name& b) { return a.name < b.name; });
   impl_->loaded = impl_->values;
   impl_->included.resize(impl_->rows.size());
+  impl_->places.resize(impl_->rows.size());
 }
 
 Config::~Config() = default;
@@ -69,10 +70,10 @@ Config::~Config() = default;
 // --- reading
 
 bool Config::parse_file(const std::string& path, std::string_view text, const ReadFile& read_file,
-                        std::string* error) {
+                        std::string* error, const FindFiles& find_files) {
   error->clear();
   impl_->files_read = 1;
-  if (!read_text({path, 0, read_file, error}, text)) return false;
+  if (!read_text({path, 0, read_file, find_files, error}, text)) return false;
   impl_->loaded = impl_->values;
   return true;
 }
@@ -125,30 +126,48 @@ bool Config::read_line(const Place& place, std::span<const std::string> words,
       *problem = "include: expected one path";
       return false;
     }
-    *problem = fmt::format("{}: not supported yet ({})", row.name, row.why);
-    return false;
+    impl_->unsupported_lines.push_back(
+        fmt::format("{}: {} is not supported yet ({})", place.text(), row.name, row.why));
+    return true;
   }
+  return read_value(place, index, rest, to_lower(words[0]), problem);
+}
+
+bool Config::read_value(const Place& place, size_t index, std::span<const std::string> words,
+                        std::string_view name, std::string* problem) {
+  const Directive& row = *impl_->rows[index];
   // One word may hold a whole list: --bind "127.0.0.1 ::1".
   std::vector<std::string> list;
-  if (row.kind == Directive::Kind::list && rest.size() == 1) list = directive_words(row, rest[0]);
-  const std::span<const std::string> given = list.empty() ? rest : list;
+  if (row.kind == Directive::Kind::list && words.size() == 1) list = directive_words(row, words[0]);
+  const std::span<const std::string> given = list.empty() ? words : list;
   DirectiveValue value;
   DirectiveProblem why;
   if (!parse_directive(row, impl_->values[index], given, &value, &why)) {
-    *problem = explain(row, to_lower(words[0]), given, why);
+    *problem = explain(row, name, given, why);
     return false;
   }
   if (row.apply != nullptr) row.apply(settings_, value);
   impl_->values[index] = std::move(value.text);
+  impl_->places[index] = fmt::format("{}: {}", place.text(), name);
   if (place.depth > 0) impl_->included[index] = true;
   return true;
 }
 
+// A pattern stands for the files that match it, which may be none.
 bool Config::read_include(const Place& place, const std::string& path, std::string* problem) {
   if (!place.read_file) {
     *problem = "include: expected in a file, not on the command line";
     return false;
   }
+  const bool is_pattern = path.find_first_of("*?[") != std::string::npos;
+  if (!is_pattern || !place.find_files) return include_one(place, path, problem);
+  for (const std::string& found : place.find_files(path)) {
+    if (!include_one(place, found, problem)) return false;
+  }
+  return true;
+}
+
+bool Config::include_one(const Place& place, const std::string& path, std::string* problem) {
   if (place.depth == kIncludeDepthMax) {
     *problem =
         fmt::format("include: expected at most {} files within each other", kIncludeDepthMax);
@@ -164,7 +183,7 @@ bool Config::read_include(const Place& place, const std::string& path, std::stri
     *problem = fmt::format("include: cannot read {}: {}", quote_for_message(path), why);
     return false;
   }
-  return read_text({path, place.depth + 1, place.read_file, place.error}, text);
+  return read_text({path, place.depth + 1, place.read_file, place.find_files, place.error}, text);
 }
 
 bool Config::read_renaming(const Place& place, std::span<const std::string> words,
@@ -180,7 +199,8 @@ bool Config::read_renaming(const Place& place, std::span<const std::string> word
 bool Config::parse_arguments(std::span<const std::string> arguments, std::string* error) {
   error->clear();
   const ReadFile no_files;
-  const Place place{"command line", 1, no_files, error};
+  const FindFiles no_patterns;
+  const Place place{"command line", 1, no_files, no_patterns, error};
   const std::vector<bool> included = impl_->included;
   for (size_t at = 0; at < arguments.size();) {
     const std::string& first = arguments[at];
@@ -207,6 +227,41 @@ bool Config::parse_arguments(std::span<const std::string> arguments, std::string
   }
   impl_->included = included;
   return true;
+}
+
+std::vector<std::string> Config::missing() const {
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < impl_->rows.size(); ++i) {
+    const Directive& row = *impl_->rows[i];
+    if (row.kind == Directive::Kind::line || is_supported(row, impl_->values[i])) continue;
+    lines.push_back(fmt::format("{}: {} is not supported yet ({})", impl_->places[i],
+                                quote_for_message(impl_->values[i]), row.why));
+  }
+  lines.insert(lines.end(), impl_->unsupported_lines.begin(), impl_->unsupported_lines.end());
+  return lines;
+}
+
+std::string Config::without_effect() const {
+  struct Group {
+    std::string_view why;
+    std::string names;
+  };
+  std::vector<Group> groups;
+  for (size_t i = 0; i < impl_->rows.size(); ++i) {
+    const Directive& row = *impl_->rows[i];
+    if (row.apply != nullptr || row.is_limited || impl_->values[i] == row.initial) continue;
+    auto group = std::find_if(groups.begin(), groups.end(),
+                              [&row](const Group& other) { return other.why == row.why; });
+    if (group == groups.end()) group = groups.insert(group, {row.why, ""});
+    if (!group->names.empty()) group->names += ", ";
+    group->names += row.name;
+  }
+  std::string text;
+  for (const Group& group : groups) {
+    if (!text.empty()) text += "; ";
+    text += fmt::format("{} ({})", group.names, group.why);
+  }
+  return text;
 }
 
 // --- CONFIG GET and SET
@@ -251,10 +306,6 @@ bool Config::set(std::span<const std::string_view> names_and_values, std::string
     *error = "ERR syntax error";
     return false;
   }
-  struct Change {
-    size_t row;
-    DirectiveValue value;
-  };
   std::vector<Change> changes;
   std::vector<bool> named(impl_->rows.size());
   const bool guards_open = permits(settings_.protected_configs, local_client);
@@ -291,14 +342,64 @@ bool Config::set(std::span<const std::string_view> names_and_values, std::string
     if (!parse_directive(row, impl_->values[changes[i].row], words, &changes[i].value, &problem)) {
       return fail(names_and_values[i * 2], problem.reply);
     }
-    if (row.is_fixed && changes[i].value.text != impl_->values[changes[i].row]) {
-      return fail(names_and_values[i * 2], "this server cannot change it while it runs");
+    const std::string& text = changes[i].value.text;
+    if (!is_supported(row, text)) {
+      return fail(names_and_values[i * 2],
+                  fmt::format("{} is not supported yet (only {})", quote_for_message(text),
+                              supported_values(row)));
     }
   }
+  std::string_view name;
+  std::string why;
+  return take(changes, &name, &why) || fail(name, why);
+}
+
+// False: one whom a change concerns has refused it, and everything is as before.
+bool Config::take(std::span<Change> changes, std::string_view* name, std::string* why) {
+  const Settings settings_before = settings_;
+  const std::vector<std::string> values_before = impl_->values;
+  std::vector<size_t> changed;
   for (Change& change : changes) {
     const Directive& row = *impl_->rows[change.row];
     if (row.apply != nullptr) row.apply(settings_, change.value);
+    if (impl_->values[change.row] != change.value.text) changed.push_back(change.row);
     impl_->values[change.row] = std::move(change.value.text);
+  }
+  const auto take_back = [&] {
+    settings_ = settings_before;
+    impl_->values = values_before;
+  };
+  return tell_listeners(changed, take_back, name, why);
+}
+
+void Config::add_listener(const ConfigListener& listener) {
+  ASSERT(listener.apply != nullptr && !listener.names.empty());
+  for (const std::string_view name : listener.names) ASSERT(impl_->find(name) != Impl::kNone);
+  impl_->listeners.push_back(listener);
+}
+
+// Tells those whom the changed rows concern, in the order in which they were added. When one
+// refuses, those before it are told again, with the old values.
+bool Config::tell_listeners(std::span<const size_t> changed_rows,
+                            const std::function<void()>& take_back, std::string_view* name,
+                            std::string* why) {
+  std::vector<const ConfigListener*> told;
+  for (const ConfigListener& listener : impl_->listeners) {
+    const auto concerned = [&](std::string_view of) {
+      return std::find(changed_rows.begin(), changed_rows.end(), impl_->find(of)) !=
+             changed_rows.end();
+    };
+    const auto first = std::find_if(listener.names.begin(), listener.names.end(), concerned);
+    if (first == listener.names.end()) continue;
+    if (listener.apply(listener.owner, why)) {
+      told.push_back(&listener);
+      continue;
+    }
+    *name = *first;
+    take_back();
+    std::string ignored;  // what it had before, it can have again
+    for (const ConfigListener* before : told) before->apply(before->owner, &ignored);
+    return false;
   }
   return true;
 }

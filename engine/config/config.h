@@ -23,6 +23,19 @@ namespace redoubt {
 // reason.
 using ReadFile = std::function<bool(const std::string& path, std::string* text, std::string* why)>;
 
+// The files whose paths match a pattern such as "/etc/redis/conf.d/*.conf", in order. For
+// `include`.
+using FindFiles = std::function<std::vector<std::string>(const std::string& pattern)>;
+
+// A part that has to act when directives change while the node runs.
+struct ConfigListener {
+  std::span<const std::string_view> names;  // of static storage: the directives that concern it
+  // Config::settings() has the new values. False: nothing was changed, and *why says the reason as
+  // CONFIG SET is to tell it; then CONFIG SET takes all of its values back.
+  bool (*apply)(void* owner, std::string* why) = nullptr;
+  void* owner = nullptr;
+};
+
 // A rename-command line.
 struct RenamedCommand {
   std::string from;
@@ -41,13 +54,21 @@ class Config {
 
   // Reads the text of a configuration file. False: *error is one line "file:line: what was
   // expected". Included files may be 16 deep, and 256 altogether. Called once, before
-  // parse_arguments().
+  // parse_arguments(). Without `find_files` an `include` names one file.
   bool parse_file(const std::string& path, std::string_view text, const ReadFile& read_file,
-                  std::string* error);
+                  std::string* error, const FindFiles& find_files = {});
   // Reads "--name value --name value ...": the words up to the next "--" are the value; a first
   // word of a value may begin with "--" itself. "--save" alone stands for an empty value, and one
   // argument may hold name and value ("--port 6380").
   bool parse_arguments(std::span<const std::string> arguments, std::string* error);
+
+  // What the file and the arguments ask for and this server does not have, a line for each:
+  // "file:line: appendonly: "yes" is not supported yet (data is not written to files yet)". Values
+  // that a later line or argument overrides do not count.
+  std::vector<std::string> missing() const;
+  // The settings that differ from their defaults and change nothing here, with the reasons, in one
+  // line; empty when there are none. Values are not shown: some are secrets.
+  std::string without_effect() const;
 
   const Settings& settings() const { return settings_; }
 
@@ -60,6 +81,8 @@ class Config {
   // asks is connected from this machine, as enable-protected-configs local wants it.
   bool set(std::span<const std::string_view> names_and_values, std::string* error,
            bool local_client = false);
+  // Who is to act on CONFIG SET. It lives as long as this Config.
+  void add_listener(const ConfigListener& listener);
   // CONFIG REWRITE: the new contents of the configuration file whose contents now are `old_text`:
   // comments and order are kept, changed values are replaced, missing ones appended.
   std::string rewritten(std::string_view old_text) const;
@@ -77,12 +100,19 @@ class Config {
  private:
   struct Impl;
   struct Place;
+  struct Change;
 
   bool read_text(Place place, std::string_view text);
   bool read_line(const Place& place, std::span<const std::string> words, std::string* problem);
   bool read_include(const Place& place, const std::string& path, std::string* problem);
   bool read_renaming(const Place& place, std::span<const std::string> words, std::string* problem);
+  bool read_value(const Place& place, size_t index, std::span<const std::string> words,
+                  std::string_view name, std::string* problem);
+  bool include_one(const Place& place, const std::string& path, std::string* problem);
   std::string shown_value(size_t row) const;
+  bool take(std::span<Change> changes, std::string_view* name, std::string* why);
+  bool tell_listeners(std::span<const size_t> changed_rows, const std::function<void()>& take_back,
+                      std::string_view* name, std::string* why);
 
   Settings settings_;
   std::string file_;

@@ -29,8 +29,19 @@ struct Config::Impl {
   std::vector<bool> included;
   size_t files_read = 0;
 
+  // Where each value was given last, for what is not supported; and the lines that are not.
+  std::vector<std::string> places;
+  std::vector<std::string> unsupported_lines;
+  std::vector<ConfigListener> listeners;
+
   // The row of this name or alias, in any case; kNone.
   size_t find(std::string_view name) const;
+};
+
+// Of CONFIG SET.
+struct Config::Change {
+  size_t row;
+  DirectiveValue value;
 };
 
 // Where a line comes from.
@@ -38,6 +49,7 @@ struct Config::Place {
   std::string file;
   int depth = 0;  // 0: the configuration file itself
   const ReadFile& read_file;
+  const FindFiles& find_files;
   std::string* error;
   size_t line = 0;  // 0: not in a file
 

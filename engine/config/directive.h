@@ -44,10 +44,10 @@ struct Directive {
     file_name,  // text without a slash
     host_name,
     choice,
-    list,  // read by `parse`
+    list,  // read by `parse`, which a text may have, too
     line,  // not a value but an action of the configuration file: include, rename-command
   };
-  // Reads a list. `current` is the canonical text so far.
+  // Reads a list, or one word that is a text. `current` is the canonical text so far.
   using Parse = bool (*)(const Directive& row, std::string_view current,
                          std::span<const std::string> words, DirectiveValue* value,
                          DirectiveProblem* problem);
@@ -64,7 +64,6 @@ struct Directive {
   int64_t highest_used = 0;    // both 0: no such limits
   std::string_view choices{};  // "yes|no|local"
   bool is_immutable = false;   // CONFIG SET refuses it
-  bool is_fixed = false;       // CONFIG SET refuses to change it; Redis can
   bool is_protected = false;   // CONFIG SET needs enable-protected-configs
   bool is_hidden = false;      // CONFIG GET shows it only by its full name
   bool is_lines = false;       // a list with one line for each four words in the file
@@ -84,11 +83,6 @@ struct Directive {
   constexpr Directive immutable() const {
     Directive row = *this;
     row.is_immutable = true;
-    return row;
-  }
-  constexpr Directive fixed() const {
-    Directive row = *this;
-    row.is_fixed = true;
     return row;
   }
   constexpr Directive guarded() const {
@@ -174,6 +168,10 @@ constexpr Directive choice(std::string_view name, std::string_view initial,
 constexpr Directive list(std::string_view name, std::string_view initial, Directive::Parse parse) {
   return {.name = name, .initial = initial, .kind = Directive::Kind::list, .parse = parse};
 }
+// A text with rules of its own, which `parse` gets as one word.
+constexpr Directive text(std::string_view name, std::string_view initial, Directive::Parse parse) {
+  return {.name = name, .initial = initial, .kind = Directive::Kind::text, .parse = parse};
+}
 constexpr Directive line(std::string_view name) {
   return {.name = name, .initial = {}, .kind = Directive::Kind::line};
 }
@@ -199,12 +197,15 @@ std::span<const Directive> obeyed_directives();
 std::span<const Directive> accepted_directives();
 
 // Reads a value from the words behind a directive's name; a list may also be one word with blanks
-// in it, as CONFIG SET has it. `current` is the canonical text so far,
-// which only lists look at. False: the words are no value of this directive, or one that is not
-// supported.
+// in it, as CONFIG SET has it. `current` is the canonical text so far, which only lists look at.
+// False: the words are no value of this directive.
 bool parse_directive(const Directive& row, std::string_view current,
                      std::span<const std::string> words, DirectiveValue* value,
                      DirectiveProblem* problem);
+// Whether this canonical value asks for nothing that is missing.
+bool is_supported(const Directive& row, std::string_view text);
+// The values of a limited directive that are supported: "\"no\", \"0\"".
+std::string supported_values(const Directive& row);
 // The words of a value as CONFIG SET has it, in one text.
 std::vector<std::string> directive_words(const Directive& row, std::string_view value);
 
@@ -228,6 +229,13 @@ bool parse_oom_scores(const Directive& row, std::string_view current,
 bool parse_shutdown_options(const Directive& row, std::string_view current,
                             std::span<const std::string> words, DirectiveValue* value,
                             DirectiveProblem* problem);
+bool parse_version(const Directive& row, std::string_view current,
+                   std::span<const std::string> words, DirectiveValue* value,
+                   DirectiveProblem* problem);
+bool parse_cpus(const Directive& row, std::string_view current, std::span<const std::string> words,
+                DirectiveValue* value, DirectiveProblem* problem);
+bool parse_title(const Directive& row, std::string_view current, std::span<const std::string> words,
+                 DirectiveValue* value, DirectiveProblem* problem);
 bool parse_replicaof(const Directive& row, std::string_view current,
                      std::span<const std::string> words, DirectiveValue* value,
                      DirectiveProblem* problem);

@@ -130,6 +130,7 @@ bool parse_oom_scores(const Directive&, std::string_view, std::span<const std::s
     problem->reply = "Invalid oom-score-adj-values, elements must be between -2000 and 2000.";
     return false;
   }
+  value->words.assign(words.begin(), words.end());
   value->text = join_words(words);
   return true;
 }
@@ -159,6 +160,68 @@ bool parse_shutdown_options(const Directive& row, std::string_view,
     if (given[i]) value->words.emplace_back(kOptions[i]);
   }
   value->text = value->words.empty() ? std::string(row.initial) : join_words(value->words);
+  return true;
+}
+
+bool parse_version(const Directive&, std::string_view, std::span<const std::string> words,
+                   DirectiveValue* value, DirectiveProblem* problem) {
+  *problem = {"argument must be a version such as 7.4.0", "a version such as 7.4.0"};
+  if (words.size() != 1) return false;
+  int numbers = 0;
+  for (size_t at = 0; at <= words[0].size(); ++numbers) {
+    const size_t end = std::min(words[0].find('.', at), words[0].size());
+    const std::optional<int64_t> number = parse_integer(words[0].substr(at, end - at));
+    if (!number || *number < 0 || *number > 255) return false;
+    at = end + 1;
+  }
+  if (numbers != 3) return false;
+  value->text = words[0];
+  return true;
+}
+
+// "0-7:2,8": ranges of processors with a step, separated by commas.
+bool parse_cpus(const Directive&, std::string_view, std::span<const std::string> words,
+                DirectiveValue* value, DirectiveProblem* problem) {
+  constexpr int64_t kCpusMax = 4096;
+  if (is_empty_list(words)) return true;
+  *problem = {"argument must be a list of processors such as 0-7:2,8",
+              "a list of processors such as 0-7:2,8"};
+  if (words.size() != 1) return false;
+  const std::string& text = words[0];
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find(',', at), text.size());
+    const std::string range = text.substr(at, end - at);
+    const size_t colon = std::min(range.find(':'), range.size());
+    const size_t dash = std::min(range.find('-'), colon);
+    const auto number = [&](size_t from, size_t to) {
+      const std::optional<int64_t> parsed = parse_integer(range.substr(from, to - from));
+      return parsed && *parsed >= 0 && *parsed < kCpusMax ? *parsed : int64_t{-1};
+    };
+    const int64_t first = number(0, dash);
+    const int64_t last = dash == colon ? first : number(dash + 1, colon);
+    const int64_t step = colon == range.size() ? 1 : number(colon + 1, range.size());
+    if (first < 0 || last < first || step < 1) return false;
+    at = end + 1;
+  }
+  value->text = text;
+  return true;
+}
+
+bool parse_title(const Directive&, std::string_view, std::span<const std::string> words,
+                 DirectiveValue* value, DirectiveProblem* problem) {
+  constexpr std::array<std::string_view, 7> kFields = {
+      "title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file"};
+  *problem = {"template format is invalid or contains unknown variables",
+              "text with fields out of {title}, {listen-addr}, {server-mode}, {port}, {tls-port}, "
+              "{unixsocket}, {config-file}"};
+  const std::string text = join_words(words);
+  for (size_t at = text.find('{'); at != std::string::npos; at = text.find('{', at + 1)) {
+    const size_t end = text.find('}', at);
+    if (end == std::string::npos) return false;
+    const std::string_view field = std::string_view(text).substr(at + 1, end - at - 1);
+    if (std::find(kFields.begin(), kFields.end(), field) == kFields.end()) return false;
+  }
+  value->text = text;
   return true;
 }
 

@@ -99,12 +99,13 @@ std::string Config::rewritten(std::string_view old_text) const {
   std::string appended;
   for (size_t index = 0; index < impl_->rows.size(); ++index) {
     const Directive& row = *impl_->rows[index];
-    const std::string& value = impl_->values[index];
+    // The directory is written as it is known now: another start may come from another place.
+    const std::string value = shown_value(index);
     const std::vector<size_t>& at = places[index];
     if (row.kind == Directive::Kind::line) continue;
     const bool overridden = impl_->included[index] && (at.empty() || at.back() < behind_includes);
-    const bool append =
-        overridden ? value != impl_->loaded[index] : at.empty() && value != row.initial;
+    const bool append = overridden ? impl_->values[index] != impl_->loaded[index]
+                                   : at.empty() && value != row.initial;
     if (append) {
       appended += written_lines(row, row.name, value) + "\n";
     } else if (!overridden && !at.empty() && value_of_lines(row, lines, at) != value) {

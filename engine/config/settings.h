@@ -35,6 +35,10 @@ inline bool permits(Permission permission, bool local_client) {
   return permission == Permission::yes || (permission == Permission::local && local_client);
 }
 
+// Who has started the process, and wants to be told when it is ready.
+enum class Supervision : uint8_t { upstart, systemd, automatic, none };
+enum class OomScoreAdj : uint8_t { no, yes, relative, absolute };
+
 struct OutputLimit {
   uint64_t hard_bytes = 0;  // 0: none
   uint64_t soft_bytes = 0;
@@ -43,13 +47,15 @@ struct OutputLimit {
 
 struct Settings {
   // network
-  std::vector<std::string> bind = {"127.0.0.1", "-::1"};
+  std::vector<std::string> bind = {"*", "-::*"};
   int port = 6379;
   int tcp_backlog = 511;
   int tcp_keepalive_s = 300;
   int timeout_s = 0;
   std::string unixsocket;
   uint32_t unixsocketperm = 0;
+  std::string unixsocketgroup;
+  uint32_t socket_mark_id = 0;  // for packet filters; 0: none
   bool protected_mode = true;
   uint64_t maxclients = 10000;
   uint64_t proto_max_bulk_len = 512ull * 1024 * 1024;
@@ -58,6 +64,22 @@ struct Settings {
   OutputLimit output_limit_replica{256ull << 20, 64ull << 20, 60};
   OutputLimit output_limit_pubsub{32ull << 20, 8ull << 20, 60};
   std::string requirepass;
+
+  // the process: read by server/
+  bool daemonize = false;
+  std::string pidfile;
+  Supervision supervision = Supervision::none;
+  bool syslog_enabled = false;
+  std::string syslog_ident = "redis";
+  int syslog_facility = 1;  // 0: user; n: local(n - 1)
+  OomScoreAdj oom_score_adj = OomScoreAdj::no;
+  int oom_score_of_primary = 0;
+  std::string server_cpus;      // of the thread that runs the node: "0-7:2,8"; empty: any
+  std::string background_cpus;  // of the threads beside it
+  bool set_process_title = true;
+  std::string process_title = "{title} {listen-addr} {server-mode}";
+  // What tools are told in INFO, HELLO and --version: the Redis whose commands this node has.
+  std::string reported_redis_version = "7.4.0";
 
   // general
   int databases = 16;

@@ -36,6 +36,11 @@ void apply_percentiles(Settings& settings, const DirectiveValue& value) {
   }
 }
 
+void apply_oom_scores(Settings& settings, const DirectiveValue& value) {
+  const std::vector<std::string>& words = value.words;
+  settings.oom_score_of_primary = static_cast<int>(parse_integer(words[0]).value_or(0));
+}
+
 void apply_events(Settings& settings, const DirectiveValue& value) {
   settings.notify_events = event_classes(value.text).value_or(0);
 }
@@ -45,14 +50,18 @@ constexpr int64_t kMb = 1024 * 1024;
 constexpr int64_t kDatabasesMax = 65536;
 
 constexpr Directive kRows[] = {
-    // Network. Listeners are opened once, at the start.
-    list("bind", "127.0.0.1 -::1", parse_bind).fixed().sets(apply_bind),
-    integer("port", "6379", 0, 65535).fixed().sets(store<&Settings::port>),
+    // Network.
+    list("bind", "* -::*", parse_bind).sets(apply_bind),
+    integer("port", "6379", 0, 65535).sets(store<&Settings::port>),
     integer("tcp-backlog", "511", 0, kMaxInt).immutable().sets(store<&Settings::tcp_backlog>),
     integer("tcp-keepalive", "300", 0, kMaxInt).sets(store<&Settings::tcp_keepalive_s>),
     integer("timeout", "0", 0, kMaxInt).sets(store<&Settings::timeout_s>),
     text("unixsocket", "").immutable().sets(store<&Settings::unixsocket>),
     octal("unixsocketperm", "0", 0777).immutable().sets(store<&Settings::unixsocketperm>),
+    text("unixsocketgroup", "").immutable().sets(store<&Settings::unixsocketgroup>),
+    integer("socket-mark-id", "0", 0, 4294967295)
+        .immutable()
+        .sets(store<&Settings::socket_mark_id>),
     boolean("protected-mode", "yes").sets(store<&Settings::protected_mode>),
     integer("maxclients", "10000", 1, 4294967295).sets(store<&Settings::maxclients>),
     memory("proto-max-bulk-len", "536870912", kMb).sets(store<&Settings::proto_max_bulk_len>),
@@ -64,6 +73,32 @@ constexpr Directive kRows[] = {
         .sets(apply_output_limits),
     text("requirepass", "").sets(store<&Settings::requirepass>),
 
+    // The process.
+    boolean("daemonize", "no").immutable().sets(store<&Settings::daemonize>),
+    text("pidfile", "").immutable().sets(store<&Settings::pidfile>),
+    choice("supervised", "no", "upstart|systemd|auto|no")
+        .immutable()
+        .sets(store<&Settings::supervision>),
+    boolean("syslog-enabled", "no").immutable().sets(store<&Settings::syslog_enabled>),
+    text("syslog-ident", "redis").immutable().sets(store<&Settings::syslog_ident>),
+    choice("syslog-facility", "local0",
+           "user|local0|local1|local2|local3|local4|local5|local6|local7")
+        .immutable()
+        .sets(store<&Settings::syslog_facility>),
+    choice("oom-score-adj", "no", "no|yes|relative|absolute").sets(store<&Settings::oom_score_adj>),
+    list("oom-score-adj-values", "0 200 800", parse_oom_scores).sets(apply_oom_scores),
+    text("server-cpulist", "", parse_cpus)
+        .also("server_cpulist")
+        .immutable()
+        .sets(store<&Settings::server_cpus>),
+    text("bio-cpulist", "", parse_cpus)
+        .also("bio_cpulist")
+        .immutable()
+        .sets(store<&Settings::background_cpus>),
+    boolean("set-proc-title", "yes").immutable().sets(store<&Settings::set_process_title>),
+    text("proc-title-template", "{title} {listen-addr} {server-mode}", parse_title)
+        .sets(store<&Settings::process_title>),
+
     // General.
     integer("databases", "16", 1, kDatabasesMax).immutable().sets(store<&Settings::databases>),
     text("dir", ".").immutable().guarded().sets(store<&Settings::dir>),
@@ -72,6 +107,8 @@ constexpr Directive kRows[] = {
         .sets(store<&Settings::loglevel>),
     choice("log-format", "text", "text|json").sets(store<&Settings::log_format>),
     integer("hz", "10", 0, kMaxInt).clamped(1, 500).sets(store<&Settings::hz>),
+    text("reported-redis-version", "7.4.0", parse_version)
+        .sets(store<&Settings::reported_redis_version>),
     choice("enable-debug-command", "no", "no|yes|local")
         .immutable()
         .sets(store<&Settings::debug_command>),

@@ -168,13 +168,21 @@ bool parse_word(const Directive& row, std::string_view word, DirectiveValue* val
     case Directive::Kind::choice: return parse_choice(row, word, value, problem);
     case Directive::Kind::file_name: return parse_file_name(row, word, value, problem);
     case Directive::Kind::host_name: return parse_host_name(word, value, problem);
-    case Directive::Kind::text: value->text = word; return true;
+    case Directive::Kind::text:
+      if (row.parse != nullptr) {
+        const std::string one(word);
+        return row.parse(row, {}, std::span<const std::string>(&one, 1), value, problem);
+      }
+      value->text = word;
+      return true;
     case Directive::Kind::list:
     case Directive::Kind::line: break;
   }
   ASSERT(false);
   return false;
 }
+
+}  // namespace
 
 bool is_supported(const Directive& row, std::string_view text) {
   if (!row.is_limited) return true;
@@ -186,7 +194,9 @@ bool is_supported(const Directive& row, std::string_view text) {
   return false;
 }
 
-}  // namespace
+std::string supported_values(const Directive& row) {
+  return listed(row.supported, true);
+}
 
 bool parse_directive(const Directive& row, std::string_view current,
                      std::span<const std::string> words, DirectiveValue* value,
@@ -203,11 +213,7 @@ bool parse_directive(const Directive& row, std::string_view current,
   } else if (!parse_word(row, words[0], value, problem)) {
     return false;
   }
-  if (is_supported(row, value->text)) return true;
-  problem->reply = fmt::format("{} is not supported yet (only {})", quote_for_message(value->text),
-                               listed(row.supported, true));
-  problem->expected.clear();
-  return false;
+  return true;
 }
 
 std::vector<std::string> directive_words(const Directive& row, std::string_view value) {

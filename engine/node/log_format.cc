@@ -144,6 +144,18 @@ void append_json_escaped(std::string& json, std::string_view text) {
   }
 }
 
+std::string_view message_of_log_line(std::string_view line) {
+  if (line.starts_with('{')) return line;
+  constexpr int kWordsBefore = 6;  // pid and role, day, month, year, time, level
+  size_t at = 0;
+  for (int word = 0; word < kWordsBefore; ++word) {
+    const size_t blank = line.find(' ', at);
+    if (blank == std::string_view::npos) return line;
+    at = blank + 1;
+  }
+  return line.substr(at);
+}
+
 std::string format_log_line(const LogStamp& stamp, std::string_view message) {
   const CivilTime t = civil_time(stamp.wall);
   if (stamp.format == LogFormat::json) {

@@ -40,6 +40,9 @@ struct LogStamp {
 // The line without a line end. Bytes of the message that would break it are escaped.
 std::string format_log_line(const LogStamp& stamp, std::string_view message);
 
+// The message in such a line; all of a line in JSON.
+std::string_view message_of_log_line(std::string_view line);
+
 // Appends text to a JSON string's inside. What is not UTF-8 becomes U+FFFD.
 void append_json_escaped(std::string& json, std::string_view text);
 

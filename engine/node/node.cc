@@ -102,6 +102,7 @@ void Node::stop(std::string_view reason) {
   if (stopping_) return;
   stopping_ = true;
   log(LogLevel::warning, reason);
+  env_.backend().report(ServiceState::stopping, reason);
   clients_.listeners().close_all();
   unpause();
   for (Session* session = clients_.first(); session != nullptr; session = session->next) {

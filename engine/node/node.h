@@ -28,6 +28,7 @@
 #include "engine/keyspace/keyspace.h"
 #include "engine/node/blocking.h"
 #include "engine/node/context.h"
+#include "engine/node/listen_addresses.h"
 #include "engine/store/random.h"
 #include "net/env.h"
 
@@ -77,7 +78,7 @@ class NodeJob {
 // What clients may do during CLIENT PAUSE.
 enum class PauseMode : uint8_t { none, write, all };
 
-class Node final : private RequestSink, private KeyRemover {
+class Node final : private RequestSink, private KeyRemover, private ListenDoor {
  public:
   // `config` holds the values to start with. `families` are the command rows that this node knows.
   Node(Env& env, std::unique_ptr<Config> config,
@@ -87,8 +88,8 @@ class Node final : private RequestSink, private KeyRemover {
   // Closes what is open. The world has forgotten, or will deliver to nobody, what was in flight.
   ~Node();
 
-  // Opens the listeners that the configuration asks for. False: one could not be opened, and `why`
-  // says which and the reason in one line.
+  // Opens the listeners that the configuration asks for, now and after CONFIG SET. Once. False: one
+  // could not be opened, and `why` says which and the reason in one line.
   bool listen(std::string* why);
   // The port that clients reach this node on, 0 for none (with port 0 in tests: the one it got).
   int tcp_port() const { return clients_.listeners().tcp_port(); }
@@ -198,6 +199,9 @@ class Node final : private RequestSink, private KeyRemover {
   friend class Session;
 
   // sessions.cc
+  bool listen_elsewhere(std::string* reason);
+  Expected<Handle> open_listener(const Address& address, uint32_t mode) override;
+  void close_listener(Handle handle) override { clients_.listeners().close(handle); }
   void take(Session& session, std::span<const char> bytes) override;
   void on_output(Session& session) override;
   void send_replies(Session& session) override { hold_or_flush(session); }
@@ -313,6 +317,7 @@ class Node final : private RequestSink, private KeyRemover {
   Eviction eviction_;
 
   Clients clients_;
+  ListenAddresses listen_addresses_{*this};
   RequestBatch batch_;
   std::vector<Planned> planned_;
   std::vector<Session*> ready_;  // sessions with requests in the batch, or with replies to send

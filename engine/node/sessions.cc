@@ -8,36 +8,33 @@
 namespace redoubt {
 
 bool Node::listen(std::string* why) {
-  const Settings& s = settings();
-  const auto open = [&](const Address& address, uint32_t mode, bool optional) {
-    Expected<Handle> handle = clients_.listeners().open(
-        address, {.backlog = s.tcp_backlog, .mode = mode}, clients_.accept_handler());
-    if (handle.ok()) return true;
-    if (optional &&
-        (handle.error() == Error::address_not_found || handle.error() == Error::unsupported)) {
-      return true;
-    }
-    *why = fmt::format("cannot listen on {}: {}",
-                       address.unix_socket ? address.host : address.to_string(),
-                       describe(handle.error()));
-    return false;
-  };
-  if (s.port != 0) {
-    for (const std::string& name : s.bind) {
-      const bool optional = name.starts_with("-");
-      std::string host = optional ? name.substr(1) : name;
-      if (host == "*") host = "0.0.0.0";
-      if (!open(Address::tcp(host, static_cast<uint16_t>(s.port)), 0, optional)) return false;
-    }
-  }
-  if (!s.unixsocket.empty() && !open(Address::local(s.unixsocket), s.unixsocketperm, false)) {
-    return false;
-  }
-  if (clients_.listeners().empty()) {
+  if (!listen_addresses_.change(settings(), why)) return false;
+  if (listen_addresses_.empty()) {
     *why = "nothing to listen on: give a port, or a unixsocket";
     return false;
   }
+  static constexpr std::string_view kDirectives[] = {"port", "bind"};
+  config_->add_listener({kDirectives,
+                         [](void* owner, std::string* reason) {
+                           return static_cast<Node*>(owner)->listen_elsewhere(reason);
+                         },
+                         this});
   return true;
+}
+
+// After CONFIG SET.
+bool Node::listen_elsewhere(std::string* reason) {
+  std::string why;
+  if (listen_addresses_.change(settings(), &why)) return true;
+  log(LogLevel::warning, why);
+  *reason = settings().port == tcp_port() ? "Failed to bind to specified addresses."
+                                          : "Unable to listen on this port. Check server logs.";
+  return false;
+}
+
+Expected<Handle> Node::open_listener(const Address& address, uint32_t mode) {
+  const ListenOptions options{.backlog = settings().tcp_backlog, .mode = mode};
+  return clients_.listeners().open(address, options, clients_.accept_handler());
 }
 
 // Parses what came in; the requests wait in the batch for the end of the turn.

@@ -1,4 +1,5 @@
-// Versions, as INFO, HELLO and --version show them.
+// The version, as INFO and --version show it. Which Redis they name beside it is a setting,
+// `reported-redis-version`.
 #pragma once
 
 #include <string_view>
@@ -6,7 +7,5 @@
 namespace redoubt {
 
 inline constexpr std::string_view kRedoubtVersion = "0.1.0";
-// What tools that look for a version are told: the Redis whose behaviour this is.
-inline constexpr std::string_view kRedisVersion = "7.2.4";
 
 }  // namespace redoubt

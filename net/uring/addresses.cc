@@ -92,6 +92,10 @@ Address to_address(const SocketAddress& address) {
   return {};
 }
 
+void mark_packets(int fd, uint32_t mark) {
+  if (mark != 0) setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark);
+}
+
 Error resolve_host(const std::string& name, std::vector<std::string>* hosts) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;

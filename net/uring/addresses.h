@@ -32,6 +32,9 @@ Expected<SocketAddress> parse_listen_address(const Address& address);
 // The numeric form of a TCP address.
 Address to_address(const SocketAddress& address);
 
+// Marks what leaves the socket, for packet filters; 0 marks nothing.
+void mark_packets(int fd, uint32_t mark);
+
 // Asks the name service, which may take long: on a helper thread only.
 Error resolve_host(const std::string& name, std::vector<std::string>* hosts);
 

@@ -91,7 +91,7 @@ size_t BufferPool::copy_out(uint32_t id, std::span<std::byte> into) {
 void BufferPool::recycle(uint32_t id) {
   ASSERT(id < infos_.size() && infos_[id].out);
   infos_[id].out = false;
-  if (spilled(id)) {
+  if (is_spilled(id)) {
     spilled_[id - count_max_].reset();
     spilled_free_.push_back(id);
   } else if (available_ < target_) {
@@ -134,7 +134,7 @@ void BufferPool::age() {
 }
 
 uint32_t BufferPool::spill(uint32_t id) {
-  if (spilled(id)) return id;
+  if (is_spilled(id)) return id;
   uint32_t slot = count_max_ + static_cast<uint32_t>(spilled_.size());
   if (!spilled_free_.empty()) {
     slot = spilled_free_.back();

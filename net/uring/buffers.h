@@ -55,6 +55,7 @@ class BufferPool {
   // Moves the chunk to the heap and frees its buffer. Gives the new number; `id` itself when it is
   // on the heap already, or when there is too much.
   uint32_t spill(uint32_t id);
+  bool is_spilled(uint32_t id) const { return id >= count_max_; }
 
   // Buffers in the kernel's hands.
   uint32_t available() const { return available_; }
@@ -78,9 +79,8 @@ class BufferPool {
     bool out = false;  // of the ring; guards against a chunk that is given back twice
   };
 
-  bool spilled(uint32_t id) const { return id >= count_max_; }
   std::byte* data(uint32_t id) const {
-    return spilled(id) ? spilled_[id - count_max_].get() : memory_ + size_t{id} * size_;
+    return is_spilled(id) ? spilled_[id - count_max_].get() : memory_ + size_t{id} * size_;
   }
   void add(uint32_t id);
   void park(uint32_t id);

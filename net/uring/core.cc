@@ -57,6 +57,17 @@ Op* ReadyList::pop() {
   return op;
 }
 
+Slice next_slice(Op& op) {
+  ASSERT(op.result.bytes >= op.gather_before);
+  for (;; ++op.gather_next) {
+    ASSERT(op.gather_next < op.gather.size());
+    const Slice slice = op.gather[op.gather_next];
+    const uint64_t done = op.result.bytes - op.gather_before;
+    if (done < slice.size()) return slice.subspan(done);
+    op.gather_before += slice.size();
+  }
+}
+
 std::string absolute_path(const Core& core, std::string_view path) {
   if (!path.empty() && path.front() == '/') return std::string(path);
   return core.directory + "/" + std::string(path);

@@ -27,19 +27,21 @@ struct Row {
   bool closing = false;     // the handle is dead; the row waits for the kernel to let go of it
   bool greedy = false;      // streams: sent more than was asked for, so receives one by one
 
-  bool armed = false;        // an accept, or a receive into a lent buffer, is with the kernel
+  bool armed = false;        // streams: a receive into a lent buffer is with the kernel; listeners:
+                             // connections that come end a wait
   bool cancelling = false;   // and was asked to end
   bool into_flight = false;  // a receive into the caller's memory is with the kernel
   bool send_stopped = false;
   bool pressed = false;  // listed among the rows to look at before the wait
   bool starved = false;  // streams: waits for a free buffer
+  bool holding = false;  // streams: listed among those that hold buffers of the pool
   bool tcp = false;
 
   uint32_t in_flight = 0;    // requests that the kernel or a helper thread works on
-  uint32_t link = kNoIndex;  // next free row; next accepted row of a listener
+  uint32_t link = kNoIndex;  // next free row
   Op* receiver = nullptr;    // the accept, receive or connect that waits
   Op* sender = nullptr;      // the send that waits; a file's operations
-  // What came before someone asked for it, oldest first. Streams: buffers. Listeners: rows.
+  // Streams: the buffers that came before someone asked for them, oldest first.
   uint32_t held_first = kNoIndex;
   uint32_t held_last = kNoIndex;
 };
@@ -96,7 +98,14 @@ struct Core {
   ReadyList ready;
   std::string directory;  // absolute
   int directory_fd = -1;  // keeps its number when the directory changes
+  int64_t unix_socket_group = -1;
+  uint32_t socket_mark = 0;
 };
+
+// What is left of the first slice of a send or write that has bytes left: op.result.bytes of all
+// are done. The place is kept in the Op, so that a transfer in many pieces looks at each slice
+// once.
+Slice next_slice(Op& op);
 
 // `path` from the point of view of the node's directory.
 std::string absolute_path(const Core& core, std::string_view path);

@@ -36,13 +36,14 @@ Error error_from_errno(int code) {
     case EISDIR: return Error::is_directory;
     case ENOTDIR: return Error::not_directory;
     case ENOTEMPTY: return Error::not_empty;
-    case EAFNOSUPPORT:
     case EBADF:
     case EINVAL:
     case ELOOP:
     case ENAMETOOLONG:
     case ESPIPE:
     case EXDEV: return Error::invalid;
+    case EAFNOSUPPORT:
+    case EPROTONOSUPPORT:
     case EOPNOTSUPP:
     case ENOSYS: return Error::unsupported;
     default: return Error::input_output;

@@ -23,15 +23,36 @@ constexpr uint64_t kTransferBytesMax = 1u << 30;  // of one request to the kerne
 
 constexpr uint64_t kOffsetMax = std::numeric_limits<off_t>::max();
 
-// Op::world of a file operation: flags, and for helpers the descriptor to work on.
+// Op::world of a file operation: flags; for what is on a handle and in the kernel the operation
+// before it in the row's list; for helpers the descriptor to work on.
 constexpr uint64_t kStopped = 1;      // cancel() was called
 constexpr uint64_t kTriedAsFile = 2;  // remove: it is a directory
+constexpr uint64_t kFlags = kStopped | kTriedAsFile;
+static_assert(alignof(Op) > kFlags, "the low bits of an Op's address are the flags'");
 constexpr unsigned kDescriptorShift = 32;
 
-uint64_t gathered(const Op& op) {
-  uint64_t size = 0;
-  for (const Slice& slice : op.gather) size += slice.size();
-  return size;
+bool is_empty(std::span<const Slice> gather) {
+  return std::all_of(gather.begin(), gather.end(), [](Slice slice) { return slice.empty(); });
+}
+
+// Whether all bytes of a write are written. Looks at each slice once for all calls.
+bool all_written(Op& op) {
+  while (op.gather_next < op.gather.size()) {
+    const size_t size = op.gather[op.gather_next].size();
+    if (op.result.bytes - op.gather_before < size) return false;
+    op.gather_before += size;
+    ++op.gather_next;
+  }
+  ASSERT(op.result.bytes == op.gather_before);
+  return true;
+}
+
+Op* previous_of(const Op& op) {
+  return reinterpret_cast<Op*>(op.world & ~kFlags);
+}
+
+void set_previous(Op& op, Op* previous) {
+  op.world = reinterpret_cast<uint64_t>(previous) | (op.world & kFlags);
 }
 
 int open_flags(OpenFlags flags) {
@@ -76,7 +97,7 @@ void Files::submit_on_handle(Op& op, Row& row) {
       return send_off(op, sqe);
     }
     case OpKind::write:
-      if (gathered(op) == 0) return core_.ready.push(op);
+      if (is_empty(op.gather)) return core_.ready.push(op);
       begin(op, row);
       return submit_write(op, row);
     case OpKind::sync:
@@ -136,10 +157,8 @@ void Files::submit_remove(Op& op, int flags) {
 void Files::submit_write(Op& op, const Row& row) {
   io_uring_sqe* sqe = core_.ring.request();
   const uint64_t offset = op.offset + op.result.bytes;
-  uint64_t skip = op.result.bytes;
-  size_t first = 0;
-  while (skip >= op.gather[first].size()) skip -= op.gather[first++].size();
-  const Slice head = op.gather[first].subspan(skip);
+  const Slice head = next_slice(op);
+  const size_t first = op.gather_next;
   const size_t count = std::min<size_t>(op.gather.size() - first, IOV_MAX);
   if (count == 1 || head.size() >= kTransferBytesMax) {
     const auto size = static_cast<unsigned>(std::min(head.size(), kTransferBytesMax));
@@ -163,19 +182,23 @@ void Files::send_off(Op& op, io_uring_sqe* sqe) {
   io_uring_sqe_set_data64(sqe, reinterpret_cast<uint64_t>(&op));
 }
 
-// A file's operations in the kernel are a list at its row, so that close() finds them.
+// A file's operations in the kernel are a list at its row, linked both ways, so that close() finds
+// them and each leaves it in one step.
 void Files::begin(Op& op, Row& row) {
   ++row.in_flight;
   op.world_next = row.sender;
+  set_previous(op, nullptr);
+  if (row.sender != nullptr) set_previous(*row.sender, &op);
   row.sender = &op;
 }
 
 void Files::finish(Op& op) {
   Row* row = core_.rows.find_dead(op.handle);
   ASSERT(row != nullptr && row->kind == RowKind::file);
-  Op** link = &row->sender;
-  while (*link != &op) link = &(*link)->world_next;
-  *link = op.world_next;
+  Op* previous = previous_of(op);
+  ASSERT((previous == nullptr ? row->sender : previous->world_next) == &op);
+  (previous == nullptr ? row->sender : previous->world_next) = op.world_next;
+  if (op.world_next != nullptr) set_previous(*op.world_next, previous);
   op.world_next = nullptr;
   --row->in_flight;
   if (!row->closing) return;
@@ -205,9 +228,8 @@ bool Files::continued(Op& op, int result) {
   op.result.bytes += static_cast<uint64_t>(result);
   const Row& row = core_.rows.at(op.handle.index);
   const bool reading = op.kind == OpKind::read;
-  const uint64_t wanted = reading ? op.into.size() : gathered(op);
-  ASSERT(op.result.bytes <= wanted);
-  if (op.result.bytes == wanted) return false;
+  ASSERT(!reading || op.result.bytes <= op.into.size());
+  if (reading ? op.result.bytes == op.into.size() : all_written(op)) return false;
   if (row.closing || (op.world & kStopped) != 0) {
     op.result.error = Error::cancelled;
     return false;

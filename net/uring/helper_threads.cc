@@ -38,7 +38,13 @@ bool HelperThreads::Queue::remove(Op& op) {
   return false;
 }
 
-HelperThreads::HelperThreads(void (*run)(Op&), int wake_fd) : run_(run), wake_fd_(wake_fd) {
+// What nobody will be told of any more.
+void HelperThreads::Queue::forget() {
+  for (Op* op = pop(); op != nullptr; op = pop()) op->in_flight = false;
+}
+
+HelperThreads::HelperThreads(void (*run)(Op&), int wake_fd, void (*on_start)(void*), void* owner)
+    : run_(run), wake_fd_(wake_fd), on_start_(on_start), owner_(owner) {
   for (Worker& worker : workers_) worker.threads = this;
 }
 
@@ -95,6 +101,7 @@ Op* HelperThreads::collect() {
 }
 
 void HelperThreads::work(Worker& worker) {
+  if (on_start_ != nullptr) on_start_(owner_);
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     Op* op = worker.queue.pop();
@@ -124,8 +131,9 @@ void HelperThreads::stop() {
   for (Worker& worker : workers_) {
     if (worker.started) pthread_join(worker.thread, nullptr);
     worker.started = false;
-    worker.queue = {};
+    worker.queue.forget();
   }
+  done_.forget();
 }
 
 }  // namespace redoubt

@@ -1,6 +1,6 @@
 // Threads that do what would block the node: background jobs, and what io_uring has no operation
-// for. One thread for each lane, started at its first job, so that a slow name server or a long
-// job delays no file. Jobs of a lane run in order.
+// for. One thread for each lane, started at its first job, so that a slow name server delays no
+// file, and a job of a minute delays no job of a millisecond. Jobs of a lane run in order.
 //
 // The node's thread submits, withdraws and collects; jobs touch only their Op and what it owns.
 #pragma once
@@ -16,12 +16,13 @@
 
 namespace redoubt {
 
-enum class Lane : uint8_t { files, background, names };
+enum class Lane : uint8_t { files, background, lengthy, names };
 
 class HelperThreads {
  public:
-  // run(op) does the job. When one is done, 1 is added to the event descriptor wake_fd.
-  HelperThreads(void (*run)(Op&), int wake_fd);
+  // run(op) does the job. When one is done, 1 is added to the event descriptor wake_fd. Each thread
+  // calls on_start(owner) first, when that is not null.
+  HelperThreads(void (*run)(Op&), int wake_fd, void (*on_start)(void*), void* owner);
   HelperThreads(const HelperThreads&) = delete;
   HelperThreads& operator=(const HelperThreads&) = delete;
   ~HelperThreads();  // as stop()
@@ -34,7 +35,7 @@ class HelperThreads {
   void abandon(Lane lane, Op& op);
   // The jobs done since the last call, in order, linked by world_next.
   Op* collect();
-  // Waits for the jobs that run; forgets the others.
+  // Waits for the jobs that run, and forgets all that have not been collected.
   void stop();
 
  private:
@@ -45,6 +46,7 @@ class HelperThreads {
     void push(Op& op);
     Op* pop();
     bool remove(Op& op);
+    void forget();
   };
   struct Worker {
     HelperThreads* threads = nullptr;
@@ -55,13 +57,15 @@ class HelperThreads {
     pthread_t thread{};
     bool started = false;
   };
-  static constexpr size_t kLanes = 3;
+  static constexpr size_t kLanes = 4;
 
   bool start(Worker& worker);
   void work(Worker& worker);
 
   void (*run_)(Op&);
   const int wake_fd_;
+  void (*on_start_)(void*);
+  void* const owner_;
   std::mutex mutex_;  // guards everything below
   std::array<Worker, kLanes> workers_;
   Queue done_;

@@ -2,6 +2,8 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,16 +18,23 @@
 namespace redoubt {
 namespace {
 
+constexpr int kEventsMax = 64;
+// In one turn, of one listener.
+constexpr int kAcceptsMax = 256;
+
 void set_option(int fd, int level, int option) {
   const int on = 1;
   setsockopt(fd, level, option, &on, sizeof on);
 }
 
-// Removes a socket that a process has left behind. One that somebody listens on stays.
-void remove_stale_socket(const SocketAddress& address) {
+// Removes a socket that a process has left behind, or a plain file. A socket that somebody listens
+// on stays.
+void make_way(const SocketAddress& address) {
   struct stat status{};
   const char* path = address.local.sun_path;
-  if (lstat(path, &status) != 0 || !S_ISSOCK(status.st_mode)) return;
+  if (lstat(path, &status) != 0) return;
+  if (S_ISREG(status.st_mode)) unlink(path);
+  if (!S_ISSOCK(status.st_mode)) return;
   const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (probe < 0) return;
   const bool refused = ::connect(probe, &address.base, address.size) != 0 && errno == ECONNREFUSED;
@@ -36,6 +45,20 @@ void remove_stale_socket(const SocketAddress& address) {
 }  // namespace
 
 Listeners::~Listeners() {
+  remove_paths();
+  if (epoll_fd_ >= 0) ::close(epoll_fd_);
+}
+
+// False: the system has no descriptors left.
+bool Listeners::open_set() {
+  if (epoll_fd_ >= 0) return true;
+  epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd_ < 0) return false;
+  poll();
+  return true;
+}
+
+void Listeners::remove_paths() {
   while (!paths_.empty()) forget_path(paths_.back().listener);
 }
 
@@ -44,20 +67,25 @@ Expected<Handle> Listeners::listen(const Address& address, int backlog, uint32_t
   if (real.unix_socket) real.host = absolute_path(core_, real.host);
   Expected<SocketAddress> parsed = parse_listen_address(real);
   if (!parsed.ok()) return parsed.error();
-  const int fd = socket(parsed->family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (!open_set()) return error_from_errno(errno);
+  const int fd = socket(parsed->family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return error_from_errno(errno);
   if (parsed->family() != AF_UNIX) {
     set_option(fd, SOL_SOCKET, SO_REUSEADDR);
     set_option(fd, IPPROTO_TCP, TCP_NODELAY);
   }
   if (parsed->family() == AF_INET6) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);
-  if (parsed->family() == AF_UNIX) remove_stale_socket(*parsed);
+  if (parsed->family() == AF_UNIX) make_way(*parsed);
+  // Without the right to mark packets they go unmarked.
+  mark_packets(fd, core_.socket_mark);
 
   int code = bind(fd, &parsed->base, parsed->size) == 0 ? 0 : errno;
   const bool bound = code == 0;
   // The permissions are right before the first connection is possible.
-  if (bound && real.unix_socket && mode != 0 && chmod(real.host.c_str(), mode) != 0) code = errno;
+  if (bound && real.unix_socket) code = set_permissions(real.host, mode);
   if (code == 0 && ::listen(fd, backlog) != 0) code = errno;
+  epoll_event nothing{};
+  if (code == 0 && epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &nothing) != 0) code = errno;
   if (code != 0) {
     if (bound && real.unix_socket) unlink(real.host.c_str());
     ::close(fd);
@@ -67,6 +95,15 @@ Expected<Handle> Listeners::listen(const Address& address, int backlog, uint32_t
   core_.rows.at(handle.index).tcp = !real.unix_socket;
   if (real.unix_socket) remember_path(handle, address, real.host);
   return handle;
+}
+
+// The permissions of a unix socket. Returns an errno value.
+int Listeners::set_permissions(const std::string& path, uint32_t mode) const {
+  const int64_t group = core_.unix_socket_group;
+  if (group >= 0 && chown(path.c_str(), static_cast<uid_t>(-1), static_cast<gid_t>(group)) != 0) {
+    return errno;
+  }
+  return mode != 0 && chmod(path.c_str(), mode) != 0 ? errno : 0;
 }
 
 void Listeners::remember_path(Handle handle, const Address& address, const std::string& path) {
@@ -100,115 +137,68 @@ void Listeners::accept(Op& op) {
     return core_.ready.push(op, Error::cancelled);
   }
   ASSERT(row->receiver == nullptr);  // one accept at a time
-  const Handle accepted = take_held(*row);
-  if (accepted) {
-    hand_over(op, accepted);
-    return core_.ready.push(op);
-  }
   row->receiver = &op;
-  if (!row->armed) arm(op.handle, *row);
+  watch(op.handle, *row, true);
 }
 
-void Listeners::arm(Handle handle, Row& row) {
-  row.armed = true;
-  row.cancelling = false;
-  ++row.in_flight;
+// Whether connections that come at this listener end a wait. Those that do not stay in the kernel's
+// backlog.
+void Listeners::watch(Handle handle, Row& row, bool on) {
+  if (row.armed == on) return;
+  row.armed = on;
+  epoll_event event{};
+  event.events = on ? uint32_t{EPOLLIN} : 0;
+  event.data.u64 = uint64_t{handle.generation} << 32 | handle.index;
+  const int result = epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, row.fd, &event);
+  ASSERT(result == 0);
+}
+
+// Asks once: the kernel answers at once when a listener is ready already.
+void Listeners::poll() {
   io_uring_sqe* sqe = core_.ring.request();
-  io_uring_prep_multishot_accept(sqe, row.fd, nullptr, nullptr, SOCK_CLOEXEC);
-  io_uring_sqe_set_data64(sqe, user_data(Tag::accept, handle));
+  io_uring_prep_poll_add(sqe, epoll_fd_, POLLIN);
+  io_uring_sqe_set_data64(sqe, static_cast<uint64_t>(Tag::accept));
 }
 
-void Listeners::on_accept(Handle handle, int result, uint32_t flags) {
-  Row* row = core_.rows.find_dead(handle);
-  ASSERT(row != nullptr && row->armed);
-  if ((flags & IORING_CQE_F_MORE) == 0) {
-    row->armed = false;
-    row->cancelling = false;
-    --row->in_flight;
+void Listeners::on_ready() {
+  epoll_event events[kEventsMax];
+  const int count = epoll_wait(epoll_fd_, events, kEventsMax, 0);
+  for (int i = 0; i < count; ++i) {
+    const uint64_t data = events[i].data.u64;
+    serve({static_cast<uint32_t>(data), static_cast<uint32_t>(data >> 32)});
   }
-  if (row->closing) {
-    if (result >= 0) ::close(result);
-    return settle_close(handle, *row);
-  }
-  Op* op = row->receiver;
-  if (result >= 0) {
-    const bool tcp = row->tcp;
-    const Handle accepted = core_.rows.add(RowKind::stream, result);
-    core_.rows.at(accepted.index).tcp = tcp;
-    if (tcp) set_option(result, IPPROTO_TCP, TCP_NODELAY);
-    if (op == nullptr) {
-      hold(*row, accepted);
-      press(handle, *row);
-      return;
+  poll();
+}
+
+// Hands over what waits, as long as somebody asks for it; what is left ends the next wait.
+void Listeners::serve(Handle handle) {
+  for (int accepted = 0; accepted < kAcceptsMax;) {
+    Row* row = core_.rows.find(handle);  // who is told may close it
+    if (row == nullptr) return;
+    if (row->receiver == nullptr) return watch(handle, *row, false);
+    SocketAddress peer;
+    const int fd = accept4(row->fd, &peer.base, &peer.size, SOCK_CLOEXEC);
+    const int code = errno;
+    if (fd < 0 && (code == EAGAIN || code == EWOULDBLOCK)) return;
+    if (fd < 0 && (code == EINTR || code == ECONNABORTED)) continue;
+    Op& op = *row->receiver;
+    row->receiver = nullptr;
+    if (fd < 0) {
+      op.result.error = error_from_errno(code);
+    } else {
+      hand_over(op, fd, row->tcp, peer);
     }
-    hand_over(*op, accepted);
-  } else if (op == nullptr) {
-    return;
-  } else if (result == -ECANCELED || result == -ECONNABORTED || result == -EINTR) {
-    if (!row->armed) arm(handle, *row);
-    return;
-  } else {
-    op->result.error = error_from_errno(-result);
+    ++accepted;
+    complete(op);
   }
-  row->receiver = nullptr;
-  complete(*op);
 }
 
-void Listeners::hand_over(Op& op, Handle accepted) {
-  op.result.handle = accepted;
+void Listeners::hand_over(Op& op, int fd, bool tcp, const SocketAddress& peer) {
+  op.result.handle = core_.rows.add(RowKind::stream, fd);
+  core_.rows.at(op.result.handle.index).tcp = tcp;
+  if (tcp) set_option(fd, IPPROTO_TCP, TCP_NODELAY);
   const Address* local = unix_address(op.handle);
-  if (local != nullptr) {
-    op.address = *local;
-    return;
-  }
-  SocketAddress peer;
-  // A peer that is gone already has no name; the first receive will say so.
-  const int fd = core_.rows.at(accepted.index).fd;
-  op.address = getpeername(fd, &peer.base, &peer.size) == 0 ? to_address(peer) : Address{};
-}
-
-void Listeners::hold(Row& listener, Handle accepted) {
-  if (listener.held_first == kNoIndex) {
-    listener.held_first = accepted.index;
-  } else {
-    core_.rows.at(listener.held_last).link = accepted.index;
-  }
-  listener.held_last = accepted.index;
-}
-
-Handle Listeners::take_held(Row& listener) {
-  const uint32_t index = listener.held_first;
-  if (index == kNoIndex) return {};
-  Row& accepted = core_.rows.at(index);
-  listener.held_first = accepted.link;
-  accepted.link = kNoIndex;
-  return core_.rows.handle(index);
-}
-
-void Listeners::press(Handle handle, Row& row) {
-  if (row.pressed) return;
-  row.pressed = true;
-  pressed_.push_back(handle);
-}
-
-void Listeners::before_wait() {
-  for (const Handle handle : pressed_) {
-    Row* row = core_.rows.find_dead(handle);
-    if (row == nullptr) continue;
-    row->pressed = false;
-    const bool unwanted = row->closing || row->held_first != kNoIndex;
-    if (!row->armed || row->cancelling || !unwanted) continue;
-    row->cancelling = true;
-    core_.ring.cancel(user_data(Tag::accept, handle), user_data(Tag::cancel, handle));
-  }
-  pressed_.clear();
-}
-
-void Listeners::on_cancel_failed(Handle handle) {
-  Row* row = core_.rows.find_dead(handle);
-  if (row == nullptr || !row->armed || !row->cancelling) return;
-  row->cancelling = false;
-  press(handle, *row);
+  op.address = local != nullptr ? *local : to_address(peer);
 }
 
 void Listeners::cancel(Op& op) {
@@ -219,26 +209,17 @@ void Listeners::cancel(Op& op) {
 }
 
 void Listeners::close(Handle handle, Row& row) {
-  row.closing = true;
   forget_path(handle);
-  // The kernel's accept keeps the socket alive for a moment longer; the address is free at once.
-  shutdown(row.fd, SHUT_RDWR);
   if (row.receiver != nullptr) {
     core_.ready.push(*row.receiver, Error::cancelled);
     row.receiver = nullptr;
   }
-  for (Handle accepted = take_held(row); accepted; accepted = take_held(row)) {
-    ::close(core_.rows.at(accepted.index).fd);
-    core_.rows.remove(accepted);
-  }
-  if (row.armed) press(handle, row);
-  settle_close(handle, row);
+  ::close(row.fd);  // which takes it out of the set that is polled
+  core_.rows.remove(handle);
 }
 
-void Listeners::settle_close(Handle handle, Row& row) {
-  if (row.in_flight > 0) return;
-  ::close(row.fd);
-  core_.rows.remove(handle);
+void Listeners::end() {
+  if (epoll_fd_ >= 0) core_.ring.cancel(static_cast<uint64_t>(Tag::accept), 0);
 }
 
 }  // namespace redoubt

@@ -1,8 +1,13 @@
 // Listening sockets and accept.
 //
-// The kernel holds one multishot accept for each listener; the single accept operations are laid
-// over it. Connections that come while nobody asks are kept as open rows, and the multishot is
-// cancelled before the loop waits, so that further ones stay in the kernel's backlog.
+// The ring polls a set (epoll) of all listeners; connections are then accepted by plain calls, one
+// for each accept operation, and those for which nobody asks stay in the kernel's backlog.
+//
+// Why not the ring's own accept: a request in the ring holds its file, and when the process is
+// killed the kernel takes the ring apart some time after the process is gone (10 to 50 ms, more on
+// a busy machine). So long the listener would live on: connections would be made and then reset,
+// and a successor could not have the address. The set does not hold its members; they go with the
+// process.
 #pragma once
 
 #include <sys/types.h>
@@ -11,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "net/uring/addresses.h"
 #include "net/uring/core.h"
 
 namespace redoubt {
@@ -24,10 +30,12 @@ class Listeners {
   void accept(Op& op);
   void cancel(Op& op);
   void close(Handle handle, Row& row);
-  void before_wait();
-
-  void on_accept(Handle handle, int result, uint32_t flags);
-  void on_cancel_failed(Handle handle);
+  // Of the poll of all listeners.
+  void on_ready();
+  // At the world's end: cancels the poll.
+  void end();
+  // Removes the paths of all unix sockets, at the world's end.
+  void remove_paths();
 
   // Of a listener with a unix socket: its path as it was given.
   const Address* unix_address(Handle handle) const;
@@ -41,18 +49,18 @@ class Listeners {
     ino_t inode = 0;
   };
 
+  int set_permissions(const std::string& path, uint32_t mode) const;
   void remember_path(Handle handle, const Address& address, const std::string& path);
   void forget_path(Handle handle);
-  void arm(Handle handle, Row& row);
-  void press(Handle handle, Row& row);
-  void hold(Row& listener, Handle accepted);
-  Handle take_held(Row& listener);
-  void hand_over(Op& op, Handle accepted);
-  void settle_close(Handle handle, Row& row);
+  bool open_set();
+  void poll();
+  void watch(Handle handle, Row& row, bool on);
+  void serve(Handle handle);
+  void hand_over(Op& op, int fd, bool tcp, const SocketAddress& peer);
 
   Core& core_;
+  int epoll_fd_ = -1;
   std::vector<UnixPath> paths_;
-  std::vector<Handle> pressed_;
 };
 
 }  // namespace redoubt

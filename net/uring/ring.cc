@@ -187,7 +187,7 @@ void Ring::submit_and_wait(int64_t timeout_ns) {
   submitted(io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &timeout, nullptr));
 }
 
-void Ring::drain() {
+void Ring::drain(void (*visit)(uint64_t, int)) {
   if (!open_) return;
   const int64_t end = monotonic_ns() + kDrainLimit_ns;
   bool stuck = false;
@@ -200,7 +200,7 @@ void Ring::drain() {
       io_uring_sqe_set_data64(sqe, static_cast<uint64_t>(Tag::cancel));
     }
     submit_and_wait(10'000'000);
-    stuck = reap([](uint64_t, int, uint32_t) {}) == 0;
+    stuck = reap([visit](uint64_t data, int result, uint32_t) { visit(data, result); }) == 0;
   }
 }
 

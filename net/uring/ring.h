@@ -24,9 +24,9 @@ enum class Tag : uint64_t {
   receive = 1,       // into a lent buffer, multishot or not
   receive_into = 2,  // into the caller's memory
   send = 3,
-  accept = 4,
+  accept = 4,  // the poll of all listeners
   connect = 5,
-  cancel = 6,  // a failed request to cancel the row's receive, accept or connect
+  cancel = 6,  // a failed request to cancel the row's receive
   wake = 7,    // the event descriptor of helper threads and signals
 };
 
@@ -113,8 +113,9 @@ class Ring {
   io_uring* raw() { return &ring_; }
 
   // Submits, and waits (at most two seconds) until no request is outstanding, so that the kernel
-  // uses no memory of ours. What is to end has to be cancelled before.
-  void drain();
+  // uses no memory of ours. What is to end has to be cancelled before. Calls visit(user_data,
+  // result) for each completion.
+  void drain(void (*visit)(uint64_t, int));
 
  private:
   io_uring_sqe* entry();

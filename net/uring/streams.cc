@@ -55,6 +55,7 @@ void Streams::connect(Op& op) {
   const int fd = socket(parsed->family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return core_.ready.push(op, error_from_errno(errno));
   if (!address.unix_socket) no_delay(fd);
+  mark_packets(fd, core_.socket_mark);
 
   const Handle handle = core_.rows.add(RowKind::connecting, fd);
   Row& row = core_.rows.at(handle.index);
@@ -165,7 +166,7 @@ void Streams::on_receive(Handle handle, int result, uint32_t flags) {
 void Streams::received(Handle handle, Row& row, uint32_t id) {
   Op* op = row.receiver;
   if (op == nullptr) {
-    hold(row, id);
+    hold(handle, row, id);
     press(handle, row);
     return;
   }
@@ -175,7 +176,7 @@ void Streams::received(Handle handle, Row& row, uint32_t id) {
     op->result.chunk = buffers_.chunk(id);
     op->result.bytes = op->result.chunk.size;
   } else {
-    hold(row, id);
+    hold(handle, row, id);
     take_held(row, *op);
     if (row.held_first != kNoIndex) press(handle, row);
   }
@@ -218,7 +219,12 @@ void Streams::on_receive_into(Handle handle, int result) {
   complete(op);
 }
 
-void Streams::hold(Row& row, uint32_t id) {
+void Streams::hold(Handle handle, Row& row, uint32_t id) {
+  if (!row.holding) {
+    row.holding = true;
+    holding_.push_back(handle);
+    if (holding_.size() > 2 * size_t{core_.rows.count()}) forget_stale_holders();
+  }
   buffers_.link(id, kNoIndex);
   if (row.held_first == kNoIndex) {
     row.held_first = id;
@@ -290,23 +296,42 @@ void Streams::stop_unwanted() {
   pressed_.clear();
 }
 
-// All buffers are out, and connections wait for one. Those that are held for nobody are freed.
+// Handles of rows that are gone. Those that are alive are at most as many as there are rows.
+void Streams::forget_stale_holders() {
+  std::erase_if(holding_, [this](Handle handle) {
+    const Row* row = core_.rows.find_dead(handle);
+    return row == nullptr || !row->holding;
+  });
+}
+
+// All buffers are out, and connections wait for one. Those that are held for nobody are freed: each
+// row is looked at once for what it has begun to hold since.
 void Streams::spill_held() {
-  for (uint32_t index = 0; index < core_.rows.count(); ++index) {
-    Row& row = core_.rows.at(index);
-    if (row.kind != RowKind::stream || row.held_first == kNoIndex) continue;
-    uint32_t before = kNoIndex;
-    for (uint32_t id = row.held_first; id != kNoIndex; id = buffers_.next(id)) {
-      id = buffers_.spill(id);
-      if (before == kNoIndex) {
-        row.held_first = id;
-      } else {
-        buffers_.link(before, id);
-      }
-      before = id;
+  std::erase_if(holding_, [this](Handle handle) {
+    Row* row = core_.rows.find_dead(handle);
+    if (row == nullptr) return true;
+    row->holding = !spill_row(*row);
+    return !row->holding;
+  });
+}
+
+// False: there was no room on the heap for all that the row holds.
+bool Streams::spill_row(Row& row) {
+  bool all = true;
+  uint32_t before = kNoIndex;
+  for (uint32_t id = row.held_first; id != kNoIndex; id = buffers_.next(id)) {
+    const uint32_t pooled = id;
+    id = buffers_.spill(id);
+    if (id == pooled && !buffers_.is_spilled(id)) all = false;
+    if (before == kNoIndex) {
+      row.held_first = id;
+    } else {
+      buffers_.link(before, id);
     }
-    row.held_last = before;
+    before = id;
   }
+  row.held_last = before;
+  return all;
 }
 
 void Streams::feed_starved() {
@@ -341,7 +366,6 @@ void Streams::send(Op& op) {
   for (const Slice& slice : op.gather) size += slice.size();
   if (size == 0) return core_.ready.push(op);
   op.world = size;  // still to be sent
-  op.result.bytes = 0;
   if (send_now(*row, op)) return core_.ready.push(op);
   row->sender = &op;
   row->send_stopped = false;
@@ -373,10 +397,8 @@ bool Streams::send_now(Row& row, Op& op) {
 void Streams::submit_send(Handle handle, Row& row, Op& op) {
   ++row.in_flight;
   Scratch& scratch = core_.ring.scratch();
-  uint64_t skip = op.result.bytes;
-  size_t first = 0;
-  while (skip >= op.gather[first].size()) skip -= op.gather[first++].size();
-  const Slice head = op.gather[first].subspan(skip);
+  const Slice head = next_slice(op);
+  const size_t first = op.gather_next;
   if (head.size() == op.world || head.size() >= kSendBytesMax) {
     io_uring_sqe* sqe = core_.ring.request();
     io_uring_prep_send(sqe, row.fd, head.data(), std::min(head.size(), kSendBytesMax),

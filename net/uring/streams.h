@@ -47,7 +47,7 @@ class Streams {
   void on_cancel_failed(Handle handle);
 
  private:
-  void hold(Row& row, uint32_t id);
+  void hold(Handle handle, Row& row, uint32_t id);
   void take_held(Row& row, Op& op);
   void drop_held(Row& row);
   void press(Handle handle, Row& row);
@@ -58,6 +58,8 @@ class Streams {
   void arm(Handle handle, Row& row);
   void stop_unwanted();
   void spill_held();
+  bool spill_row(Row& row);
+  void forget_stale_holders();
   void feed_starved();
   void out_of_buffers(Handle handle, Row& row);
   bool send_now(Row& row, Op& op);
@@ -68,6 +70,7 @@ class Streams {
   BufferPool& buffers_;
   std::vector<Handle> pressed_;
   std::deque<Handle> starved_;
+  std::vector<Handle> holding_;  // rows that hold buffers of the pool, and some that no longer do
 };
 
 }  // namespace redoubt

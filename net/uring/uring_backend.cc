@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,7 +20,6 @@
 #include "net/uring/addresses.h"
 #include "net/uring/errors.h"
 #include "net/uring/process_facts.h"
-#include "net/uring/signals.h"
 
 namespace redoubt {
 namespace {
@@ -39,6 +39,10 @@ int open_directory(const std::string& path, std::string* absolute) {
   return fd;
 }
 
+Lane background_lane(const Op& op) {
+  return op.lengthy ? Lane::lengthy : Lane::background;
+}
+
 std::string cannot_open(const std::string& what, const std::string& path, int code) {
   return "cannot open " + what + " '" + path + "': " + strerror(code);
 }
@@ -46,21 +50,16 @@ std::string cannot_open(const std::string& what, const std::string& path, int co
 }  // namespace
 
 std::unique_ptr<UringBackend> UringBackend::create(const UringOptions& options, std::string* why) {
-  ignore_signals();
   const int wake_fd = eventfd(0, EFD_CLOEXEC);
   if (wake_fd < 0) {
     *why = std::string("no event descriptor: ") + strerror(errno);
     return nullptr;
   }
-  std::unique_ptr<UringBackend> backend(new UringBackend(wake_fd));
+  std::unique_ptr<UringBackend> backend(new UringBackend(wake_fd, options));
   Core& core = backend->core_;
   core.directory_fd = open_directory(options.directory, &core.directory);
   if (core.directory_fd < 0) {
     *why = cannot_open("the directory", options.directory, errno);
-    return nullptr;
-  }
-  if (backend->log_.open(options.log_file) != Error::none) {
-    *why = cannot_open("the log file", options.log_file, errno);
     return nullptr;
   }
   if (!core.ring.open(why)) return nullptr;
@@ -72,15 +71,22 @@ std::unique_ptr<UringBackend> UringBackend::create(const UringOptions& options, 
   return backend;
 }
 
-UringBackend::UringBackend(int wake_fd)
+UringBackend::UringBackend(int wake_fd, const UringOptions& options)
     : wake_fd_(wake_fd),
-      helpers_(&UringBackend::run_helped, wake_fd),
+      host_(options.host),
+      helpers_(
+          &UringBackend::run_helped, wake_fd,
+          host_ == nullptr ? nullptr
+                           : +[](void* host) { static_cast<WorldHost*>(host)->on_helper_thread(); },
+          host_),
       streams_(core_, buffers_),
       listeners_(core_),
-      files_(core_, helpers_) {}
+      files_(core_, helpers_) {
+  core_.unix_socket_group = options.unix_socket_group;
+  core_.socket_mark = options.socket_mark;
+}
 
 UringBackend::~UringBackend() {
-  if (stop_handler_ != nullptr) release_stop_signals();
   end();
   for (uint32_t index = 0; index < core_.rows.count(); ++index) {
     const Row& row = core_.rows.at(index);
@@ -95,7 +101,6 @@ int UringBackend::run(Env& env) {
   bool first = true;
   while (!exit_requested_) {
     streams_.before_wait();
-    listeners_.before_wait();
     core_.ring.submit_and_wait(first ? 0 : wait_ns(env));
     first = false;
     env.begin_turn();
@@ -122,7 +127,31 @@ void UringBackend::end() {
     if (row.in_flight > 0) cancel_requests(core_.rows.handle(index), row);
   }
   core_.ring.cancel(static_cast<uint64_t>(Tag::wake), 0);
-  core_.ring.drain();
+  listeners_.end();
+  core_.ring.drain(&UringBackend::forget_completion);
+  forget_operations();
+  listeners_.remove_paths();
+}
+
+// What an operation has brought that nobody is told of any more.
+void UringBackend::forget_completion(uint64_t data, int result) {
+  if (tag_of(data) != Tag::file) return;
+  Op* op = reinterpret_cast<Op*>(data);
+  op->in_flight = false;
+  if (op->kind == OpKind::open && result >= 0) ::close(result);
+}
+
+// The kernel and the helpers have let go of them all: their owners may be destroyed.
+void UringBackend::forget_operations() {
+  while (Op* op = core_.ready.pop()) op->in_flight = false;
+  for (uint32_t index = 0; index < core_.rows.count(); ++index) {
+    Row& row = core_.rows.at(index);
+    if (row.kind == RowKind::free) continue;
+    if (row.receiver != nullptr) row.receiver->in_flight = false;
+    row.receiver = nullptr;
+    if (row.kind != RowKind::file && row.sender != nullptr) row.sender->in_flight = false;
+    row.sender = nullptr;
+  }
 }
 
 void UringBackend::cancel_requests(Handle handle, const Row& row) {
@@ -132,8 +161,7 @@ void UringBackend::cancel_requests(Handle handle, const Row& row) {
     }
     return;
   }
-  const Tag armed = row.kind == RowKind::listener ? Tag::accept : Tag::receive;
-  if (row.armed) core_.ring.cancel(user_data(armed, handle), 0);
+  if (row.armed) core_.ring.cancel(user_data(Tag::receive, handle), 0);
   if (row.into_flight) core_.ring.cancel(user_data(Tag::receive_into, handle), 0);
   if (row.sender != nullptr) core_.ring.cancel(user_data(Tag::send, handle), 0);
   if (row.kind == RowKind::connecting) core_.ring.cancel(user_data(Tag::connect, handle), 0);
@@ -168,7 +196,7 @@ void UringBackend::dispatch(uint64_t data, int result, uint32_t flags) {
     case Tag::receive: return streams_.on_receive(handle, result, flags);
     case Tag::send: return streams_.on_send(handle, result);
     case Tag::receive_into: return streams_.on_receive_into(handle, result);
-    case Tag::accept: return listeners_.on_accept(handle, result, flags);
+    case Tag::accept: return listeners_.on_ready();
     case Tag::connect: return streams_.on_connect(handle, result);
     case Tag::file: return files_.on_done(*reinterpret_cast<Op*>(data), result);
     case Tag::wake: return on_wake();
@@ -176,7 +204,6 @@ void UringBackend::dispatch(uint64_t data, int result, uint32_t flags) {
   }
   const Row* row = core_.rows.find_dead(handle);
   if (row == nullptr) return;
-  if (row->kind == RowKind::listener) return listeners_.on_cancel_failed(handle);
   if (row->kind == RowKind::stream) streams_.on_cancel_failed(handle);
 }
 
@@ -189,14 +216,19 @@ void UringBackend::submit(Op& op) {
   result.names.clear();
   op.world = 0;
   op.world_next = nullptr;
-  if (ended_) return;  // nothing completes any more
+  op.gather_next = 0;
+  op.gather_before = 0;
+  if (ended_) {  // nothing completes any more
+    op.in_flight = false;
+    return;
+  }
   switch (op.kind) {
     case OpKind::receive: return streams_.receive(op);
     case OpKind::send: return streams_.send(op);
     case OpKind::accept: return listeners_.accept(op);
     case OpKind::connect: return streams_.connect(op);
     case OpKind::resolve: return submit_helped(Lane::names, op);
-    case OpKind::background: return submit_helped(Lane::background, op);
+    case OpKind::background: return submit_helped(background_lane(op), op);
     default: return files_.submit(op);
   }
 }
@@ -209,7 +241,7 @@ void UringBackend::cancel(Op& op) {
     case OpKind::receive:
     case OpKind::send:
     case OpKind::connect: return streams_.cancel(op);
-    case OpKind::background: lane = Lane::background; break;
+    case OpKind::background: lane = background_lane(op); break;
     case OpKind::resolve: break;
     default: return files_.cancel(op);
   }
@@ -257,10 +289,7 @@ void UringBackend::watch_wake() {
 
 void UringBackend::on_wake() {
   watch_wake();
-  if (stop_handler_ != nullptr && !stop_told_ && stop_signalled()) {
-    stop_told_ = true;
-    stop_handler_(stop_owner_);
-  }
+  if (wake_handler_ != nullptr) wake_handler_(wake_owner_);
   for (Op* op = helpers_.collect(); op != nullptr;) {
     Op* next = op->world_next;
     op->world_next = nullptr;
@@ -273,12 +302,9 @@ void UringBackend::on_wake() {
   }
 }
 
-void UringBackend::set_stop_handler(void (*handler)(void*), void* owner) {
-  ASSERT(handler != nullptr);
-  stop_handler_ = handler;
-  stop_owner_ = owner;
-  stop_told_ = false;
-  catch_stop_signals(wake_fd_);
+void UringBackend::set_wake_handler(void (*handler)(void*), void* owner) {
+  wake_handler_ = handler;
+  wake_owner_ = owner;
 }
 
 Error UringBackend::change_directory(const std::string& path) {
@@ -357,12 +383,22 @@ void UringBackend::stall(Duration duration) {
   }
 }
 
-void UringBackend::log(Level, std::string_view line) {
-  log_.write_line(line);
+void UringBackend::log(Level level, std::string_view line) {
+  if (host_ != nullptr) return host_->log(level, line);
+  char end = '\n';
+  iovec parts[2] = {{const_cast<char*>(line.data()), line.size()}, {&end, 1}};
+  const ssize_t ignored = writev(STDOUT_FILENO, parts, 2);
+  static_cast<void>(ignored);
+}
+
+void UringBackend::report(ServiceState state, std::string_view status) {
+  if (host_ != nullptr) host_->report(state, status);
 }
 
 ProcessFacts UringBackend::process_facts() {
-  return read_process_facts();
+  ProcessFacts facts = read_process_facts();
+  if (host_ != nullptr) facts.supervised = host_->supervised();
+  return facts;
 }
 
 void UringBackend::request_exit(int status) {

@@ -11,7 +11,7 @@ constexpr std::string_view kWrongPassword =
 
 std::string hello_reply(char first, std::string_view proto, std::string_view id) {
   return std::string(1, first) + (first == '%' ? "7" : "14") +
-         "\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.4\r\n$5\r\nproto\r\n:" +
+         "\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.4.0\r\n$5\r\nproto\r\n:" +
          std::string(proto) + "\r\n$2\r\nid\r\n:" + std::string(id) +
          "\r\n$4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n"
          "*0\r\n";

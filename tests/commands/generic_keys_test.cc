@@ -18,7 +18,7 @@ class Keys : public testing::Test {
     }
     n.call({"FLUSHALL", "SYNC"});
     n.turn();
-    EXPECT_EQ(n.node->reclaim().bytes(), 0u);
+    EXPECT_EQ(n.node->keyspace().reclaim().bytes(), 0u);
   }
 
   LocalNode n;

@@ -64,7 +64,7 @@ TEST(Server, LolwutIsSomethingElseEachTime) {
   std::set<std::string> pictures;
   for (const std::string_view version : {"1", "2", "5", "6", "7", "100", "-3"}) {
     const std::string picture = n.call({"LOLWUT", "VERSION", version});
-    EXPECT_NE(picture.find("Redis ver. 7.2.4"), std::string::npos);
+    EXPECT_NE(picture.find("Redis ver. 7.4.0"), std::string::npos);
     pictures.insert(picture);
   }
   EXPECT_EQ(pictures.size(), 7u);
@@ -169,7 +169,7 @@ TEST(Info, Numbers) {
   n.call({"GET", "nosuch"});
   n.call({"EXPIRE", "k1", "x"});
   n.call({"EXPIRE"});
-  EXPECT_EQ(field(n, "redis_version"), "7.2.4");
+  EXPECT_EQ(field(n, "redis_version"), "7.4.0");
   EXPECT_EQ(field(n, "role"), "master");
   EXPECT_EQ(field(n, "db0"), "keys=10,expires=2,avg_ttl=6000,subexpiry=0");
   EXPECT_EQ(field(n, "db1"), "(none)");

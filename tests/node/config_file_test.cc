@@ -211,35 +211,108 @@ TEST(ConfigFile, WordsTooManyAreNotShown) {
             "/etc/r.conf:1: requirepass: expected one value, not 2");
 }
 
-TEST(ConfigFile, RefusesWhatIsNotSupported) {
-  EXPECT_EQ(error_of("appendonly yes"),
-            "/etc/r.conf:1: appendonly: \"yes\" is not supported yet (only \"no\")");
-  EXPECT_EQ(error_of("save 3600 1"),
-            "/etc/r.conf:1: save: \"3600 1\" is not supported yet (only \"\")");
-  EXPECT_EQ(error_of("cluster-enabled yes"),
-            "/etc/r.conf:1: cluster-enabled: \"yes\" is not supported yet (only \"no\")");
-  EXPECT_EQ(error_of("tls-port 6380"),
-            "/etc/r.conf:1: tls-port: \"6380\" is not supported yet (only \"0\")");
-  EXPECT_EQ(error_of("io-threads 4"),
-            "/etc/r.conf:1: io-threads: \"4\" is not supported yet (only \"1\")");
-  EXPECT_EQ(error_of("replicaof 10.0.0.1 6379"),
-            "/etc/r.conf:1: replicaof: \"10.0.0.1 6379\" is not supported yet (only \"\")");
-  EXPECT_EQ(error_of("slaveof 10.0.0.1 6379"),
-            "/etc/r.conf:1: slaveof: \"10.0.0.1 6379\" is not supported yet (only \"\")");
-  EXPECT_EQ(error_of("user alice on"),
-            "/etc/r.conf:1: user: not supported yet (there is only the user \"default\" yet)");
-  EXPECT_EQ(error_of("loadmodule x.so"),
-            "/etc/r.conf:1: loadmodule: not supported yet (there are no modules)");
-  EXPECT_NE(error_of("sentinel monitor x 1.1.1.1 1 1"), "");
-  EXPECT_NE(error_of("aclfile users.acl"), "");
-  EXPECT_NE(error_of("min-replicas-to-write 1"), "");
-  EXPECT_NE(error_of("shutdown-on-sigterm save"), "");
+// What this text asks for and is not there.
+std::vector<std::string> missing_of(std::string_view text,
+                                    const std::vector<std::string>& arguments = {}) {
+  Config config;
+  std::string error;
+  EXPECT_TRUE(config.parse_file("/etc/r.conf", text, Files().reader(), &error)) << error;
+  EXPECT_TRUE(config.parse_arguments(arguments, &error)) << error;
+  return config.missing();
+}
+
+std::string one_missing(std::string_view text) {
+  const std::vector<std::string> lines = missing_of(text);
+  EXPECT_EQ(lines.size(), 1u);
+  return lines.empty() ? std::string() : lines.front();
+}
+
+TEST(ConfigFile, ListsWhatIsNotSupported) {
+  EXPECT_EQ(one_missing("appendonly yes"),
+            "/etc/r.conf:1: appendonly: \"yes\" is not supported yet (data is not written to files "
+            "yet)");
+  EXPECT_EQ(
+      one_missing("\nslaveof 10.0.0.1 6379"),
+      "/etc/r.conf:2: slaveof: \"10.0.0.1 6379\" is not supported yet (there is no replication "
+      "yet)");
+  EXPECT_EQ(one_missing("user alice on"),
+            "/etc/r.conf:1: user is not supported yet (there is only the user \"default\" yet)");
+  EXPECT_EQ(one_missing("loadmodule x.so"),
+            "/etc/r.conf:1: loadmodule is not supported yet (there are no modules)");
+  for (const char* text :
+       {"save 3600 1", "cluster-enabled yes", "tls-port 6380", "aclfile users.acl",
+        "replicaof 10.0.0.1 6379", "min-replicas-to-write 1", "shutdown-on-sigterm save",
+        "sentinel monitor x 1.1.1.1 1 1"}) {
+    EXPECT_NE(one_missing(text), "") << text;
+  }
   EXPECT_NE(error_of("notify-keyspace-events Kq"), "");
+}
+
+// All of it in one list; but not what a later line or argument takes back.
+TEST(ConfigFile, MissingThingsAreOneList) {
+  const std::string_view text =
+      "appendonly yes\nloadmodule a.so\nloadmodule b.so\ntls-port 6380\nsave 60 1\nsave \"\"\n";
+  EXPECT_EQ(missing_of(text).size(), 4u);
+  EXPECT_EQ(missing_of(text, {"--appendonly", "no", "--tls-port", "0"}).size(), 2u);
+  const std::vector<std::string> again = missing_of("appendonly no", {"--appendonly", "yes"});
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_TRUE(again[0].starts_with("command line: appendonly: ")) << again[0];
+}
+
+TEST(ConfigFile, SettingsWithoutEffectAreOneLine) {
+  Config config;
+  std::string error;
+  EXPECT_EQ(config.without_effect(), "");
+  ASSERT_TRUE(config.parse_file("r.conf",
+                                "io-threads 4\nio-threads-do-reads yes\nmasterauth secret\n"
+                                "timeout 5\nactivedefrag yes\nrepl-timeout 60\n",
+                                Files().reader(), &error));
+  EXPECT_EQ(config.without_effect(),
+            "io-threads, io-threads-do-reads (a node's commands run on one thread); activedefrag "
+            "(memory is not moved to defragment it); masterauth (there is no replication yet)");
+}
+
+TEST(ConfigFile, ReadsWhatConcernsTheProcess) {
+  Config config;
+  std::string error;
+  ASSERT_TRUE(config.parse_file(
+      "r.conf",
+      "daemonize yes\npidfile /run/x.pid\nsupervised auto\nsyslog-enabled yes\nsyslog-ident me\n"
+      "syslog-facility local3\noom-score-adj relative\noom-score-adj-values 5 200 800\n"
+      "server_cpulist 0-3:2,5\nbio-cpulist 1\nset-proc-title no\n"
+      "proc-title-template \"{title}  {port}\"\nreported-redis-version 7.0.15\n"
+      "socket-mark-id 7\nunixsocketgroup daemon\n",
+      Files().reader(), &error))
+      << error;
+  const Settings& s = config.settings();
+  EXPECT_TRUE(s.daemonize);
+  EXPECT_EQ(s.pidfile, "/run/x.pid");
+  EXPECT_EQ(s.supervision, Supervision::automatic);
+  EXPECT_TRUE(s.syslog_enabled);
+  EXPECT_EQ(s.syslog_ident, "me");
+  EXPECT_EQ(s.syslog_facility, 4);
+  EXPECT_EQ(s.oom_score_adj, OomScoreAdj::relative);
+  EXPECT_EQ(s.oom_score_of_primary, 5);
+  EXPECT_EQ(s.server_cpus, "0-3:2,5");
+  EXPECT_EQ(s.background_cpus, "1");
+  EXPECT_FALSE(s.set_process_title);
+  EXPECT_EQ(s.process_title, "{title}  {port}");
+  EXPECT_EQ(s.reported_redis_version, "7.0.15");
+  EXPECT_EQ(s.socket_mark_id, 7u);
+  EXPECT_EQ(s.unixsocketgroup, "daemon");
+  EXPECT_EQ(config.missing(), std::vector<std::string>());
+  for (const char* bad :
+       {"server-cpulist 3-1", "server-cpulist a", "server-cpulist 0-3:0", "server-cpulist 0,",
+        "server-cpulist -1", "reported-redis-version 7.4", "reported-redis-version 7.4.0.1",
+        "reported-redis-version x", "reported-redis-version 7.4.256", "proc-title-template {name}",
+        "proc-title-template {title"}) {
+    EXPECT_NE(error_of(bad), "") << bad;
+  }
 }
 
 TEST(ConfigFile, AcceptsWhatAsksForNothingMissing) {
   EXPECT_EQ(error_of("appendonly no\nsave \"\"\ncluster-enabled no\nreplicaof no one\ntls-port 0\n"
-                     "io-threads 1\nrdbcompression yes\nactivedefrag no\n"
+                     "io-threads 4\nrdbcompression yes\nactivedefrag yes\n"
                      "hash-max-ziplist-entries 128\nslave-read-only no\nrepl-backlog-size 10mb\n"
                      "oom-score-adj-values 0 200 800\nshutdown-on-sigterm now force\n"
                      "latency-tracking-info-percentiles 50 99.5\nnotify-keyspace-events \"\"\n"
@@ -259,6 +332,26 @@ TEST(ConfigFile, IncludesNest) {
   EXPECT_EQ(config.settings().timeout_s, 2);
   EXPECT_EQ(config.settings().maxclients, 7u);
   EXPECT_EQ(config.settings().hz, 30);
+}
+
+TEST(ConfigFile, IncludesPatterns) {
+  Files files;
+  files.texts["d/a.conf"] = "timeout 1\nhz 20\n";
+  files.texts["d/b.conf"] = "timeout 2\n";
+  const FindFiles find = [](const std::string& pattern) {
+    return pattern == "d/*.conf" ? std::vector<std::string>{"d/a.conf", "d/b.conf"}
+                                 : std::vector<std::string>();
+  };
+  Config config;
+  std::string error;
+  ASSERT_TRUE(config.parse_file("r.conf", "include d/*.conf\ninclude none/*.conf\n", files.reader(),
+                                &error, find))
+      << error;
+  EXPECT_EQ(config.settings().timeout_s, 2);
+  EXPECT_EQ(config.settings().hz, 20);
+  files.texts["d/b.conf"] = "timeout soon\n";
+  EXPECT_FALSE(Config().parse_file("r.conf", "include d/*.conf", files.reader(), &error, find));
+  EXPECT_TRUE(error.starts_with("d/b.conf:1: timeout: expected")) << error;
 }
 
 TEST(ConfigFile, ErrorsOfIncludedFilesNameThem) {
@@ -367,8 +460,8 @@ TEST(ConfigArguments, ErrorsSayWhatWasExpected) {
             "command line: port: expected one value, not 2");
   EXPECT_EQ(error_of_arguments({"--include", "a.conf"}),
             "command line: include: expected in a file, not on the command line");
-  EXPECT_EQ(error_of_arguments({"--daemonize", "yes"}),
-            "command line: daemonize: \"yes\" is not supported yet (only \"no\")");
+  EXPECT_EQ(error_of_arguments({"--daemonize", "maybe"}),
+            "command line: daemonize: expected yes or no, got \"maybe\"");
 }
 
 }  // namespace

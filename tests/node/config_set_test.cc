@@ -117,13 +117,8 @@ TEST(ConfigSet, ErrorsAreRedisTexts) {
   EXPECT_EQ(set(config, {"replica-priority", "1", "slave-priority", "2"}),
             failed("slave-priority", "duplicate parameter"));
   EXPECT_EQ(set(config, {"databases", "1"}), failed("databases", "can't set immutable config"));
-  EXPECT_EQ(set(config, {"port", "1"}),
-            failed("port", "this server cannot change it while it runs"));
   EXPECT_EQ(set(config, {"port", "70000"}),
             failed("port", "argument must be between 0 and 65535 inclusive"));
-  EXPECT_EQ(set(config, {"Bind", "*"}),
-            failed("Bind", "this server cannot change it while it runs"));
-  EXPECT_EQ(set(config, {"port", "6379", "bind", "127.0.0.1 -::1"}), "");
   EXPECT_EQ(set(config, {"dir", "/"}), failed("dir", "can't set protected config"));
   EXPECT_EQ(set(config, {"dbfilename", "x"}), failed("dbfilename", "can't set protected config"));
   EXPECT_EQ(set(config, {"maxclients", "0"}),
@@ -167,6 +162,50 @@ TEST(ConfigSet, ErrorsAreRedisTexts) {
   EXPECT_EQ(set(config, {"maxmemory"}), "ERR syntax error");
   EXPECT_EQ(set(config, {"include", "x"}),
             "ERR Unknown option or number of arguments for CONFIG SET - 'include'");
+}
+
+// Two parts that act on changes; the second one refuses odd ports.
+struct Listening {
+  Config config;
+  std::vector<std::string> told;
+
+  Listening() {
+    static constexpr std::string_view kFirst[] = {"timeout", "port"};
+    static constexpr std::string_view kSecond[] = {"port"};
+    config.add_listener({kFirst,
+                         [](void* owner, std::string*) {
+                           auto& self = *static_cast<Listening*>(owner);
+                           const Settings& s = self.config.settings();
+                           self.told.push_back(std::to_string(s.timeout_s) + " " +
+                                               std::to_string(s.port));
+                           return true;
+                         },
+                         this});
+    config.add_listener({kSecond,
+                         [](void* owner, std::string* why) {
+                           *why = "odd";
+                           return static_cast<Listening*>(owner)->config.settings().port % 2 == 0;
+                         },
+                         this});
+  }
+};
+
+TEST(ConfigSet, TellsWhomItConcerns) {
+  Listening one;
+  EXPECT_EQ(set(one.config, {"hz", "20"}), "");
+  EXPECT_EQ(set(one.config, {"timeout", "0", "port", "6379"}), "");  // as they are
+  EXPECT_EQ(one.told, std::vector<std::string>());
+  EXPECT_EQ(set(one.config, {"timeout", "5", "port", "7000"}), "");
+  EXPECT_EQ(one.told, (std::vector<std::string>{"5 7000"}));
+}
+
+// When one refuses, all values are as before, for those who had taken them too.
+TEST(ConfigSet, TakesBackWhatOneRefuses) {
+  Listening one;
+  EXPECT_EQ(set(one.config, {"hz", "20", "timeout", "5", "port", "7001"}), failed("port", "odd"));
+  EXPECT_EQ(one.told, (std::vector<std::string>{"5 7001", "0 6379"}));
+  EXPECT_EQ(one.config.settings().hz, 10);
+  EXPECT_EQ(get(one.config, {"hz", "port"}), (Pairs{{"hz", "10"}, {"port", "6379"}}));
 }
 
 TEST(ConfigSet, SaysWhatIsNotSupported) {

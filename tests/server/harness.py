@@ -38,7 +38,8 @@ class Server:
     """A server in a directory of its own, stopped and checked by close()."""
 
     def __init__(self, *arguments, config=None, port=None, wait=True, command=(), user=None,
-                 bind="127.0.0.1", binary=BINARY, config_directory=None):
+                 bind="127.0.0.1", binary=BINARY, config_directory=None, environment=None,
+                 umask=-1):
         self.directory = tempfile.mkdtemp(prefix="redoubt-test-")
         os.chmod(self.directory, 0o755)
         self.port = free_port() if port is None else port
@@ -52,12 +53,16 @@ class Server:
             with open(self.config_path, "w") as out:
                 out.write(config)
             full.append(self.config_path)
-        full += ["--port", str(self.port), "--bind", bind, "--dir", self.directory, "--save", "",
-                 "--appendonly", "no", *map(str, arguments)]
+        full += ["--port", str(self.port), "--dir", self.directory, "--save", "", "--appendonly",
+                 "no"]
+        if bind is not None:
+            full += ["--bind", bind]
+        full += map(str, arguments)
         self.output_path = os.path.join(self.directory, "output")
         with open(self.output_path, "wb") as output:
             self.process = subprocess.Popen(full, stdin=subprocess.DEVNULL, stdout=output,
-                                            stderr=subprocess.STDOUT, cwd=self.directory, user=user)
+                                            stderr=subprocess.STDOUT, cwd=self.directory, user=user,
+                                            umask=umask, env=dict(os.environ, **(environment or {})))
         if wait:
             self.wait_until_ready()
 

@@ -1,5 +1,5 @@
-"""Run by clients_test.py in a network namespace of its own: a node that is bound to all addresses
-and has no password answers clients of this machine and turns others away."""
+"""Run by clients_test.py in a network namespace of its own: a node that was given no address listens
+on all of them, and without a password answers clients of this machine and turns others away."""
 
 import fcntl
 import socket
@@ -37,9 +37,10 @@ def check(condition, text):
 
 def main():
     set_up_network()
-    with Server(bind="0.0.0.0") as server:
-        said, _ = answer(server.port, "127.0.0.1")
-        check(said == "PONG", f"from this machine: {said}")
+    with Server(bind=None) as server:
+        for host in ("127.0.0.1", "::1"):
+            said, _ = answer(server.port, host)
+            check(said == "PONG", f"from this machine: {said}")
         said, client = answer(server.port, ELSEWHERE)
         check(said.startswith("DENIED ") and "protected mode" in said, f"elsewhere: {said}")
         with server.client() as local:

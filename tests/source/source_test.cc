@@ -9,7 +9,8 @@
 namespace redoubt::source {
 namespace {
 
-const std::vector<std::string> kFolders = {"net", "engine", "sim", "tests", "fuzz", "bench"};
+const std::vector<std::string> kFolders = {"net",   "engine", "server", "sim",
+                                           "tests", "fuzz",   "bench"};
 
 const std::vector<File>& tree() {
   static const std::vector<File> files = read_tree(kFolders);
@@ -67,7 +68,9 @@ TEST(Includes, AgainstTheDirectionAreFound) {
   EXPECT_TRUE(refused("engine/commands/strings/string.cc", "tests/node/helper.h"));
   EXPECT_TRUE(refused("sim/world.cc", "engine/commands/strings/string_options.h"));
   EXPECT_TRUE(refused("net/uring/ring.cc", "engine/node/node.h"));
-  EXPECT_TRUE(refused("net/uring/main.cc", "sim/world.h"));
+  EXPECT_TRUE(refused("server/main.cc", "sim/world.h"));
+  EXPECT_TRUE(refused("net/uring/ring.cc", "server/process.h"));
+  EXPECT_TRUE(refused("engine/node/node.cc", "server/process.h"));
   EXPECT_TRUE(refused("sim/world.cc", "net/uring/ring.h"));
   EXPECT_TRUE(refused("tests/node/a_test.cc", "net/uring/ring.h"));
   EXPECT_TRUE(refused("engine/unheard_of/a.cc", "net/env.h"));
@@ -79,7 +82,8 @@ TEST(Includes, AgainstTheDirectionAreFound) {
   EXPECT_FALSE(refused("engine/commands/hashes/hash.cc", "engine/commands/element.h"));
   EXPECT_FALSE(
       refused("engine/commands/hashes/hash.cc", "engine/commands/strings/string_options.h"));
-  EXPECT_FALSE(refused("net/uring/main.cc", "engine/commands/table.h"));
+  EXPECT_FALSE(refused("server/main.cc", "engine/commands/table.h"));
+  EXPECT_FALSE(refused("server/process.cc", "net/uring/ring.h"));
   EXPECT_FALSE(refused("sim/main.cc", "engine/commands/table.h"));
   EXPECT_FALSE(refused("tests/uring/a_test.cc", "net/uring/ring.h"));
   EXPECT_FALSE(refused("tests/node/a_test.cc", "sim/world.h"));

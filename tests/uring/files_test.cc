@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "net/files.h"
 #include "tests/uring/support.h"
 
 namespace redoubt {
@@ -289,6 +290,59 @@ TEST_F(Files, CanBeAskedToStop) {
   world.run([&] { return reading.done; });
   EXPECT_EQ(reading.result.error, Error::cancelled);
   close(holder);
+}
+
+Task<Error> replace_and_read(Env& env) {
+  EXPECT_EQ((co_await read_whole(env, "none", 100)).error(), Error::not_found);
+  EXPECT_EQ(co_await replace_file(env, "a", "first"), Error::none);
+  EXPECT_EQ(co_await replace_file(env, "a", std::string(100'000, 'x') + "y"), Error::none);
+  EXPECT_EQ((co_await read_whole(env, "a", 100'001)).value(), std::string(100'000, 'x') + "y");
+  EXPECT_EQ((co_await read_whole(env, "a", 100'000)).error(), Error::invalid);
+  EXPECT_EQ(co_await replace_file(env, "a", ""), Error::none);
+  EXPECT_EQ((co_await read_whole(env, "a", 100)).value(), "");
+  EXPECT_EQ(co_await replace_file(env, "none/a", "x"), Error::not_found);
+  // A directory cannot be replaced by a file; what was written is removed again.
+  EXPECT_EQ((co_await on_path(env, OpKind::make_directory, "d")).error, Error::none);
+  EXPECT_EQ(co_await replace_file(env, "d", "x"), Error::is_directory);
+  const OpResult names = co_await on_path(env, OpKind::list, ".");
+  EXPECT_EQ(names.names, parts("a", "d"));
+  co_return Error::none;
+}
+
+TEST(WholeFiles, AreReadAndReplaced) {
+  Directory directory;
+  World world(in(directory.path()));
+  world.tell(replace_and_read(world.env()));
+  world.run();
+}
+
+// Many operations on one file at once, which end in any order, also when the file is closed.
+TEST(WholeFiles, TakeManyOperationsAtOnce) {
+  Directory directory;
+  World world(in(directory.path()));
+  std::vector<std::unique_ptr<PlainOp>> ops;
+  const std::string byte = "x";
+  const Slice slice = as_slice(byte);
+  PlainOp opening(OpKind::open);
+  opening.path = "a";
+  opening.flags = flags("wc");
+  opening.then = [&] {
+    for (int i = 0; i < 5000; ++i) {
+      PlainOp& op = *ops.emplace_back(std::make_unique<PlainOp>(OpKind::write));
+      op.handle = opening.result.handle;
+      op.offset = static_cast<uint64_t>(i);
+      op.gather = {&slice, 1};
+      world.env().submit(op);
+    }
+    for (int i = 0; i < 5000; i += 7) world.env().cancel(*ops[static_cast<size_t>(i)]);
+  };
+  world.env().submit(opening);
+  const auto all_done = [&] {
+    return ops.size() == 5000 &&
+           std::all_of(ops.begin(), ops.end(), [](const auto& op) { return op->done; });
+  };
+  world.run(all_done);
+  for (const auto& op : ops) EXPECT_TRUE(op->result.ok() || op->result.error == Error::cancelled);
 }
 
 }  // namespace

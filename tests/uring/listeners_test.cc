@@ -88,10 +88,16 @@ TEST(Listeners, CareForTheirUnixSocket) {
   close(creat(path.c_str(), 0600));
   {
     World world;
-    EXPECT_EQ(listen_error(world, address), Error::address_in_use);
-    EXPECT_TRUE(exists(path)) << "a file is not ours to remove";
+    EXPECT_TRUE(world.listen(address)) << "a plain file makes way";
   }
-  unlink(path.c_str());
+  EXPECT_FALSE(exists(path));
+  mkdir(path.c_str(), 0700);
+  {
+    World world;
+    EXPECT_EQ(listen_error(world, address), Error::address_in_use);
+    EXPECT_TRUE(exists(path)) << "anything else is not ours to remove";
+  }
+  rmdir(path.c_str());
   {
     World world;
     const Handle handle = world.listen(address);

@@ -177,21 +177,36 @@ TEST(Loop, KnowsItsProcess) {
   EXPECT_GT(later.user_cpu_us + later.system_cpu_us, facts.user_cpu_us + facts.system_cpu_us);
 }
 
-TEST(Loop, WritesLogLines) {
-  Directory directory;
-  UringOptions options;
-  options.log_file = directory / "log";
-  {
-    World world(options);
-    world.backend().log(Level::notice, "first");
+// What a world tells its process.
+struct Host : WorldHost {
+  std::vector<std::string> said;
+  std::atomic<int> threads{0};
+
+  void log(Level, std::string_view line) override { said.emplace_back(line); }
+  void report(ServiceState state, std::string_view status) override {
+    said.push_back(std::to_string(static_cast<int>(state)) + " " + std::string(status));
   }
+  std::string supervised() const override { return "systemd"; }
+  void on_helper_thread() override { ++threads; }
+};
+
+TEST(Loop, TellsItsHost) {
+  Host host;
+  UringOptions options;
+  options.host = &host;
   World world(options);
-  world.backend().log(Level::warning, "");
-  world.backend().log(Level::warning, std::string(5000, 'x'));
-  std::ifstream file(options.log_file);
-  std::stringstream text;
-  text << file.rdbuf();
-  EXPECT_EQ(text.str(), "first\n\n" + std::string(5000, 'x') + "\n");
+  world.backend().log(Level::notice, "first");
+  world.backend().report(ServiceState::ready, "serving");
+  EXPECT_EQ(host.said, (std::vector<std::string>{"first", "1 serving"}));
+  EXPECT_EQ(world.backend().process_facts().supervised, "systemd");
+  world.tell([](Env& env) -> Task<Error> {
+    IoOp io(env);
+    io.op.kind = OpKind::resolve;
+    io.op.path = "127.0.0.1";
+    co_return (co_await io).error;
+  }(world.env()));
+  world.run();
+  EXPECT_EQ(host.threads, 1);
 }
 
 TEST(Loop, SaysWhyItCannotStart) {
@@ -201,10 +216,6 @@ TEST(Loop, SaysWhyItCannotStart) {
   EXPECT_EQ(UringBackend::create(options, &why), nullptr);
   EXPECT_NE(why.find("/nowhere"), std::string::npos) << why;
   EXPECT_NE(why.find("No such file"), std::string::npos) << why;
-  options.directory = ".";
-  options.log_file = "/nowhere/log";
-  EXPECT_EQ(UringBackend::create(options, &why), nullptr);
-  EXPECT_NE(why.find("/nowhere/log"), std::string::npos) << why;
 }
 
 // Runs `work` in a child and gives its exit status; -signal when one ended it.
@@ -248,43 +259,21 @@ TEST(Loop, SaysWhatIoUringLacks) {
   }
 }
 
-// A child that signals itself, twice when `stuck`.
-int stopped_by_signals(int signal, bool stuck) {
+// Another thread wakes the world.
+TEST(Loop, IsWokenByItsDescriptor) {
   std::string why;
   auto backend = UringBackend::create({}, &why);
-  if (backend == nullptr) return 90;
+  ASSERT_NE(backend, nullptr);
   Env env(*backend);
-  struct Stop {
-    UringBackend* backend;
-    bool stuck;
-  } stop{backend.get(), stuck};
-  backend->set_stop_handler(
-      [](void* owner) {
-        auto& self = *static_cast<Stop*>(owner);
-        if (self.stuck) {
-          raise(SIGINT);
-          self.backend->stall(Duration::seconds(20));
-        }
-        self.backend->request_exit(42);
-      },
-      &stop);
-  raise(SIGHUP);
-  raise(SIGPIPE);
-  Timer timer;
-  timer.owner = &signal;
-  timer.on_fire = [](Timer& one) { kill(getpid(), *static_cast<int*>(one.owner)); };
-  env.arm_in(timer, Duration::milliseconds(20));
-  alarm(10);
-  return backend->run(env);
-}
-
-TEST(Loop, StopsInOrderOnTheFirstSignal) {
-  EXPECT_EQ(in_child([] { return stopped_by_signals(SIGTERM, false); }), 42);
-  EXPECT_EQ(in_child([] { return stopped_by_signals(SIGINT, false); }), 42);
-}
-
-TEST(Loop, EndsAtOnceOnTheSecondSignal) {
-  EXPECT_EQ(in_child([] { return stopped_by_signals(SIGTERM, true); }), 1);
+  backend->set_wake_handler([](void* owner) { static_cast<UringBackend*>(owner)->request_exit(5); },
+                            backend.get());
+  std::thread other([&] {
+    usleep(20'000);
+    const uint64_t one = 1;
+    EXPECT_EQ(::write(backend->wake_descriptor(), &one, sizeof one), ssize_t{sizeof one});
+  });
+  EXPECT_EQ(backend->run(env), 5);
+  other.join();
 }
 
 TEST(Loop, RaisesTheLimitOfDescriptors) {
@@ -328,6 +317,75 @@ TEST(Loop, EndsAfterTheTurn) {
   backend.reset();
   EXPECT_EQ(peer_read_all(peer), "last words");
   close(peer);
+}
+
+// Waits for what never comes, in every way in which one can wait.
+Task<Error> wait_for(Env& env, OpKind kind, Handle handle) {
+  IoOp io(env);
+  io.op.kind = kind;
+  io.op.handle = handle;
+  io.op.work = [](Op&) { usleep(100'000); };
+  io.op.lengthy = true;
+  co_return (co_await io).error;
+}
+
+// The world's end lets go of what is in flight: who waits for it can be destroyed. A task that
+// waits would end the process otherwise (~IoOp).
+TEST(Loop, EndForgetsWhatIsInFlight) {
+  std::string why;
+  auto backend = UringBackend::create({}, &why);
+  ASSERT_NE(backend, nullptr);
+  Env env(*backend);
+  const Handle listener = *backend->listen(Address::tcp("127.0.0.1", 0), 10, 0);
+  const int peer = peer_connect(backend->local_address(listener));
+  std::vector<Task<Error>> tasks;
+  const auto start = [&](OpKind kind, Handle handle) {
+    tasks.push_back(wait_for(env, kind, handle));
+    tasks.back().start([](void*) { ADD_FAILURE() << "told after the end"; }, nullptr);
+  };
+  PlainOp accepting(OpKind::accept, listener);
+  std::string huge(64 << 20, 'x');
+  const Slice slice = as_slice(huge);
+  PlainOp sending(OpKind::send);
+  accepting.then = [&] {
+    sending.handle = accepting.result.handle;
+    sending.gather = {&slice, 1};
+    env.submit(sending);
+    start(OpKind::receive, accepting.result.handle);
+    start(OpKind::accept, listener);
+    start(OpKind::background, {});  // runs
+    start(OpKind::background, {});  // waits for it
+    backend->request_exit(0);
+  };
+  env.submit(accepting);
+  EXPECT_EQ(backend->run(env), 0);
+  EXPECT_FALSE(sending.in_flight);
+  start(OpKind::receive, accepting.result.handle);  // too late: nothing begins any more
+  tasks.clear();
+  backend.reset();
+  close(peer);
+}
+
+// A job of seconds does not hold up the others.
+TEST(Loop, LengthyJobsHaveALaneOfTheirOwn) {
+  World world;
+  std::string order;
+  const auto job = [&](bool lengthy, char name) -> Task<Error> {
+    return [](Env& env, bool is_lengthy, char sign, std::string* log) -> Task<Error> {
+      IoOp io(env);
+      io.op.kind = OpKind::background;
+      io.op.lengthy = is_lengthy;
+      io.op.work = is_lengthy ? +[](Op&) { usleep(300'000); } : +[](Op&) {};
+      const Error error = (co_await io).error;
+      *log += sign;
+      co_return error;
+    }(world.env(), lengthy, name, &order);
+  };
+  world.tell(job(true, 'l'));
+  world.tell(job(false, 'a'));
+  world.tell(job(false, 'b'));
+  world.run();
+  EXPECT_EQ(order, "abl");
 }
 
 }  // namespace

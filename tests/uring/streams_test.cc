@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "net/uring/process_facts.h"
 #include "tests/uring/support.h"
 
 namespace redoubt {
@@ -372,6 +373,36 @@ TEST(Streams, SendWhatASlowReaderTakes) {
   world.run([&] { return echo.open() == 0; });
   EXPECT_TRUE(sending.result.ok());
   EXPECT_EQ(sending.result.bytes, all.size());
+}
+
+// A short send goes on where it stopped: it does not look for the place from the first slice again,
+// which for a reply of four million slices took the square of that.
+TEST(Streams, SendsInPiecesTakeTimeInProportion) {
+  if (!kCountsMemory) GTEST_SKIP() << "sanitizers are slow";
+  World world;
+  const Handle listener = world.listen_tcp();
+  constexpr size_t kSlices = 4'000'000;
+  const std::string byte = "x";
+  std::vector<Slice> slices(kSlices, as_slice(byte));
+  PlainOp sending(OpKind::send);
+  PlainOp accepting(OpKind::accept, listener);
+  accepting.then = [&] {
+    sending.handle = accepting.result.handle;
+    sending.gather = slices;
+    world.env().submit(sending);
+  };
+  world.env().submit(accepting);
+  const Address where = world.address_of(listener);
+  world.beside([=] {
+    const int fd = peer_connect(where);
+    EXPECT_EQ(peer_read(fd, kSlices).size(), kSlices);
+    close(fd);
+  });
+  const auto used_us = [] { return read_process_facts().main_thread_user_cpu_us; };
+  const uint64_t before = used_us();
+  world.run([&] { return sending.done; });
+  EXPECT_LT(used_us() - before, 1'000'000u);
+  EXPECT_EQ(sending.result.bytes, kSlices);
 }
 
 // A story with one peer, which connects and then does its part with a plain socket.

@@ -11,7 +11,6 @@
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/row_texts.h"
-#include "engine/node/version.h"
 #include "engine/store/number.h"
 #include "net/text.h"
 
@@ -100,7 +99,7 @@ void reply_hello(Context& c) {
   c.reply.bulk("server");
   c.reply.bulk("redis");
   c.reply.bulk("version");
-  c.reply.bulk(kRedisVersion);
+  c.reply.bulk(c.settings().reported_redis_version);
   c.reply.bulk("proto");
   c.reply.integer(static_cast<int64_t>(c.session.protocol));
   c.reply.bulk("id");

@@ -111,7 +111,7 @@ void write_server(InfoWriter& out) {
   const int64_t uptime_s = (node.env().now() - node.started()).s();
   const WallTime wall = node.env().wall();
   out.section("Server");
-  out.field("redis_version", kRedisVersion);
+  out.field("redis_version", node.settings().reported_redis_version);
   out.field("redoubt_version", kRedoubtVersion);
   out.field("redis_git_sha1", "00000000");
   out.field("redis_git_dirty", 0);
@@ -124,7 +124,7 @@ void write_server(InfoWriter& out) {
   out.field("atomicvar_api", "c11-builtin");
   out.field("gcc_version", "0.0.0");  // the same node, whatever compiled it
   out.field("process_id", out.facts.pid);
-  out.field("process_supervised", "no");
+  out.field("process_supervised", out.facts.supervised);
   out.field("run_id", node.run_id());
   out.field("tcp_port", node.tcp_port());
   out.field("server_time_usec", wall.unix_us);

@@ -190,7 +190,7 @@ void lolwut_command(Context& c) {
   }
   picture.gate();
   c.reply.verbatim("txt", picture.text() + "\nRedoubt ver. " + std::string(kRedoubtVersion) +
-                              ", Redis ver. " + std::string(kRedisVersion) + "\n");
+                              ", Redis ver. " + c.settings().reported_redis_version + "\n");
 }
 
 // What FLUSHDB and FLUSHALL have in common.

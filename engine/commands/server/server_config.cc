@@ -1,8 +1,7 @@
 // CONFIG.
 //
-// CONFIG REWRITE replaces the file whole: what is to be in it is written to a new file beside it,
-// which takes its name when all of it is on the medium. So a crash leaves the old file or the new
-// one, and a failure leaves the old one.
+// CONFIG REWRITE replaces the file whole (net/files.h): a crash leaves the old file or the new one,
+// and a failure leaves the old one.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -18,147 +17,50 @@
 #include "engine/commands/server/local_client.h"
 #include "engine/node/context.h"
 #include "engine/node/node.h"
+#include "net/files.h"
 #include "net/text.h"
 
 namespace redoubt {
 
 namespace {
 
+constexpr uint64_t kConfigBytesMax = 16 << 20;
+
+// The file's new contents depend on what is in it. A file that is not there yet is an empty one.
+Task<Error> rewrite_config(Node& node, std::string path) {
+  const Expected<std::string> old = co_await read_whole(node.env(), path, kConfigBytesMax);
+  if (!old && old.error() != Error::not_found) co_return old.error();
+  const std::string text = node.config().rewritten(old ? old.value() : std::string());
+  co_return co_await replace_file(node.env(), path, text);
+}
+
 class ConfigRewrite : public NodeJob {
  public:
   ConfigRewrite(Node& node, DeferredReply reply)
-      : node_(node),
-        reply_(reply),
-        path_(node.config().file()),
-        new_path_(fmt::format("{}.{}.tmp", path_, reply.session_id)) {
-    const size_t slash = path_.rfind('/');
-    directory_ = slash == std::string::npos ? "." : slash == 0 ? "/" : path_.substr(0, slash);
-    op_.owner = this;
-    op_.on_done = [](Op& op) { static_cast<ConfigRewrite*>(op.owner)->on_done(); };
+      : node_(node), reply_(reply), path_(node.config().file()) {}
+
+  void start() override {
+    task_ = rewrite_config(node_, path_);
+    task_.start([](void* owner) { static_cast<ConfigRewrite*>(owner)->end(); }, this);
   }
 
-  void start() override { begin(Step::open_old); }
-
  private:
-  // In this order. A file that is not there yet is an empty one.
-  enum class Step {
-    open_old,
-    size,
-    read,
-    open_new,
-    write,
-    sync,
-    rename,
-    sync_directory,
-    remove_new,  // after a failure
-  };
-
-  static constexpr uint64_t kLargestFile = 16 << 20;
-
-  void begin(Step step);
-  void on_done();
-  void close();
-  void end(Error error);
+  void end();
 
   Node& node_;
   const DeferredReply reply_;
   const std::string path_;
-  const std::string new_path_;
-  std::string directory_;
-  std::string text_;
-  Slice slice_;
-  Step step_ = Step::open_old;
-  Error failure_ = Error::none;
-  Handle file_;
-  Op op_;
+  Task<Error> task_;
 };
 
-void ConfigRewrite::begin(Step step) {
-  step_ = step;
-  op_.result = {};
-  op_.handle = file_;
-  op_.offset = 0;
-  op_.flags = {};
-  op_.path = step == Step::open_old ? path_ : step == Step::sync_directory ? directory_ : new_path_;
-  switch (step) {
-    case Step::open_old:
-      op_.kind = OpKind::open;
-      op_.flags.read = true;
-      break;
-    case Step::size: op_.kind = OpKind::file_size; break;
-    case Step::read:
-      op_.kind = OpKind::read;
-      op_.into = std::as_writable_bytes(std::span<char>(text_));
-      break;
-    case Step::open_new:
-      op_.kind = OpKind::open;
-      op_.flags.write = op_.flags.create = op_.flags.truncate = true;
-      break;
-    case Step::write:
-      op_.kind = OpKind::write;
-      slice_ = as_slice(text_);
-      op_.gather = std::span<const Slice>(&slice_, 1);
-      break;
-    case Step::sync: op_.kind = OpKind::sync; break;
-    case Step::rename:
-      op_.kind = OpKind::rename;
-      op_.path_to = path_;
-      break;
-    case Step::sync_directory: op_.kind = OpKind::sync_directory; break;
-    case Step::remove_new: op_.kind = OpKind::remove; break;
-  }
-  node_.env().submit(op_);
-}
-
-void ConfigRewrite::on_done() {
-  const Error error = op_.result.error;
-  if (step_ == Step::remove_new) return end(failure_);
-  if (error != Error::none && !(step_ == Step::open_old && error == Error::not_found)) {
-    close();
-    if (step_ < Step::write || step_ > Step::rename) return end(error);
-    failure_ = error;
-    return begin(Step::remove_new);
-  }
-  switch (step_) {
-    case Step::open_old:
-      file_ = op_.result.handle;
-      if (error == Error::none) return begin(Step::size);
-      break;
-    case Step::size:
-      if (op_.result.bytes > kLargestFile) {
-        close();
-        return end(Error::invalid);
-      }
-      text_.resize(op_.result.bytes);
-      return begin(Step::read);
-    case Step::read:
-      text_.resize(op_.result.bytes);
-      close();
-      break;
-    case Step::open_new: file_ = op_.result.handle; return begin(Step::write);
-    case Step::write: return begin(Step::sync);
-    case Step::sync: close(); return begin(Step::rename);
-    case Step::rename: return begin(Step::sync_directory);
-    case Step::sync_directory:
-    case Step::remove_new: return end(Error::none);
-  }
-  text_ = node_.config().rewritten(text_);
-  begin(Step::open_new);
-}
-
-void ConfigRewrite::close() {
-  if (file_) node_.env().close(file_);
-  file_ = {};
-}
-
-void ConfigRewrite::end(Error error) {
+// The last call destroys the job, and with it the task, which is done.
+void ConfigRewrite::end() {
   Node& node = node_;
+  std::string text;
+  const Error error = task_.result();
   if (error != Error::none) {
     node.log(LogLevel::warning,
              fmt::format("CONFIG REWRITE of {} failed: {}", path_, describe(error)));
-  }
-  std::string text;
-  if (error != Error::none) {
     // As the C library words errors, which is what Redis repeats here.
     std::string reason(describe(error));
     reason[0] = to_upper(reason.substr(0, 1))[0];

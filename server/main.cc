@@ -1,0 +1,148 @@
+// redoubt-server: a node in the production world.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/command/command_table.h"
+#include "engine/commands/families.h"
+#include "engine/config/config.h"
+#include "engine/node/node.h"
+#include "engine/node/version.h"
+#include "net/uring/process_facts.h"
+#include "net/uring/uring_backend.h"
+#include "server/process.h"
+#include "server/system.h"
+
+// jemalloc's way to ask it; absent when another allocator is linked.
+extern "C" __attribute__((weak)) int mallctl(const char* name, void* old_value, size_t* old_size,
+                                             void* new_value, size_t new_size);
+
+namespace redoubt {
+namespace {
+
+constexpr std::string_view kUsage =
+    "Usage: redoubt-server [CONFIG-FILE] [--NAME VALUE ...]\n"
+    "\n"
+    "Starts a node. CONFIG-FILE has the syntax of redis.conf; \"-\" reads it from standard input.\n"
+    "Directives on the command line come after those of the file and overrule them.\n"
+    "\n"
+    "  redoubt-server                                 port 6379 of every address; clients of "
+    "other\n"
+    "                                                 hosts are refused until there is a password\n"
+    "  redoubt-server /etc/redoubt.conf --port 7000\n"
+    "  redoubt-server --bind 127.0.0.1 --maxmemory 1gb --maxmemory-policy allkeys-lru\n"
+    "\n"
+    "  -h, --help       shows this\n"
+    "  -v, --version    shows the version\n";
+
+std::string allocator() {
+  const char* version = nullptr;
+  size_t size = sizeof version;
+  if (mallctl == nullptr || mallctl("version", &version, &size, nullptr, 0) != 0) return "libc";
+  const std::string_view text = version;
+  return fmt::format("jemalloc-{}", text.substr(0, text.find('-')));
+}
+
+// Begins as tools expect it that look for the version of a Redis.
+std::string version_line() {
+  return fmt::format(
+      "Redis server v={} sha=00000000:0 malloc={} bits=64 build=0000000000000000 (Redoubt {})\n",
+      Settings().reported_redis_version, allocator(), kRedoubtVersion);
+}
+
+// Reads file and arguments. False: *error is the reason: one line, or a list of what is missing.
+bool configure(std::vector<std::string> arguments, Config& config, std::string* error) {
+  if (!arguments.empty() && !arguments[0].starts_with("--")) {
+    const std::string path = arguments[0];
+    arguments.erase(arguments.begin());
+    std::string text;
+    std::string why;
+    if (!read_file(path, &text, &why)) {
+      *error = fmt::format("{}: {}", path, why);
+      return false;
+    }
+    if (!config.parse_file(path, text, read_file, error, find_files)) return false;
+    if (path != "-") config.set_file(absolute(path));
+  }
+  if (!config.parse_arguments(arguments, error)) return false;
+  const std::vector<std::string> missing = config.missing();
+  if (!missing.empty()) {
+    *error = "the configuration asks for what this server does not have:";
+    for (const std::string& line : missing) *error += "\n  " + line;
+    return false;
+  }
+  config.set_working_directory(absolute(config.settings().dir));
+  return CommandTable(all_families()).rename(config.renamed_commands(), error);
+}
+
+void greet(Node& node, const Process& process, int64_t pid) {
+  node.log(LogLevel::notice, fmt::format("Redoubt {} starts, pid {}", kRedoubtVersion, pid));
+  for (const std::string& note : process.notes()) node.log(LogLevel::warning, note);
+  const std::string without_effect = node.config().without_effect();
+  if (!without_effect.empty()) {
+    node.log(LogLevel::notice, "Settings that change nothing here: " + without_effect);
+  }
+}
+
+void on_stop(void* owner, int signal) {
+  static_cast<Node*>(owner)->stop(
+      fmt::format("Received {}: stopping in order.", signal == SIGINT ? "SIGINT" : "SIGTERM"));
+}
+
+// Runs a node until it ends. Returns only when it could not start: *why says why not.
+void serve(Process& process, std::unique_ptr<Config> config, std::string* why) {
+  UringOptions options;
+  if (!process.world_options(config->settings(), &options, why)) return;
+  const std::unique_ptr<UringBackend> backend = UringBackend::create(options, why);
+  if (backend == nullptr) return;
+  Env env(*backend);
+  Node node(env, std::move(config), all_families());
+  process.add_world(*backend, on_stop, &node);
+  greet(node, process, backend->process_facts().pid);
+  if (!node.listen(why)) {
+    node.log(LogLevel::warning, *why);
+    process.remove_world(*backend, 1);
+    return;
+  }
+  node.log(LogLevel::notice, "Server initialized");
+  node.log(LogLevel::notice,
+           fmt::format("Ready to accept connections{}",
+                       node.tcp_port() == 0 ? std::string(" on a unix socket")
+                                            : fmt::format(" on port {}", node.tcp_port())));
+  backend->report(ServiceState::ready, "Ready to accept connections");
+  process.remove_world(*backend, backend->run(env));
+  process.end(process.exit_status());
+}
+
+int run(Process& process, const std::vector<std::string>& arguments) {
+  auto config = std::make_unique<Config>();
+  std::string error;
+  if (configure(arguments, *config, &error) && process.begin(*config, &error)) {
+    serve(process, std::move(config), &error);
+  }
+  fmt::print(stderr, "redoubt-server: {}\n", error);
+  return 1;
+}
+
+}  // namespace
+}  // namespace redoubt
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  for (const std::string& argument : arguments) {
+    if (argument == "-h" || argument == "--help") {
+      fmt::print("{}", redoubt::kUsage);
+      return 0;
+    }
+    if (argument == "-v" || argument == "--version") {
+      fmt::print("{}", redoubt::version_line());
+      return 0;
+    }
+  }
+  redoubt::Process process(argc, argv);
+  return redoubt::run(process, arguments);
+}
