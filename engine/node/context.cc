@@ -2,24 +2,32 @@
 
 #include <cmath>
 
+#include "engine/clients/fieldsets.h"
+#include "engine/clients/session.h"
+#include "engine/node/node.h"
 #include "engine/store/number.h"
 #include "net/text.h"
 
 namespace redoubt {
 
-void Context::effect(std::span<const std::string_view> arguments) {
-  effect_given_ = true;
-  node.effects().append(session.db, arguments);
+void Context::error(std::string_view text) {
+  failed_ = true;
+  node.count_error(text);
+  reply.error(text);
+}
+
+std::unique_ptr<Fieldsets>& Context::fieldsets() const {
+  return session.fieldsets;
 }
 
 void Context::remove_empty(std::string_view key) {
-  node.erase(session.db, key, hash(key), false);
+  keys().erase(db_, key, hash(key), false);
   announce(key, 'g', "del");
 }
 
 void Context::remove_destination(std::string_view key) {
   if (peek(key) == nullptr) return;
-  node.erase(session.db, key, hash(key), node.settings().lazyfree_lazy_server_del);
+  keys().erase(db_, key, hash(key), settings().lazyfree_lazy_server_del);
   modified(key, 'g', "del");
 }
 
@@ -65,7 +73,7 @@ std::optional<Instant> Context::timeout_ms(size_t index) {
 Instant Context::deadline_in(int64_t ms) const {
   constexpr int64_t kLongestMs = int64_t{100} * 366 * 24 * 3600 * 1000;
   if (ms == 0 || ms > kLongestMs) return Instant::never();
-  return node.env().now() + Duration::milliseconds(ms);
+  return env().now() + Duration::milliseconds(ms);
 }
 
 void Context::block(Type type, size_t first, size_t last, Instant deadline, BlockReply on_timeout,

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "engine/store/database.h"
-#include "engine/store/stream.h"
 #include "engine/store/random.h"
 #include "engine/store/snapshot.h"
 #include "engine/store/stream.h"
