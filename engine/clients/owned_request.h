@@ -3,10 +3,13 @@
 
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
+
+#include "net/assert.h"
 
 namespace redoubt {
 
@@ -15,7 +18,10 @@ class OwnedRequest {
   OwnedRequest() = default;
   explicit OwnedRequest(std::span<const std::string_view> args)
       : count_(static_cast<uint32_t>(args.size())), bytes_(args.size() * sizeof(uint32_t)) {
-    for (const std::string_view arg : args) bytes_ += arg.size();
+    for (const std::string_view arg : args) {
+      ASSERT(arg.size() <= std::numeric_limits<uint32_t>::max());  // kLargestBulk
+      bytes_ += arg.size();
+    }
     memory_ = std::make_unique_for_overwrite<char[]>(bytes_);
     char* text = memory_.get() + args.size() * sizeof(uint32_t);
     for (size_t i = 0; i < args.size(); ++i) {

@@ -22,7 +22,8 @@ class Session;
 struct Wait;
 
 // What a command that waited in vain replies. move: a null array, but null where it may not wait.
-enum class BlockReply : uint8_t { null, null_array, move };
+// zero: of WAIT; two_zeros: of WAITAOF.
+enum class BlockReply : uint8_t { null, null_array, move, zero, two_zeros };
 
 // until_served: while a key does not exist, or has another type, the command waits on.
 // while_key_exists: when it is deleted or changes its type, too, the command is executed again.
@@ -31,7 +32,7 @@ enum class BlockMode : uint8_t { until_served, while_key_exists };
 // What a command waits for.
 struct BlockRequest {
   std::span<const std::string_view> args;  // of the command
-  size_t first = 0;                        // the keys are args[first .. last)
+  size_t first = 0;                        // the keys are args[first .. last); there may be none
   size_t last = 0;
   Type type = Type::string;
   BlockMode mode = BlockMode::until_served;

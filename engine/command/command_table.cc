@@ -136,7 +136,11 @@ bool keys_of_spec(const KeySpec& spec, std::span<const std::string_view> args,
     if (at <= 0 || at >= count) return true;  // the keyword is optional
     begin = at + 1;
   }
-  if (begin >= count) return false;
+  // Keys up to the last argument may be none, where the arity allows that (PFMERGE destination),
+  // and so may that of an optional word.
+  const bool may_be_none = spec.begin == KeySpec::Begin::keyword ||
+                           (spec.find == KeySpec::Find::range && spec.last_or_keynum == -1);
+  if (begin >= count) return begin == count && may_be_none;
   int first = begin;
   int last;
   if (spec.find == KeySpec::Find::range) {

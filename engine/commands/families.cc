@@ -7,6 +7,7 @@ std::vector<std::span<const Command>> all_families() {
       // clang-format off: a line each
       bitfield_commands(),
       bitmap_commands(),
+      cluster_commands(),
       command_commands(),
       config_commands(),
       connection_commands(),
@@ -22,6 +23,7 @@ std::vector<std::span<const Command>> all_families() {
       hash_read_commands(),
       hyperloglog_commands(),
       info_commands(),
+      instance_commands(),
       latency_commands(),
       list_commands(),
       list_move_commands(),

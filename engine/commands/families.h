@@ -10,6 +10,7 @@ namespace redoubt {
 
 std::span<const Command> bitfield_commands();
 std::span<const Command> bitmap_commands();
+std::span<const Command> cluster_commands();
 std::span<const Command> command_commands();
 std::span<const Command> config_commands();
 std::span<const Command> connection_commands();
@@ -25,6 +26,7 @@ std::span<const Command> hash_newer_commands();
 std::span<const Command> hash_read_commands();
 std::span<const Command> hyperloglog_commands();
 std::span<const Command> info_commands();
+std::span<const Command> instance_commands();
 std::span<const Command> latency_commands();
 std::span<const Command> list_commands();
 std::span<const Command> list_move_commands();

@@ -39,6 +39,17 @@ std::optional<size_t> part_names_from(Context& c, const PartWords& words, size_t
   return first;
 }
 
+namespace {
+
+// The event, and, of a hash, which fields it is about.
+void announce_parts(Context& c, const PartWords& words, std::string_view key,
+                    std::string_view event, std::span<const std::string_view> names) {
+  c.modified(key, words.event_class, event);
+  if (words.event_class == 'h') c.announce_fields(key, event, names);
+}
+
+}  // namespace
+
 void announce_part_change(Context& c, const PartWords& words, std::string_view key,
                           std::span<const std::string_view> names, PartChange change,
                           int64_t deadline_ms) {
@@ -50,15 +61,15 @@ void announce_part_change(Context& c, const PartWords& words, std::string_view k
   switch (change) {
     case PartChange::expires:
       effect = {words.expire_command, key, deadline.view(), words.list, count};
-      c.modified(key, words.event_class, words.expires);
+      announce_parts(c, words, key, words.expires, names);
       break;
     case PartChange::persists:
       effect = {words.persist_command, key, words.list, count};
-      c.modified(key, words.event_class, words.persists);
+      announce_parts(c, words, key, words.persists, names);
       break;
     case PartChange::removed:
       effect = {words.remove_command, key};
-      c.modified(key, words.event_class, words.removed);
+      announce_parts(c, words, key, words.removed, names);
       break;
   }
   effect.insert(effect.end(), names.begin(), names.end());

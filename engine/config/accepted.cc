@@ -175,7 +175,7 @@ constexpr std::array kReplicationRows = {
     boolean("cluster-require-full-coverage", "yes").harmless(kNoCluster),
     boolean("cluster-allow-reads-when-down", "no").harmless(kNoCluster),
     boolean("cluster-allow-pubsubshard-when-down", "yes").harmless(kNoCluster),
-    memory("cluster-link-sendbuf-limit", "0").harmless(kNoCluster),
+    memory("cluster-link-sendbuf-limit", "0").up_to_64_bits().harmless(kNoCluster),
     integer("cluster-blacklist-ttl", "60", 0, kMaxInt).harmless(kNoCluster),
     integer("cluster-ping-interval", "1000", 1, kMaxInt).hidden().harmless(kNoCluster),
     integer("cluster-manual-failover-timeout", "5000", 1, kMaxInt).harmless(kNoCluster),

@@ -47,7 +47,7 @@ std::string in_quotes(std::string_view word) {
 
 struct Unit {
   std::string_view name;
-  int64_t factor;
+  uint64_t factor;
 };
 constexpr std::array<Unit, 8> kUnits = {{{"", 1},
                                          {"b", 1},
@@ -109,14 +109,14 @@ std::string quote_for_message(std::string_view word) {
   return in_quotes(word.substr(0, kShown)) + "...";
 }
 
-std::optional<int64_t> parse_size(std::string_view text) {
+std::optional<uint64_t> parse_size(std::string_view text) {
   size_t digits = 0;
   while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
   if (digits == 0) return std::nullopt;
-  int64_t number = 0;
+  uint64_t number = 0;
   for (const char c : text.substr(0, digits)) {
-    if (__builtin_mul_overflow(number, int64_t{10}, &number) ||
-        __builtin_add_overflow(number, int64_t{c - '0'}, &number)) {
+    if (__builtin_mul_overflow(number, uint64_t{10}, &number) ||
+        __builtin_add_overflow(number, static_cast<uint64_t>(c - '0'), &number)) {
       return std::nullopt;
     }
   }
@@ -128,10 +128,10 @@ std::optional<int64_t> parse_size(std::string_view text) {
   return std::nullopt;
 }
 
-std::string size_text(int64_t bytes) {
-  constexpr int64_t kGb = int64_t{1} << 30;
-  constexpr int64_t kMb = int64_t{1} << 20;
-  constexpr int64_t kKb = int64_t{1} << 10;
+std::string size_text(uint64_t bytes) {
+  constexpr uint64_t kGb = uint64_t{1} << 30;
+  constexpr uint64_t kMb = uint64_t{1} << 20;
+  constexpr uint64_t kKb = uint64_t{1} << 10;
   if (bytes != 0 && bytes % kGb == 0) return fmt::format("{}gb", bytes / kGb);
   if (bytes != 0 && bytes % kMb == 0) return fmt::format("{}mb", bytes / kMb);
   if (bytes != 0 && bytes % kKb == 0) return fmt::format("{}kb", bytes / kKb);

@@ -24,9 +24,9 @@ std::string quote_word(std::string_view word);
 // Always in quotes and of bounded length, for messages.
 std::string quote_for_message(std::string_view word);
 
-// "100", "1k" (1000), "1kb" (1024), "3mb", "2g", "5b" in any case, within 0 .. 2^63-1.
-std::optional<int64_t> parse_size(std::string_view text);
+// "100", "1k" (1000), "1kb" (1024), "3mb", "2g", "5b" in any case, within 0 .. 2^64-1.
+std::optional<uint64_t> parse_size(std::string_view text);
 // The shortest form of a size: "64mb", "100".
-std::string size_text(int64_t bytes);
+std::string size_text(uint64_t bytes);
 
 }  // namespace redoubt

@@ -63,6 +63,7 @@ struct Directive {
   int64_t lowest_used = 0;     // of an integer: values outside are taken as the nearest of these;
   int64_t highest_used = 0;    // both 0: no such limits
   std::string_view choices{};  // "yes|no|local"
+  bool is_unsigned = false;    // of a memory value: up to 2^64-1, whatever `high` is
   bool is_immutable = false;   // CONFIG SET refuses it
   bool is_protected = false;   // CONFIG SET needs enable-protected-configs
   bool is_hidden = false;      // CONFIG GET shows it only by its full name
@@ -78,6 +79,11 @@ struct Directive {
     Directive row = *this;
     row.alias = name1;
     row.second_alias = name2;
+    return row;
+  }
+  constexpr Directive up_to_64_bits() const {
+    Directive row = *this;
+    row.is_unsigned = true;
     return row;
   }
   constexpr Directive immutable() const {

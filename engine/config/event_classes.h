@@ -9,10 +9,10 @@
 namespace redoubt {
 
 inline constexpr std::string_view kEventClassesOfA = "g$lshzxetd";  // what A stands for
-inline constexpr std::string_view kOtherEventClasses = "KEmnoc";
+inline constexpr std::string_view kOtherEventClasses = "KEmnocSTIV";
 
-// The bit of a class, such as 'g'; K and E, which say where events are published, have bits too. 0:
-// there is no such class.
+// The bit of a class, such as 'g'. K and E, which say where events are published, have bits too; so
+// have S, T, I and V, which do so for events that name parts of a value. 0: there is no such class.
 constexpr uint32_t event_class_bit(char event_class) {
   const size_t among_all = kEventClassesOfA.find(event_class);
   if (among_all != std::string_view::npos) return 1u << among_all;

@@ -57,10 +57,10 @@ bool parse_output_limits(const Directive& row, std::string_view current,
                   "a client class: normal, replica or pubsub"};
       return false;
     }
-    const std::optional<int64_t> hard = parse_size(words[i + 1]);
-    const std::optional<int64_t> soft = parse_size(words[i + 2]);
+    const std::optional<uint64_t> hard = parse_size(words[i + 1]);
+    const std::optional<uint64_t> soft = parse_size(words[i + 2]);
     const std::optional<int64_t> seconds = parse_integer(words[i + 3]);
-    if (!hard || !soft || !seconds || *seconds < 0) {
+    if (!hard || !soft || std::max(*hard, *soft) > directive::kMax || !seconds || *seconds < 0) {
       *problem = {"Error in hard, soft or soft_seconds setting in buffer limit configuration.",
                   "two sizes (such as 64mb) and a number of seconds behind the class"};
       return false;

@@ -40,7 +40,7 @@ std::vector<Line> split_lines(std::string_view text) {
 
 std::string written_value(const Directive& row, std::string_view value) {
   if (row.kind == Directive::Kind::memory || row.kind == Directive::Kind::memory_or_percent) {
-    const std::optional<int64_t> bytes = parse_size(value);
+    const std::optional<uint64_t> bytes = parse_size(value);
     return bytes ? size_text(*bytes) : std::string(value);
   }
   std::string text;

@@ -35,6 +35,10 @@ inline bool permits(Permission permission, bool local_client) {
   return permission == Permission::yes || (permission == Permission::local && local_client);
 }
 
+// The largest value of proto-max-bulk-len: sizes of arguments, elements and pieces of replies have
+// 32 bits.
+inline constexpr int64_t kLargestBulk = (int64_t{4} << 30) - (1 << 20);
+
 // Who has started the process, and wants to be told when it is ready.
 enum class Supervision : uint8_t { upstart, systemd, automatic, none };
 enum class OomScoreAdj : uint8_t { no, yes, relative, absolute };

@@ -64,7 +64,8 @@ constexpr Directive kRows[] = {
         .sets(store<&Settings::socket_mark_id>),
     boolean("protected-mode", "yes").sets(store<&Settings::protected_mode>),
     integer("maxclients", "10000", 1, 4294967295).sets(store<&Settings::maxclients>),
-    memory("proto-max-bulk-len", "536870912", kMb).sets(store<&Settings::proto_max_bulk_len>),
+    memory("proto-max-bulk-len", "536870912", kMb, kLargestBulk)
+        .sets(store<&Settings::proto_max_bulk_len>),
     memory("client-query-buffer-limit", "1073741824", kMb)
         .sets(store<&Settings::client_query_buffer_limit>),
     list("client-output-buffer-limit",
@@ -150,12 +151,12 @@ constexpr Directive kRows[] = {
         .sets(store<&Settings::tracking_table_max_keys>),
 
     // Memory.
-    memory("maxmemory", "0").sets(store<&Settings::maxmemory>),
+    memory("maxmemory", "0").up_to_64_bits().sets(store<&Settings::maxmemory>),
     choice("maxmemory-policy", "noeviction",
            "volatile-lru|volatile-lfu|volatile-random|volatile-ttl|allkeys-lru|allkeys-lfu|"
            "allkeys-random|noeviction|volatile-lrm|allkeys-lrm")
         .sets(store<&Settings::maxmemory_policy>),
-    integer("maxmemory-samples", "5", 1, kMaxInt).sets(store<&Settings::maxmemory_samples>),
+    integer("maxmemory-samples", "5", 1, 64).sets(store<&Settings::maxmemory_samples>),
     integer("maxmemory-eviction-tenacity", "10", 0, 100)
         .sets(store<&Settings::maxmemory_eviction_tenacity>),
     memory_or_percent("maxmemory-clients", "0").sets(store<&Settings::maxmemory_clients>),

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/config/config_text.h"
 #include "engine/config/directive.h"
@@ -34,7 +35,10 @@ std::string listed(std::string_view choices, bool quoted) {
 
 void between(const Directive& row, std::string_view what, DirectiveProblem* problem) {
   problem->reply = fmt::format("argument must be between {} and {} inclusive", row.low, row.high);
-  problem->expected = fmt::format("{} between {} and {}", what, row.low, row.high);
+  problem->expected =
+      row.is_unsigned
+          ? fmt::format("{} between 0 and {}", what, std::numeric_limits<uint64_t>::max())
+          : fmt::format("{} between {} and {}", what, row.low, row.high);
 }
 
 bool parse_boolean(std::string_view word, DirectiveValue* value, DirectiveProblem* problem) {
@@ -85,13 +89,15 @@ bool parse_octal(const Directive& row, std::string_view word, DirectiveValue* va
 bool parse_memory(const Directive& row, std::string_view word, DirectiveValue* value,
                   DirectiveProblem* problem) {
   between(row, "a size (such as 1048576, 1024kb or 1mb)", problem);
-  const std::optional<int64_t> bytes = parse_size(word);
+  const std::optional<uint64_t> bytes = parse_size(word);
   if (!bytes) {
     problem->reply = "argument must be a memory value";
     return false;
   }
-  if (*bytes < row.low || *bytes > row.high) return false;
-  value->number = *bytes;
+  const bool in_range =
+      *bytes >= static_cast<uint64_t>(row.low) && *bytes <= static_cast<uint64_t>(row.high);
+  if (!in_range && !row.is_unsigned) return false;
+  value->number = static_cast<int64_t>(*bytes);
   value->text = fmt::format("{}", *bytes);
   return true;
 }

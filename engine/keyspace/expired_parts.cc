@@ -72,6 +72,7 @@ void Keyspace::tell_parts_expired(int db, std::string_view key, char event_class
                                   std::span<const std::string_view> names) {
   stats_.expired_parts += names.size();
   tell_modified(db, key, event_class, event_class == 's' ? "sexpired" : "hexpired");
+  if (event_class == 'h') announce_parts(db, key, event_class, "hexpired", names);
   for (size_t i = 0; i < listeners_.size(); ++i) listeners_[i]->on_parts_expired(db, key, names);
 }
 

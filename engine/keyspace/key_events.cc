@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <utility>
 
 #include "engine/config/event_classes.h"
@@ -15,6 +16,12 @@ namespace {
 
 constexpr uint32_t kByKey = event_class_bit('K');
 constexpr uint32_t kByEvent = event_class_bit('E');
+constexpr uint32_t kPartsByKey = event_class_bit('S');
+constexpr uint32_t kPartsByEvent = event_class_bit('T');
+constexpr uint32_t kByPart = event_class_bit('I');
+constexpr uint32_t kPartsByBoth = event_class_bit('V');
+constexpr uint32_t kParts = kPartsByKey | kPartsByEvent | kByPart | kPartsByBoth;
+constexpr uint32_t kEventChannels = kByKey | kByEvent | kParts;
 constexpr uint32_t kLogged = event_class_bit('n') | event_class_bit('o') | event_class_bit('c');
 
 // Events of commands that reach into a string; the store may have made a new entry for it.
@@ -27,8 +34,8 @@ bool changes_in_place(std::string_view event) {
 }  // namespace
 
 void KeyEvents::select(uint32_t classes) {
-  const bool any_channel = (classes & (kByKey | kByEvent)) != 0;
-  const bool any_event = (classes & ~(kByKey | kByEvent)) != 0;
+  const bool any_channel = (classes & kEventChannels) != 0;
+  const bool any_event = (classes & ~kEventChannels) != 0;
   classes_ = any_channel && any_event ? classes : 0;
   log_.notes.clear();
 }
@@ -63,6 +70,40 @@ int KeyEvents::index_of(const Database* database, int likely) const {
   const auto at = std::find_if(databases_.begin(), databases_.end(),
                                [&](const auto& each) { return each.get() == database; });
   return at == databases_.end() ? -1 : static_cast<int>(at - databases_.begin());
+}
+
+bool KeyEvents::wants_parts() const {
+  return (classes_ & kParts) != 0;
+}
+
+void KeyEvents::emit_parts(int db, std::string_view key, char event_class, std::string_view event,
+                           std::span<const std::string_view> parts) {
+  ASSERT(wants_parts() && !parts.empty());
+  if ((classes_ & event_class_bit(event_class)) == 0) return;
+  if (channels_ == nullptr || !channels_->has_listeners()) return;
+  std::string list;
+  if ((classes_ & kParts & ~kByPart) != 0) {
+    for (const std::string_view part : parts) {
+      list += fmt::format("{}{}:{}", list.empty() ? "" : ",", part.size(), part);
+    }
+  }
+  if ((classes_ & kPartsByKey) != 0) {
+    channels_->publish(fmt::format("__subkeyspace@{}__:{}", db, key),
+                       fmt::format("{}|{}", event, list));
+  }
+  if ((classes_ & kPartsByEvent) != 0) {
+    channels_->publish(fmt::format("__subkeyevent@{}__:{}", db, event),
+                       fmt::format("{}:{}|{}", key.size(), key, list));
+  }
+  // The line end separates the key from the part.
+  if ((classes_ & kByPart) != 0 && key.find('\n') == std::string_view::npos) {
+    for (const std::string_view part : parts) {
+      channels_->publish(fmt::format("__subkeyspaceitem@{}__:{}\n{}", db, key, part), event);
+    }
+  }
+  if ((classes_ & kPartsByBoth) != 0) {
+    channels_->publish(fmt::format("__subkeyspaceevent@{}__:{}|{}", db, event, key), list);
+  }
 }
 
 void KeyEvents::publish(int db, std::string_view key, char event_class, std::string_view event) {

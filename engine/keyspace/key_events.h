@@ -1,14 +1,15 @@
 // KeyEvents: keyspace notifications (notify-keyspace-events).
 //
 // Commands say what they did to a key, and with it goes a message to the channels of the key and of
-// the event. Two kinds of events do not come from the commands: that a key is new, and that a value
-// was replaced as a whole. The databases note these in a KeyLog while somebody wants to know, and
-// the notes become events right before the event of the command that caused them, or at the end of
-// that command.
+// the event, and to those of the parts of its value. Two kinds of events do not come from the
+// commands: that a key is new, and that a value was replaced as a whole. The databases note these
+// in a KeyLog while somebody wants to know, and the notes become events right before the event of
+// the command that caused them, or at the end of that command.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -42,6 +43,12 @@ class KeyEvents {
 
   // Publishes an event, behind what the databases have noted.
   void emit(int db, std::string_view key, char event_class, std::string_view event);
+  // Whether the parts of a value (fields of a hash) that events are about are published, too.
+  bool wants_parts() const;
+  // Publishes the parts that an event is about, which was published just now. Only when they are
+  // wanted.
+  void emit_parts(int db, std::string_view key, char event_class, std::string_view event,
+                  std::span<const std::string_view> parts);
   // Publishes what the databases have noted: the command is through.
   void emit_notes() { emit_notes(-1, {}, {}); }
   // What they have noted was undone.

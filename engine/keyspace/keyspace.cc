@@ -288,6 +288,22 @@ void Keyspace::undo_rollback() {
   free_copies(*rollback);
 }
 
+void Keyspace::announce_parts(int db, std::string_view key, char event_class,
+                              std::string_view event, std::span<const std::string_view> parts) {
+  if (!events_.wants_parts() || parts.empty()) return;
+  if (rollback_ != nullptr) {
+    rollback_->note({Rollback::Event::Kind::parts,
+                     event_class,
+                     db,
+                     std::string(key),
+                     std::string(event),
+                     {parts.begin(), parts.end()}});
+    return;
+  }
+  env_.count_work(parts.size());
+  events_.emit_parts(db, key, event_class, event, parts);
+}
+
 void Keyspace::tell(const Rollback::Event& event) {
   switch (event.kind) {
     case Rollback::Event::Kind::modified:
@@ -296,6 +312,11 @@ void Keyspace::tell(const Rollback::Event& event) {
     case Rollback::Event::Kind::announced:
       announce(event.db, event.key, event.event_class, event.event);
       break;
+    case Rollback::Event::Kind::parts: {
+      const std::vector<std::string_view> names(event.parts.begin(), event.parts.end());
+      announce_parts(event.db, event.key, event.event_class, event.event, names);
+      break;
+    }
     case Rollback::Event::Kind::expired: tell_expired(event.db, event.key); break;
     case Rollback::Event::Kind::parts_expired: {
       const std::vector<std::string_view> names(event.parts.begin(), event.parts.end());

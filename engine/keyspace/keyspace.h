@@ -106,6 +106,9 @@ class Keyspace {
   }
   // A keyspace event beside that of a change.
   void announce(int db, std::string_view key, char event_class, std::string_view event);
+  // The parts of its value (fields of a hash) that an event is about, which was told just now.
+  void announce_parts(int db, std::string_view key, char event_class, std::string_view event,
+                      std::span<const std::string_view> parts);
   // A read found no such key: counted and announced.
   void missed(int db, std::string_view key);
   // Removes the key, which is there, if it has expired, else up to `parts_max` parts of its value

@@ -28,13 +28,13 @@ class Rollback {
  public:
   // Something that others are told when the transaction has succeeded.
   struct Event {
-    enum class Kind : uint8_t { modified, announced, expired, parts_expired };
+    enum class Kind : uint8_t { modified, announced, parts, expired, parts_expired };
     Kind kind;
     char event_class;
     int db;
     std::string key;
     std::string event;
-    std::vector<std::string> parts;  // those that have expired
+    std::vector<std::string> parts;  // those that the event is about
   };
 
   // The keyspace outlives it.

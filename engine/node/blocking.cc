@@ -21,6 +21,19 @@ WaitPlace lowest(int db, std::string_view key, Type type = Type{}, uint64_t tick
 
 }  // namespace
 
+void write_block_reply(ReplyWriter& reply, BlockReply what) {
+  switch (what) {
+    case BlockReply::null: reply.null(); return;
+    case BlockReply::null_array:
+    case BlockReply::move: reply.null_array(); return;
+    case BlockReply::zero: reply.integer(0); return;
+    case BlockReply::two_zeros:
+      reply.array(2);
+      reply.integer(0);
+      reply.integer(0);
+  }
+}
+
 // --- the table
 
 bool Blocking::same_key_beside(std::set<WaitPlace>::iterator at) const {
@@ -190,10 +203,8 @@ void Node::end_wait(Session& session, std::string_view error) {
     count_error(error);
     ++wait.command->failed_calls;
     reply.error(error);
-  } else if (wait.on_timeout == BlockReply::null) {
-    reply.null();
   } else {
-    reply.null_array();
+    write_block_reply(reply, wait.on_timeout);
   }
   std::vector<std::string_view> args;
   wait.request.views(args);

@@ -21,8 +21,12 @@
 #include "engine/clients/wait.h"
 #include "engine/keyspace/key_listener.h"
 #include "net/env.h"
+#include "net/resp/reply_writer.h"
 
 namespace redoubt {
+
+// What a command that waited in vain replies.
+void write_block_reply(ReplyWriter& reply, BlockReply what);
 
 class Blocking final : public KeyListener {
  public:

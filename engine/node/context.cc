@@ -1,6 +1,7 @@
 #include "engine/node/context.h"
 
 #include <cmath>
+#include <limits>
 
 #include "engine/clients/fieldsets.h"
 #include "engine/clients/session.h"
@@ -18,6 +19,14 @@ void Context::error(std::string_view text) {
 
 std::unique_ptr<Fieldsets>& Context::fieldsets() const {
   return session.fieldsets;
+}
+
+void Context::announce_fields(std::string_view key, std::string_view event,
+                              std::span<const std::string_view> names, size_t step) {
+  if (!keys().events().wants_parts()) return;
+  std::vector<std::string_view> fields;
+  for (size_t i = 0; i < names.size(); i += step) fields.push_back(names[i]);
+  keys().announce_parts(session.db, key, 'h', event, fields);
 }
 
 void Context::remove_empty(std::string_view key) {
@@ -51,10 +60,13 @@ std::optional<Instant> Context::timeout(size_t index) {
     error("ERR timeout is not a float or out of range");
     return std::nullopt;
   }
-  // What is beyond the range of milliseconds counts as negative, as Redis 7.0 has it.
   const long double ms = std::ceil(*seconds * 1000);
-  if (ms < 0 || ms >= 0x1p63L) {
+  if (ms < 0) {
     error("ERR timeout is negative");
+    return std::nullopt;
+  }
+  if (ms >= 0x1p63L) {
+    error("ERR timeout is out of range");
     return std::nullopt;
   }
   return deadline_in(static_cast<int64_t>(ms));
@@ -70,7 +82,12 @@ std::optional<Instant> Context::timeout_ms(size_t index) {
   return deadline_in(*ms);
 }
 
-Instant Context::deadline_in(int64_t ms) const {
+// The end of the wait is to be a Unix time in milliseconds, as Redis has it.
+std::optional<Instant> Context::deadline_in(int64_t ms) {
+  if (ms > std::numeric_limits<int64_t>::max() - now_ms()) {
+    error("ERR timeout is out of range");
+    return std::nullopt;
+  }
   constexpr int64_t kLongestMs = int64_t{100} * 366 * 24 * 3600 * 1000;
   if (ms == 0 || ms > kLongestMs) return Instant::never();
   return env().now() + Duration::milliseconds(ms);
@@ -81,7 +98,7 @@ void Context::block(Type type, size_t first, size_t last, Instant deadline, Bloc
   ASSERT(first < last && last <= args.size());
   ASSERT(again.empty() || again.size() == args.size());
   if (!node.may_block(session)) {
-    on_timeout == BlockReply::null_array ? reply.null_array() : reply.null();
+    write_block_reply(reply, on_timeout == BlockReply::move ? BlockReply::null : on_timeout);
     return;
   }
   node.block(session, command,
@@ -93,6 +110,18 @@ void Context::block(Type type, size_t first, size_t last, Instant deadline, Bloc
               .on_timeout = on_timeout,
               .deadline = deadline,
               .retry = retry});
+}
+
+void Context::wait_until(Instant deadline, BlockReply on_timeout) {
+  if (!node.may_block(session)) {
+    write_block_reply(reply, on_timeout);
+    return;
+  }
+  BlockRequest request;
+  request.args = args;
+  request.on_timeout = on_timeout;
+  request.deadline = deadline;
+  node.block(session, command, request);
 }
 
 Blob Context::take_blob(size_t index) {

@@ -145,6 +145,10 @@ class Context {
   void announce(std::string_view key, char event_class, std::string_view event) {
     keys().announce(db_, key, event_class, event);
   }
+  // The fields of a hash that an event is about, which was announced just now: `names`, or each
+  // second one of them.
+  void announce_fields(std::string_view key, std::string_view event,
+                       std::span<const std::string_view> names, size_t step = 1);
   // The value of a key has become empty: the key is removed.
   void remove_empty(std::string_view key);
   // The result that was to be stored under a key is empty: what is there is removed and announced.
@@ -197,6 +201,10 @@ class Context {
              BlockMode mode = BlockMode::until_served, std::span<const std::string_view> again = {},
              Instant retry = Instant::never());
 
+  // The session waits until the deadline, for nothing that could come: WAIT without replicas. Where
+  // a command may not wait, the reply is `on_timeout` at once.
+  void wait_until(Instant deadline, BlockReply on_timeout);
+
   // The reply of this command comes later: whoever has the result hands it to
   // Node::finish_deferred(), once. Until then the client's further requests wait. In a transaction
   // the other commands run on, and EXEC's reply is complete when this one is there.
@@ -224,7 +232,7 @@ class Context {
   }
 
  private:
-  Instant deadline_in(int64_t ms) const;
+  std::optional<Instant> deadline_in(int64_t ms);
 
   const CommandServices& services_;
   Keyspace& keys_;

@@ -1,5 +1,6 @@
 #include "engine/store/stream.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <new>
@@ -166,7 +167,8 @@ uint64_t Stream::trim_blocks(const StreamTrim& how) {
     if (how.kind == StreamTrim::Kind::length && length_ <= how.length) break;
     if (how.limit != 0 && removed + block->live > how.limit) break;
     if (!goes_whole(*block, how)) {
-      if (!how.whole_blocks) removed += trim_block(blocks_.first(), how);
+      StreamId last_removed;
+      if (!how.whole_blocks) removed += trim_block(blocks_.first(), how, &last_removed);
       // Its last entry, which is behind the limit, was deleted before.
       if (block->live == 0) drop_block(blocks_.first());
       break;
@@ -180,7 +182,9 @@ uint64_t Stream::trim_blocks(const StreamTrim& how) {
 }
 
 // Entries of a block that does not go as a whole, except those that a group needs still.
-uint64_t Stream::trim_block(OrderedPages<StreamBlock>::Place place, const StreamTrim& how) {
+// `last_removed` becomes the last one that is removed, if any is.
+uint64_t Stream::trim_block(OrderedPages<StreamBlock>::Place place, const StreamTrim& how,
+                            StreamId* last_removed) {
   StreamBlock* block = blocks_.at(place);
   StreamEntry entry;
   uint64_t removed = 0;
@@ -195,6 +199,7 @@ uint64_t Stream::trim_block(OrderedPages<StreamBlock>::Place place, const Stream
     block->erase(entry);
     --length_;
     ++removed;
+    *last_removed = entry.id;
   }
   return removed;
 }
@@ -203,6 +208,7 @@ uint64_t Stream::trim_block(OrderedPages<StreamBlock>::Place place, const Stream
 uint64_t Stream::trim_acknowledged(const StreamTrim& how, StreamId* reached) {
   uint64_t removed = 0;
   uint64_t seen = 0;
+  StreamId last_removed;
   OrderedPages<StreamBlock>::Place place = blocks_.first();
   while (const StreamBlock* block = blocks_.at(place)) {
     if (how.kind == StreamTrim::Kind::length && length_ <= how.length) break;
@@ -210,11 +216,16 @@ uint64_t Stream::trim_acknowledged(const StreamTrim& how, StreamId* reached) {
     seen += block->live;
     if (how.limit != 0 && seen > how.limit) break;
     if (how.whole_blocks && !goes_whole(*block, how)) break;
-    removed += trim_block(place, how);
+    removed += trim_block(place, how, &last_removed);
     place = block->live == 0 ? drop_block(place) : blocks_.next(place);
   }
   const StreamBlock* next = blocks_.at(place);
   *reached = next == nullptr ? StreamId::largest() : next->first;
+  find_first_id();
+  // What was left in front of it makes a hole of what was removed, as XDEL does.
+  if (length_ > 0 && last_removed > first_id_) {
+    max_deleted_id_ = std::max(max_deleted_id_, last_removed);
+  }
   return removed;
 }
 

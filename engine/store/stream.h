@@ -65,9 +65,10 @@ struct StreamGroup {
 
   explicit StreamGroup(ValueMemory& stream) : memory(stream) {}
 
-  ValueMemory memory;               // of what the group holds, without itself
-  StreamId last_id;                 // the last one delivered
-  int64_t entries_read = kUnknown;  // the logical number of that entry, when it is known
+  ValueMemory memory;  // of what the group holds, without itself
+  StreamId last_id;    // the last one delivered
+  // How many of all entries ever added have an id up to last_id, when that is known.
+  int64_t entries_read = kUnknown;
   OrderedPages<StreamPending> pending;
   OrderedPages<StreamPending, OrderByDelivery> by_delivery;  // the same ones
   size_t unowned = 0;                                        // of them, those that nobody has
@@ -116,9 +117,10 @@ class Stream {
   StreamId last_id() const { return last_id_; }    // of the last one ever added
   StreamId max_deleted_id() const { return max_deleted_id_; }
   uint64_t entries_added() const { return entries_added_; }
-  void set_last_id(StreamId id) { last_id_ = id; }
-  void set_max_deleted_id(StreamId id) { max_deleted_id_ = id; }
-  void set_entries_added(uint64_t count) { entries_added_ = count; }
+  // Sets what XSETID sets: the last id, how many entries were ever added and the largest id that
+  // was deleted. What groups have not read stays the same; how far they have read follows from
+  // that.
+  void set_counts(StreamId last_id, uint64_t entries_added, StreamId max_deleted_id);
 
   // Adds an entry; its id is larger than last_id(). `fields` are names and values in turn.
   void append(StreamId id, std::span<const std::string_view> fields, const StreamLimits& limits);
@@ -170,8 +172,13 @@ class Stream {
   // Removes an entry from all groups' pending entries.
   void remove_references(StreamId id);
 
-  // The group has read this entry, which is behind its last one.
+  // The group has read the entry of this id, the next one behind its last.
   void advance(StreamGroup& group, StreamId id) const;
+  // The last id of the group becomes a larger one, whatever is between the two.
+  void advance_over(StreamGroup& group, StreamId id) const;
+  // The last id of the group becomes this one, the `entries_read`-th entry ever added, or kUnknown.
+  // A number that the stream contradicts is not believed.
+  void set_position(StreamGroup& group, StreamId id, int64_t entries_read) const;
   // How many entries the group has not read; nothing when that cannot be told.
   std::optional<int64_t> lag(const StreamGroup& group) const;
 
@@ -195,14 +202,17 @@ class Stream {
 
   OrderedPages<StreamBlock>::Place block_of(StreamId id) const;
   OrderedPages<StreamBlock>::Place drop_block(OrderedPages<StreamBlock>::Place place);
-  uint64_t trim_block(OrderedPages<StreamBlock>::Place place, const StreamTrim& how);
+  uint64_t trim_block(OrderedPages<StreamBlock>::Place place, const StreamTrim& how,
+                      StreamId* last_removed);
   uint64_t trim_blocks(const StreamTrim& how);
   uint64_t trim_acknowledged(const StreamTrim& how, StreamId* reached);
   bool goes_whole(const StreamBlock& block, const StreamTrim& how) const;
   void remove_references(const StreamBlock& block);
   void find_first_id();
-  bool has_tombstone_after(StreamId id) const;
+  bool may_miss_entries_after(StreamId id) const;
+  bool knows_position(const StreamGroup& group) const;
   int64_t entries_up_to(StreamId id) const;
+  int64_t checked_position(const StreamGroup& group, StreamId id, int64_t entries_read) const;
   void before_change(const StreamBlock& block) const;
   void before_pending(const StreamGroup& group, StreamId id, const StreamPending* pending) const;
   void before_idempotency_change() const;

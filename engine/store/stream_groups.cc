@@ -1,4 +1,5 @@
 // Streams: consumer groups, their consumers and pending entries, and how far groups have read.
+#include <algorithm>
 #include <new>
 
 #include "engine/store/stream.h"
@@ -142,20 +143,31 @@ void Stream::remove_references(StreamId id) {
 }
 
 // --- how far groups have read
+//
+// The lag of a group is the number of entries behind its last id. It follows from two counts: of
+// the entries ever added, and of those among them up to the last id of the group. XDEL makes a hole
+// that neither count tells of; only the largest id ever deleted is known. So the lag is unknown
+// while that id is behind the group's, and so is what the group has read when it steps over a hole,
+// until it has reached the last entry. Entries that a trim removes are in front of all others: a
+// group behind which only those are missing has all that are there to read.
 
-bool Stream::has_tombstone_after(StreamId id) const {
-  if (length_ == 0 || max_deleted_id_.is_zero()) return false;
-  if (first_id_ > max_deleted_id_) return false;
-  return id <= max_deleted_id_;
+// Whether entries with a larger id than this one may have been deleted out of those that are there.
+bool Stream::may_miss_entries_after(StreamId id) const {
+  return length_ > 0 && max_deleted_id_ > id && max_deleted_id_ >= first_id_;
+}
+
+// Whether the group's count holds, and the stream has each entry that was added behind its last id.
+bool Stream::knows_position(const StreamGroup& group) const {
+  return group.entries_read != StreamGroup::kUnknown && entries_added_ < kCountMax &&
+         group.last_id >= first_id_ && !may_miss_entries_after(group.last_id);
 }
 
 // How many entries were added up to this one, from the first ever; kUnknown when deletions hide it.
 int64_t Stream::entries_up_to(StreamId id) const {
   const auto added = static_cast<int64_t>(entries_added_);
-  if (added == 0) return 0;
-  if (length_ == 0 && id <= last_id_) return added;
-  if (id == last_id_) return added;
+  // Entries that come may have ids up to it.
   if (id > last_id_) return StreamGroup::kUnknown;
+  if (length_ == 0 || id == last_id_) return added;
   if (max_deleted_id_.is_zero() || max_deleted_id_ < first_id_) {
     const auto there = static_cast<int64_t>(length_);
     if (id < first_id_) return added - there;
@@ -165,24 +177,76 @@ int64_t Stream::entries_up_to(StreamId id) const {
 }
 
 void Stream::advance(StreamGroup& group, StreamId id) const {
-  const bool known = group.entries_read != StreamGroup::kUnknown &&
-                     group.entries_read < static_cast<int64_t>(kCountMax);
-  if (known && !has_tombstone_after(id)) {
-    ++group.entries_read;
-  } else if (entries_added_ > 0) {
-    group.entries_read = entries_up_to(id);
-  }
+  ASSERT(id > group.last_id);
+  group.entries_read = knows_position(group) ? group.entries_read + 1 : entries_up_to(id);
   group.last_id = id;
 }
 
-std::optional<int64_t> Stream::lag(const StreamGroup& group) const {
-  if (entries_added_ == 0) return 0;
+void Stream::advance_over(StreamGroup& group, StreamId id) const {
+  ASSERT(id > group.last_id);
+  StreamId next = group.last_id;
+  next.increment();
+  const bool known = knows_position(group) && id <= last_id_;
+  group.entries_read = known ? group.entries_read + static_cast<int64_t>(count_between(next, id, 0))
+                             : entries_up_to(id);
+  group.last_id = id;
+}
+
+void Stream::set_position(StreamGroup& group, StreamId id, int64_t entries_read) const {
+  group.entries_read = checked_position(group, id, entries_read);
+  group.last_id = id;
+}
+
+int64_t Stream::checked_position(const StreamGroup& group, StreamId id,
+                                 int64_t entries_read) const {
+  if (entries_read == StreamGroup::kUnknown || id > last_id_) return StreamGroup::kUnknown;
   const auto added = static_cast<int64_t>(entries_added_);
-  if (group.entries_read != StreamGroup::kUnknown && !has_tombstone_after(group.last_id)) {
-    return added - group.entries_read;
+  const auto gone_at_most = added - static_cast<int64_t>(length_);
+  // Nothing counts on it: entries behind the id are missing.
+  if (may_miss_entries_after(id)) return std::min(entries_read, added);
+  if (id < first_id_ || length_ == 0) return std::min(entries_read, gone_at_most);
+  if (const int64_t known = entries_up_to(id); known != StreamGroup::kUnknown) return known;
+  const bool from_group = knows_position(group) && id >= group.last_id;
+  StreamId next = from_group ? group.last_id : id;
+  next.increment();
+  const auto between = [&](StreamId end) {
+    return static_cast<int64_t>(count_between(next, end, 0));
+  };
+  return from_group ? group.entries_read + between(id) : added - between(StreamId::largest());
+}
+
+void Stream::set_counts(StreamId last_id, uint64_t entries_added, StreamId max_deleted_id) {
+  ASSERT(entries_added >= length_ && entries_added <= kCountMax);
+  ASSERT(last_id >= max_deleted_id && last_id >= last_entry_id());
+  const bool same =
+      last_id >= last_id_ && entries_added == entries_added_ && max_deleted_id == max_deleted_id_;
+  // What a group has not read is not changed by another count of what was added.
+  const uint64_t shift = entries_added - entries_added_;
+  for (auto place = groups_.first(); StreamGroup* group = groups_.at(place);
+       place = groups_.next(place)) {
+    if (same) break;
+    const bool stays = knows_position(*group) && group->last_id <= last_id;
+    group->entries_read =
+        stays ? group->entries_read + static_cast<int64_t>(shift) : StreamGroup::kUnknown;
   }
-  const int64_t read = entries_up_to(group.last_id);
+  last_id_ = last_id;
+  entries_added_ = entries_added;
+  max_deleted_id_ = max_deleted_id;
+  for (auto place = groups_.first(); StreamGroup* group = groups_.at(place);
+       place = groups_.next(place)) {
+    if (same || group->entries_read != StreamGroup::kUnknown) continue;
+    group->entries_read = entries_up_to(group->last_id);
+  }
+}
+
+std::optional<int64_t> Stream::lag(const StreamGroup& group) const {
+  if (length_ == 0 || group.last_id >= last_id_ || group.last_id >= last_entry_id()) return 0;
+  if (may_miss_entries_after(group.last_id)) return std::nullopt;
+  if (group.last_id < first_id_) return static_cast<int64_t>(length_);
+  const auto added = static_cast<int64_t>(entries_added_);
+  const int64_t read = knows_position(group) ? group.entries_read : entries_up_to(group.last_id);
   if (read == StreamGroup::kUnknown) return std::nullopt;
+  ASSERT(read >= 0 && read < added && added - read < static_cast<int64_t>(length_));
   return added - read;
 }
 

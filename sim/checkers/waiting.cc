@@ -21,9 +21,11 @@ std::string text_of(std::span<const std::string_view> args) {
 
 std::optional<WaitTerms> seconds_terms(std::string_view text, size_t first, size_t end,
                                        ModelType type) {
-  if (bad_timeout(text)) return std::nullopt;
+  const std::optional<long double> seconds = parse_float(text);
+  const long double ms = seconds ? std::ceil(*seconds * 1000) : -1;
+  if (ms < 0 || ms >= 0x1p63L) return std::nullopt;
   WaitTerms terms;
-  terms.ms = static_cast<int64_t>(std::ceil(*parse_float(text) * 1000));
+  terms.ms = static_cast<int64_t>(ms);
   terms.first_key = first;
   terms.end_key = end;
   terms.type = type;

@@ -64,7 +64,8 @@ ModelReply null_array_of(const ModelCall& call);
 // What a command that may wait replies when it has found nothing: `at_once` where nothing waits.
 ModelReply wait_in_vain(const ModelCall& call, ModelReply at_once);
 // The error of a time-out in seconds, if it is a wrong one.
-std::optional<ModelReply> bad_timeout(std::string_view text);
+std::optional<ModelReply> bad_timeout(const ModelCall& call, std::string_view text);
+std::optional<ModelReply> bad_timeout_ms(const ModelCall& call, int64_t ms);
 
 ModelReply wrong_arity(std::string_view name);
 ModelReply invalid_expire(std::string_view command);

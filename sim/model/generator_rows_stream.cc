@@ -291,6 +291,10 @@ void make_xgroup(G& g) {
   add_group(g);
   if (kind == 0) {
     add_one_of(g, {"$", "0", "-", "+", "7-3"});
+    if (g.random().one_in(2)) {
+      g.add_word("ENTRIESREAD");
+      g.add_integer(-1, 40);
+    }
   } else if (kind == 2) {
     attach(g);
   }
@@ -373,6 +377,10 @@ void make_xsetid(G& g) {
   if (g.random().one_in(3)) {
     g.add_word("ENTRIESADDED");
     g.add_integer(0, 200);
+  }
+  if (g.random().one_in(4)) {
+    g.add_word("MAXDELETEDID");
+    add_id(g);
   }
 }
 

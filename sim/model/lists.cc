@@ -399,7 +399,7 @@ ModelReply lmove_generic(ModelCall& call, bool waits) {
     return reply_error(syntax_text);
   }
   if (waits) {
-    if (std::optional<ModelReply> error = bad_timeout(call.argument(5))) {
+    if (std::optional<ModelReply> error = bad_timeout(call, call.argument(5))) {
       return *error;
     }
   }
@@ -419,7 +419,7 @@ ModelReply rpoplpush_command(ModelCall& call) {
   return move_element(call, End::right, End::left).value_or(call.null());
 }
 ModelReply brpoplpush_command(ModelCall& call) {
-  if (std::optional<ModelReply> error = bad_timeout(call.argument(3))) {
+  if (std::optional<ModelReply> error = bad_timeout(call, call.argument(3))) {
     return *error;
   }
   return move_element(call, End::right, End::left).value_or(wait_in_vain(call, call.null()));
@@ -445,7 +445,7 @@ ModelReply lmovem_generic(ModelCall& call, bool waits) {
     return reply_error(syntax_text);
   }
   if (waits) {
-    if (std::optional<ModelReply> error = bad_timeout(call.argument(5))) {
+    if (std::optional<ModelReply> error = bad_timeout(call, call.argument(5))) {
       return *error;
     }
   }
@@ -476,7 +476,7 @@ ModelReply lmovem_generic(ModelCall& call, bool waits) {
     if (waits) {
       return wait_in_vain(call, null_array_of(call));
     }
-    return exactly ? null_array_of(call) : reply_exact("*0\r\n");
+    return null_array_of(call);
   }
   find_list(call, call.argument(2), error);
   return error ? *error : reply_exact(move_many(call, *from, *to, count, bulk));
@@ -513,7 +513,7 @@ ModelReply mpop_generic(ModelCall& call, size_t at) {
     }
   }
   if (at == 2) {
-    if (std::optional<ModelReply> error = bad_timeout(call.argument(1))) {
+    if (std::optional<ModelReply> error = bad_timeout(call, call.argument(1))) {
       return *error;
     }
   }
@@ -540,7 +540,7 @@ ModelReply blmpop_command(ModelCall& call) {
 }
 
 ModelReply bpop_generic(ModelCall& call, End end) {
-  if (std::optional<ModelReply> error = bad_timeout(call.argument(call.count() - 1))) {
+  if (std::optional<ModelReply> error = bad_timeout(call, call.argument(call.count() - 1))) {
     return *error;
   }
   for (size_t i = 1; i + 1 < call.count(); i++) {

@@ -32,16 +32,28 @@ ModelReply wait_in_vain(const ModelCall& call, ModelReply at_once) {
   return reply;
 }
 
-std::optional<ModelReply> bad_timeout(std::string_view text) {
+// The end of a wait, as a Unix time in milliseconds, has 63 bits.
+std::optional<ModelReply> bad_timeout_ms(const ModelCall& call, int64_t ms) {
+  if (ms < 0) {
+    return reply_error("ERR timeout is negative");
+  }
+  const bool fits = ms <= std::numeric_limits<int64_t>::max() - call.now_ms;
+  return fits || call.config().as_redis_7_0
+             ? std::nullopt
+             : std::optional<ModelReply>(reply_error("ERR timeout is out of range"));
+}
+
+std::optional<ModelReply> bad_timeout(const ModelCall& call, std::string_view text) {
   const std::optional<long double> seconds = parse_float(text);
   if (!seconds) {
     return reply_error("ERR timeout is not a float or out of range");
   }
-  // What no 64 bits hold in milliseconds counts as negative.
-  if (*seconds < 0 || *seconds * 1000 >= 0x1p63L) {
-    return reply_error("ERR timeout is negative");
+  const long double ms = std::ceil(*seconds * 1000);
+  if (ms < 0x1p63L) {
+    return bad_timeout_ms(call, ms < 0 ? -1 : static_cast<int64_t>(ms));
   }
-  return std::nullopt;
+  return reply_error(call.config().as_redis_7_0 ? "ERR timeout is negative"
+                                                : "ERR timeout is out of range");
 }
 
 ModelReply invalid_expire(std::string_view command) {

@@ -28,21 +28,35 @@ namespace {
 
 // --- How far a group has read --------------------------------------------------------------------
 
+// Whether entries behind the id may have been deleted from the middle.
 bool deleted_behind(const ModelStream& stream, Id id) {
-  return !stream.entries.empty() && stream.max_deleted != Id() &&
-         first_of(stream) <= stream.max_deleted && id <= stream.max_deleted;
+  return !stream.entries.empty() && stream.max_deleted > id &&
+         first_of(stream) <= stream.max_deleted;
+}
+
+int64_t entries_behind(const ModelStream& stream, Id id) {
+  return std::distance(stream.entries.upper_bound(id), stream.entries.end());
 }
 
 int64_t read_up_to(const ModelStream& stream, Id id) {
   const auto there = static_cast<int64_t>(stream.entries.size());
-  if (stream.added == 0 || (there == 0 && id <= stream.last) || id == stream.last) {
+  if (id > stream.last) {
+    return -1;
+  }
+  if (there == 0 || id == stream.last) {
     return stream.added;
   }
   const bool whole = stream.max_deleted == Id() || stream.max_deleted < first_of(stream);
-  if (id < stream.last && whole && id <= first_of(stream)) {
+  if (whole && id <= first_of(stream)) {
     return stream.added - there + (id == first_of(stream) ? 1 : 0);
   }
   return -1;
+}
+
+// Whether each entry that was added behind the group is there, and it knows how many it has read.
+bool knows_position(const ModelStream& stream, const Group& group) {
+  return group.entries_read != -1 && stream.added < std::numeric_limits<int64_t>::max() &&
+         group.last >= first_of(stream) && !deleted_behind(stream, group.last);
 }
 
 }  // namespace
@@ -56,25 +70,60 @@ Group* find_group(ModelStream* stream, std::string_view name) {
 }
 
 void read_on(const ModelStream& stream, Group& group, Id id) {
-  const bool known =
-      group.entries_read != -1 && group.entries_read < std::numeric_limits<int64_t>::max();
-  if (known && !deleted_behind(stream, id)) {
-    group.entries_read++;
-  } else if (stream.added != 0) {
-    group.entries_read = read_up_to(stream, id);
-  }
+  const bool known = knows_position(stream, group) && id <= stream.last;
+  const int64_t more = entries_behind(stream, group.last) - entries_behind(stream, id);
+  group.entries_read = known ? group.entries_read + more : read_up_to(stream, id);
   group.last = id;
+}
+
+void set_counts(ModelStream& stream, Id last, int64_t added, Id max_deleted) {
+  const bool same =
+      last >= stream.last && added == stream.added && max_deleted == stream.max_deleted;
+  for (auto& [name, group] : stream.groups) {
+    if (!same) {
+      const bool stays = knows_position(stream, group) && group.last <= last;
+      group.entries_read = stays ? added - (stream.added - group.entries_read) : -1;
+    }
+  }
+  stream.last = last;
+  stream.added = added;
+  stream.max_deleted = max_deleted;
+  for (auto& [name, group] : stream.groups) {
+    if (!same && group.entries_read == -1) {
+      group.entries_read = read_up_to(stream, group.last);
+    }
+  }
 }
 
 namespace {
 
+// XGROUP says how far a group has read. The number counts only as far as the stream agrees.
+void set_position(const ModelStream& stream, Group& group, Id id, int64_t entries_read) {
+  const auto there = static_cast<int64_t>(stream.entries.size());
+  group.last = id;
+  group.entries_read = -1;
+  if (entries_read == -1 || id > stream.last) {
+    return;
+  }
+  if (deleted_behind(stream, id)) {
+    group.entries_read = std::min(entries_read, stream.added);
+  } else if (there == 0 || id < first_of(stream)) {
+    group.entries_read = std::min(entries_read, stream.added - there);
+  } else {
+    group.entries_read = stream.added - entries_behind(stream, id);
+  }
+}
+
+// Exact, or null when the counts that a server keeps do not tell.
 std::string lag_text(const ModelCall& call, const ModelStream& stream, const Group& group) {
-  if (stream.added == 0) {
+  const int64_t behind = entries_behind(stream, group.last);
+  if (behind == 0) {
     return resp_integer(0);
   }
-  const bool known = group.entries_read != -1 && !deleted_behind(stream, group.last);
-  const int64_t read = known ? group.entries_read : read_up_to(stream, group.last);
-  return !known && read == -1 ? resp_null(call.resp()) : resp_integer(stream.added - read);
+  const bool told = !deleted_behind(stream, group.last) &&
+                    (group.last < first_of(stream) || knows_position(stream, group) ||
+                     read_up_to(stream, group.last) != -1);
+  return told ? resp_integer(behind) : resp_null(call.resp());
 }
 
 // --- XREAD and XREADGROUP ------------------------------------------------------------------------
@@ -121,8 +170,7 @@ std::optional<ModelReply> take_option(const ModelCall& call, size_t& i, Reading&
       return reply_error("ERR timeout is not an integer or out of range");
     }
     reading.waits = true;
-    return *ms < 0 ? std::optional<ModelReply>(reply_error("ERR timeout is negative"))
-                   : std::nullopt;
+    return bad_timeout_ms(call, *ms);
   }
   if (same_word(word, "GROUP") && more >= 2) {
     reading.group = call.argument(i + 1);
@@ -143,10 +191,17 @@ std::optional<ModelReply> take_reading(const ModelCall& call, Reading& reading) 
     if (same_word(call.argument(i), "STREAMS") && i + 1 < call.count()) {
       reading.first = i + 1;
       reading.streams = (call.count() - reading.first) / 2;
-      if ((call.count() - reading.first) % 2 != 0) {
+      if ((call.count() - reading.first) % 2 != 0 && call.config().as_redis_7_0) {
         return reply_error(
             "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be "
             "specified.");
+      }
+      if ((call.count() - reading.first) % 2 != 0) {
+        return reply_error(
+            reading.by_group ? "ERR Unbalanced 'xreadgroup' list of streams: for each stream key "
+                               "an ID or '>' must be specified."
+                             : "ERR Unbalanced 'xread' list of streams: for each stream key an ID "
+                               "or '$' must be specified.");
       }
     } else {
       has_group = has_group || same_word(call.argument(i), "GROUP");
@@ -169,13 +224,16 @@ std::optional<ModelReply> take_reading(const ModelCall& call, Reading& reading) 
 
 std::optional<ModelReply> take_position(const ModelCall& call, std::string_view text,
                                         const Reading& reading, Source& source) {
-  if (text == "$" && reading.by_group) {
-    return reply_error(
-        "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of "
-        "this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID "
-        "would just return an empty result set.");
+  const bool edge = text == "$" || (text == "+" && !call.config().as_redis_7_0);
+  if (edge && reading.by_group) {
+    const std::string name(text);
+    return reply_error("ERR The " + name +
+                       " ID is meaningless in the context of XREADGROUP: you want to read the "
+                       "history of this consumer by specifying a proper ID, or use the > ID to get "
+                       "new messages. The " +
+                       name + " ID would just return an empty result set.");
   }
-  if (text == "$" || (text == "+" && !reading.by_group && !call.config().as_redis_7_0)) {
+  if (edge) {
     if (source.stream != nullptr) {
       source.after = source.stream->last;
       if (text == "+" && !source.stream->entries.empty()) {
@@ -382,8 +440,7 @@ ModelReply create_group(ModelCall& call, ModelStream* stream, const NewGroup& op
     return reply_error("BUSYGROUP Consumer Group name already exists");
   }
   Group& group = stream->groups[std::string(call.argument(3))];
-  group.last = *id;
-  group.entries_read = options.entries_read;
+  set_position(*stream, group, *id, options.entries_read);
   return reply_ok();
 }
 
@@ -397,8 +454,7 @@ ModelReply set_group_id(const ModelCall& call, const ModelStream& stream, Group&
   if (!id) {
     return reply_error(bad_id_text);
   }
-  group.last = *id;
-  group.entries_read = options.entries_read;
+  set_position(stream, group, *id, options.entries_read);
   return reply_ok();
 }
 

@@ -250,7 +250,9 @@ ModelReply xclaim_command(ModelCall& call) {
   if (std::optional<ModelReply> error = take_claim(call, claim)) {
     return *error;
   }
-  group->last = std::max(group->last, claim.last);
+  if (claim.last > group->last) {
+    read_on(*stream, *group, claim.last);
+  }
   group->consumers.insert(std::string(call.argument(3)));
   std::vector<std::string> claimed;
   for (Id id : claim.ids) {

@@ -318,6 +318,7 @@ int64_t trim_acknowledged(ModelStream& stream, const Trim& trim) {
   const auto length = [&] { return static_cast<int64_t>(stream.entries.size()); };
   const int64_t before = length();
   int64_t seen = 0;
+  Id removed;
   const std::map<size_t, ModelStreamNode> nodes = stream.nodes;
   for (const auto& [number, node] : nodes) {
     std::vector<Id> ids;
@@ -338,8 +339,12 @@ int64_t trim_acknowledged(ModelStream& stream, const Trim& trim) {
       const bool enough = trim.kind == Trim::Kind::length ? length() <= trim.length : id >= trim.id;
       if (!enough && !is_needed(stream, id)) {
         erase_entry(stream, stream.entries.find(id));
+        removed = id;
       }
     }
+  }
+  if (!stream.entries.empty() && removed > first_of(stream)) {
+    stream.max_deleted = std::max(stream.max_deleted, removed);
   }
   return before - length();
 }
@@ -630,6 +635,10 @@ ModelReply xsetid_command(ModelCall& call) {
   if (stream == nullptr) {
     return reply_error("ERR no such key");
   }
+  if (*id < stream->max_deleted && !call.config().as_redis_7_0) {
+    return reply_error(
+        "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id");
+  }
   if (!stream->entries.empty() && *id < stream->entries.rbegin()->first) {
     return reply_error("ERR The ID specified in XSETID is smaller than the target stream top item");
   }
@@ -637,11 +646,8 @@ ModelReply xsetid_command(ModelCall& call) {
     return reply_error(
         "ERR The entries_added specified in XSETID is smaller than the target stream length");
   }
-  stream->last = *id;
-  stream->added = added.value_or(stream->added);
-  if (deleted != Id()) {
-    stream->max_deleted = deleted;
-  }
+  set_counts(*stream, *id, added.value_or(stream->added),
+             deleted == Id() ? stream->max_deleted : deleted);
   return reply_ok();
 }
 

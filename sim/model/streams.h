@@ -105,6 +105,8 @@ void keep_first(std::vector<std::string>& elements, int64_t count);
 std::vector<std::string> entries_between(const ModelStream& stream, Id start, Id end);
 
 void read_on(const ModelStream& stream, Group& group, Id id);
+// What XSETID sets, and what that makes of how far groups have read.
+void set_counts(ModelStream& stream, Id last, int64_t added, Id max_deleted);
 void count_delivery(ModelStreamPending& pending);
 
 // IDMP or IDMPAUTO of XADD.

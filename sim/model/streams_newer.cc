@@ -125,10 +125,13 @@ ModelReply xnack_command(ModelCall& call) {
     return reply_error(wrong_type_text);
   }
   Group* group = find_group(stream, call.argument(2));
+  if (group == nullptr) {
+    return no_group(call.argument(1), call.argument(2));
+  }
   int64_t released = 0;
   for (Id id : nack.ids) {
-    const bool pends = group != nullptr && group->pending.contains(id);
-    const bool forced = group != nullptr && nack.force && stream->entries.contains(id);
+    const bool pends = group->pending.contains(id);
+    const bool forced = nack.force && stream->entries.contains(id);
     if (!pends && !forced) {
       continue;
     }

@@ -692,7 +692,7 @@ ModelReply zpopmax_command(ModelCall& call) {
 
 ModelReply bzpop(ModelCall& call, bool highest) {
   const size_t last = call.count() - 1;
-  if (std::optional<ModelReply> error = bad_timeout(call.argument(last))) {
+  if (std::optional<ModelReply> error = bad_timeout(call, call.argument(last))) {
     return *error;
   }
   for (size_t i = 1; i < last; i++) {
@@ -745,7 +745,7 @@ ModelReply mpop(ModelCall& call, size_t at) {
     count = *given;
   }
   if (at == 2) {
-    if (std::optional<ModelReply> error = bad_timeout(call.argument(1))) {
+    if (std::optional<ModelReply> error = bad_timeout(call, call.argument(1))) {
       return *error;
     }
   }

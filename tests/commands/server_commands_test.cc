@@ -313,6 +313,7 @@ TEST_F(DebugOn, SleepStallsTheWorld) {
   EXPECT_EQ(call({"DEBUG", "SLEEP", "1e300"}), kOk);
   EXPECT_EQ((world.backend.now() - before).s(), 1 + 24 * 3600);
   EXPECT_EQ(call({"DEBUG", "SLEEP", "soon"}), "-ERR value is not a valid float\r\n");
+  EXPECT_EQ(call({"DEBUG", "SLEEP", "0\r"}), kOk) << "of a line that ended in two of them";
 }
 
 TEST_F(DebugOn, PopulateAndDigest) {

@@ -53,6 +53,36 @@ TEST(StreamEffects, DeliveriesAreClaims) {
   EXPECT_EQ(node.take_effects(), "");
 }
 
+TEST(StreamEffects, ReadingAgainWhatPendsIsNoChange) {
+  for (const std::string_view limit : {"COUNT", "MAXCOUNT"}) {
+    LocalNode node;
+    node.call({"XADD", "s", "1-1", "f", "v"});
+    node.call({"XGROUP", "CREATE", "s", "g", "0"});
+    node.call({"XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">"});
+    node.call({"WATCH", "s"});
+    const uint64_t changes = node.node->changes();
+    node.call({"XREADGROUP", "GROUP", "g", "c", limit, "5", "STREAMS", "s", "0"});
+    EXPECT_EQ(node.node->changes(), changes);
+    node.call({"MULTI"});
+    EXPECT_EQ(node.call({"EXEC"}), "*0\r\n") << "nobody touched the key";
+    EXPECT_NE(node.call({"XPENDING", "s", "g", "-", "+", "1"}).find(":2\r\n"), std::string::npos);
+  }
+}
+
+TEST(StreamEffects, HowFarAGroupHasReadFollows) {
+  LocalNode node;
+  for (const char* id : {"1", "2", "3", "4", "5"}) node.call({"XADD", "s", id, "f", "v"});
+  node.call({"XGROUP", "CREATE", "s", "g", "0"});
+  node.call({"XTRIM", "s", "MINID", "3"});
+  node.take_effects();
+  node.call({"XREADGROUP", "GROUP", "g", "c", "NOACK", "COUNT", "2", "STREAMS", "s", ">"});
+  EXPECT_EQ(node.take_effects(), "XGROUP CREATECONSUMER s g c\nXGROUP SETID s g 4-0 ENTRIESREAD 4");
+  node.call({"XGROUP", "SETID", "s", "g", "3", "ENTRIESREAD", "77"});
+  const std::string groups = node.call({"XINFO", "GROUPS", "s"});
+  EXPECT_NE(groups.find("$12\r\nentries-read\r\n:3\r\n$3\r\nlag\r\n:2\r\n"), std::string::npos)
+      << groups;
+}
+
 // --- The effects of a run, executed by an empty node, give the same data -------------------------
 
 class Follower : public EffectConsumer {

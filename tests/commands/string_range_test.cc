@@ -17,6 +17,19 @@ constexpr std::string_view kTooLong =
 constexpr std::string_view kNoInteger = "-ERR value is not an integer or out of range\r\n";
 constexpr std::string_view kNoFloat = "-ERR value is not a valid float\r\n";
 
+TEST(StringRange, NothingBecomesLargerThanCanBeHeld) {
+  LocalNode node({"proto-max-bulk-len", "4095mb"});
+  const std::string too_large = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n";
+  const std::string out_of_range = "-ERR bit offset is not an integer or out of range\r\n";
+  EXPECT_EQ(node.call({"SETRANGE", "k", "4293918720", "x"}), too_large);
+  EXPECT_EQ(node.call({"SETRANGE", "k", "6442450944", "x"}), too_large);
+  EXPECT_EQ(node.call({"SETRANGE", "k", "9223372036854775807", "x"}), too_large);
+  EXPECT_EQ(node.call({"SETBIT", "k", "34351349760", "1"}), out_of_range);
+  EXPECT_EQ(node.call({"BITFIELD", "k", "SET", "u8", "34351349760", "1"}), out_of_range);
+  EXPECT_EQ(node.call({"BITFIELD", "k", "SET", "u8", "#4293918720", "1"}), out_of_range);
+  EXPECT_EQ(node.call({"EXISTS", "k"}), ":0\r\n");
+}
+
 TEST(StringRange, SizesAreLimited) {
   LocalNode n({"proto-max-bulk-len", "1mb"});
   const std::string largest(1024 * 1024, 'x');

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <stdexcept>
 
 namespace redoubt::differential {
@@ -149,6 +150,77 @@ std::vector<OwnedCommand> StreamRunner::shrink(std::vector<OwnedCommand> command
   return commands;
 }
 
+namespace {
+
+// What the generator does not make because the model has no such commands, and what servers answer
+// to byte by byte.
+const OwnedCommand other_commands[] = {
+    {"XGROUP", "CREATECONSUMER", "s1", "g", "c"},
+    {"PUBLISH", "channel", "message"},
+    {"SPUBLISH", "channel", "message"},
+    {"PUBSUB", "NUMSUB", "channel"},
+    {"PUBSUB", "NUMPAT"},
+    {"PUBSUB", "CHANNELS", "*"},
+    {"PUBSUB", "SHARDNUMSUB", "channel"},
+    {"ROLE"},
+    {"WAIT", "0", "0"},
+    {"WAIT", "1", "1"},
+    {"WAIT", "x", "1"},
+    {"MODULE", "LIST"},
+    {"MODULE", "UNLOAD", "m"},
+    {"READONLY"},
+    {"READWRITE"},
+    {"ASKING"},
+    {"CLUSTER", "INFO"},
+    {"CLUSTER", "SLOTS"},
+    {"CLUSTER", "KEYSLOT", "k"},
+    {"CLUSTER", "HELP"},
+    {"CLUSTER", "NOSUCH"},
+    {"CLIENT", "SETNAME", "one"},
+    {"CLIENT", "SETNAME", ""},
+    {"CLIENT", "GETNAME"},
+    {"CLIENT", "NO-EVICT", "off"},
+    {"CLIENT", "GETREDIR"},
+    {"SLOWLOG", "LEN", "1"},
+    {"LATENCY", "RESET", "nosuch"},
+    {"UNWATCH"},
+    {"DISCARD"},
+    {"EXEC"},
+    {"RESET", "x"},
+};
+
+// Commands whose replies need no excuse, also inside EXEC.
+bool is_plain(const OwnedCommand& command) {
+  constexpr std::string_view names[] = {"APPEND", "DEL",   "EXISTS", "GET",   "HDEL", "HGET",
+                                        "HLEN",   "HSET",  "INCR",   "LLEN",  "LPOP", "LPUSH",
+                                        "LRANGE", "RPUSH", "SADD",   "SCARD", "SET",  "SETRANGE",
+                                        "STRLEN", "TYPE",  "XLEN",   "ZCARD", "ZREM", "ZADD"};
+  return std::any_of(std::begin(names), std::end(names),
+                     [&](std::string_view name) { return command[0] == name; });
+}
+
+// A further command, or several that belong together, every now and then.
+void add_others(sim::Xoshiro& random, const OwnedCommand& generated,
+                std::vector<OwnedCommand>& stream) {
+  if (random.one_in(40)) {
+    stream.push_back(other_commands[random.below(std::size(other_commands))]);
+  }
+  if (random.one_in(20)) {
+    OwnedCommand keys = {"COMMAND", random.one_in(2) ? "GETKEYS" : "GETKEYSANDFLAGS"};
+    keys.insert(keys.end(), generated.begin(), generated.end());
+    stream.push_back(std::move(keys));
+  }
+  if (is_plain(generated) && random.one_in(10)) {
+    if (random.one_in(2) && generated.size() > 1) stream.push_back({"WATCH", generated[1]});
+    stream.push_back({"MULTI"});
+    stream.push_back(generated);
+    stream.push_back({"PING"});
+    stream.push_back({random.one_in(8) ? "DISCARD" : "EXEC"});
+  }
+}
+
+}  // namespace
+
 std::vector<OwnedCommand> make_stream(uint64_t seed, size_t commands, bool for_model) {
   sim::GeneratorConfig config;
   config.newer = false;
@@ -160,13 +232,17 @@ std::vector<OwnedCommand> make_stream(uint64_t seed, size_t commands, bool for_m
   config.deadlines_now = false;
   config.waiting = true;
   sim::CommandGenerator generator(config, seed);
+  sim::Xoshiro random(seed ^ 0x6f7468657273);
   const int64_t now = wall_ms();
   std::vector<OwnedCommand> stream;
   while (stream.size() < commands) {
     const sim::GeneratedCommand command = generator.next(now);
     OwnedCommand owned(command.arguments.begin(), command.arguments.end());
     if (!command.newer && (for_model || !known_to_change_data(owned))) {
-      stream.push_back(std::move(owned));
+      stream.push_back(owned);
+      if (!for_model) {
+        add_others(random, owned, stream);
+      }
     }
   }
   return stream;

@@ -185,7 +185,7 @@ TEST(ConfigFile, ErrorsNameFileLineAndWhatWasExpected) {
       "\"loud\"");
   EXPECT_EQ(error_of("maxmemory 1.5gb"),
             "/etc/r.conf:1: maxmemory: expected a size (such as 1048576, 1024kb or 1mb) between 0 "
-            "and 9223372036854775807, got \"1.5gb\"");
+            "and 18446744073709551615, got \"1.5gb\"");
   EXPECT_EQ(error_of("unixsocketperm 9"),
             "/etc/r.conf:1: unixsocketperm: expected an octal number between 0 and 777, got \"9\"");
   EXPECT_EQ(error_of("port 1\nrequirepass \"a\n"),

@@ -127,9 +127,9 @@ TEST(ConfigSet, ErrorsAreRedisTexts) {
             failed("protected-mode", "argument must be 'yes' or 'no'"));
   EXPECT_EQ(set(config, {"maxmemory", "1.5gb"}),
             failed("maxmemory", "argument must be a memory value"));
-  EXPECT_EQ(set(config, {"proto-max-bulk-len", "1"}),
-            failed("proto-max-bulk-len",
-                   "argument must be between 1048576 and 9223372036854775807 inclusive"));
+  EXPECT_EQ(
+      set(config, {"proto-max-bulk-len", "1"}),
+      failed("proto-max-bulk-len", "argument must be between 1048576 and 4293918720 inclusive"));
   EXPECT_EQ(set(config, {"maxmemory-clients", "500%"}),
             failed("maxmemory-clients", "percentage argument must be less or equal to 100"));
   EXPECT_EQ(set(config, {"maxmemory-policy", ""}),
@@ -162,6 +162,28 @@ TEST(ConfigSet, ErrorsAreRedisTexts) {
   EXPECT_EQ(set(config, {"maxmemory"}), "ERR syntax error");
   EXPECT_EQ(set(config, {"include", "x"}),
             "ERR Unknown option or number of arguments for CONFIG SET - 'include'");
+}
+
+TEST(ConfigSet, SizesUpToWhatCanBeHeld) {
+  Config config;
+  EXPECT_EQ(set(config, {"maxmemory", "18446744073709551615"}), "");
+  EXPECT_EQ(config.settings().maxmemory, std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(get(config, {"maxmemory"}), (Pairs{{"maxmemory", "18446744073709551615"}}));
+  const std::string no_memory = failed("maxmemory", "argument must be a memory value");
+  EXPECT_EQ(set(config, {"maxmemory", "18446744073709551616"}), no_memory);
+  EXPECT_EQ(set(config, {"maxmemory", "18014398509481984kb"}), no_memory);
+  EXPECT_EQ(set(config, {"maxmemory", "-1"}), no_memory);
+  EXPECT_EQ(set(config, {"maxmemory", "16777215gb"}), "");
+  EXPECT_EQ(set(config, {"client-query-buffer-limit", "9223372036854775808"}),
+            failed("client-query-buffer-limit",
+                   "argument must be between 1048576 and 9223372036854775807 inclusive"));
+  EXPECT_EQ(
+      set(config, {"proto-max-bulk-len", "6gb"}),
+      failed("proto-max-bulk-len", "argument must be between 1048576 and 4293918720 inclusive"));
+  EXPECT_EQ(set(config, {"proto-max-bulk-len", "4095mb"}), "");
+  EXPECT_EQ(set(config, {"maxmemory-samples", "64"}), "");
+  EXPECT_EQ(set(config, {"maxmemory-samples", "65"}),
+            failed("maxmemory-samples", "argument must be between 1 and 64 inclusive"));
 }
 
 // Two parts that act on changes; the second one refuses odd ports.

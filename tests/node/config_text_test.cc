@@ -53,8 +53,11 @@ TEST(ConfigText, ReadsSizes) {
   EXPECT_EQ(parse_size("2g"), 2'000'000'000);
   EXPECT_EQ(parse_size("2GB"), int64_t{2} << 30);
   EXPECT_EQ(parse_size("9223372036854775807"), std::numeric_limits<int64_t>::max());
-  for (const char* bad : {"", "-1", "1.5gb", "mb", "1 mb", " 1", "1t", "1kbb",
-                          "9223372036854775808", "9223372036854775807k", "8589934592gb", "0x10"}) {
+  EXPECT_EQ(parse_size("18446744073709551615"), std::numeric_limits<uint64_t>::max());
+  EXPECT_EQ(parse_size("17179869183gb"), uint64_t{17179869183} << 30);
+  for (const char* bad :
+       {"", "-1", "1.5gb", "mb", "1 mb", " 1", "1t", "1kbb", "18446744073709551616",
+        "18446744073709551615k", "17179869184gb", "0x10"}) {
     EXPECT_EQ(parse_size(bad), std::nullopt) << bad;
   }
 }

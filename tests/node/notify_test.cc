@@ -19,12 +19,13 @@ TEST(EventClasses, TextInTheOrderOfRedis) {
   EXPECT_EQ(canonical("dtexzhsl$gKE"), "AKE");
   EXPECT_EQ(canonical("KEAmnoc"), "AKEmnoc");
   EXPECT_EQ(canonical("ocKE"), "KEoc");
+  EXPECT_EQ(canonical("VIhTS"), "hSTIV");
   EXPECT_EQ(canonical("KEq"), "none");
 }
 
 TEST(EventClasses, EachHasABitOfItsOwn) {
   uint32_t seen = 0;
-  for (const char c : std::string_view("g$lshzxetdKEmnoc")) {
+  for (const char c : std::string_view("g$lshzxetdKEmnocSTIV")) {
     EXPECT_EQ(seen & event_class_bit(c), 0u);
     seen |= event_class_bit(c);
   }
@@ -103,6 +104,97 @@ TEST(Notify, AnUndoneTransactionTellsNothing) {
   EXPECT_EQ(events.take(), "");
   talk.say(c, "APPEND a 1\r\n");
   EXPECT_EQ(events.take(), "append a");
+}
+
+// What a connection sees of the channels "__subkey*", as "channel message" each.
+class PartEvents {
+ public:
+  explicit PartEvents(Talk& talk) : talk_(talk), client_(talk.connect()) {
+    talk.say(client_, "PSUBSCRIBE __subkey*\r\n");
+  }
+  std::vector<std::string> take() {
+    talk_.run(Duration::milliseconds(10));
+    const std::string bytes = talk_.client(client_).take();
+    std::vector<std::string> events;
+    size_t at = 0;
+    const auto next = [&] {
+      const size_t begin = bytes.find("\r\n", at) + 2;
+      const size_t size = std::stoul(bytes.substr(bytes.find('$', at) + 1));
+      at = begin + size + 2;
+      return bytes.substr(begin, size);
+    };
+    while ((at = bytes.find("pmessage\r\n", at)) != std::string::npos) {
+      at += 10;
+      next();
+      const std::string channel = next();
+      events.push_back(channel + " " + next());
+    }
+    return events;
+  }
+
+ private:
+  Talk& talk_;
+  const size_t client_;
+};
+
+TEST(Notify, FieldsOnFourKindsOfChannels) {
+  Talk talk({"--notify-keyspace-events", "hSTIV"});
+  PartEvents events(talk);
+  const size_t c = talk.connect();
+  talk.say(c, "HSET myhash f1 v1 \"f,2\" v2\r\n");
+  EXPECT_EQ(
+      events.take(),
+      (std::vector<std::string>{
+          "__subkeyspace@0__:myhash hset|2:f1,3:f,2", "__subkeyevent@0__:hset 6:myhash|2:f1,3:f,2",
+          "__subkeyspaceitem@0__:myhash\nf1 hset", "__subkeyspaceitem@0__:myhash\nf,2 hset",
+          "__subkeyspaceevent@0__:hset|myhash 2:f1,3:f,2"}));
+  talk.say(c, "SELECT 3\r\nHSET \"a\\nb\" f v\r\n");
+  EXPECT_EQ(events.take(), (std::vector<std::string>{"__subkeyspace@3__:a\nb hset|1:f",
+                                                     "__subkeyevent@3__:hset 3:a\nb|1:f",
+                                                     "__subkeyspaceevent@3__:hset|a\nb 1:f"}));
+}
+
+TEST(Notify, FieldsOfEachCommandOfHashes) {
+  Talk talk({"--notify-keyspace-events", "hS"});
+  PartEvents events(talk);
+  const size_t c = talk.connect();
+  const auto after = [&](std::string_view command) {
+    talk.say(c, std::string(command) + "\r\n");
+    std::string all;
+    for (const std::string& event : events.take()) {
+      if (!all.empty()) all += ", ";
+      all += event.substr(event.find(' ') + 1);
+    }
+    return all;
+  };
+  EXPECT_EQ(after("HMSET h a 1 b 2"), "hset|1:a,1:b");
+  EXPECT_EQ(after("HSETNX h a 1"), "");
+  EXPECT_EQ(after("HSETNX h c 1"), "hset|1:c");
+  EXPECT_EQ(after("HINCRBY h a 1"), "hincrby|1:a");
+  EXPECT_EQ(after("HINCRBYFLOAT h a 1"), "hincrbyfloat|1:a");
+  EXPECT_EQ(after("HEXPIRE h 100 FIELDS 2 a none"), "hexpire|1:a");
+  EXPECT_EQ(after("HPERSIST h FIELDS 2 a b"), "hpersist|1:a");
+  EXPECT_EQ(after("HGETEX h EX 100 FIELDS 2 a b"), "hexpire|1:a,1:b");
+  EXPECT_EQ(after("HGETEX h PERSIST FIELDS 1 b"), "hpersist|1:b");
+  EXPECT_EQ(after("HSETEX h EX 100 FIELDS 2 d 1 e 2"), "hset|1:d,1:e, hexpire|1:d,1:e");
+  EXPECT_EQ(after("HSETEX h KEEPTTL FIELDS 1 d 1"), "hset|1:d");
+  EXPECT_EQ(after("HGETDEL h FIELDS 2 d none"), "hdel|1:d");
+  EXPECT_EQ(after("HEXPIRE h 0 FIELDS 1 e"), "hdel|1:e");
+  EXPECT_EQ(after("HDEL h c none"), "hdel|1:c");
+  EXPECT_EQ(after("HPEXPIRE h 20 FIELDS 2 a b"), "hexpire|1:a,1:b, hexpired|1:a,1:b");
+  EXPECT_EQ(after("HIMPORT PREPARE s x y\r\nHIMPORT SET h s 1 2"), "hset|1:x,1:y");
+  EXPECT_EQ(after("SADD set m"), "") << "only hashes have such events";
+}
+
+TEST(Notify, FieldsOfATransactionAreToldWhenItHasSucceeded) {
+  Talk talk({"--notify-keyspace-events", "hT", "--transaction-on-error", "rollback"});
+  PartEvents events(talk);
+  const size_t c = talk.connect();
+  talk.say(c, "MULTI\r\nHSET h f v\r\nINCRBY h x\r\nEXEC\r\n");
+  EXPECT_TRUE(events.take().empty());
+  talk.say(c, "MULTI\r\nHSET h f v\r\nHSET h g v\r\nEXEC\r\n");
+  EXPECT_EQ(events.take(), (std::vector<std::string>{"__subkeyevent@0__:hset 1:h|1:f",
+                                                     "__subkeyevent@0__:hset 1:h|1:g"}));
 }
 
 TEST(Notify, NewKeysComeBeforeWhatMadeThem) {

@@ -371,5 +371,37 @@ TEST(Effects, AreDeterministicCommands) {
   talk.node().effects().detach(log);
 }
 
+// --- what stands between a client and what it asks for
+
+TEST(Touch, AlsoForAClientThatDoesNotTouch) {
+  Talk talk;
+  const size_t a = talk.connect();
+  talk.say(a, "SET k v\r\nCLIENT NO-TOUCH on\r\n");
+  talk.run(Duration::seconds(10));
+  EXPECT_EQ(talk.say(a, "GET k\r\nOBJECT IDLETIME k\r\n"), "$1\r\nv\r\n:11\r\n");
+  EXPECT_EQ(talk.say(a, "TOUCH k\r\nOBJECT IDLETIME k\r\n"), ":1\r\n:0\r\n");
+  talk.run(Duration::seconds(10));
+  EXPECT_EQ(talk.say(a, "GET k\r\nOBJECT IDLETIME k\r\n"), "$1\r\nv\r\n:11\r\n")
+      << "only TOUCH does";
+}
+
+TEST(Wait, ForReplicasIsInVain) {
+  Talk talk;
+  const size_t a = talk.connect();
+  const size_t b = talk.connect();
+  const std::string id = talk.say(a, "CLIENT ID\r\n").substr(1);
+  EXPECT_EQ(talk.say(a, "WAIT 1 5000\r\n"), "");
+  EXPECT_EQ(talk.say(b, "LPUSH 1 x\r\nLPUSH 5000 x\r\n"), ":1\r\n:1\r\n") << "no keys";
+  EXPECT_EQ(talk.client(a).take(), "");
+  talk.run(Duration::seconds(5));
+  EXPECT_EQ(talk.client(a).take(), ":0\r\n");
+  EXPECT_EQ(talk.say(a, "WAIT 1 0\r\n"), "");
+  EXPECT_EQ(talk.say(b, "CLIENT UNBLOCK " + id.substr(0, id.find('\r')) + " ERROR\r\n"), ":1\r\n");
+  EXPECT_EQ(talk.client(a).take(), "-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+  EXPECT_EQ(talk.say(a, "WAITAOF 0 1 0\r\n"), "");
+  EXPECT_EQ(talk.say(b, "CLIENT UNBLOCK " + id.substr(0, id.find('\r')) + "\r\n"), ":1\r\n");
+  EXPECT_EQ(talk.client(a).take(), "*2\r\n:0\r\n:0\r\n");
+}
+
 }  // namespace
 }  // namespace redoubt

@@ -250,7 +250,7 @@ TEST(Stream, CountsStopAtTheLargestSignedNumber) {
   constexpr auto kMost = std::numeric_limits<int64_t>::max();
   OneStream stream;
   stream.append({1, 0}, {"f", "v"});
-  stream->set_entries_added(static_cast<uint64_t>(kMost));
+  stream->set_counts({1, 0}, static_cast<uint64_t>(kMost), {});
   StreamGroup* group = stream->add_group("g", {1, 0}, kMost);
   stream.append({2, 0}, {"f", "v"});
   EXPECT_EQ(stream->entries_added(), static_cast<uint64_t>(kMost));

@@ -35,6 +35,7 @@ std::optional<size_t> set_pairs(Context& c) {
   }
   hash.finish();
   c.modified(key, 'h', "hset");
+  c.announce_fields(key, "hset", c.args.subspan(2), 2);
   c.env().count_work(c.args.size() / 2 - 1);
   return created;
 }
@@ -58,7 +59,10 @@ void hsetnx_command(Context& c) {
   const bool there = hash.find(c.args[2]).has_value();
   if (!there) hash.editor().set(c.args[2], c.args[3], kNeverExpires, large_blob(c, 3));
   hash.finish();
-  if (!there) c.modified(key, 'h', "hset");
+  if (!there) {
+    c.modified(key, 'h', "hset");
+    c.announce_fields(key, "hset", c.args.subspan(2, 1));
+  }
   c.reply.integer(there ? 0 : 1);
 }
 
@@ -67,20 +71,23 @@ void hdel_command(Context& c) {
   bool failed = false;
   Entry* entry = hash_to_write(c, key, failed);
   if (failed) return;
-  size_t removed = 0;
+  std::vector<std::string_view> removed;
   if (entry != nullptr) {
     HashWriter hash(c, key, entry);
     for (size_t i = 2; i < c.args.size() && hash.editor().size() > 0; ++i) {
       if (!hash.find(c.args[i])) continue;
       hash.editor().remove(c.args[i]);
-      ++removed;
+      removed.push_back(c.args[i]);
     }
     hash.finish();
-    if (removed > 0) c.modified(key, 'h', "hdel");
+    if (!removed.empty()) {
+      c.modified(key, 'h', "hdel");
+      c.announce_fields(key, "hdel", removed);
+    }
     hash.remove_if_empty();
     c.env().count_work(c.args.size() - 2);
   }
-  c.reply.integer(static_cast<int64_t>(removed));
+  c.reply.integer(static_cast<int64_t>(removed.size()));
 }
 
 void hincrby_command(Context& c) {
@@ -109,6 +116,7 @@ void hincrby_command(Context& c) {
     c.error("ERR increment or decrement would overflow");
   } else {
     c.modified(key, 'h', "hincrby");
+    c.announce_fields(key, "hincrby", c.args.subspan(2, 1));
     c.reply.integer(sum);
   }
 }
@@ -146,6 +154,7 @@ void hincrbyfloat_command(Context& c) {
     return;
   }
   c.modified(key, 'h', "hincrbyfloat");
+  c.announce_fields(key, "hincrbyfloat", c.args.subspan(2, 1));
   // Another machine might round differently; HSET would drop the deadline.
   if (deadline_ms == kNeverExpires) {
     c.effect({"HSET", key, name, result.view()});

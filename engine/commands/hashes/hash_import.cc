@@ -75,6 +75,9 @@ void himport_set_command(Context& c) {
   c.env().count_work(fields->size());
   replace_hash(c, key, *fields, kFirstValue);
   c.modified(key, 'h', "hset");
+  std::vector<std::string_view> names;
+  for (size_t i = 0; i < fields->size(); ++i) names.push_back((*fields)[i]);
+  c.announce_fields(key, "hset", names);
   effect_of_import(c, key, *fields, kFirstValue, replaced);
   c.reply.ok();
 }

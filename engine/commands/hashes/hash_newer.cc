@@ -85,9 +85,8 @@ bool read_field_options(Context& c, bool pairs, FieldOptions& options) {
     }
     const ExpiryKind before = options.expiry.kind;
     const std::string_view word = c.args[i];
-    OptionWord found = read_expiry(c, i, options.expiry);
-    const ExpiryKind refused = pairs ? ExpiryKind::persist : ExpiryKind::keep;
-    if (found == OptionWord::taken && options.expiry.kind == refused) found = OptionWord::other;
+    const bool refused = c.is(i, pairs ? "PERSIST" : "KEEPTTL");
+    const OptionWord found = refused ? OptionWord::other : read_expiry(c, i, options.expiry);
     if (found == OptionWord::other) {
       c.error(fmt::format("ERR unknown argument: {}", word.substr(0, kShownArgument)));
       return false;
@@ -187,15 +186,17 @@ bool conditions_met(HashWriter& hash, const Context& c, const FieldOptions& opti
 void announce_set(Context& c, const FieldOptions& options, int64_t deadline_ms) {
   const std::string count = std::to_string((options.end - options.first) / 2);
   const IntegerText deadline(deadline_ms);
+  const auto pairs = c.args.subspan(options.first, options.end - options.first);
+  c.announce_fields(c.args[1], "hset", pairs, 2);
   std::vector<std::string_view> effect = {"HSETEX", c.args[1]};
   if (options.expiry.has_time()) {
     effect.insert(effect.end(), {"PXAT", deadline.view()});
     c.announce(c.args[1], 'h', "hexpire");
+    c.announce_fields(c.args[1], "hexpire", pairs, 2);
   } else if (options.expiry.kind == ExpiryKind::keep) {
     effect.push_back("KEEPTTL");
   }
   effect.insert(effect.end(), {"FIELDS", count});
-  const auto pairs = c.args.subspan(options.first, options.end - options.first);
   effect.insert(effect.end(), pairs.begin(), pairs.end());
   c.effect(effect);
 }

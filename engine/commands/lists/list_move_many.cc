@@ -124,7 +124,7 @@ void lmovem_command(Context& c) {
   if (Entry* entry = find_source(c, *move)) {
     move_block(c, *entry, *move);
   } else if (!c.failed()) {
-    move->exactly ? c.reply.null_array() : c.reply.array(0);
+    c.reply.null_array();
   }
 }
 

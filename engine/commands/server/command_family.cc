@@ -116,7 +116,8 @@ std::optional<std::vector<FoundKey>> keys_of_arguments(Context& c) {
     return std::nullopt;
   }
   const Command& row = *entry->row;
-  if (row.keys[0].begin == KeySpec::Begin::none && row.find_keys == nullptr) {
+  const bool is_key = (row.keys[0].flags & kKeyNotKey) == 0;  // no channel
+  if ((row.keys[0].begin == KeySpec::Begin::none || !is_key) && row.find_keys == nullptr) {
     c.error("ERR The command has no key arguments");
     return std::nullopt;
   }

@@ -236,10 +236,6 @@ void reply_command_info(ReplyWriter& reply, const CommandEntry& entry) {
   const size_t specs = spec_count(row);
   reply.set(specs);
   for (size_t i = 0; i < specs; ++i) reply_key_spec(reply, row.keys[i]);
-  if (entry.subcommands.empty()) {
-    reply.set(0);
-    return;
-  }
   reply.array(entry.subcommands.size());
   for (const CommandEntry* sub : entry.subcommands) reply_command_info(reply, *sub);
 }
@@ -249,7 +245,11 @@ bool find_keys_and_flags(const Command& row, std::span<const std::string_view> a
   std::vector<int> indexes;
   if (row.find_keys != nullptr) {
     if (!row.find_keys(args, indexes)) return false;
-    for (const int index : indexes) out.push_back({index, row.keys[0].flags});
+    // The first key is that of the first specification; what SORT stores to is that of the last.
+    const uint32_t other_flags = row.keys[spec_count(row) - 1].flags;
+    for (const int index : indexes) {
+      out.push_back({index, index == indexes.front() ? row.keys[0].flags : other_flags});
+    }
     return true;
   }
   for (size_t i = 0; i < spec_count(row); ++i) {
@@ -257,6 +257,7 @@ bool find_keys_and_flags(const Command& row, std::span<const std::string_view> a
     if ((spec.flags & kKeyNotKey) != 0) continue;
     indexes.clear();
     if (!keys_of_spec(spec, args, indexes)) return false;
+    if (spec.find == KeySpec::Find::keynum && indexes.empty()) return false;  // a count of 0
     const uint32_t flags = (spec.flags & kKeyVariableFlags) != 0 && row.key_flags != nullptr
                                ? row.key_flags(args)
                                : spec.flags;

@@ -53,7 +53,10 @@ void debug_object(Context& c) {
 
 void debug_sleep(Context& c) {
   constexpr double kLongest = 24 * 3600;
-  const std::optional<double> seconds = parse_double(c.args[2]);
+  // A line that ended in two carriage returns leaves one behind the number.
+  std::string_view text = c.args[2];
+  while (text.ends_with('\r') || text.ends_with(' ')) text.remove_suffix(1);
+  const std::optional<double> seconds = parse_double(text);
   if (!seconds) {
     c.error("ERR value is not a valid float");
     return;

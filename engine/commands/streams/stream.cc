@@ -274,6 +274,9 @@ bool read_new_ids(Context& c, NewIds& ids) {
 }
 
 std::string_view problem_of(const NewIds& ids, const Stream& stream) {
+  if (ids.last < stream.max_deleted_id()) {
+    return "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
+  }
   if (stream.length() == 0) return {};
   if (ids.last < stream.last_entry_id()) {
     return "ERR The ID specified in XSETID is smaller than the target stream top item";
@@ -299,9 +302,10 @@ void xsetid_command(Context& c) {
     c.error(problem);
     return;
   }
-  stream.set_last_id(ids.last);
-  if (ids.entries_added) stream.set_entries_added(static_cast<uint64_t>(*ids.entries_added));
-  if (!ids.max_deleted.is_zero()) stream.set_max_deleted_id(ids.max_deleted);
+  stream.set_counts(
+      ids.last,
+      ids.entries_added ? static_cast<uint64_t>(*ids.entries_added) : stream.entries_added(),
+      ids.max_deleted.is_zero() ? stream.max_deleted_id() : ids.max_deleted);
   c.modified(key, 't', "xsetid");
   c.reply.ok();
 }

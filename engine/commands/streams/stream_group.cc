@@ -95,7 +95,8 @@ void xgroup_create_command(Context& c) {
     c.error("BUSYGROUP Consumer Group name already exists");
     return;
   }
-  stream->add_group(c.args[3], id, options.entries_read);
+  StreamGroup* group = stream->add_group(c.args[3], {}, StreamGroup::kUnknown);
+  stream->set_position(*group, id, options.entries_read);
   c.modified(key, 't', "xgroup-create");
   c.reply.ok();
 }
@@ -116,8 +117,7 @@ void xgroup_setid_command(Context& c) {
     if (!given) return;
     id = *given;
   }
-  group->last_id = id;
-  group->entries_read = options.entries_read;
+  stream->set_position(*group, id, options.entries_read);
   c.modified(c.args[2], 't', "xgroup-setid");
   c.reply.ok();
 }

@@ -183,9 +183,13 @@ void xnack_command(Context& c) {
   Entry* entry = c.write(key);
   if (c.wrong_type(entry, Type::stream)) return;
   StreamGroup* group = entry == nullptr ? nullptr : stream_of(*entry).find_group(c.args[2]);
+  if (group == nullptr) {
+    error_no_group(c, key, c.args[2]);
+    return;
+  }
   int64_t released = 0;
-  for (size_t i = 0; i < options.ids.size() && group != nullptr; ++i) {
-    released += give_back(stream_of(*entry), *group, options.ids[i], options) ? 1 : 0;
+  for (const StreamId id : options.ids) {
+    released += give_back(stream_of(*entry), *group, id, options) ? 1 : 0;
   }
   if (released > 0) modified_without_event(c, key);
   c.reply.integer(released);

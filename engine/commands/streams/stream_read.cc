@@ -20,8 +20,10 @@ bool read_streams(Context& c, size_t index, ReadOptions& options) {
   const size_t left = c.args.size() - options.first_key;
   options.streams = left / 2;
   if (left % 2 == 0) return true;
-  c.error(
-      "ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.");
+  c.error(options.by_group ? "ERR Unbalanced 'xreadgroup' list of streams: for each stream key an "
+                             "ID or '>' must be specified."
+                           : "ERR Unbalanced 'xread' list of streams: for each stream key an ID or "
+                             "'$' must be specified.");
   return false;
 }
 
@@ -132,12 +134,13 @@ bool find_group(Context& c, const ReadOptions& options, const Entry* entry, Read
 
 bool read_position(Context& c, const ReadOptions& options, size_t index, ReadSource& source) {
   const std::string_view text = c.args[index];
-  if (text == "$" || (text == "+" && !options.by_group)) {
+  if (text == "$" || text == "+") {
     if (options.by_group) {
-      c.error(
-          "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history "
-          "of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ "
-          "ID would just return an empty result set.");
+      const std::string name(text);
+      c.error("ERR The " + name +
+              " ID is meaningless in the context of XREADGROUP: you want to read the history of "
+              "this consumer by specifying a proper ID, or use the > ID to get new messages. The " +
+              name + " ID would just return an empty result set.");
       return false;
     }
     source.is_last = text == "$";
@@ -213,7 +216,8 @@ size_t choose_served(std::vector<ReadSource>& sources, const ReadOptions& option
 
 // --- serving
 
-// Entries that were delivered to the consumer before and not acknowledged.
+// Entries that were delivered to the consumer before and not acknowledged. That they are delivered
+// again is an effect, as the counts and times of deliveries are data, but not a change of the key.
 void reply_history(Context& c, const ReadSource& source, StreamConsumer& consumer, uint64_t count) {
   StreamId start = source.after;
   start.increment();
@@ -226,7 +230,6 @@ void reply_history(Context& c, const ReadSource& source, StreamConsumer& consume
   c.env().count_work(found);
   c.reply.array(found);
   auto place = first;
-  bool changed = false;
   for (uint64_t i = 0; i < found; ++i, place = consumer.pending.next(place)) {
     StreamPending* pending = consumer.pending.at(place);
     StreamEntry entry;
@@ -240,9 +243,7 @@ void reply_history(Context& c, const ReadSource& source, StreamConsumer& consume
     source.changing->assign(*source.group, *pending, &consumer, c.now_ms());
     count_delivery(*pending);
     effect_of_claim(c, source.key, *source.group, *pending);
-    changed = true;
   }
-  if (changed) modified_without_event(c, source.key);
 }
 
 // Entries that the group has not read.
@@ -338,7 +339,8 @@ bool has_value(std::string_view option) {
                      [option](std::string_view word) { return equal_ignoring_case(option, word); });
 }
 
-// The first half of what follows STREAMS, which is the last option.
+// The first half of what follows STREAMS, which is the last option. Words in front of it that are
+// no options do not matter.
 bool keys_behind_streams(std::span<const std::string_view> args, std::vector<int>& indexes) {
   for (size_t i = 1; i < args.size(); ++i) {
     if (equal_ignoring_case(args[i], "GROUP")) {
@@ -350,8 +352,6 @@ bool keys_behind_streams(std::span<const std::string_view> args, std::vector<int
       if (left < 2) return false;
       for (size_t k = 0; k < left / 2; ++k) indexes.push_back(static_cast<int>(i + 1 + k));
       return true;
-    } else if (!equal_ignoring_case(args[i], "NOACK")) {
-      return false;
     }
   }
   return false;

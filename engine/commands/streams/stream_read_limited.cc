@@ -76,11 +76,10 @@ bool LimitedReader::add(Write write) {
   return true;
 }
 
-// Entries that were delivered to the consumer before and not acknowledged.
+// Entries that were delivered to the consumer before and not acknowledged: no change of the key.
 void LimitedReader::read_history(const ReadSource& source, StreamConsumer& consumer) {
   StreamId start = source.after;
   start.increment();
-  bool changed = false;
   auto place = consumer.pending.lower_bound(start);
   for (; !is_full(); place = consumer.pending.next(place)) {
     StreamPending* pending = consumer.pending.at(place);
@@ -100,9 +99,7 @@ void LimitedReader::read_history(const ReadSource& source, StreamConsumer& consu
     source.changing->assign(*source.group, *pending, &consumer, c_.now_ms());
     count_delivery(*pending);
     effect_of_claim(c_, source.key, *source.group, *pending);
-    changed = true;
   }
-  if (changed) modified_without_event(c_, source.key);
   empty_too_ = !full_;
 }
 
