@@ -585,6 +585,8 @@ void Node::settle_reply(Session& session, uint64_t need, size_t replies) {
 void Node::hold_or_flush(Session& session) {
   // Whoever made a session of the process takes its output.
   if (session.has(kSessionLocal | kSessionClosing)) return;
+  // What is behind an open slot leaves after what is owed there.
+  if (session.deferred != nullptr) return;
   if (!gate_.active()) {
     if (!session.output.empty()) return clients_.send_output(session);
     if (session.has(kSessionCloseAfterReply)) clients_.flush(session);
