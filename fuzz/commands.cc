@@ -117,8 +117,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   sim::Process* process = world.host(node).process();
   if (process == nullptr) return 0;  // SHUTDOWN
   Node& subject = static_cast<sim::NodeProcess*>(process)->node();
-  for (int db = 0; db < subject.database_count(); ++db)
-    subject.database(db).dict().check_invariants();
+  for (int db = 0; db < subject.keyspace().count(); ++db)
+    subject.keyspace().database(db).dict().check_invariants();
   Session& session = subject.make_local_session();
   const std::string_view ping[] = {"ECHO", "alive"};
   ASSERT(subject.execute(session, ping) == "$5\r\nalive\r\n");

@@ -17,6 +17,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/keyspace/event_channels.h"
+
 namespace redoubt {
 
 class Clients;
@@ -55,7 +57,7 @@ struct Subscriptions {
 // The number of a session's subscriptions of one kind.
 size_t subscription_count(const Session& session, ChannelKind kind);
 
-class PubSub {
+class PubSub final : public EventChannels {
  public:
   using Channels = std::map<std::string, Channel, std::less<>>;
 
@@ -74,10 +76,12 @@ class PubSub {
 
   // Sends a message to the subscribers of a channel and of the patterns that match it. Returns how
   // many messages were sent.
-  int64_t publish(std::string_view channel, std::string_view message);
+  int64_t publish(std::string_view channel, std::string_view message) override;
   int64_t publish_to_shard(std::string_view channel, std::string_view message);
   // Whether a message of any channel could reach anybody.
-  bool has_listeners() const { return !of(ChannelKind::channel).empty() || !patterns().empty(); }
+  bool has_listeners() const override {
+    return !of(ChannelKind::channel).empty() || !patterns().empty();
+  }
 
   // The channels (or patterns) that somebody has subscribed to, in order.
   const Channels& of(ChannelKind kind) const { return channels_[static_cast<size_t>(kind)]; }

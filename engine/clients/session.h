@@ -12,8 +12,8 @@
 #include "engine/clients/owned_request.h"
 #include "engine/clients/transaction.h"
 #include "engine/clients/wait.h"
-#include "engine/clients/watches.h"
 #include "engine/effects/reply_gate.h"
+#include "engine/keyspace/watched_keys.h"
 #include "net/connection.h"
 #include "net/output.h"
 #include "net/resp/reply_writer.h"
@@ -37,17 +37,16 @@ enum SessionFlag : uint32_t {
   kSessionPaused = 1u << 6,           // has requests that wait
   kSessionNoTouch = 1u << 7,
   kSessionNoEvict = 1u << 8,
-  kSessionLocal = 1u << 9,         // made by the process itself, without a connection
-  kSessionWaiting = 1u << 10,      // a command waits for the world; requests behind it are stored
-  kSessionBlocked = 1u << 11,      // with kSessionWaiting: that command waits for keys
-  kSessionSubscribed = 1u << 12,   // has subscriptions
-  kSessionTracking = 1u << 13,     // CLIENT TRACKING is on
-  kSessionDoomed = 1u << 14,       // is closed at the end of the turn
-  kSessionMulti = 1u << 15,        // between MULTI and EXEC
-  kSessionWatchFailed = 1u << 16,  // a watched key was touched: EXEC will fail
-  kSessionMonitor = 1u << 17,      // is shown the commands of all others
-  kSessionMalformed = 1u << 18,    // behind the requests that wait comes one that is malformed
-  kSessionHeldBack = 1u << 19,     // its parser holds requests back until the batch is executed
+  kSessionLocal = 1u << 9,        // made by the process itself, without a connection
+  kSessionWaiting = 1u << 10,     // a command waits for the world; requests behind it are stored
+  kSessionBlocked = 1u << 11,     // with kSessionWaiting: that command waits for keys
+  kSessionSubscribed = 1u << 12,  // has subscriptions
+  kSessionTracking = 1u << 13,    // CLIENT TRACKING is on
+  kSessionDoomed = 1u << 14,      // is closed at the end of the turn
+  kSessionMulti = 1u << 15,       // between MULTI and EXEC
+  kSessionMonitor = 1u << 16,     // is shown the commands of all others
+  kSessionMalformed = 1u << 17,   // behind the requests that wait comes one that is malformed
+  kSessionHeldBack = 1u << 18,    // its parser holds requests back until the batch is executed
 };
 
 // No request of such a session is executed any more.
@@ -136,6 +135,8 @@ class Session final : public ConnectionUser, public ReplyHolder {
   bool has(uint32_t flag) const { return (flags & flag) != 0; }
   void clear(uint32_t flag) { flags &= ~flag; }
   bool authenticated() const { return !has(kSessionUnauthenticated); }
+  // A watched key was touched: EXEC will fail.
+  bool watch_failed() const { return watches != nullptr && watches->failed; }
   // The client's address and ours; empty without a connection.
   const Address& peer() const;
   const Address& local() const;

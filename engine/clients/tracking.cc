@@ -159,13 +159,13 @@ void Tracking::tell_and_forget(Table::iterator found, bool spare_current) {
   }
 }
 
-void Tracking::key_changed(std::string_view key) {
+void Tracking::on_key_changed(int /*db*/, std::string_view key) {
   if (!prefixes_.empty()) note_for_broadcast(key);
   const auto found = table_.find(key);
   if (found != table_.end()) tell_and_forget(found, true);
 }
 
-void Tracking::all_changed() {
+void Tracking::on_flushed() {
   for (const auto& [id, session] : sessions_) tell(*session, {});
   clients_.env().count_work(sessions_.size());
   if (table_.empty()) return;

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "engine/command/command.h"
+#include "engine/keyspace/key_listener.h"
 
 namespace redoubt {
 
@@ -48,7 +49,7 @@ struct TrackingState {
   size_t memory_bytes() const { return sizeof *this; }
 };
 
-class Tracking {
+class Tracking final : public KeyListener {
  public:
   explicit Tracking(Clients& clients) : clients_(clients) {}
   Tracking(const Tracking&) = delete;
@@ -66,10 +67,9 @@ class Tracking {
 
   // A read-only command of a session that tracks was executed.
   void remember_keys(Session& session, const Command& row, std::span<const std::string_view> args);
-  // The value of a key has changed.
-  void key_changed(std::string_view key);
+  void on_key_changed(int db, std::string_view key) override;
   // All keys may have changed.
-  void all_changed();
+  void on_flushed() override;
   // Tells those in broadcasting mode what has changed in this turn.
   void broadcast();
   // Something has.

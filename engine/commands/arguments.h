@@ -17,23 +17,6 @@ inline constexpr size_t kShownArgument = 128;
 // more would fill the memory with one reply.
 inline constexpr int64_t kDrawsMax = int64_t{1} << 24;
 
-// The entry of a key for reading, counted as hit or miss, without touching its access clock:
-// EXISTS, TYPE, TTL and OBJECT look, but do not use.
-inline const Entry* lookup_untouched(Context& c, std::string_view key) {
-  const Entry* entry = c.peek(key);
-  if (entry == nullptr) {
-    c.node.key_missed(c.db_index(), key);
-  } else {
-    ++c.node.stats().keyspace_hits;
-  }
-  return entry;
-}
-
-// Whether a client runs on this machine, for what is allowed to such.
-inline bool is_local(const Session& session) {
-  return session.has(kSessionLocal) || session.peer().is_loopback();
-}
-
 // An argument as an integer of 32 bits; replies with an error when it is none (`message`, or
 // Redis's own words).
 inline std::optional<int> int_argument(Context& c, size_t index, std::string_view message = {}) {

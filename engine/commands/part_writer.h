@@ -20,7 +20,7 @@ inline constexpr size_t kExpiredAtOnce = 64;
 //
 //   Editor, Limits, Part          of the store; a Part has deadline_ms
 //   kType                         of the entry
-//   limits(const Node&)           the settings
+//   limits(const Settings&)       the settings
 //   open(c, limits, entry, more)  an Editor to which `more` parts may be added; without an entry:
 //                                 a new value
 template <typename Kind>
@@ -33,7 +33,7 @@ class PartWriter {
       : context_(c),
         key_(key),
         entry_(entry),
-        limits_(Kind::limits(c.node)),
+        limits_(Kind::limits(c.settings())),
         editor_(Kind::open(c, limits_, entry, more)),
         earliest_before_ms_(editor_.view().earliest_ms()) {}
   PartWriter(const PartWriter&) = delete;
@@ -68,7 +68,7 @@ std::optional<typename Kind::Part> PartWriter<Kind>::find(std::string_view name)
   std::optional<Part> part = editor_.view().find(name);
   if (!part || part->deadline_ms >= context_.now_ms()) return part;
   editor_.remove(name);
-  context_.node.parts_expired(context_.db_index(), key_, Kind::kType, {&name, 1});
+  context_.keys().parts_expired(context_.db_index(), key_, Kind::kType, {&name, 1});
   return std::nullopt;
 }
 

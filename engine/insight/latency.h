@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "net/time.h"
+
 namespace redoubt {
 
 class LatencyMonitor {
@@ -23,6 +25,10 @@ class LatencyMonitor {
   };
 
   void add(std::string_view event, int64_t unix_s, int64_t ms);
+  // The same for an event that took this long, if it reaches the threshold; 0: none does.
+  void note(std::string_view event, Duration time, int64_t threshold_ms, WallTime now) {
+    if (threshold_ms > 0 && time.ms() >= threshold_ms) add(event, now.unix_s(), time.ms());
+  }
   const std::map<std::string, Event, std::less<>>& events() const { return events_; }
   // Forgets one event or all; returns how many there were.
   size_t reset(std::string_view event);

@@ -28,10 +28,6 @@ Expiry::~Expiry() {
   env_.disarm(timer_);
 }
 
-void Expiry::databases_changed() {
-  std::ranges::fill(cursors_, 0);
-}
-
 void Expiry::step() {
   if (!active_ || !keys_.decides()) return;
   const bool timed = settings_.latency_monitor_threshold_ms > 0;

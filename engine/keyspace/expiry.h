@@ -29,8 +29,6 @@ class Expiry {
   // Ten times a second or so; it goes on by itself when there is more than a step may do.
   void step();
   void set_active(bool on) { active_ = on; }
-  // The databases' numbers mean others now, or a database is a new one.
-  void databases_changed();
 
  private:
   bool expire_keys(int db, size_t& budget);

@@ -82,26 +82,24 @@ void Blocking::remove(Wait& wait) {
   if (wait.mode == BlockMode::while_key_exists) --sessions_while_key_exists_;
 }
 
-bool Blocking::mark(std::set<WaitPlace>::iterator first) {
-  if (first->ready) return false;
+void Blocking::mark(std::set<WaitPlace>::iterator first) {
+  if (first->ready) return;
   first->ready = true;
   ready_.push_back({first->db, std::string(first->key)});
-  return true;
+  env_.request(serve_);
 }
 
-bool Blocking::key_changed(int db, std::string_view key) {
+void Blocking::on_key_changed(int db, std::string_view key) {
   const auto at = places_.lower_bound(lowest(db, key));
-  return at != places_.end() && at->db == db && at->key == key && mark(at);
+  if (at != places_.end() && at->db == db && at->key == key) mark(at);
 }
 
-bool Blocking::database_changed(int db) {
-  bool any = false;
+void Blocking::on_database_changed(int db) {
   const WaitPlace* previous = nullptr;
   for (auto at = places_.lower_bound(lowest(db, {})); at != places_.end() && at->db == db; ++at) {
-    if (previous == nullptr || previous->key != at->key) any = mark(at) || any;
+    if (previous == nullptr || previous->key != at->key) mark(at);
     previous = &*at;
   }
-  return any;
 }
 
 Blocking::ReadyKey Blocking::take_ready() {
@@ -157,6 +155,7 @@ void Node::block(Session& session, CommandEntry& command, const BlockRequest& re
   wait.mode = request.mode;
   wait.on_timeout = request.on_timeout;
   blocking_.add(wait, session.db, request);
+  keyspace_.set_listening(blocking_, true);
   session.flags |= kSessionWaiting | kSessionBlocked;
   wait.timer.owner = &wait;
   wait.timer.on_fire = [](Timer& timer) {
@@ -183,7 +182,7 @@ void Node::end_or_retry(Wait& wait) {
     return;
   }
   wait.retry = Instant::never();
-  for (const auto place : wait.places) blocking_.key_changed(place->db, place->key);
+  for (const auto place : wait.places) blocking_.on_key_changed(place->db, place->key);
   arm_wait(wait);
   env_.request(batch_hook_);
 }
@@ -219,6 +218,7 @@ void Node::forget_wait(Session& session) {
   if (session.wait == nullptr) return;
   env_.disarm(session.wait->timer);
   blocking_.remove(*session.wait);
+  if (blocking_.idle()) keyspace_.set_listening(blocking_, false);
   session.wait.reset();
   session.flags &= ~static_cast<uint32_t>(kSessionWaiting | kSessionBlocked);
 }
@@ -265,10 +265,10 @@ void Node::serve_ready() {
 }
 
 void Node::serve_key(int db, std::string_view key) {
-  const uint64_t hash = hash_key_(key);
+  const uint64_t hash = keyspace_.hash(key);
   const auto type_now = [&]() -> std::optional<Type> {
-    const Entry* entry = database(db).find(key, hash);
-    if (entry == nullptr || expired(*entry)) return std::nullopt;
+    const Entry* entry = keyspace_.database(db).find(key, hash);
+    if (entry == nullptr || keyspace_.expired(*entry)) return std::nullopt;
     return entry->type();
   };
   std::optional<Type> type = type_now();

@@ -19,18 +19,26 @@
 #include <vector>
 
 #include "engine/clients/wait.h"
+#include "engine/keyspace/key_listener.h"
+#include "net/env.h"
 #include "net/resp/reply_writer.h"
 
 namespace redoubt {
 
+// What a command that waited in vain replies.
 void write_block_reply(ReplyWriter& reply, BlockReply what);
 
-class Blocking {
+class Blocking final : public KeyListener {
  public:
   struct ReadyKey {
     int db;
     std::string key;
   };
+
+  // `serve` is requested when a key that somebody waits for has become ready.
+  Blocking(Env& env, TurnHook& serve) : env_(env), serve_(serve) {}
+  Blocking(const Blocking&) = delete;
+  Blocking& operator=(const Blocking&) = delete;
 
   // Nobody waits for anything.
   bool idle() const { return places_.empty(); }
@@ -39,10 +47,10 @@ class Blocking {
   void add(Wait& wait, int db, const BlockRequest& request);
   void remove(Wait& wait);
 
-  // A key changed: it is ready if somebody waits for it. True when it became so just now.
-  bool key_changed(int db, std::string_view key);
+  // A key changed: it is ready if somebody waits for it.
+  void on_key_changed(int db, std::string_view key) override;
   // The same for all keys of a database.
-  bool database_changed(int db);
+  void on_database_changed(int db) override;
 
   bool has_ready() const { return !ready_.empty(); }
   ReadyKey take_ready();
@@ -63,8 +71,10 @@ class Blocking {
 
  private:
   bool same_key_beside(std::set<WaitPlace>::iterator at) const;
-  bool mark(std::set<WaitPlace>::iterator first);
+  void mark(std::set<WaitPlace>::iterator first);
 
+  Env& env_;
+  TurnHook& serve_;
   std::set<WaitPlace> places_;
   std::deque<ReadyKey> ready_;
   uint64_t next_ticket_ = 1;

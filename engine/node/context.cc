@@ -3,32 +3,40 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/clients/fieldsets.h"
+#include "engine/clients/session.h"
+#include "engine/node/node.h"
 #include "engine/store/number.h"
 #include "net/text.h"
 
 namespace redoubt {
 
-void Context::effect(std::span<const std::string_view> arguments) {
-  effect_given_ = true;
-  node.effects().append(session.db, arguments);
+void Context::error(std::string_view text) {
+  failed_ = true;
+  node.count_error(text);
+  reply.error(text);
+}
+
+std::unique_ptr<Fieldsets>& Context::fieldsets() const {
+  return session.fieldsets;
 }
 
 void Context::announce_fields(std::string_view key, std::string_view event,
                               std::span<const std::string_view> names, size_t step) {
-  if (!node.tells_parts()) return;
+  if (!keys().events().wants_parts()) return;
   std::vector<std::string_view> fields;
   for (size_t i = 0; i < names.size(); i += step) fields.push_back(names[i]);
-  node.announce_parts(session.db, key, 'h', event, fields);
+  keys().announce_parts(session.db, key, 'h', event, fields);
 }
 
 void Context::remove_empty(std::string_view key) {
-  node.erase(session.db, key, hash(key), false);
+  keys().erase(db_, key, hash(key), false);
   announce(key, 'g', "del");
 }
 
 void Context::remove_destination(std::string_view key) {
   if (peek(key) == nullptr) return;
-  node.erase(session.db, key, hash(key), node.settings().lazyfree_lazy_server_del);
+  keys().erase(db_, key, hash(key), settings().lazyfree_lazy_server_del);
   modified(key, 'g', "del");
 }
 
@@ -82,7 +90,7 @@ std::optional<Instant> Context::deadline_in(int64_t ms) {
   }
   constexpr int64_t kLongestMs = int64_t{100} * 366 * 24 * 3600 * 1000;
   if (ms == 0 || ms > kLongestMs) return Instant::never();
-  return node.env().now() + Duration::milliseconds(ms);
+  return env().now() + Duration::milliseconds(ms);
 }
 
 void Context::block(Type type, size_t first, size_t last, Instant deadline, BlockReply on_timeout,

@@ -7,25 +7,58 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
 
-#include "engine/clients/session.h"
+#include "engine/clients/deferred.h"
+#include "engine/clients/wait.h"
 #include "engine/command/command_table.h"
-#include "engine/node/blocking.h"
-#include "engine/node/node.h"
-#include "engine/store/database.h"
+#include "engine/keyspace/keyspace.h"
 #include "net/resp/reply_writer.h"
 
 namespace redoubt {
 
+class Fieldsets;
+class Node;
+class Session;
+struct RequestBatch;
+
+// What the commands of a node share. It belongs to the node.
+struct CommandServices {
+  Keyspace& keys;
+  Env& env;
+  const Settings& settings;
+  Stats& stats;
+  EffectLog& effects;
+  Random& random;
+};
+
 class Context {
  public:
-  Context(Node& owner, Session& caller, CommandEntry& called,
-          std::span<const std::string_view> arguments, ReplyWriter writer)
-      : node(owner), session(caller), command(called), args(arguments), reply(writer) {}
+  // What one call comes with.
+  struct Call {
+    Session& session;
+    CommandEntry& command;
+    std::span<const std::string_view> args;
+    ReplyWriter reply;
+    int db;           // the database that the session has selected
+    bool sets_clock;  // look-ups set access clocks
+  };
 
+  Context(Node& owner, const CommandServices& shared, const Call& call)
+      : node(owner),
+        session(call.session),
+        command(call.command),
+        args(call.args),
+        reply(call.reply),
+        services_(shared),
+        keys_(shared.keys),
+        db_(call.db),
+        sets_clock_(call.sets_clock) {}
+
+  // For commands that look after the node or its clients; they include what they need.
   Node& node;
   Session& session;
   CommandEntry& command;
@@ -33,22 +66,23 @@ class Context {
   std::span<const std::string_view> args;
   ReplyWriter reply;
 
-  Env& env() const { return node.env(); }
-  const Settings& settings() const { return node.settings(); }
+  Keyspace& keys() const { return keys_; }
+  Env& env() const { return services_.env; }
+  const Settings& settings() const { return services_.settings; }
+  Stats& stats() const { return services_.stats; }
   // The node's stream of random numbers, for commands that answer with something random.
-  Random& random() { return node.random(); }
-  const HashKey& hash_key() const { return node.hash_key(); }
+  Random& random() const { return services_.random; }
+  const HashKey& hash_key() const { return keys().hash_key(); }
   // The number of the selected database, and the database.
-  int db_index() const { return session.db; }
-  Database& db() { return node.database(session.db); }
+  int db_index() const { return db_; }
+  Database& db() const { return keys().database(db_); }
   // The wall clock of this turn, Unix time in ms: what expiry is compared with.
   int64_t now_ms() const { return env().wall().unix_ms(); }
 
   // The hash of a key in this node's dicts.
   uint64_t hash(std::string_view key) const {
-    return key.data() == hashed_key_.data() && key.size() == hashed_key_.size()
-               ? hash_
-               : node.hash_key()(key);
+    return key.data() == hashed_key_.data() && key.size() == hashed_key_.size() ? hash_
+                                                                                : keys().hash(key);
   }
 
   // The entry of a key for reading; null when there is none or it has expired (then it is removed).
@@ -56,7 +90,11 @@ class Context {
   const Entry* read(std::string_view key) { return read(key, hash(key)); }
   // The same when the hash of the key is known.
   const Entry* read(std::string_view key, uint64_t key_hash) {
-    return node.read(session, session.db, key, key_hash);
+    return keys().read(db_, key, key_hash, sets_clock_);
+  }
+  // The same without setting the access clock: EXISTS, TYPE and TTL look, but do not use.
+  const Entry* read_untouched(std::string_view key) {
+    return keys().read(db_, key, hash(key), false);
   }
   // The entry of a key for changing its value in place; null as above. Sets the access clock, and
   // counts neither hit nor miss. A command that may find nothing to change reads first, and asks
@@ -71,19 +109,16 @@ class Context {
   // for looking only.
   const Entry* touch(std::string_view key) { return touch(key, hash(key)); }
   const Entry* touch(std::string_view key, uint64_t key_hash) {
-    return node.touch(session.db, key, key_hash, !session.has(kSessionNoTouch));
+    return keys().touch(db_, key, key_hash, sets_clock_);
   }
   // The same in another database, whatever CLIENT NO-TOUCH says.
   const Entry* touch_in(int db_index, std::string_view key) {
-    return node.touch(db_index, key, hash(key), true);
+    return keys().touch(db_index, key, hash(key), true);
   }
   // The entry of a key without setting the access clock or counting: for OBJECT, TTL, DEBUG.
   const Entry* peek(std::string_view key) { return peek(key, hash(key)); }
   const Entry* peek(std::string_view key, uint64_t key_hash) {
-    return node.touch(session.db, key, key_hash, false);
-  }
-  const Entry* peek_in(int db_index, std::string_view key) {
-    return node.touch(db_index, key, hash(key), false);
+    return keys().peek(db_, key, key_hash);
   }
 
   // True, after a WRONGTYPE reply, when there is an entry of another type.
@@ -98,17 +133,17 @@ class Context {
   // change that is counted already.
   void modified(std::string_view key, char event_class, std::string_view event,
                 uint64_t changes = 1) {
-    modified_in(session.db, key, event_class, event, changes);
+    modified_in(db_, key, event_class, event, changes);
   }
   void modified_in(int db_index, std::string_view key, char event_class, std::string_view event,
                    uint64_t changes = 1) {
     changed_ = true;
-    node.count_changes(changes);
-    node.key_modified(db_index, key, event_class, event);
+    keys().count_changes(changes);
+    keys().modified(db_index, key, event_class, event);
   }
   // A further keyspace event of a change that is already announced: counts nothing.
   void announce(std::string_view key, char event_class, std::string_view event) {
-    node.announce(session.db, key, event_class, event);
+    keys().announce(db_, key, event_class, event);
   }
   // The fields of a hash that an event is about, which was announced just now: `names`, or each
   // second one of them.
@@ -122,7 +157,7 @@ class Context {
   // Data changed, but not that of one key (FLUSHALL, SWAPDB).
   void modified_all(uint64_t changes) {
     changed_ = true;
-    node.count_changes(changes);
+    keys().count_changes(changes);
   }
   bool changed() const { return changed_; }
 
@@ -132,15 +167,15 @@ class Context {
   void effect(std::initializer_list<std::string_view> arguments) {
     effect(std::span<const std::string_view>(arguments.begin(), arguments.size()));
   }
-  void effect(std::span<const std::string_view> arguments);
+  void effect(std::span<const std::string_view> arguments) {
+    effect_given_ = true;
+    effects().append(db_, arguments);
+  }
+  EffectLog& effects() const { return services_.effects; }
   bool effect_given() const { return effect_given_; }
 
   // Replies with an error ("ERR syntax error") and counts it.
-  void error(std::string_view text) {
-    failed_ = true;
-    node.count_error(text);
-    reply.error(text);
-  }
+  void error(std::string_view text);
   void syntax_error() { error("ERR syntax error"); }
   bool failed() const { return failed_; }
 
@@ -180,6 +215,9 @@ class Context {
   // argument is only a view. The view stays valid.
   Blob take_blob(size_t index);
 
+  // What the connection has prepared for HIMPORT; null: nothing yet.
+  std::unique_ptr<Fieldsets>& fieldsets() const;
+
   // The option at this argument, compared without case.
   bool is(size_t index, std::string_view option) const;
 
@@ -196,10 +234,14 @@ class Context {
  private:
   std::optional<Instant> deadline_in(int64_t ms);
 
+  const CommandServices& services_;
+  Keyspace& keys_;
   std::string_view hashed_key_;
   uint64_t hash_ = 0;
   RequestBatch* batch_ = nullptr;
   size_t first_arg_ = 0;
+  const int db_;
+  const bool sets_clock_;
   bool changed_ = false;
   bool failed_ = false;
   bool effect_given_ = false;

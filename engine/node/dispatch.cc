@@ -75,7 +75,9 @@ void Node::update_special() {
 }
 
 void Node::set_observer(NodeObserver* observer) {
+  if (observer_ != nullptr) keyspace_.set_listening(*observer_, false);
   observer_ = observer;
+  if (observer_ != nullptr) keyspace_.set_listening(*observer_, true);
   update_special();
 }
 
@@ -105,7 +107,8 @@ void Node::run_batch() {
     if (end - first > 1) {
       for (size_t i = first; i < end; ++i) {
         const Planned& planned = planned_[i];
-        if (planned.hash != 0) database(planned.session->db).dict().prefetch_entry(planned.hash);
+        if (planned.hash != 0)
+          keyspace_.database(planned.session->db).dict().prefetch_entry(planned.hash);
       }
     }
     for (size_t i = first; i < end; ++i) {
@@ -141,7 +144,7 @@ void Node::run_batch() {
   batch_.clear();
   ready_.clear();
   in_batch_ = false;
-  reclaim_.end_turn();
+  keyspace_.reclaim().end_turn();
   clients_.free_retired();
 }
 
@@ -161,8 +164,8 @@ void Node::plan(Planned& planned, FoundCommand& last) {
   if (planned.entry == nullptr || planned.entry->first_key == 0) return;
   const size_t at = static_cast<size_t>(planned.entry->first_key);
   if (at >= args.size()) return;
-  planned.hash = hash_key_(args[at]);
-  database(planned.session->db).dict().prefetch_bucket(planned.hash);
+  planned.hash = keyspace_.hash(args[at]);
+  keyspace_.database(planned.session->db).dict().prefetch_bucket(planned.hash);
 }
 
 // Executes a request and says how much work it was, as far as is counted.
@@ -264,7 +267,13 @@ bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
   const int db = session.db;
   const uint64_t effects_before = effects_.end_offset();
   effects_.open_group();
-  Context context(*this, session, entry, args, ReplyWriter(session.output, session.protocol));
+  Context context(*this, services_,
+                  {.session = session,
+                   .command = entry,
+                   .args = args,
+                   .reply = ReplyWriter(session.output, session.protocol),
+                   .db = db,
+                   .sets_clock = !session.has(kSessionNoTouch)});
   if (planned != nullptr && planned->in_batch) {
     context.set_batch(&batch_, batch_.requests[planned->request].first_arg);
     if (planned->hash != 0) {
@@ -276,8 +285,8 @@ bool Node::invoke(Session& session, CommandEntry& entry, std::span<const std::st
   if (context.changed() && !context.effect_given()) append_effect(db, entry, args);
   effects_.close_group();
   if (context.changed()) {
-    const Allocator& changed = database(db).allocator();
-    if (reclaim_.garbage().has_remains() || changed.above_mark()) [[unlikely]]
+    const Allocator& changed = keyspace_.database(db).allocator();
+    if (keyspace_.reclaim().garbage().has_remains() || changed.above_mark()) [[unlikely]]
       data_changed(db);
   }
   if (gate_.active()) [[unlikely]] {
@@ -500,6 +509,7 @@ void Node::run_stored(Session& session) {
 void Node::pause(PauseMode mode, Instant until) {
   // A pause is extended, never shortened, and never weakened: as Redis has it.
   if (pause_mode_ == PauseMode::none || mode == PauseMode::all) pause_mode_ = mode;
+  keyspace_.set_decides(pause_mode_ == PauseMode::none);
   if (!pause_timer_.armed() || until > pause_timer_.deadline) env_.arm(pause_timer_, until);
   update_special();
 }
@@ -510,6 +520,7 @@ void Node::unpause() {
   if (pause_mode_ == PauseMode::none) return;
   env_.disarm(pause_timer_);
   pause_mode_ = PauseMode::none;
+  keyspace_.set_decides(true);
   update_special();
   for (Session* session = clients_.first(); session != nullptr; session = session->next) {
     if (session->has(kSessionPaused) && !session->has(kSessionWaiting)) wake(*session);
@@ -540,11 +551,6 @@ std::string Node::execute(Session& session, std::span<const std::string_view> ar
 
 // --- the gate
 
-// How the gate knows a key.
-uint64_t Node::key_of_gate(int db, std::string_view key) const {
-  return hash_key_(key) ^ static_cast<uint64_t>(db) * 0x9e3779b97f4a7c15;
-}
-
 // What the reply of a command depends on that is being executed: the last writes of its keys, which
 // are also those of its own entry; or all writes, if it reads more than keys that it names.
 void Node::note_need(const CommandEntry& entry, std::span<const std::string_view> args, int db) {
@@ -554,7 +560,7 @@ void Node::note_need(const CommandEntry& entry, std::span<const std::string_view
   if (has_keys && (row.flags & kOtherDatabases) == 0 && !has_incomplete_keys(row) &&
       find_keys(row, args, keys)) {
     for (const int index : keys) {
-      const uint64_t key = key_of_gate(db, args[static_cast<size_t>(index)]);
+      const uint64_t key = keyspace_.gate_key(db, args[static_cast<size_t>(index)]);
       reply_need_ = std::max(reply_need_, gate_.need_of(key));
     }
   } else if (has_keys || (row.flags & (kWrite | kReadOnly | kAdmin | kPubSub)) != 0) {
@@ -579,6 +585,8 @@ void Node::settle_reply(Session& session, uint64_t need, size_t replies) {
 void Node::hold_or_flush(Session& session) {
   // Whoever made a session of the process takes its output.
   if (session.has(kSessionLocal | kSessionClosing)) return;
+  // What is behind an open slot leaves after what is owed there.
+  if (session.deferred != nullptr) return;
   if (!gate_.active()) {
     if (!session.output.empty()) return clients_.send_output(session);
     if (session.has(kSessionCloseAfterReply)) clients_.flush(session);

@@ -127,9 +127,7 @@ void Node::note_call(Session& session, const CommandEntry& entry,
 }
 
 void Node::note_latency(std::string_view event, Duration time) {
-  const int64_t threshold = settings().latency_monitor_threshold_ms;
-  if (threshold <= 0 || time.ms() < threshold) return;
-  instrumentation_.latency.add(event, env_.wall().unix_s(), time.ms());
+  instrumentation_.latency.note(event, time, settings().latency_monitor_threshold_ms, env_.wall());
 }
 
 // A call outside the batch: in a transaction or a script, after waiting, or of the process itself.

@@ -2,27 +2,21 @@
 #include <algorithm>
 
 #include "engine/node/node_state.h"
-#include "net/places.h"
 
 namespace redoubt {
 
 size_t Node::used_memory() const {
-  size_t bytes = clients_.memory_bytes() + snapshots_.flushed_bytes();
-  for (const auto& database : databases_) bytes += database->used_bytes();
+  size_t bytes = clients_.memory_bytes() + keyspace_.snapshots().flushed_bytes();
+  for (const auto& database : keyspace_.databases()) bytes += database->used_bytes();
   return bytes;
 }
 
 size_t Node::not_counted_for_eviction() const {
-  size_t bytes = clients_.memory_not_evictable() + snapshots_.flushed_bytes();
-  for (const auto& database : databases_) {
+  size_t bytes = clients_.memory_not_evictable() + keyspace_.snapshots().flushed_bytes();
+  for (const auto& database : keyspace_.databases()) {
     bytes += database->remains_bytes() + database->kept_bytes();
   }
   return bytes;
-}
-
-void Node::advance_access_clock() {
-  access_clock_.advance();
-  for (const auto& database : databases_) database->set_access_for_new(access_clock_.stamp());
 }
 
 // Whether commands of this turn have to ask for memory.
@@ -36,33 +30,9 @@ void Node::begin_memory_turn() {
 
 // A command has changed data.
 void Node::data_changed(int db) {
-  const Database& changed = database(db);
-  reclaim_.after_change(changed);
-  if (database(db).allocator().above_mark()) eviction_.above_mark();
-}
-
-void Node::evict(int db, std::string_view key) {
-  const bool lazy = settings().lazyfree_lazy_eviction;
-  const bool timed = settings().latency_monitor_threshold_ms > 0;
-  const Instant since = timed ? env_.precise_now() : Instant{};
-  erase(db, key, database(db).hash(key), lazy);
-  if (timed) note_latency(lazy ? "eviction-lazyfree" : "eviction-del", env_.precise_now() - since);
-  ++stats_.evicted_keys;
-  const std::string_view effect[] = {lazy ? "UNLINK" : "DEL", key};
-  effects_.append(db, effect);
-  key_modified(db, key, 'e', "evicted");
-  if (observer_ != nullptr) observer_->on_evicted(db, key);
-}
-
-void Node::remove_expired(int db, std::string_view key, size_t parts_max) {
-  const uint64_t hash = database(db).hash(key);
-  const Entry* entry = database(db).find(key, hash);
-  ASSERT(entry != nullptr);
-  if (expired(*entry)) {
-    expire_key(db, key, hash);
-  } else {
-    remove_expired_parts(db, *entry, parts_max);
-  }
+  Database& changed = keyspace_.database(db);
+  keyspace_.reclaim().after_change(changed);
+  if (changed.allocator().above_mark()) eviction_.above_mark();
 }
 
 }  // namespace redoubt

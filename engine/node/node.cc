@@ -30,27 +30,25 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
       commands_(families),
       effects_(env),
       random_(env.entropy()),
-      hash_key_([&env] { return env.entropy(); }),
+      keyspace_({.env = env,
+                 .settings = config_->settings(),
+                 .stats = stats_,
+                 .latency = instrumentation_.latency,
+                 .effects = effects_,
+                 .gate = gate_,
+                 .random = random_}),
       run_id_(random_id(env)),
       started_(env.now()),
       started_wall_(env.wall()),
       pid_(env.backend().process_facts().pid),
-      reclaim_(env, databases_, config_->settings(), stats_),
-      access_clock_(env, random_, config_->settings()),
       expiry_(env, *this, config_->settings(), stats_),
-      eviction_(env, *this, access_clock_, random_, config_->settings(), stats_),
-      snapshots_(env, {this,
-                       [](void* node, std::unique_ptr<Database> flushed) {
-                         static_cast<Node*>(node)->reclaim_.free_in_background(std::move(flushed));
-                       }}),
+      eviction_(env, *this, keyspace_.clock(), random_, config_->settings(), stats_),
       clients_(env, config_->settings(), stats_, *this),
       last_cron_(env.now()) {
   std::string error;
   const bool renamed = commands_.rename(config_->renamed_commands(), &error);
   ASSERT(renamed);  // who starts a node from a configuration file has looked
-  for (int i = 0; i < settings().databases; ++i) {
-    databases_.push_back(make_database());
-  }
+  keyspace_.events().publish_to(clients_.pubsub());
 
   cron_timer_.owner = this;
   cron_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->cron(); };
@@ -78,16 +76,10 @@ Node::~Node() {
 
 void Node::settings_changed() {
   clients_.settings_changed();
-  reclaim_.settings_changed();
-  access_clock_.settings_changed();
-  advance_access_clock();
-  for (const auto& database : databases_) {
-    database->set_lazy_replace(settings().lazyfree_lazy_server_del);
-  }
+  keyspace_.settings_changed();
   eviction_.settings_changed();
   update_special();
   update_instrumentation();
-  update_key_events();
 }
 
 void Node::cron() {
@@ -97,13 +89,12 @@ void Node::cron() {
   stats_.commands_rate.sample(stats_.commands_processed, elapsed);
   stats_.input_rate.sample(stats_.net_input_bytes, elapsed);
   stats_.output_rate.sample(stats_.net_output_bytes, elapsed);
-  advance_access_clock();
-  access_clock_.keep_from_wrapping(databases_);
+  keyspace_.cron();
   clients_.cron();
   stats_.peak_memory = std::max<uint64_t>(stats_.peak_memory, used_memory());
   eviction_.cron();
   expiry_.step();
-  reclaim_.cron();
+  keyspace_.reclaim().cron();
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
 }
 

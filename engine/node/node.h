@@ -22,26 +22,20 @@
 #include "engine/effects/reply_gate.h"
 #include "engine/insight/instrumentation.h"
 #include "engine/insight/stats.h"
-#include "engine/keyspace/access_clock.h"
 #include "engine/keyspace/eviction.h"
 #include "engine/keyspace/expiry.h"
 #include "engine/keyspace/key_remover.h"
-#include "engine/keyspace/reclaim.h"
+#include "engine/keyspace/keyspace.h"
 #include "engine/node/blocking.h"
+#include "engine/node/context.h"
 #include "engine/node/listen_addresses.h"
-#include "engine/node/rollback.h"
-#include "engine/node/snapshots.h"
-#include "engine/node/watched_keys.h"
-#include "engine/store/database.h"
 #include "engine/store/random.h"
 #include "net/env.h"
 
 namespace redoubt {
 
-class Context;
-
 // Sees everything that a node does to its data, in order: the simulator's checkers.
-class NodeObserver {
+class NodeObserver : public KeyListener {
  public:
   virtual ~NodeObserver() = default;
   // A command was executed; `reply` are the bytes that it wrote (empty after CLIENT REPLY OFF).
@@ -68,11 +62,6 @@ class NodeObserver {
     static_cast<void>(session);
     static_cast<void>(message);
   }
-  virtual void on_evicted(int db, std::string_view key) = 0;
-  virtual void on_expired(int db, std::string_view key) = 0;
-  // Fields of a hash, or members of a set.
-  virtual void on_parts_expired(int /*db*/, std::string_view /*key*/,
-                                std::span<const std::string_view> /*names*/) {}
   // The connection is gone; its number is never used again.
   virtual void on_session_closed(const Session& session) = 0;
 };
@@ -116,47 +105,12 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   EffectLog& effects() { return effects_; }
   ReplyGate& gate() { return gate_; }
   Random& random() { return random_; }
-  const HashKey& hash_key() const { return hash_key_; }
   const std::string& run_id() const { return run_id_; }
   Instant started() const { return started_; }
   WallTime started_wall() const { return started_wall_; }
 
-  // --- data (keyspace.cc)
-
-  int database_count() const { return static_cast<int>(databases_.size()); }
-  Database& database(int index) { return *databases_[static_cast<size_t>(index)]; }
-  void swap_databases(int a, int b);
-  // Empties a database, or all with -1; in the background when `lazy`. Returns how many keys there
-  // were.
-  size_t flush(int index, bool lazy);
-  Snapshots& snapshots() { return snapshots_; }
-  // All databases, for a snapshot.
-  std::vector<Snapshot::Source> snapshot_sources();
-
-  // Look-ups as Context has them; `set_clock`: the access clock is set.
-  const Entry* read(Session& session, int db, std::string_view key, uint64_t hash);
-  const Entry* touch(int db, std::string_view key, uint64_t hash, bool set_clock);
-  // Removes an expired key: counted, with its effect.
-  void expire_key(int db, std::string_view key, uint64_t hash);
-  // Removes a key; a value that is slow to free goes to the background when `lazy`.
-  bool erase(int db, std::string_view key, uint64_t hash, bool lazy);
-  void key_modified(int db, std::string_view key, char event_class, std::string_view event);
-  // A keyspace event beside that of a change.
-  void announce(int db, std::string_view key, char event_class, std::string_view event);
-  // The parts of a value (fields of a hash) that an event is about, which was announced just now.
-  void announce_parts(int db, std::string_view key, char event_class, std::string_view event,
-                      std::span<const std::string_view> parts);
-  // Whether somebody may want to know of parts.
-  bool tells_parts() const;
-  // A read found no such key.
-  void key_missed(int db, std::string_view key);
-  // Changes of data that clients have made since the start, as rdb_changes_since_last_save counts
-  // them: not what expires or is evicted.
-  void count_changes(uint64_t count) { changes_ += count; }
-  uint64_t changes() const { return changes_; }
-  bool expired(const Entry& entry) const {
-    return entry.has_expiry() && entry.expiry_ms() < env_.wall().unix_ms();
-  }
+  Keyspace& keyspace() { return keyspace_; }
+  const Keyspace& keyspace() const { return keyspace_; }
 
   // --- memory (memory.cc)
 
@@ -164,24 +118,10 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   size_t used_memory() const;
   // The part of it that maxmemory does not count: replies on their way, removed values.
   size_t not_counted_for_eviction() const;
-  const AccessClock& access_clock() const { return access_clock_; }
-  const Reclaim& reclaim() const { return reclaim_; }
   // Settings changed that are cached elsewhere.
   void settings_changed();
-  // --- expiry (expiry.cc)
-
+  // DEBUG SET-ACTIVE-EXPIRE.
   void set_active_expiry(bool on) { expiry_.set_active(on); }
-
-  // Removes parts of a value (fields of a hash, members of a set) that have expired, at most
-  // `most`: counted, with their effect. False: none are left, and the key is gone. While clients
-  // are paused nothing is removed; in a transaction that may be undone only what it writes.
-  bool remove_expired_parts(int db, const Entry& entry, size_t most);
-  // Removes all of them before a command stores what it makes of the value: what applies the stream
-  // of effects has another clock. False: none are left, and the key is gone.
-  bool remove_all_expired_parts(int db, const Entry& entry);
-  // Counts and announces expired parts that were removed, with their effect.
-  void parts_expired(int db, std::string_view key, Type type,
-                     std::span<const std::string_view> names);
 
   // --- instrumentation (instrumentation.cc)
 
@@ -228,7 +168,7 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   bool unblock(Session& session, bool with_error);
   const Blocking& blocking() const { return blocking_; }
 
-  // --- transactions (transaction.cc, watched_keys.cc)
+  // --- transactions (transaction.cc)
 
   void begin_transaction(Session& session);
   void discard_transaction(Session& session);
@@ -236,7 +176,6 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   void execute_transaction(Context& c);
   void watch(Session& session, std::string_view key);
   void unwatch(Session& session);
-  const WatchedKeys& watched_keys() const { return watched_keys_; }
 
   // Starts it when those added before have ended.
   void add_job(std::unique_ptr<NodeJob> job);
@@ -245,12 +184,10 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
 
   void set_observer(NodeObserver* observer);
 
-  // --- messages to others (notify.cc)
+  // --- messages to others
 
   PubSub& pubsub() { return clients_.pubsub(); }
   Tracking& tracking() { return clients_.tracking(); }
-  // Who wants to know about keys has changed.
-  void update_key_events();
 
   // Counts an error reply by its code, the first word.
   void count_error(std::string_view text);
@@ -259,7 +196,6 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
  private:
   struct Planned;
   class Execution;
-  friend class Context;
   friend class Session;
 
   // sessions.cc
@@ -274,7 +210,9 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   void on_closed(Session& session) override;
   void on_freed() override { end_when_quiet(); }
   void on_push(const Session& session, std::string_view message) override;
-  void on_tracking_changed() override { update_key_events(); }
+  void on_tracking_changed() override {
+    keyspace_.set_listening(clients_.tracking(), clients_.tracking().active());
+  }
   void end_when_quiet();
 
   // dispatch.cc
@@ -302,7 +240,6 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   bool paused_for(const Session& session, const CommandEntry* entry) const;
   void hold_or_flush(Session& session);
   void settle_reply(Session& session, uint64_t need, size_t replies);
-  uint64_t key_of_gate(int db, std::string_view key) const;
   void note_need(const CommandEntry& entry, std::span<const std::string_view> args, int db);
   void append_effect(int db, const CommandEntry& entry, std::span<const std::string_view> args);
   void update_special();
@@ -318,10 +255,14 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
                    Instant since, size_t output_before, bool waited = false);
 
   // memory.cc
-  std::span<const std::unique_ptr<Database>> databases() const override { return databases_; }
-  bool decides() const override { return pause_mode_ == PauseMode::none; }
-  void remove_expired(int db, std::string_view key, size_t parts_max) override;
-  void evict(int db, std::string_view key) override;
+  std::span<const std::unique_ptr<Database>> databases() const override {
+    return keyspace_.databases();
+  }
+  bool decides() const override { return keyspace_.decides(); }
+  void remove_expired(int db, std::string_view key, size_t parts_max) override {
+    keyspace_.remove_expired(db, key, parts_max);
+  }
+  void evict(int db, std::string_view key) override { keyspace_.evict(db, key); }
   size_t evictable_bytes() const override { return used_memory() - not_counted_for_eviction(); }
   void begin_memory_turn();
   void data_changed(int db);
@@ -337,15 +278,8 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   void serve_key(int db, std::string_view key);
   void serve_orphans(int db, std::string_view key, std::optional<Type> type);
   void run_woken();
-  // notify.cc
-  void attach_key_log(Database& database);
-  void emit_event(int db, std::string_view key, char event_class, std::string_view event,
-                  bool changed);
-  void emit_logged(int db, std::string_view key, std::string_view event);
-  void publish_event(int db, std::string_view key, char event_class, std::string_view event);
-  void tie_up(Session& session);
 
-  // transaction.cc, watched_keys.cc
+  // transaction.cc
   struct FailedCommand {
     size_t index;
     size_t reply_at;  // where its reply begins in the output
@@ -354,20 +288,9 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   std::optional<FailedCommand> run_queued(Context& c);
   void run_or_undo(Context& c);
   void keep_written(const Command& row, int db, std::span<const std::string_view> args);
-  void tell(const Rollback::Event& event);
   void forget_transaction(Session& session);
-  void fail_watch(Session& session);
-  void touch_watched(int db, std::string_view key);
-  void touch_watched_database(int db, const Database& before, const Database* after);
   bool watched_key_expired(const Session& session) const;
 
-  // keyspace.cc, memory.cc, expiry.cc
-  void advance_access_clock();
-  std::unique_ptr<Database> make_database();
-  void tell_expired(int db, std::string_view key);
-  void tell_parts_expired(int db, std::string_view key, char event_class,
-                          std::span<const std::string_view> names);
-  void database_changed(int db);
   void cron();
 
   Env& env_;
@@ -378,23 +301,20 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   EffectLog effects_;
   ReplyGate gate_;
   Random random_;
-  HashKey hash_key_;
+  Keyspace keyspace_;
+  const CommandServices services_{.keys = keyspace_,
+                                  .env = env_,
+                                  .settings = config_->settings(),
+                                  .stats = stats_,
+                                  .effects = effects_,
+                                  .random = random_};
   std::string run_id_;
   Instant started_;
   WallTime started_wall_;
   int64_t pid_;
 
-  std::vector<std::unique_ptr<Database>> databases_;
-  uint64_t changes_ = 0;
-  Reclaim reclaim_;
-  AccessClock access_clock_;
   Expiry expiry_;
   Eviction eviction_;
-  Snapshots snapshots_;  // ends before the databases
-
-  KeyLog key_log_;
-  uint32_t notify_ = 0;             // classes of events that are published, 0 for none
-  bool key_events_wanted_ = false;  // somebody wants to know about keys
 
   Clients clients_;
   ListenAddresses listen_addresses_{*this};
@@ -402,10 +322,9 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   std::vector<Planned> planned_;
   std::vector<Session*> ready_;  // sessions with requests in the batch, or with replies to send
   std::vector<Session*> woken_;  // sessions that waited and sent more meanwhile
-  Blocking blocking_;
-  WatchedKeys watched_keys_;
-  std::unique_ptr<Rollback> rollback_;  // in a transaction that may be undone
-  int atomic_depth_ = 0;                // EXEC or a script is running
+  TurnHook batch_hook_;
+  Blocking blocking_{env_, batch_hook_};
+  int atomic_depth_ = 0;  // EXEC or a script is running
   bool in_batch_ = false;
   bool special_ = false;  // something is on that the short way does not do
   NodeObserver* observer_ = nullptr;
@@ -418,7 +337,6 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   Timer cron_timer_;
   Timer pause_timer_;
   Timer stop_timer_;
-  TurnHook batch_hook_;
   Instant last_cron_;
 };
 

@@ -61,8 +61,8 @@ class Node::Execution {
   Execution& operator=(const Execution&) = delete;
   ~Execution() {
     session_.executing = nested_;
-    if (node_.clients_.messages().any_late() || !node_.key_log_.notes.empty()) [[unlikely]] {
-      node_.tie_up(session_);
+    if (node_.clients_.messages().any_late() || node_.keyspace_.events().has_notes()) [[unlikely]] {
+      node_.keyspace_.events().emit_notes();
       node_.clients_.messages().release_late(session_, outer_ == nullptr);
     }
     node_.clients_.set_current(outer_);

@@ -8,15 +8,11 @@
 
 #include "engine/node/context.h"
 #include "engine/node/node_state.h"
-#include "engine/node/rollback.h"
 #include "net/places.h"
 
 namespace redoubt {
 
 namespace {
-
-// Copies that take less are freed at once.
-constexpr size_t kLargeCopies = 1 << 20;
 
 bool has_keys(const Command& row) {
   return row.find_keys != nullptr || row.keys[0].begin != KeySpec::Begin::none;
@@ -92,7 +88,7 @@ void Node::queue_command(Session& session, CommandEntry& entry,
   session.last_command = entry.name.c_str();
   ReplyWriter(session.output, session.protocol).simple("QUEUED");
   // What will not be executed takes no memory.
-  if (transaction.aborted || session.has(kSessionWatchFailed)) return;
+  if (transaction.aborted || session.watch_failed()) return;
   transaction.queue.push_back({&entry, OwnedRequest(args)});
   transaction.bytes += transaction.queue.back().request.memory_bytes();
   transaction.command_flags |= entry.row->flags;
@@ -100,7 +96,7 @@ void Node::queue_command(Session& session, CommandEntry& entry,
 
 void Node::execute_transaction(Context& c) {
   Session& session = c.session;
-  const bool changed = session.has(kSessionWatchFailed);
+  const bool changed = session.watch_failed();
   const bool failed = changed || watched_key_expired(session);
   if (changed) REDOUBT_REACHED(watch_failed);
   if (failed && !changed) REDOUBT_REACHED(watched_key_expired);
@@ -131,7 +127,7 @@ std::optional<Node::FailedCommand> Node::run_queued(Context& c) {
   for (size_t i = 0; i < transaction.queue.size(); ++i) {
     const Transaction::Queued& queued = transaction.queue[i];
     queued.request.views(args);
-    if (rollback_ != nullptr) keep_written(*queued.command->row, session.db, args);
+    if (keyspace_.rollback() != nullptr) keep_written(*queued.command->row, session.db, args);
     const size_t before = session.output.bytes();
     const size_t slots = session.deferred == nullptr ? 0 : session.deferred->size();
     const bool failed = call_alone(session, *queued.command, args);
@@ -141,7 +137,7 @@ std::optional<Node::FailedCommand> Node::run_queued(Context& c) {
     if (observer_ != nullptr) {
       observer_->on_queued_command(session, args, session.output.copy_from(before));
     }
-    if (failed && rollback_ != nullptr) return FailedCommand{i, before};
+    if (failed && keyspace_.rollback() != nullptr) return FailedCommand{i, before};
   }
   return std::nullopt;
 }
@@ -152,10 +148,12 @@ void Node::keep_written(const Command& row, int db, std::span<const std::string_
   for (const int index : keys) {
     const std::string_view key = args[static_cast<size_t>(index)];
     if ((row.flags & kOtherDatabases) == 0) {
-      rollback_->keep(db, key);
+      keyspace_.rollback()->keep(db, key);
       continue;
     }
-    for (int other = 0; other < database_count(); ++other) rollback_->keep(other, key);
+    for (int other = 0; other < keyspace_.count(); ++other) {
+      keyspace_.rollback()->keep(other, key);
+    }
   }
 }
 
@@ -164,21 +162,17 @@ void Node::run_or_undo(Context& c) {
   Session& session = c.session;
   const size_t before = session.output.bytes();
   const int db_before = session.db;
-  const uint64_t changes_before = changes_;
-  rollback_ = std::make_unique<Rollback>(*this);
+  keyspace_.begin_rollback();
   const std::optional<FailedCommand> failed = run_queued(c);
-  const std::unique_ptr<Rollback> rollback = std::move(rollback_);
   if (!failed) {
-    for (Rollback::Event& event : rollback->take_events()) tell(event);
+    keyspace_.commit_rollback();
   } else {
     const std::string reply = session.output.copy_from(failed->reply_at);
     session.output.drop_back(session.output.bytes() - before);
-    rollback->undo();
+    keyspace_.undo_rollback();
     effects_.abandon_group();
     gate_.entry_abandoned();
-    key_log_.notes.clear();
     session.db = db_before;
-    changes_ = changes_before;
     ++stats_.transactions_rolled_back;
     REDOUBT_REACHED(rolled_back);
     const CommandEntry& command = *session.transaction->queue[failed->index].command;
@@ -186,36 +180,28 @@ void Node::run_or_undo(Context& c) {
     c.error(fmt::format("EXECABORT Transaction rolled back because of command {} ('{}'): {}",
                         failed->index + 1, command.name, error_line(reply)));
   }
-  for (std::unique_ptr<Database>& copies : rollback->take_copies()) {
-    if (copies->used_bytes() > kLargeCopies) reclaim_.free_in_background(std::move(copies));
-  }
 }
 
-void Node::tell(const Rollback::Event& event) {
-  switch (event.kind) {
-    case Rollback::Event::Kind::modified:
-      key_modified(event.db, event.key, event.event_class, event.event);
-      break;
-    case Rollback::Event::Kind::announced:
-      announce(event.db, event.key, event.event_class, event.event);
-      break;
-    case Rollback::Event::Kind::parts: {
-      const std::vector<std::string_view> names(event.parts.begin(), event.parts.end());
-      announce_parts(event.db, event.key, event.event_class, event.event, names);
-      break;
-    }
-    case Rollback::Event::Kind::expired: tell_expired(event.db, event.key); break;
-    case Rollback::Event::Kind::parts_expired: {
-      const std::vector<std::string_view> names(event.parts.begin(), event.parts.end());
-      tell_parts_expired(event.db, event.key, event.event_class, names);
-      break;
-    }
-  }
+// --- WATCH
+
+void Node::watch(Session& session, std::string_view key) {
+  if (session.watches == nullptr) session.watches = std::make_unique<Watches>(session.id);
+  keyspace_.watched().add(*session.watches, session.db, key);
+}
+
+void Node::unwatch(Session& session) {
+  if (session.watches == nullptr) return;
+  keyspace_.watched().remove(*session.watches);
+  session.watches.reset();
+}
+
+bool Node::watched_key_expired(const Session& session) const {
+  return session.watches != nullptr && keyspace_.watched().any_expired(*session.watches);
 }
 
 void Node::forget_transaction(Session& session) {
   session.transaction.reset();
-  watched_keys_.remove(session);
+  unwatch(session);
 }
 
 }  // namespace redoubt

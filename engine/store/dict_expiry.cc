@@ -37,6 +37,7 @@ bool Dict::lower_bounds(Segment& segment, size_t bucket, int64_t expiry_ms) {
   const uint16_t units_bound = static_cast<uint16_t>(std::clamp<int64_t>(units, 0, kFarBound));
   uint16_t& bound = bounds(segment)[bucket / kBucketsPerBound];
   bound = std::min(bound, units_bound);
+  expiry_ms = std::min(expiry_ms, kNever - 1);  // the largest deadline is one, too
   if (expiry_ms >= segment.earliest_expiry_ms) return false;
   segment.earliest_expiry_ms = expiry_ms;
   return true;
@@ -190,7 +191,7 @@ int64_t Dict::look_at_bound(Segment& segment, size_t bound, int64_t now_ms, size
         due.push_back(entry);
         cost += kDueCost;
       } else {
-        earliest = std::min(earliest, entry->expiry_ms());
+        earliest = std::min({earliest, entry->expiry_ms(), kNever - 1});
       }
     }
   }

@@ -72,12 +72,12 @@ void InvariantChecker::done(const CheckedCommand& command) {
 }
 
 void InvariantChecker::check(bool deep) {
-  for (int db = 0; db < node_->database_count(); ++db) check_database(db, deep);
+  for (int db = 0; db < node_->keyspace().count(); ++db) check_database(db, deep);
 }
 
 // Counts the bytes anew. While removed values wait to be freed they are unknown.
 void InvariantChecker::check_database(int number, bool deep) {
-  const Database& database = node_->database(number);
+  const Database& database = node_->keyspace().database(number);
   database.dict().check_invariants();
   size_t bytes = 0;
   size_t with_parts = 0;
@@ -101,7 +101,7 @@ void InvariantChecker::check_database(int number, bool deep) {
                " in the order of their parts' deadlines",
            std::to_string(database.with_expiring_parts()));
   }
-  bytes += database.dict().table_bytes();
+  bytes += database.dict().table_bytes() + database.kept_bytes();
   if (database.remains() == 0 && bytes != database.used_bytes()) {
     report("invariants",
            std::to_string(bytes) + " bytes of the keys and the table of database " +
@@ -180,8 +180,8 @@ void InvariantChecker::check_parts(const Entry& entry) {
 }
 
 void InvariantChecker::check_expired(int64_t since_ms) {
-  for (int db = 0; db < node_->database_count(); ++db) {
-    const Database& database = node_->database(db);
+  for (int db = 0; db < node_->keyspace().count(); ++db) {
+    const Database& database = node_->keyspace().database(db);
     database.dict().for_each([&](Entry& entry) {
       if (!entry.has_expiry() || entry.expiry_ms() >= since_ms) return;
       report("expiry", "nothing that has expired is held after some quiet",

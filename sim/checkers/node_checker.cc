@@ -425,7 +425,7 @@ ModelReply NodeChecker::expect_dbsize(int db, int64_t now_ms) const {
     ++live;
     live_with_deadline += entry.deadline_ms != ModelEntry::no_deadline;
   }
-  const auto with_deadline = static_cast<int64_t>(node_->database(db).expiring());
+  const auto with_deadline = static_cast<int64_t>(node_->keyspace().database(db).expiring());
   return reply_integer(live + with_deadline - live_with_deadline);
 }
 
@@ -445,7 +445,7 @@ void NodeChecker::learn_unseen(Peer& peer, std::span<const std::string_view> arg
   const auto& keys = model_.database(peer.model.database);
   const auto known = keys.find(args[1]);
   if (known == keys.end()) return;
-  const Database& database = node_->database(peer.model.database);
+  const Database& database = node_->keyspace().database(peer.model.database);
   const Entry* entry = database.find(args[1], database.hash(args[1]));
   if (entry != nullptr && entry->type() != Type::set) return;
   std::vector<std::string> gone;

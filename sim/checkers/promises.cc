@@ -178,7 +178,7 @@ void EvictionChecker::node_started(Node& node) {
   uses_.clear();
   compared_ = worse_ = 0;
   policy_ = node.settings().maxmemory_policy;
-  over_since_command_ = false;
+  over_since_turn_ = false;
 }
 
 uint64_t EvictionChecker::limit_now() const {
@@ -206,15 +206,27 @@ void EvictionChecker::done(const CheckedCommand& command) {
     use.last = now;
     ++use.count;
   }
-  const bool over = node_->used_memory() - node_->not_counted_for_eviction() > limit;
+  const bool over = far_over();
   const bool denied = Model::denied_when_out_of_memory(command.args) &&
                       !names_one_of(command.args[0], {"HIMPORT", "XGROUP"});
-  if (over_since_command_ && over && denied && policy == EvictionPolicy::noeviction && !queued &&
+  if (over_since_turn_ && over && denied && policy == EvictionPolicy::noeviction && !queued &&
       !command.within_exec && !command.waited && !command.failed()) {
     report("eviction", "OOM, since memory is over maxmemory and nothing may be evicted",
            words_text(command.args) + " -> " + quote_bytes(command.reply.substr(0, 100)));
   }
-  if (!command.within_exec) over_since_command_ = over;
+  over_since_turn_ = over_since_turn_ && over;
+}
+
+// What is freed between turns makes room that the next command may take, and what clients take is
+// summed once a turn: a little over the limit proves nothing.
+bool EvictionChecker::far_over() const {
+  const uint64_t limit = limit_now();
+  const uint64_t used = node_->used_memory() - node_->not_counted_for_eviction();
+  return limit > 0 && used > limit + limit / 16;
+}
+
+void EvictionChecker::turn_ended() {
+  over_since_turn_ = far_over();
 }
 
 void EvictionChecker::evicted(int database, std::string_view key) {

@@ -67,7 +67,7 @@ class EvictionChecker final : public SideChecker {
   void node_started(Node& node) override;
   void done(const CheckedCommand& command) override;
   void evicted(int database, std::string_view key) override;
-  void turn_ended() override { over_since_command_ = false; }
+  void turn_ended() override;
 
  private:
   using Place = std::pair<int, std::string>;
@@ -85,7 +85,9 @@ class EvictionChecker final : public SideChecker {
   int64_t offset_ms_ = 0;  // of the wall clock from the other one
   uint64_t compared_ = 0;  // victims with others, of which the victim was
   uint64_t worse_ = 0;
-  bool over_since_command_ = false;  // memory was over the limit behind the last command
+  // Memory was far over the limit behind the last turn and behind each command since.
+  bool over_since_turn_ = false;
+  bool far_over() const;
 };
 
 }  // namespace redoubt::sim

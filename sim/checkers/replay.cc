@@ -53,7 +53,7 @@ std::unique_ptr<Config> copy_config(const Settings& settings) {
 
 std::string digest_of(Node& node, int db) {
   redoubt::Digest digest;
-  node.database(db).digest(digest, db);
+  node.keyspace().database(db).digest(digest, db);
   return digest.hex();
 }
 
@@ -205,8 +205,8 @@ std::string ReplayChecker::last_words_about(std::string_view key) const {
 
 // The first key that is not the same in both.
 std::string ReplayChecker::difference(int db) const {
-  const Database& mine = node_.database(db);
-  const Database& theirs = copy_->database(db);
+  const Database& mine = node_.keyspace().database(db);
+  const Database& theirs = copy_->keyspace().database(db);
   std::string text;
   const auto compare = [&](const Database& from, const Database& with, std::string_view missing) {
     from.dict().for_each([&](const Entry& entry) {
@@ -240,11 +240,11 @@ std::string ReplayChecker::difference(int db) const {
 std::optional<std::string> ReplayChecker::compare() {
   apply_pending();
   if (!failure_.empty()) return failure_;
-  for (int db = 0; db < node_.database_count(); ++db) {
+  for (int db = 0; db < node_.keyspace().count(); ++db) {
     if (digest_of(node_, db) == digest_of(*copy_, db)) continue;
-    return "database " + std::to_string(db) +
-           " differs from what its effects give: " + std::to_string(node_.database(db).size()) +
-           " keys, replayed " + std::to_string(copy_->database(db).size()) + "; " + difference(db);
+    return "database " + std::to_string(db) + " differs from what its effects give: " +
+           std::to_string(node_.keyspace().database(db).size()) + " keys, replayed " +
+           std::to_string(copy_->keyspace().database(db).size()) + "; " + difference(db);
   }
   return std::nullopt;
 }

@@ -35,7 +35,7 @@ SnapshotChecker::SnapshotChecker(Node& node, Random random)
     : node_(node), random_(random), active_(random_.coin()) {}
 
 SnapshotChecker::~SnapshotChecker() {
-  for (Taker& taker : takers_) node_.snapshots().cancel(taker);
+  for (Taker& taker : takers_) node_.keyspace().snapshots().cancel(taker);
 }
 
 std::string SnapshotChecker::digest() const {
@@ -59,11 +59,13 @@ std::optional<std::string> SnapshotChecker::turn_ended() {
     if (!taker.busy()) {
       if (random_.below(kBeginOneIn) != 0) continue;
       std::string expected = digest();
-      if (!node_.snapshots().begin(node_.snapshot_sources(), draw_limits(), taker)) continue;
+      if (!node_.keyspace().snapshots().begin(node_.keyspace().snapshot_sources(), draw_limits(),
+                                              taker))
+        continue;
       taker.begin(std::move(expected));
       taker.set_room(0);
     } else if (random_.below(kGiveUpOneIn) == 0) {
-      node_.snapshots().cancel(taker);
+      node_.keyspace().snapshots().cancel(taker);
     } else if (random_.below(3) == 0) {
       taker.set_room(random_.below(10));
     }
@@ -75,7 +77,7 @@ std::optional<std::string> SnapshotChecker::finish() {
   for (Taker& taker : takers_) {
     if (taker.busy()) taker.set_room(UINT64_MAX);
   }
-  while (node_.snapshots().running() > 0) node_.snapshots().step(SIZE_MAX);
+  while (node_.keyspace().snapshots().running() > 0) node_.keyspace().snapshots().step(SIZE_MAX);
   for (Taker& taker : takers_) {
     if (std::optional<std::string> difference = taker.take_difference()) return difference;
   }

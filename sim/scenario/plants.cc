@@ -111,7 +111,7 @@ bool Plants::strike_beside(Node& node) {
   } else if (is("wrong_count")) {
     ++node.stats().expired_keys;
   } else if (is("lost_bytes")) {
-    node.database(0).allocator().count(8);
+    node.keyspace().database(0).allocator().count(8);
   } else if (is("relative_effect")) {
     node.effects().append(0, Words{"EXPIRE", "k0", "100"});
   } else if (is("busy_pause")) {
@@ -167,14 +167,15 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
 void Plants::strike_transactions(Node& node, NodeChecker& checker) {
   if (is("blind_exec")) {
     for (Session* s = node.first_session(); s != nullptr; s = s->next) {
-      s->flags &= ~static_cast<uint32_t>(kSessionWatchFailed);
+      if (s->watches != nullptr) s->watches->failed = false;
     }
     return;
   }
   if (is("blind_watch")) {
-    for (int db = 0; db < node.database_count(); ++db) {
+    for (int db = 0; db < node.keyspace().count(); ++db) {
       const WatchPlace* place = nullptr;
-      while ((place = node.watched_keys().next_in(db, place)) != nullptr) place->expired = true;
+      while ((place = node.keyspace().watched().next_in(db, place)) != nullptr)
+        place->expired = true;
     }
     return;
   }
@@ -235,7 +236,7 @@ void Plants::strike_late(Node& node, NodeChecker& checker) {
 // As snapshot passes do it with what they have.
 void Plants::mark_entries(Node& node) {
   for (int db = 0; db < node.database_count(); ++db) {
-    node.database(db).dict().for_each([](const Entry& entry) { entry.set_marks(255); });
+    node.keyspace().database(db).dict().for_each([](const Entry& entry) { entry.set_marks(255); });
   }
 }
 
@@ -265,7 +266,7 @@ bool Plants::change_data(Node& node, NodeChecker& checker) {
         const std::string later = std::to_string(entry.deadline_ms + 5'000);
         node.execute(session, Words{"PEXPIREAT", key, later});
       } else if (is("early_expiry")) {
-        node.expire_key(db, key, node.database(db).hash(key));
+        node.keyspace().expire_key(db, key, node.keyspace().hash(key));
       } else {
         node.execute(session, Words{"DEL", key});
       }

@@ -140,7 +140,7 @@ const std::vector<Way>& ways() {
 
 // All that is held, on its way to be freed or not.
 size_t held(LocalNode& node) {
-  return node.node->used_memory() + node.node->reclaim().bytes();
+  return node.node->used_memory() + node.node->keyspace().reclaim().bytes();
 }
 
 void expect_freed_in_slices(LocalNode& node, size_t before, size_t bytes, size_t pieces) {
@@ -150,7 +150,7 @@ void expect_freed_in_slices(LocalNode& node, size_t before, size_t bytes, size_t
   node.pass_ms(100);  // the first slices; one a turn then
   ASSERT_LE(waiting, node.node->used_memory() + 2 * most);
   size_t turns = 1;
-  for (; turns < 1000 && node.node->reclaim().bytes() > 0; ++turns) {
+  for (; turns < 1000 && node.node->keyspace().reclaim().bytes() > 0; ++turns) {
     const size_t there = node.node->used_memory();
     node.turn();
     ASSERT_LE(there, node.node->used_memory() + most);
@@ -177,7 +177,7 @@ TEST(Freeing, AValueOfManyPartsIsFreedInSlicesWhateverWayItGoes) {
       call(node, way.command);
       // Nearly all of it is there still.
       EXPECT_GT(held(node), before + bytes - bytes / 16);
-      EXPECT_GT(node.node->reclaim().bytes(), bytes / 2);
+      EXPECT_GT(node.node->keyspace().reclaim().bytes(), bytes / 2);
       expect_freed_in_slices(node, before, bytes, kind.pieces);
     }
   }
@@ -210,7 +210,7 @@ TEST(Freeing, WhatACommandTakesOutAsAWholeIsFreedInSlices) {
     const size_t bytes = node.node->used_memory() - before;
     const std::string reply = call(node, each.command);
     ASSERT_NE(reply[0], '-') << reply;
-    EXPECT_GT(node.node->reclaim().bytes(), bytes / 4);
+    EXPECT_GT(node.node->keyspace().reclaim().bytes(), bytes / 4);
     EXPECT_GT(node.node->used_memory(), before + bytes - bytes / 16);
     call(node, {"DEL", "big"});
     expect_freed_in_slices(node, before, bytes, each.kind.pieces);
@@ -281,7 +281,7 @@ TEST(Freeing, LargePartsCountAsTheirPages) {
     call(node, {"DEL", "big"});
     EXPECT_GT(node.node->used_memory(), before + bytes - 200'000);
     size_t turns = 0;
-    for (; turns < 1000 && node.node->reclaim().bytes() > 0; ++turns) {
+    for (; turns < 1000 && node.node->keyspace().reclaim().bytes() > 0; ++turns) {
       const size_t there = node.node->used_memory();
       node.pass_ms(100);
       // Two slices of 4000 pages, and the last steps.
@@ -306,9 +306,9 @@ TEST(Freeing, AVeryLargePartIsFreedBesideTheNode) {
     call(node, words);
     const size_t bytes = node.node->used_memory() - before;
     call(node, {"DEL", "big"});
-    EXPECT_GT(node.node->reclaim().bytes(), bytes / 2);
+    EXPECT_GT(node.node->keyspace().reclaim().bytes(), bytes / 2);
     for (int i = 0; i < 5; ++i) node.pass_ms(100);
-    EXPECT_EQ(node.node->reclaim().bytes(), 0u);
+    EXPECT_EQ(node.node->keyspace().reclaim().bytes(), 0u);
     EXPECT_LT(held(node), before + 20'000);
   }
 }

@@ -72,10 +72,10 @@ TEST(ExpiryInATransaction, AnExpiredSourceGoesAndComesBack) {
     const std::string effects = n.take_effects();
     if (fails) {
       EXPECT_EQ(effects, "");
-      EXPECT_EQ(n.node->database(0).size(), 2u);
+      EXPECT_EQ(n.node->keyspace().database(0).size(), 2u);
     } else {
       EXPECT_LT(effects.find("DEL source"), effects.find("BITOP OR k source")) << effects;
-      EXPECT_EQ(n.node->database(0).size(), 0u);
+      EXPECT_EQ(n.node->keyspace().database(0).size(), 0u);
     }
   }
 }
@@ -105,14 +105,14 @@ TEST(ExpiryInATransaction, ExpiredPartsOfASourceGoAndComeBack) {
     const std::string effects = n.take_effects();
     EXPECT_EQ(effects.find("SREM read"), std::string::npos) << effects;
     const auto entry = [&](std::string_view key) {
-      return n.node->database(0).find(key, n.node->hash_key()(key));
+      return n.node->keyspace().database(0).find(key, n.node->keyspace().hash(key));
     };
     EXPECT_EQ(ops_of(*entry("source")).length(*entry("source")), fails ? 2u : 1u);
     EXPECT_EQ(ops_of(*entry("weight_1")).length(*entry("weight_1")), fails ? 2u : 1u);
     EXPECT_EQ(n.node->stats().expired_parts, fails ? 0u : 2u);
     if (fails) {
       EXPECT_EQ(effects, "");
-      EXPECT_EQ(n.node->database(0).size(), 4u);
+      EXPECT_EQ(n.node->keyspace().database(0).size(), 4u);
       n.call({"FLUSHALL"});
     } else {
       EXPECT_LT(effects.find("SREM source goes"), effects.find("SUNIONSTORE union")) << effects;

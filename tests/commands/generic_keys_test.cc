@@ -13,12 +13,12 @@ const std::string kValues[] = {"12345", "hello", std::string(5000, 'x')};
 class Keys : public testing::Test {
  protected:
   ~Keys() override {
-    for (int db = 0; db < n.node->database_count(); ++db) {
-      n.node->database(db).dict().check_invariants();
+    for (int db = 0; db < n.node->keyspace().count(); ++db) {
+      n.node->keyspace().database(db).dict().check_invariants();
     }
     n.call({"FLUSHALL", "SYNC"});
     n.turn();
-    EXPECT_EQ(n.node->reclaim().bytes(), 0u);
+    EXPECT_EQ(n.node->keyspace().reclaim().bytes(), 0u);
   }
 
   LocalNode n;

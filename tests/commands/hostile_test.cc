@@ -330,8 +330,8 @@ TEST_F(Pending, GoesWithItsConsumer) {
 
 TEST_F(Pending, GoesWithItsGroup) {
   EXPECT_EQ(call(node, {"XGROUP", "DESTROY", "s", "g"}), ":1\r\n");
-  EXPECT_GT(node.node->reclaim().bytes(), kCount * 40);
-  for (int i = 0; i < 1000 && node.node->reclaim().bytes() > 0; ++i) node.pass_ms(100);
+  EXPECT_GT(node.node->keyspace().reclaim().bytes(), kCount * 40);
+  for (int i = 0; i < 1000 && node.node->keyspace().reclaim().bytes() > 0; ++i) node.pass_ms(100);
   EXPECT_LT(node.node->used_memory(), bytes_before + 1000);
 }
 
@@ -381,9 +381,9 @@ TEST(Hostile, ASetrangeToTheLargestSizeAndBeyond) {
             "-ERR bit offset is not an integer or out of range\r\n");
   EXPECT_EQ(call(node, {"DEL", "k"}), ":1\r\n");
   // A very large string is freed beside the node.
-  EXPECT_GE(node.node->reclaim().bytes(), kLargest);
+  EXPECT_GE(node.node->keyspace().reclaim().bytes(), kLargest);
   for (int i = 0; i < 3; ++i) node.pass_ms(100);
-  EXPECT_EQ(node.node->reclaim().bytes(), 0u);
+  EXPECT_EQ(node.node->keyspace().reclaim().bytes(), 0u);
 }
 
 }  // namespace

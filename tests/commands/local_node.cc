@@ -36,7 +36,8 @@ std::string LocalNodeBase::call(const std::vector<std::string>& args) {
 
 std::string LocalNodeBase::digest() const {
   Digest digest;
-  for (int db = 0; db < node->database_count(); ++db) node->database(db).digest(digest, db);
+  for (int db = 0; db < node->keyspace().count(); ++db)
+    node->keyspace().database(db).digest(digest, db);
   return digest.hex();
 }
 

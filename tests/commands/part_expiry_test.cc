@@ -195,14 +195,14 @@ TEST_P(PartExpiry, WhoWatchesAKeyHearsOfEachChangeOfADeadline) {
 // first.
 TEST_P(PartExpiry, ChangesOfADeadlineLeaveNothingBehind) {
   expire(words_.pexpire, "1000");
-  const size_t before = node_.node->database(0).used_bytes();
+  const size_t before = node_.node->keyspace().database(0).used_bytes();
   for (int i = 0; i < 1000; ++i) {
     expire(words_.pexpire, std::to_string(2000 + i));
     if (i % 3 == 0) ask(words_.persist);
   }
   expire(words_.pexpire, "1000");
-  EXPECT_EQ(node_.node->database(0).used_bytes(), before);
-  EXPECT_EQ(node_.node->database(0).with_expiring_parts(), 1u);
+  EXPECT_EQ(node_.node->keyspace().database(0).used_bytes(), before);
+  EXPECT_EQ(node_.node->keyspace().database(0).with_expiring_parts(), 1u);
 }
 
 TEST_P(PartExpiry, DataStandsStillWhileClientsArePaused) {

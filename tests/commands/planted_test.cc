@@ -45,8 +45,8 @@ class EarlyNode : public CheckedNode {
  protected:
   std::string execute(std::span<const std::string_view> args) override {
     const int64_t now_ms = world().env.wall().unix_ms();
-    for (int db = 0; db < node().database_count(); ++db) {
-      Database& database = node().database(db);
+    for (int db = 0; db < node().keyspace().count(); ++db) {
+      Database& database = node().keyspace().database(db);
       std::vector<std::string> due;
       database.dict().for_each([&](const Entry& entry) {
         if (entry.has_expiry() && entry.expiry_ms() == now_ms) due.emplace_back(entry.key());
@@ -76,7 +76,7 @@ class LateIncrexNode : public CheckedNode {
     others.erase(now - 1, now + 1);
     std::erase(others, "ENX");
     const std::string reply = CheckedNode::execute(others);
-    Database& database = node().database(session().db);
+    Database& database = node().keyspace().database(session().db);
     const uint64_t hash = database.hash(args[1]);
     const bool written = !reply.starts_with("-") && database.find(args[1], hash) != nullptr;
     if (written) database.set_expiry(args[1], hash, now_ms);

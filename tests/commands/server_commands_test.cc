@@ -220,13 +220,13 @@ TEST(Info, ChangesAreCountedOnce) {
   };
   LocalNode n;
   for (const Step& step : steps) {
-    const uint64_t before = n.node->changes();
+    const uint64_t before = n.node->keyspace().changes();
     const std::string reply = n.call(step.command);
-    EXPECT_EQ(n.node->changes() - before, step.changes)
+    EXPECT_EQ(n.node->keyspace().changes() - before, step.changes)
         << step.command[0] << " " << step.command.back() << " " << reply;
   }
   n.call({"SET", "a", "1", "PX", "10"});
-  const uint64_t before = n.node->changes();
+  const uint64_t before = n.node->keyspace().changes();
   n.pass_ms(20);
   EXPECT_EQ(n.call({"GET", "a"}), "$-1\r\n");
   EXPECT_EQ(field(n, "rdb_changes_since_last_save"), std::to_string(before));

@@ -113,7 +113,7 @@ TEST_P(HashExpiry, DeadlinesFollowTheirHash) {
 }
 
 TEST_P(HashExpiry, MemoryComesBack) {
-  const size_t before = node_.node->database(0).used_bytes();
+  const size_t before = node_.node->keyspace().database(0).used_bytes();
   for (int i = 0; i < 100; ++i) {
     const std::string key = "h" + std::to_string(i);
     node_.call({"HSETEX", key, "PX", "100", "FIELDS", "2", "a", "1", "b", "2"});
@@ -123,8 +123,8 @@ TEST_P(HashExpiry, MemoryComesBack) {
   EXPECT_EQ(node_.node->stats().expired_parts, 100U);
   for (int i = 0; i < 100; ++i) node_.call({"DEL", "h" + std::to_string(i)});
   // The table of keys may stay larger than it was.
-  EXPECT_LE(node_.node->database(0).used_bytes(), before + 16'384);
-  EXPECT_FALSE(node_.node->database(0).first_with_expired_parts(INT64_MAX).has_value());
+  EXPECT_LE(node_.node->keyspace().database(0).used_bytes(), before + 16'384);
+  EXPECT_FALSE(node_.node->keyspace().database(0).first_with_expired_parts(INT64_MAX).has_value());
 }
 
 // Small sets and large ones.
@@ -260,7 +260,7 @@ TEST_P(SetExpiry, DeadlinesFollowTheirSet) {
   make("added");
   node_.call({"SREM", "added", "a"});
   node_.call({"SADD", "added", "a"});
-  EXPECT_EQ(node_.node->database(0).with_expiring_parts(), 2U);
+  EXPECT_EQ(node_.node->keyspace().database(0).with_expiring_parts(), 2U);
   node_.pass_ms(1000);
   EXPECT_EQ(node_.node->stats().expired_parts, 2U);
   EXPECT_EQ(node_.call({"SMEMBERS", "moved"}), "*1\r\n$1\r\nb\r\n");
@@ -275,7 +275,7 @@ TEST_P(SetExpiry, DigestsTellDeadlines) {
   node_.call({"SADD", "s", "a", "b"});
   node_.call({"SADD", "t", "a", "b"});
   const auto digest = [this](std::string_view key) {
-    const Database& db = node_.node->database(0);
+    const Database& db = node_.node->keyspace().database(0);
     Digest whole;
     Database::digest_of(*db.find(key, db.hash(key)), whole);
     whole.end_element();

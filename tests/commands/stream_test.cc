@@ -141,8 +141,8 @@ TEST(StreamEffects, AnEmptyNodeFollows) {
       if (i % 50 == 49) {
         Digest a;
         Digest b;
-        source.node->database(0).digest(a, 0);
-        target.node->database(0).digest(b, 0);
+        source.node->keyspace().database(0).digest(a, 0);
+        target.node->keyspace().database(0).digest(b, 0);
         ASSERT_EQ(a, b) << "seed " << seed << " step " << i << ": "
                         << source.call({"XINFO", "STREAM", "k0", "FULL"}) << "\n"
                         << target.call({"XINFO", "STREAM", "k0", "FULL"});

@@ -25,10 +25,10 @@ class StringSet : public testing::Test {
   // The command does nothing: no effect, no change counted.
   void expect_idle(std::vector<std::string_view> args, std::string_view reply) {
     n.take_effects();
-    const uint64_t changes = n.node->changes();
+    const uint64_t changes = n.node->keyspace().changes();
     EXPECT_EQ(n.call(args), reply);
     EXPECT_EQ(n.take_effects(), "");
-    EXPECT_EQ(n.node->changes(), changes);
+    EXPECT_EQ(n.node->keyspace().changes(), changes);
   }
   void expect_effect(std::vector<std::string_view> args, std::string_view reply,
                      std::string_view effect) {
@@ -302,7 +302,7 @@ class LargeArguments : public StringSet {
   }
   const void* value_of(std::string_view key) {
     StringScratch scratch;
-    Database& db = n.node->database(0);
+    Database& db = n.node->keyspace().database(0);
     return Database::string_value(*db.find(key, db.hash(key)), scratch).data();
   }
 

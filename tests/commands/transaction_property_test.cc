@@ -40,7 +40,7 @@ using Steps = std::vector<TestStep>;
 // Nothing that a client, or who consumes the stream of effects, could notice.
 struct Trace {
   explicit Trace(LocalNode& node)
-      : digest(node.digest()), changes(node.node->changes()), db(node.session->db) {}
+      : digest(node.digest()), changes(node.node->keyspace().changes()), db(node.session->db) {}
   bool operator==(const Trace&) const = default;
 
   std::string digest;

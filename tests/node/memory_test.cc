@@ -22,7 +22,7 @@ TEST(Expiry, KeysThatNobodyAsksForGo) {
     run(talk, session, {"SET", "k" + std::to_string(i), "v", "PX", i % 2 == 0 ? "1000" : "100000"});
   }
   talk.run(Duration::seconds(4));
-  EXPECT_EQ(talk.node().database(0).size(), 2500u);
+  EXPECT_EQ(talk.node().keyspace().database(0).size(), 2500u);
   EXPECT_EQ(talk.node().stats().expired_keys, 2500u);
   talk.node().drop_local_session(session);
 }
@@ -34,9 +34,9 @@ TEST(Expiry, CanBeSwitchedOffAndIsLazyStill) {
   run(talk, session, {"SET", "a", "v", "PX", "100"});
   run(talk, session, {"SET", "b", "v", "PX", "100"});
   talk.run(Duration::seconds(2));
-  EXPECT_EQ(talk.node().database(0).size(), 2u);
+  EXPECT_EQ(talk.node().keyspace().database(0).size(), 2u);
   EXPECT_EQ(run(talk, session, {"GET", "a"}), "$-1\r\n");
-  EXPECT_EQ(talk.node().database(0).size(), 1u);
+  EXPECT_EQ(talk.node().keyspace().database(0).size(), 1u);
   talk.node().drop_local_session(session);
 }
 
@@ -57,14 +57,14 @@ TEST(Memory, ReturnsToItsBase) {
   run(talk, session, {"FLUSHALL"});
   talk.run();
   EXPECT_LE(talk.node().used_memory(), base);
-  EXPECT_EQ(talk.node().reclaim().objects(), 0u);
+  EXPECT_EQ(talk.node().keyspace().reclaim().objects(), 0u);
   talk.node().drop_local_session(session);
 }
 
 TEST(Memory, ARegionIsMadeBesideTheNodeWhileADatabaseGrows) {
   Talk talk;
   const size_t c = talk.connect();
-  const Regions& regions = talk.node().database(0).allocator().regions();
+  const Regions& regions = talk.node().keyspace().database(0).allocator().regions();
   bool seen = false;
   for (int i = 0; i < 20'000; ++i) {
     talk.send(c, "SET k" + std::to_string(i) + " " + std::string(200, 'v') + "\r\n");

@@ -56,7 +56,7 @@ TEST_F(Transaction, ATouchedKeyMakesItFail) {
   EXPECT_EQ(talk.say(a, "WATCH x\r\n"), "+OK\r\n");
   talk.say(b, "SET x 3\r\n");
   EXPECT_EQ(talk.say(a, "WATCH y\r\n"), "+OK\r\n");
-  EXPECT_EQ(talk.node().watched_keys().keys(), 0u) << "it must fail already";
+  EXPECT_EQ(talk.node().keyspace().watched().keys(), 0u) << "it must fail already";
   EXPECT_EQ(talk.say(a, "UNWATCH\r\nMULTI\r\nGET x\r\nEXEC\r\n"),
             "+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n$1\r\n3\r\n");
 }
@@ -121,15 +121,15 @@ TEST_F(Transaction, ManyWatchersOfManyKeys) {
   talk.say(b, "SET k77 1\r\n");
   EXPECT_EQ(talk.say(a, "MULTI\r\nEXEC\r\n"), "+OK\r\n*-1\r\n");
   EXPECT_EQ(talk.say(b, "MULTI\r\nEXEC\r\n"), "+OK\r\n*-1\r\n");
-  EXPECT_EQ(talk.node().watched_keys().keys(), 0u);
-  EXPECT_EQ(talk.node().watched_keys().sessions(), 0u);
+  EXPECT_EQ(talk.node().keyspace().watched().keys(), 0u);
+  EXPECT_EQ(talk.node().keyspace().watched().clients(), 0u);
 }
 
 TEST_F(Transaction, ADisconnectForgetsEverything) {
   talk.say(a, "WATCH x y\r\nMULTI\r\nSET x 1\r\n");
   talk.client(a).disconnect();
   talk.run();
-  EXPECT_EQ(talk.node().watched_keys().sessions(), 0u);
+  EXPECT_EQ(talk.node().keyspace().watched().clients(), 0u);
   EXPECT_EQ(talk.say(b, "GET x\r\n"), "$-1\r\n");
 }
 
@@ -165,7 +165,7 @@ TEST_F(Transaction, WhoWaitsIsServedAfterTheWhole) {
 TEST_F(Transaction, ResetDiscards) {
   EXPECT_EQ(talk.say(a, "WATCH x\r\nMULTI\r\nSET x 1\r\nRESET\r\nEXEC\r\nGET x\r\n"),
             "+OK\r\n+OK\r\n+QUEUED\r\n+RESET\r\n-ERR EXEC without MULTI\r\n$-1\r\n");
-  EXPECT_EQ(talk.node().watched_keys().sessions(), 0u);
+  EXPECT_EQ(talk.node().keyspace().watched().clients(), 0u);
 }
 
 TEST_F(Transaction, AnUndoneOneWakesNobody) {
@@ -232,7 +232,7 @@ class RollbackTest : public testing::Test {
   // These commands and one that fails leave nothing behind.
   void leaves_nothing(std::vector<Views> commands) {
     const std::string before = node.digest();
-    const uint64_t changes = node.node->changes();
+    const uint64_t changes = node.node->keyspace().changes();
     const size_t bytes = node.node->used_memory();
     commands.push_back({"INCRBY", "fails", "x"});
     run(node, commands);
@@ -242,7 +242,7 @@ class RollbackTest : public testing::Test {
                   " ('incrby'): ERR value is not an integer or out of range\r\n");
     EXPECT_EQ(node.digest(), before);
     EXPECT_EQ(node.take_effects(), "");
-    EXPECT_EQ(node.node->changes(), changes);
+    EXPECT_EQ(node.node->keyspace().changes(), changes);
     EXPECT_EQ(node.call({"OBJECT", "ENCODING", "raw"}), "$3\r\nraw\r\n");
     EXPECT_EQ(node.call({"OBJECT", "ENCODING", "number"}), "$3\r\nint\r\n");
     node.pass_ms(1);
@@ -276,10 +276,10 @@ TEST_F(RollbackTest, PutsBackWhenAKeyWasUsed) {
 
 TEST_F(RollbackTest, CommitsLikeAnyOther) {
   run(node, {{"SET", "number", "6"}, {"DEL", "text"}, {"GET", "number"}});
-  const uint64_t changes = node.node->changes();
+  const uint64_t changes = node.node->keyspace().changes();
   EXPECT_EQ(node.call({"EXEC"}), "*3\r\n+OK\r\n:1\r\n$1\r\n6\r\n");
   EXPECT_EQ(node.take_effects(), "SELECT 0\nMULTI\nSET number 6\nDEL text\nEXEC");
-  EXPECT_EQ(node.node->changes(), changes + 2);
+  EXPECT_EQ(node.node->keyspace().changes(), changes + 2);
 }
 
 TEST_F(RollbackTest, AnExpiredKeyStaysExpired) {

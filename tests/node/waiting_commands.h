@@ -31,7 +31,7 @@ inline void wait_and_take(Context& c, BlockMode mode) {
     c.reply.bulk(c.args[i]);
     c.reply.bulk(Database::string_value(*entry, scratch));
     const std::string key(c.args[i]);
-    c.node.erase(c.session.db, key, c.hash(key), false);
+    c.keys().erase(c.db_index(), key, c.hash(key), false);
     c.modified(key, 'g', "del");
     c.effect({"DEL", key});
     return;
@@ -59,7 +59,7 @@ inline void waitmove_command(Context& c) {
   if (c.wrong_type(entry, Type::string)) return;
   StringScratch scratch;
   const std::string value(Database::string_value(*entry, scratch));
-  c.node.erase(c.session.db, c.args[1], c.hash(c.args[1]), false);
+  c.keys().erase(c.db_index(), c.args[1], c.hash(c.args[1]), false);
   c.modified(c.args[1], 'g', "del");
   c.db().set_string(c.args[2], c.hash(c.args[2]), value, NewExpiry::none());
   c.modified(c.args[2], '$', "set");

@@ -23,14 +23,14 @@ const std::map<std::string, std::set<std::string>, std::less<>> kLayers = {
     {"engine/command", {"net", "engine/store", "engine/config"}},
     {"engine/insight", {"net", "net/resp", "engine/store", "engine/config", "engine/command"}},
     {"engine/effects", {"net", "net/resp", "engine/store"}},
+    {"engine/keyspace",
+     {"net", "engine/store", "engine/config", "engine/insight", "engine/effects"}},
     {"engine/clients",
      {"net", "net/resp", "engine/store", "engine/config", "engine/command", "engine/insight",
-      "engine/effects"}},
-    {"engine/keyspace",
-     {"net", "engine/store", "engine/config", "engine/command", "engine/insight"}},
+      "engine/effects", "engine/keyspace"}},
     {"engine/node",
-     {"engine/keyspace", "net", "net/resp", "engine/store", "engine/config", "engine/command",
-      "engine/insight", "engine/effects", "engine/clients"}},
+     {"net", "net/resp", "engine/store", "engine/config", "engine/command", "engine/insight",
+      "engine/effects", "engine/keyspace", "engine/clients"}},
     {"engine/commands", {"net", "net/resp", "engine/"}},
     {"server", {"net", "net/uring", "engine/"}},
     {"sim", {"net", "net/resp", "engine/", "sim/model", "sim/program", "sim/trace"}},
@@ -56,6 +56,14 @@ const std::map<std::string, std::set<std::string>, std::less<>> kWorldsOfUsers =
     {"bench", {"sim"}},
 };
 
+// Families of commands on data, and what their files do not see.
+constexpr std::array<std::string_view, 9> kDataFamilies = {
+    "engine/commands/strings", "engine/commands/bits",    "engine/commands/lists",
+    "engine/commands/sets",    "engine/commands/hashes",  "engine/commands/zsets",
+    "engine/commands/geo",     "engine/commands/streams", "engine/commands/keys"};
+constexpr std::array<std::string_view, 3> kHiddenFromData = {
+    "engine/node/node.h", "engine/clients/session.h", "engine/clients/clients.h"};
+
 // These see past the door, because they are the other side of it.
 constexpr std::array<std::string_view, 2> kOutside = {
     "net/assert.cc",  // the last words before an abort
@@ -67,11 +75,13 @@ struct Exception {
   std::string_view path;
   std::string_view name;
 };
-constexpr std::array<Exception, 5> kExceptions = {{
+constexpr std::array<Exception, 7> kExceptions = {{
     {"net/large_memory.cc", "sys/mman.h"},    // memory only, never a file
     {"net/large_memory.cc", "mmap"},          // the same
     {"engine/store/arena.cc", "sys/mman.h"},  // memory only, and advice that changes no result
     {"engine/store/arena.cc", "mmap"},
+    {"engine/store/arena.cc", "munmap"},
+    {"engine/store/arena.cc", "mprotect"},
     {"sim/core.cc", "fwrite"},  // the trace that --trace asks for
 }};
 
@@ -242,6 +252,21 @@ std::string_view qualifier_of(std::string_view code, size_t at) {
   return "";
 }
 
+// The chain of includes from a file to a header that is hidden from data, "a.h, b.h"; empty when
+// there is none. `seen` are the files that were followed already.
+std::string chain_to_hidden(const File& file, const std::vector<File>& tree,
+                            std::set<std::string, std::less<>>& seen) {
+  for (const Include& include : includes_of(file.text)) {
+    if (!include.ours || !seen.insert(include.name).second) continue;
+    if (contains(kHiddenFromData, include.name)) return include.name;
+    const auto next = std::ranges::find(tree, include.name, &File::path);
+    if (next == tree.end()) continue;
+    const std::string chain = chain_to_hidden(*next, tree, seen);
+    if (!chain.empty()) return include.name + ", " + chain;
+  }
+  return {};
+}
+
 // What is wrong with the name at this offset; nothing when it is fine.
 std::optional<std::string> refuse_name(std::string_view code, size_t at, std::string_view name) {
   if (contains(kForbiddenNames, name)) return "'" + std::string(name) + "' is not for product code";
@@ -299,6 +324,15 @@ std::vector<Finding> check_includes(const File& file) {
     }
   }
   return findings;
+}
+
+std::vector<Finding> check_data_commands(const File& file, const std::vector<File>& tree) {
+  const auto holds = [&](std::string_view family) { return is_below(file.path, family); };
+  if (std::ranges::none_of(kDataFamilies, holds)) return {};
+  std::set<std::string, std::less<>> seen;
+  const std::string chain = chain_to_hidden(file, tree, seen);
+  if (chain.empty()) return {};
+  return {{file.path, 1, "a command on data sees the node or its clients: it includes " + chain}};
 }
 
 std::vector<Finding> check_calls(const File& file) {

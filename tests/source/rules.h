@@ -13,6 +13,10 @@ namespace redoubt::source {
 // Who may include whom: docs/architecture.md, "Folders". Dependencies point one way.
 std::vector<Finding> check_includes(const File& file);
 
+// Commands on data see the keyspace, not the node nor its clients: no file of theirs includes those
+// headers, itself or through others. `tree` are all files.
+std::vector<Finding> check_data_commands(const File& file, const std::vector<File>& tree);
+
 // Calls past the door: product code outside net/uring asks Env for time, randomness, files, streams
 // and threads, so that the simulator sees all of it. Also what makes two runs of a seed differ:
 // std::unordered_*, std::hash, the standard library's random numbers, locales.

@@ -12,11 +12,15 @@ namespace {
 const std::vector<std::string> kFolders = {"net",   "engine", "server", "sim",
                                            "tests", "fuzz",   "bench"};
 
-std::vector<Finding> over_tree(const std::function<std::vector<Finding>(const File&)>& rule) {
+const std::vector<File>& tree() {
   static const std::vector<File> files = read_tree(kFolders);
   EXPECT_GT(files.size(), 10u) << "run this from the top of the tree";
+  return files;
+}
+
+std::vector<Finding> over_tree(const std::function<std::vector<Finding>(const File&)>& rule) {
   std::vector<Finding> findings;
-  for (const File& file : files) {
+  for (const File& file : tree()) {
     for (Finding& finding : rule(file)) findings.push_back(std::move(finding));
   }
   return findings;
@@ -29,6 +33,11 @@ std::string over_text(const std::function<std::vector<Finding>(const File&)>& ru
 
 TEST(SourceTree, IncludesFollowTheLayout) {
   EXPECT_EQ(to_string(over_tree(check_includes)), "");
+}
+
+TEST(SourceTree, CommandsOnDataSeeNeitherNodeNorClients) {
+  EXPECT_EQ(
+      to_string(over_tree([](const File& file) { return check_data_commands(file, tree()); })), "");
 }
 
 TEST(SourceTree, NothingCallsPastTheDoor) {
@@ -82,6 +91,31 @@ TEST(Includes, AgainstTheDirectionAreFound) {
 
 TEST(Includes, InCommentsDoNotCount) {
   EXPECT_EQ(over_text(check_includes, "net/env.h", "/*\n#include \"sim/world.h\"\n*/\n"), "");
+}
+
+TEST(DataCommands, ThatSeeTheNodeAreFound) {
+  const std::vector<File> headers = {
+      {"engine/node/context.h", "#include \"engine/keyspace/keyspace.h\"\n"},
+      {"engine/keyspace/keyspace.h", "#include \"engine/store/database.h\"\n"},
+      {"engine/commands/a.h", "#include \"engine/commands/b.h\"\n"},
+      {"engine/commands/b.h", "#include \"engine/clients/session.h\"\n"},
+      {"engine/commands/c.h", "#include \"engine/commands/c.h\"\n"},
+  };
+  const auto found = [&](std::string path, const std::string& header) {
+    return to_string(
+        check_data_commands({std::move(path), "#include \"" + header + "\"\n"}, headers));
+  };
+  const std::string command = "engine/commands/zsets/zset.cc";
+  EXPECT_NE(found(command, "engine/node/node.h"), "");
+  EXPECT_NE(found(command, "engine/clients/session.h"), "");
+  EXPECT_NE(found("engine/commands/sets/set_value.h", "engine/node/node.h"), "");
+  EXPECT_NE(found(command, "engine/commands/a.h")
+                .find("engine/commands/a.h, engine/commands/b.h, engine/clients/session.h"),
+            std::string::npos);
+
+  EXPECT_EQ(found(command, "engine/node/context.h"), "");
+  EXPECT_EQ(found(command, "engine/commands/c.h"), "");
+  EXPECT_EQ(found("engine/commands/server/info.cc", "engine/node/node.h"), "");
 }
 
 TEST(Calls, PastTheDoorAreFound) {

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "engine/store/database.h"
-#include "engine/store/stream.h"
 #include "engine/store/random.h"
 #include "engine/store/snapshot.h"
+#include "engine/store/stream.h"
 
 namespace redoubt {
 

@@ -15,9 +15,9 @@
 namespace redoubt {
 namespace {
 
-constexpr size_t kCostMembers = 20'000;
+constexpr size_t kManyMembers = 20'000;
 // What opening a pass on a value, or keeping an entry, may take.
-constexpr size_t kLittle = 2048;
+constexpr size_t kLittleKept = 2048;
 
 class SnapshotCost : public testing::Test {
  protected:
@@ -47,7 +47,7 @@ class SnapshotCost : public testing::Test {
 
   void add_zset(std::string_view key) {
     Zset zset(database_.allocator(), hash_key_, {.entries_max = 8, .value_bytes_max = 8});
-    for (size_t i = 0; i < kCostMembers; ++i) {
+    for (size_t i = 0; i < kManyMembers; ++i) {
       zset.set("member" + std::to_string(i), static_cast<double>(i));
     }
     database_.replace_value(key, hash(key), Type::zset, zset.encoding(), zset.payload(),
@@ -57,7 +57,7 @@ class SnapshotCost : public testing::Test {
     Entry* entry = database_.insert_value(key, hash(key), Type::list, Encoding::listpack,
                                           Listpack::make(database_.allocator()));
     List list(database_.allocator(), *entry, 16);
-    for (size_t i = 0; i < kCostMembers; ++i) {
+    for (size_t i = 0; i < kManyMembers; ++i) {
       list.before_growth(1, 10);
       list.push(ListEnd::back, "element" + std::to_string(i));
     }
@@ -82,8 +82,8 @@ TEST_F(SnapshotCost, ARemovedValueIsHandedOver) {
   add_zset("z");
   begin();
   const size_t used = database_.used_bytes();
-  EXPECT_GT(kept_by([&] { database_.erase("z", hash("z")); }), kCostMembers * 16);
-  EXPECT_LT(database_.used_bytes(), used + kLittle);
+  EXPECT_GT(kept_by([&] { database_.erase("z", hash("z")); }), kManyMembers * 16);
+  EXPECT_LT(database_.used_bytes(), used + kLittleKept);
   EXPECT_EQ(database_.size(), 0u);
   expect_complete();
 }
@@ -96,7 +96,7 @@ TEST_F(SnapshotCost, ABigValueIsNotCopiedWhenItChanges) {
               *database_.write("z", hash("z")));
     zset.set("member7", 123456.75);
   };
-  EXPECT_LT(kept_by(change), kLittle);
+  EXPECT_LT(kept_by(change), kLittleKept);
   expect_complete();
 }
 
@@ -104,9 +104,10 @@ TEST_F(SnapshotCost, ABigValueIsNotCopiedForANewKeyOrExpiry) {
   add_zset("z");
   add_list("l");
   begin();
-  EXPECT_LT(kept_by([&] { database_.rename("z", hash("z"), "other", hash("other")); }), kLittle);
-  EXPECT_LT(kept_by([&] { database_.set_expiry("l", hash("l"), 1000); }), kLittle);
-  EXPECT_LT(kept_by([&] { database_.rename("l", hash("l"), "list", hash("list")); }), kLittle);
+  EXPECT_LT(kept_by([&] { database_.rename("z", hash("z"), "other", hash("other")); }),
+            kLittleKept);
+  EXPECT_LT(kept_by([&] { database_.set_expiry("l", hash("l"), 1000); }), kLittleKept);
+  EXPECT_LT(kept_by([&] { database_.rename("l", hash("l"), "list", hash("list")); }), kLittleKept);
   // It goes while its parts are delivered.
   step(100);
   database_.erase("other", hash("other"));
@@ -121,7 +122,7 @@ TEST_F(SnapshotCost, OfALargeStringOnlyWhatChangesIsCopied) {
   const auto set_byte = [&](size_t at) {
     database_.string_for_update("s", hash("s"), at + 1, {at, 1})[at] = 'y';
   };
-  EXPECT_LT(kept_by([&] { set_byte(5'000'000); }), 16 * 1024 + kLittle);
+  EXPECT_LT(kept_by([&] { set_byte(5'000'000); }), 16 * 1024 + kLittleKept);
   EXPECT_LT(kept_by([&] { set_byte(5'000'001); }), 1u);
   // It grows, and moves.
   EXPECT_LT(kept_by([&] { set_byte(kBytes + 100); }), 1u);
@@ -139,7 +140,7 @@ TEST_F(SnapshotCost, StepsAreBounded) {
   begin();
   size_t steps = 0;
   while (!step(100)) ++steps;
-  EXPECT_GT(steps, (2 * kCostMembers + 5000) / (100 + 1000));
+  EXPECT_GT(steps, (2 * kManyMembers + 5000) / (100 + 1000));
   EXPECT_EQ(sink_.digest().hex(), expected_);
 }
 
@@ -171,7 +172,7 @@ TEST_F(SnapshotCost, WhatIsKeptHasALimit) {
   for (int i = 0; i < 1000; ++i) {
     const std::string key = "key" + std::to_string(i);
     database_.set_integer(key, hash(key), i + 1, NewExpiry::none());
-    EXPECT_LT(database_.kept_bytes(), 10'000u + kLittle);
+    EXPECT_LT(database_.kept_bytes(), 10'000u + kLittleKept);
   }
   EXPECT_TRUE(step(1));
   EXPECT_EQ(pass_->end(), SnapshotEnd::kept_too_much);

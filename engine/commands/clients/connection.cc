@@ -1,5 +1,7 @@
 // What a connection says about itself: who it is, which protocol and database it uses.
 #include "engine/commands/clients/connection.h"
+#include "engine/clients/session.h"
+#include "engine/node/node.h"
 
 #include <fmt/format.h>
 
@@ -178,7 +180,7 @@ void reset_command(Context& c) {
 void select_command(Context& c) {
   const std::optional<int> index = int_argument(c, 1);
   if (!index) return;
-  if (*index < 0 || *index >= c.node.database_count()) {
+  if (*index < 0 || *index >= c.keys().count()) {
     c.error("ERR DB index is out of range");
     return;
   }

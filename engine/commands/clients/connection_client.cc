@@ -5,12 +5,14 @@
 #include <vector>
 
 #include "engine/clients/pubsub.h"
+#include "engine/clients/session.h"
 #include "engine/clients/tracking.h"
 #include "engine/commands/arguments.h"
 #include "engine/commands/clients/connection.h"
 #include "engine/commands/clients/connection_filter.h"
 #include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
+#include "engine/node/node.h"
 #include "engine/store/number.h"
 #include "net/text.h"
 
@@ -31,7 +33,7 @@ std::string flags_text(const Session& session) {
     if (tracking->broken_redirect) text += 'R';
     if (tracking->options.broadcast) text += 'B';
   }
-  if (session.has(kSessionWatchFailed)) text += 'd';
+  if (session.watch_failed()) text += 'd';
   if (session.has(kSessionCloseAfterReply)) text += 'c';
   if (session.peer().unix_socket) text += 'U';
   if (session.has(kSessionNoEvict)) text += 'e';

@@ -1,4 +1,5 @@
 #include "engine/commands/clients/connection_filter.h"
+#include "engine/clients/session.h"
 
 #include <fmt/format.h>
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/clients/session.h"
 #include "engine/node/context.h"
 
 namespace redoubt {

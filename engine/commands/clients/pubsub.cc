@@ -1,5 +1,7 @@
 // Pub/sub: subscribing, publishing, and looking at who listens.
 #include "engine/clients/pubsub.h"
+#include "engine/clients/session.h"
+#include "engine/node/node.h"
 
 #include <fmt/format.h>
 

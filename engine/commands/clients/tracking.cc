@@ -1,5 +1,7 @@
 // CLIENT TRACKING and its kin: a client's cache, and who keeps it honest.
 #include "engine/clients/tracking.h"
+#include "engine/clients/session.h"
+#include "engine/node/node.h"
 
 #include <fmt/format.h>
 

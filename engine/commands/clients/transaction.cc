@@ -1,7 +1,9 @@
 // MULTI and its kin. How a transaction runs is engine/node/transaction.cc.
 #include "engine/clients/transaction.h"
+#include "engine/clients/session.h"
 #include "engine/commands/families.h"
 #include "engine/node/context.h"
+#include "engine/node/node.h"
 
 namespace redoubt {
 

@@ -314,7 +314,7 @@ void reply_found(Context& c, const Search& search, const std::vector<Found>& fou
 }
 
 void store_found(Context& c, const Search& search, const std::vector<Found>& found) {
-  ZsetBuilder builder(c.db().allocator(), c.hash_key(), zset_limits(c.node));
+  ZsetBuilder builder(c.db().allocator(), c.hash_key(), zset_limits(c.settings()));
   for (const Found& place : found) {
     const double score = search.store_distance ? place.distance / search.unit : place.score;
     builder.add(ElementText(place.member).view(), score, [score](double) { return score; });

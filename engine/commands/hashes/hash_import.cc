@@ -22,14 +22,14 @@ void himport_prepare_command(Context& c) {
     c.error("ERR duplicate field name in fieldset");
     return;
   }
-  if (c.session.fieldsets == nullptr) c.session.fieldsets = std::make_unique<Fieldsets>();
-  c.session.fieldsets->put(c.args[2], Fieldset(fields));
+  if (c.fieldsets() == nullptr) c.fieldsets() = std::make_unique<Fieldsets>();
+  c.fieldsets()->put(c.args[2], Fieldset(fields));
   c.reply.ok();
 }
 
 // A hash of these fields and the values from argument `first` on, in place of what the key holds.
 void replace_hash(Context& c, std::string_view key, const Fieldset& fields, size_t first) {
-  const HashLimits limits = hash_limits(c.node);
+  const HashLimits limits = hash_limits(c.settings());
   HashEditor hash(c.db().allocator(), c.hash_key(), limits);
   hash.expect_fields(fields.size());
   for (size_t i = 0; i < fields.size(); ++i) {
@@ -46,7 +46,7 @@ void replace_hash(Context& c, std::string_view key, const Fieldset& fields, size
 // The fields by name; what the key held before goes in the same step.
 void effect_of_import(Context& c, std::string_view key, const Fieldset& fields, size_t first,
                       bool replaced) {
-  if (!c.node.effects().active()) return;
+  if (!c.effects().active()) return;
   std::vector<std::string_view> args = {"HSET", key};
   args.reserve(2 + 2 * fields.size());
   for (size_t i = 0; i < fields.size(); ++i) {
@@ -60,8 +60,7 @@ void effect_of_import(Context& c, std::string_view key, const Fieldset& fields, 
 void himport_set_command(Context& c) {
   constexpr size_t kFirstValue = 4;
   const std::string_view key = c.args[2];
-  const Fieldset* fields =
-      c.session.fieldsets == nullptr ? nullptr : c.session.fieldsets->find(c.args[3]);
+  const Fieldset* fields = c.fieldsets() == nullptr ? nullptr : c.fieldsets()->find(c.args[3]);
   if (fields == nullptr) {
     c.error("ERR no such fieldset");
     return;
@@ -84,13 +83,13 @@ void himport_set_command(Context& c) {
 }
 
 void himport_discard_command(Context& c) {
-  const bool gone = c.session.fieldsets != nullptr && c.session.fieldsets->discard(c.args[2]);
+  const bool gone = c.fieldsets() != nullptr && c.fieldsets()->discard(c.args[2]);
   c.reply.integer(gone ? 1 : 0);
 }
 
 void himport_discardall_command(Context& c) {
-  const size_t count = c.session.fieldsets == nullptr ? 0 : c.session.fieldsets->size();
-  c.session.fieldsets.reset();
+  const size_t count = c.fieldsets() == nullptr ? 0 : c.fieldsets()->size();
+  c.fieldsets().reset();
   c.reply.integer(static_cast<int64_t>(count));
 }
 

@@ -13,9 +13,9 @@
 
 namespace redoubt {
 
-inline HashLimits hash_limits(const Node& node) {
-  return {.listpack_entries = node.settings().hash_max_listpack_entries,
-          .listpack_value = node.settings().hash_max_listpack_value};
+inline HashLimits hash_limits(const Settings& settings) {
+  return {.listpack_entries = settings.hash_max_listpack_entries,
+          .listpack_value = settings.hash_max_listpack_value};
 }
 
 inline bool is_live(const HashField& field, int64_t now_ms) {
@@ -61,7 +61,7 @@ struct HashFields {
       .persist_command = "HPERSIST",
       .remove_command = "HDEL"};
 
-  static Limits limits(const Node& node) { return hash_limits(node); }
+  static Limits limits(const Settings& settings) { return hash_limits(settings); }
   static Editor open(Context& c, const Limits& limits, Entry* entry, size_t more) {
     Allocator& allocator = c.db().allocator();
     if (entry == nullptr) return {allocator, c.hash_key(), limits};

@@ -15,7 +15,7 @@ void remove_keys(Context& c, bool lazy) {
   c.env().count_work(c.args.size() - 2);
   for (const std::string_view key : c.args.subspan(1)) {
     if (c.peek(key) == nullptr) continue;
-    c.node.erase(c.db_index(), key, c.hash(key), lazy);
+    c.keys().erase(c.db_index(), key, c.hash(key), lazy);
     c.modified(key, 'g', "del");
     ++removed;
   }
@@ -34,7 +34,7 @@ void exists_command(Context& c) {
   int64_t found = 0;
   c.env().count_work(c.args.size() - 2);
   for (const std::string_view key : c.args.subspan(1)) {
-    if (lookup_untouched(c, key) != nullptr) ++found;
+    if (c.read_untouched(key) != nullptr) ++found;
   }
   c.reply.integer(found);
 }
@@ -43,17 +43,14 @@ void touch_command(Context& c) {
   int64_t found = 0;
   c.env().count_work(c.args.size() - 2);
   // Also for a client that said CLIENT NO-TOUCH ON: it asks for just this.
-  const bool untouched = c.session.has(kSessionNoTouch);
-  c.session.flags &= ~static_cast<uint32_t>(kSessionNoTouch);
   for (const std::string_view key : c.args.subspan(1)) {
-    if (c.read(key) != nullptr) ++found;
+    if (c.keys().read(c.db_index(), key, c.hash(key), true) != nullptr) ++found;
   }
-  if (untouched) c.session.flags |= kSessionNoTouch;
   c.reply.integer(found);
 }
 
 void type_command(Context& c) {
-  const Entry* entry = lookup_untouched(c, c.args[1]);
+  const Entry* entry = c.read_untouched(c.args[1]);
   c.reply.simple(entry == nullptr ? "none" : ops_of(*entry).name);
 }
 
@@ -65,20 +62,20 @@ std::optional<int64_t> expiry_of(const Entry& entry) {
 
 // The type of a key that is about to be written anew.
 std::optional<Type> type_of(Context& c, int db, std::string_view key) {
-  const Entry* entry = c.node.database(db).find(key, c.hash(key));
+  const Entry* entry = c.keys().database(db).find(key, c.hash(key));
   return entry == nullptr ? std::nullopt : std::optional<Type>(entry->type());
 }
 
 // What these commands say last when the destination was there.
 void announce_overwritten(Context& c, int db, std::string_view key, std::optional<Type> old) {
   if (!old) return;
-  c.node.announce(db, key, 'o', "overwritten");
-  if (type_of(c, db, key) != old) c.node.announce(db, key, 'c', "type_changed");
+  c.keys().announce(db, key, 'o', "overwritten");
+  if (type_of(c, db, key) != old) c.keys().announce(db, key, 'c', "type_changed");
 }
 
 // A key that is about to be written anew goes, whether it has expired or not.
 void make_room(Context& c, int db, std::string_view key) {
-  c.node.erase(db, key, c.hash(key), c.settings().lazyfree_lazy_server_del);
+  c.keys().erase(db, key, c.hash(key), c.settings().lazyfree_lazy_server_del);
 }
 
 void rename_to(Context& c, bool only_new) {
@@ -118,7 +115,7 @@ void renamenx_command(Context& c) {
 // The database that an argument names; replies with an error when there is none.
 std::optional<int> database_argument(Context& c, size_t index) {
   const std::optional<int> db = int_argument(c, index);
-  if (!db || (*db >= 0 && *db < c.node.database_count())) return db;
+  if (!db || (*db >= 0 && *db < c.keys().count())) return db;
   c.error("ERR DB index is out of range");
   return std::nullopt;
 }
@@ -162,7 +159,7 @@ void copy_command(Context& c) {
   const std::optional<Type> old = type_of(c, db, to);
   make_room(c, db, to);
   const Entry* source = c.db().find(from, c.hash(from));
-  c.node.database(db).insert_copy(*source, to, c.hash(to), expiry_of(*source));
+  c.keys().database(db).insert_copy(*source, to, c.hash(to), expiry_of(*source));
   c.modified_in(db, to, 'g', "copy_to");
   announce_overwritten(c, db, to, old);
   c.reply.integer(1);
@@ -184,10 +181,10 @@ void move_command(Context& c) {
   make_room(c, *db, key);
   // Each database has an allocator of its own, so the value is copied.
   const Entry* source = c.db().find(key, hash);
-  Database& target = c.node.database(*db);
+  Database& target = c.keys().database(*db);
   target.insert_copy(*source, key, hash, expiry_of(*source));
   target.find(key, hash)->set_fine_access(source->fine_access());
-  c.node.erase(c.db_index(), key, hash, c.settings().lazyfree_lazy_server_del);
+  c.keys().erase(c.db_index(), key, hash, c.settings().lazyfree_lazy_server_del);
   c.modified(key, 'g', "move_from");
   c.modified_in(*db, key, 'g', "move_to", 0);
   c.reply.integer(1);
@@ -201,13 +198,13 @@ void randomkey_command(Context& c) {
   constexpr int kTriesMax = 1000;
   for (int tries = 0; tries < kTriesMax && c.db().size() > 0; ++tries) {
     const Entry* entry = c.db().dict().random_entry(c.random());
-    if (!c.node.expired(*entry)) {
+    if (!c.keys().expired(*entry)) {
       c.reply.bulk(entry->key());
       return;
     }
     const std::string key(entry->key());
     c.env().count_work(1);
-    c.node.expire_key(c.db_index(), key, c.hash(key));
+    c.keys().expire_key(c.db_index(), key, c.hash(key));
   }
   c.reply.null();
 }
@@ -221,7 +218,7 @@ bool is_lfu(EvictionPolicy policy) {
 // The entry, or null after a null reply.
 const Entry* object_of(Context& c) {
   const Entry* entry = c.peek(c.args[2]);  // a miss is counted, but is no event
-  ++(entry != nullptr ? c.node.stats().keyspace_hits : c.node.stats().keyspace_misses);
+  ++(entry != nullptr ? c.stats().keyspace_hits : c.stats().keyspace_misses);
   if (entry == nullptr) c.reply.null();
   return entry;
 }
@@ -240,7 +237,7 @@ void object_freq_command(Context& c) {
         "adjust.");
     return;
   }
-  c.reply.integer(c.node.access_clock().frequency(*entry));
+  c.reply.integer(c.keys().clock().frequency(*entry));
 }
 
 void object_idletime_command(Context& c) {
@@ -252,7 +249,7 @@ void object_idletime_command(Context& c) {
         "switching between policies at runtime LRU and LFU data will take some time to adjust.");
     return;
   }
-  c.reply.integer(c.node.access_clock().idle_ms(*entry) / 1000);
+  c.reply.integer(c.keys().clock().idle_ms(*entry) / 1000);
 }
 
 void object_refcount_command(Context& c) {

@@ -88,7 +88,7 @@ void expire_at(Context& c, int64_t base_ms, Unit unit) {
   }
   if (*when <= c.now_ms()) {
     const bool lazy = c.settings().lazyfree_lazy_expire;
-    c.node.erase(c.db_index(), key, c.hash(key), lazy);
+    c.keys().erase(c.db_index(), key, c.hash(key), lazy);
     c.modified(key, 'g', "del");
     c.effect({lazy ? "UNLINK" : "DEL", key});
   } else {
@@ -129,7 +129,7 @@ void persist_command(Context& c) {
 
 // Replies with the deadline, less `base_ms`: -2 without a key, -1 without a deadline.
 void reply_deadline(Context& c, int64_t base_ms, Unit unit) {
-  const Entry* entry = lookup_untouched(c, c.args[1]);
+  const Entry* entry = c.read_untouched(c.args[1]);
   if (entry == nullptr || !entry->has_expiry()) {
     c.reply.integer(entry == nullptr ? -2 : -1);
     return;

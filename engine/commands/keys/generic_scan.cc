@@ -16,7 +16,7 @@ void keys_command(Context& c) {
   std::vector<const Entry*> found;
   const std::string_view pattern = c.args[1];
   c.db().dict().for_each([&](const Entry& entry) {
-    if (scan_matches(pattern, entry.key()) && !c.node.expired(entry)) found.push_back(&entry);
+    if (scan_matches(pattern, entry.key()) && !c.keys().expired(entry)) found.push_back(&entry);
   });
   c.env().count_work(c.db().size());
   c.reply.array(found.size());
@@ -75,7 +75,7 @@ void scan_command(Context& c) {
   do {
     cursor = c.db().dict().scan(cursor, [&](const Entry& entry) {
       ++seen;
-      if (c.node.expired(entry)) {
+      if (c.keys().expired(entry)) {
         expired.emplace_back(entry.key());
       } else if (scan_matches(options->pattern, entry.key()) &&
                  (!options->type || equal_ignoring_case(*options->type, ops_of(entry).name))) {
@@ -89,7 +89,7 @@ void scan_command(Context& c) {
   c.reply.bulk(std::to_string(cursor));
   c.reply.array(found.size());
   for (const Entry* entry : found) c.reply.bulk(entry->key());
-  for (const std::string& key : expired) c.node.expire_key(c.db_index(), key, c.hash(key));
+  for (const std::string& key : expired) c.keys().expire_key(c.db_index(), key, c.hash(key));
 }
 
 constexpr Command scan_rows[] = {

@@ -7,6 +7,7 @@
 #include "engine/commands/server/command_info.h"
 #include "engine/commands/server/docs.h"
 #include "engine/node/context.h"
+#include "engine/node/node.h"
 #include "net/text.h"
 
 namespace redoubt {

@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/clients/session.h"
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
+#include "engine/commands/server/local_client.h"
 #include "engine/node/context.h"
+#include "engine/node/node.h"
 #include "engine/store/number.h"
 #include "net/text.h"
 
@@ -45,7 +48,7 @@ void debug_object(Context& c) {
   c.reply.simple(fmt::format(
       "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
       encoding_name(entry->encoding()), serialized_length(*entry), entry->access(),
-      c.node.access_clock().idle_ms(*entry) / 1000));
+      c.keys().clock().idle_ms(*entry) / 1000));
 }
 
 void debug_sleep(Context& c) {
@@ -109,9 +112,9 @@ void debug_populate(Context& c) {
 
 void debug_digest(Context& c) {
   Digest digest;
-  for (int i = 0; i < c.node.database_count(); ++i) {
-    c.node.database(i).digest(digest, i);
-    c.env().count_work(c.node.database(i).size());
+  for (int i = 0; i < c.keys().count(); ++i) {
+    c.keys().database(i).digest(digest, i);
+    c.env().count_work(c.keys().database(i).size());
   }
   c.reply.simple(digest.hex());
 }

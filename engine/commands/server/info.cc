@@ -4,6 +4,8 @@
 // modules) is a constant, as a Redis without any would show it: the tools that read INFO expect the
 // field to be there.
 #include "engine/commands/server/info.h"
+#include "engine/clients/session.h"
+#include "engine/node/node.h"
 
 #include <fmt/format.h>
 
@@ -154,9 +156,9 @@ void write_clients(InfoWriter& out) {
   out.field("blocked_clients", blocking.sessions());
   out.field("tracking_clients", out.node.tracking().session_count());
   out.field("pubsub_clients", out.node.pubsub().session_count());
-  out.field("watching_clients", out.node.watched_keys().sessions());
+  out.field("watching_clients", out.node.keyspace().watched().clients());
   out.field("clients_in_timeout_table", blocking.sessions_with_deadline());
-  out.field("total_watched_keys", out.node.watched_keys().keys());
+  out.field("total_watched_keys", out.node.keyspace().watched().keys());
   out.field("total_blocking_keys", blocking.keys());
   out.field("total_blocking_keys_on_nokey", blocking.keys_while_they_exist());
 }
@@ -209,7 +211,7 @@ void write_memory(InfoWriter& out) {
   out.zero({"mem_cluster_links", "mem_aof_buffer"});
   out.field("mem_allocator", "redoubt");
   out.zero({"mem_overhead_db_hashtable_rehashing", "active_defrag_running"});
-  out.field("lazyfree_pending_objects", node.reclaim().objects());
+  out.field("lazyfree_pending_objects", node.keyspace().reclaim().objects());
   out.field("lazyfreed_objects", out.stats.lazyfreed_objects);
 }
 
@@ -219,7 +221,7 @@ void write_persistence(InfoWriter& out) {
       {"loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age"});
   out.field("current_fork_perc", 0.0, 2);
   out.zero({"current_save_keys_processed", "current_save_keys_total"});
-  out.field("rdb_changes_since_last_save", out.node.changes());
+  out.field("rdb_changes_since_last_save", out.node.keyspace().changes());
   out.field("rdb_bgsave_in_progress", 0);
   out.field("rdb_last_save_time", out.node.started_wall().unix_s());
   out.field("rdb_last_bgsave_status", "ok");
@@ -389,8 +391,8 @@ int64_t average_ttl_ms(Node& node, const Database& database) {
 
 void write_keyspace(InfoWriter& out) {
   out.section("Keyspace");
-  for (int i = 0; i < out.node.database_count(); ++i) {
-    const Database& database = out.node.database(i);
+  for (int i = 0; i < out.node.keyspace().count(); ++i) {
+    const Database& database = out.node.keyspace().database(i);
     if (database.size() == 0) continue;
     out.field(fmt::format("db{}", i),
               fmt::format("keys={},expires={},avg_ttl={},subexpiry={}", database.size(),
@@ -406,7 +408,7 @@ void write_key_sizes(InfoWriter& out, int index) {
   constexpr std::string_view kNames[] = {"strings_sizes", "lists_items", "sets_items",
                                          "zsets_items", "hashes_items"};
   constexpr std::string_view kUnits[] = {"", "K", "M", "G", "T", "P", "E"};
-  const Database& database = out.node.database(index);
+  const Database& database = out.node.keyspace().database(index);
   std::array<std::array<uint64_t, 64>, std::size(kNames)> counts{};
   uint64_t seen = 0;
   const auto look = [&](const Entry& entry) {
@@ -445,8 +447,8 @@ void write_key_sizes(InfoWriter& out, int index) {
 
 void write_keysizes(InfoWriter& out) {
   out.section("Keysizes");
-  for (int i = 0; i < out.node.database_count(); ++i) {
-    if (out.node.database(i).size() > 0) write_key_sizes(out, i);
+  for (int i = 0; i < out.node.keyspace().count(); ++i) {
+    if (out.node.keyspace().database(i).size() > 0) write_key_sizes(out, i);
   }
 }
 
@@ -508,9 +510,9 @@ MemoryUse memory_use(Node& node) {
   use.used = node.used_memory();
   use.peak = std::max<uint64_t>(node.stats().peak_memory, use.used);
   use.clients = node.clients().limits().memory_bytes();
-  for (int i = 0; i < node.database_count(); ++i) {
-    use.tables += node.database(i).dict().table_bytes();
-    use.keys += node.database(i).size();
+  for (int i = 0; i < node.keyspace().count(); ++i) {
+    use.tables += node.keyspace().database(i).dict().table_bytes();
+    use.keys += node.keyspace().database(i).size();
   }
   use.overhead = use.clients + use.tables;
   return use;

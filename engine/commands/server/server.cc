@@ -7,6 +7,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/row_texts.h"
 #include "engine/node/context.h"
+#include "engine/node/node.h"
 #include "engine/node/version.h"
 
 namespace redoubt {
@@ -29,7 +30,7 @@ std::optional<bool> flush_mode(Context& c) {
 void flush(Context& c, int db) {
   const std::optional<bool> lazy = flush_mode(c);
   if (!lazy) return;
-  c.modified_all(c.node.flush(db, *lazy));
+  c.modified_all(c.keys().flush(db, *lazy));
   c.reply.ok();
 }
 
@@ -46,12 +47,12 @@ void swapdb_command(Context& c) {
   if (!first) return;
   const std::optional<int> second = int_argument(c, 2, "ERR invalid second DB index");
   if (!second) return;
-  const auto exists = [&](int db) { return db >= 0 && db < c.node.database_count(); };
+  const auto exists = [&](int db) { return db >= 0 && db < c.keys().count(); };
   if (!exists(*first) || !exists(*second)) {
     c.error("ERR DB index is out of range");
     return;
   }
-  c.node.swap_databases(*first, *second);
+  c.keys().swap(*first, *second);
   c.modified_all(1);
   c.reply.ok();
 }

@@ -9,11 +9,14 @@
 #include <string>
 #include <vector>
 
+#include "engine/clients/session.h"
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
+#include "engine/commands/server/local_client.h"
 #include "engine/node/context.h"
+#include "engine/node/node.h"
 #include "net/files.h"
 #include "net/text.h"
 

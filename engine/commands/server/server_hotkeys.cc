@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/clients/session.h"
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/node/context.h"
+#include "engine/node/node.h"
 #include "engine/store/number.h"
 
 namespace redoubt {

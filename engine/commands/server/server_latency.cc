@@ -10,6 +10,7 @@
 #include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
 #include "engine/node/context.h"
+#include "engine/node/node.h"
 #include "engine/store/number.h"
 
 namespace redoubt {

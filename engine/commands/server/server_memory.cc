@@ -9,6 +9,7 @@
 #include "engine/commands/row_texts.h"
 #include "engine/commands/server/info.h"
 #include "engine/node/context.h"
+#include "engine/node/node.h"
 
 namespace redoubt {
 
@@ -57,8 +58,8 @@ class StatsReply {
 };
 
 void reply_databases(Context& c) {
-  for (int i = 0; i < c.node.database_count(); ++i) {
-    const Database& database = c.node.database(i);
+  for (int i = 0; i < c.keys().count(); ++i) {
+    const Database& database = c.keys().database(i);
     if (database.size() == 0) continue;
     c.reply.bulk(fmt::format("db.{}", i));
     c.reply.map(2);
@@ -73,8 +74,8 @@ void memory_stats_command(Context& c) {
   const uint64_t rss = c.env().backend().process_facts().resident_bytes;
   const uint64_t dataset = use.used - use.overhead;
   size_t databases = 0;
-  for (int i = 0; i < c.node.database_count(); ++i) {
-    databases += c.node.database(i).size() > 0 ? 1 : 0;
+  for (int i = 0; i < c.keys().count(); ++i) {
+    databases += c.keys().database(i).size() > 0 ? 1 : 0;
   }
   c.reply.map(27 + databases);
   StatsReply out(c.reply);
@@ -138,8 +139,8 @@ void memory_doctor_command(Context& c) {
 
 void memory_malloc_stats_command(Context& c) {
   std::string text;
-  for (int i = 0; i < c.node.database_count(); ++i) {
-    const Database& database = c.node.database(i);
+  for (int i = 0; i < c.keys().count(); ++i) {
+    const Database& database = c.keys().database(i);
     if (database.size() == 0) continue;
     text += fmt::format("db{}: keys {}, used {}, slabs {}, table {} in {} slots\n", i,
                         database.size(), database.used_bytes(), database.slab_bytes(),

@@ -8,6 +8,7 @@
 #include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
 #include "engine/node/context.h"
+#include "engine/node/node.h"
 
 namespace redoubt {
 

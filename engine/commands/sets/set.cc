@@ -29,7 +29,7 @@ void sadd_command(Context& c) {
   const size_t given = c.args.size() - 2;
   size_t added = 0;
   if (entry == nullptr) {
-    const SetLimits limits = set_limits(c.node);
+    const SetLimits limits = set_limits(c.settings());
     SetEditor set(c.db().allocator(), c.hash_key(), limits, SetMember(c.args[2]), given);
     added = add_members(c, set);
     c.db().insert_value(key, c.hash(key), Type::set, set.encoding(), set.value());
@@ -40,7 +40,7 @@ void sadd_command(Context& c) {
     added = add_members(c, set.editor());
     set.finish();
   } else {
-    const SetLimits limits = set_limits(c.node);
+    const SetLimits limits = set_limits(c.settings());
     SetEditor set(c.db().allocator(), c.hash_key(), limits, *entry, given);
     added = add_members(c, set);
     set.store(*entry);
@@ -117,7 +117,7 @@ void smembers_command(Context& c) {
 // Adds a member to the set of a key, which may not exist.
 bool add_to_key(Context& c, std::string_view key, Entry* entry, const SetMember& member) {
   if (entry == nullptr) {
-    const SetLimits limits = set_limits(c.node);
+    const SetLimits limits = set_limits(c.settings());
     SetEditor set(c.db().allocator(), c.hash_key(), limits, member, 1);
     set.add(member);
     c.db().insert_value(key, c.hash(key), Type::set, set.encoding(), set.value());

@@ -109,7 +109,7 @@ void reply_result(Context& c, Operation operation) {
   std::optional<Sources> sources = find_sources(c, 1, c.args.size());
   if (!sources) return;
   if (operation == Operation::set_union) {
-    const SetLimits limits = set_limits(c.node);
+    const SetLimits limits = set_limits(c.settings());
     SetEditor result(c.db().allocator(), c.hash_key(), limits);
     unite(c, limits, sources->sets, result);
     c.reply.set(result.size());
@@ -131,7 +131,7 @@ void store_result(Context& c, Operation operation, std::string_view event) {
   std::optional<Sources> sources = find_sources(c, 2, c.args.size(), true);
   if (!sources) return;
   const std::string_view key = c.args[1];
-  const SetLimits limits = set_limits(c.node);
+  const SetLimits limits = set_limits(c.settings());
   SetEditor result(c.db().allocator(), c.hash_key(), limits);
   if (operation == Operation::set_union) {
     unite(c, limits, sources->sets, result);
@@ -229,7 +229,7 @@ uint64_t union_size(Context& c, const std::vector<SetView>& sets, uint64_t limit
   const uint64_t base = largest->size();
   const auto enough = [&](uint64_t size) { return limit != 0 && size >= limit; };
   if (enough(base)) return limit;
-  const SetLimits limits = set_limits(c.node);
+  const SetLimits limits = set_limits(c.settings());
   SetEditor others(c.db().allocator(), c.hash_key(), limits);
   uint64_t looked_at = 0;
   for (auto set = sets.begin(); set != sets.end() && !enough(base + others.size()); ++set) {

@@ -12,8 +12,7 @@
 
 namespace redoubt {
 
-inline SetLimits set_limits(const Node& node) {
-  const Settings& settings = node.settings();
+inline SetLimits set_limits(const Settings& settings) {
   return {.intset_entries = settings.set_max_intset_entries,
           .listpack_entries = settings.set_max_listpack_entries,
           .listpack_value = settings.set_max_listpack_value};
@@ -82,7 +81,7 @@ struct SetMembers {
       .persist_command = "SPERSIST",
       .remove_command = "SREM"};
 
-  static Limits limits(const Node& node) { return set_limits(node); }
+  static Limits limits(const Settings& settings) { return set_limits(settings); }
   static Editor open(Context& c, const Limits& limits, Entry* entry, size_t more) {
     Allocator& allocator = c.db().allocator();
     if (entry == nullptr) return {allocator, c.hash_key(), limits};

@@ -77,7 +77,7 @@ std::optional<StreamId> choose_id(Context& c, const Addition& addition, StreamId
 void effect_of_addition(Context& c, const Addition& addition, const Stream& stream, StreamId id,
                         StreamId reached) {
   const bool id_chosen = !addition.id || !addition.id->has_seq;
-  if (!c.node.effects().active() || (!id_chosen && !addition.trim.how.whole_blocks)) return;
+  if (!c.effects().active() || (!id_chosen && !addition.trim.how.whole_blocks)) return;
   const StreamIdText id_text(id);
   const TrimEffect trim(addition.trim, stream, reached);
   const IdempotentEffect idempotent(c, addition.idempotent, stream);
@@ -167,7 +167,7 @@ void xtrim_command(Context& c) {
   c.env().count_work(removed / 16);
   if (removed > 0) {
     c.modified(key, 't', "xtrim");
-    if (options.how.whole_blocks && c.node.effects().active()) {
+    if (options.how.whole_blocks && c.effects().active()) {
       const TrimEffect trim(options, stream, reached);
       std::vector<std::string_view> args = {"XTRIM", key};
       trim.append_to(args);

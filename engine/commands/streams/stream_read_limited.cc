@@ -119,7 +119,7 @@ void LimitedReader::claim_pending(const ReadSource& source, StreamConsumer& cons
     (there ? idle : gone).push_back(pending);
     left -= there ? 1 : 0;
   }
-  c_.node.env().count_work(idle.size() + gone.size());
+  c_.env().count_work(idle.size() + gone.size());
   for (StreamPending* pending : gone) {
     const StreamId id = pending->id;
     source.changing->remove_pending(group, pending);
@@ -198,7 +198,7 @@ void LimitedReader::read_source(const ReadSource& source) {
   } else {
     read_history(source, *consumer);
   }
-  c_.node.env().count_work(found_);
+  c_.env().count_work(found_);
   if (found_ > 0 || empty_too_) finish_source(source);
 }
 

@@ -191,7 +191,7 @@ StreamConsumer& consumer_for(Context& c, Stream& stream, StreamGroup& group, std
 
 void effect_of_claim(Context& c, std::string_view key, const StreamGroup& group,
                      const StreamPending& pending) {
-  if (!c.node.effects().active()) return;
+  if (!c.effects().active()) return;
   c.effect({"XCLAIM", key, group.name(), owner_of(pending), "0", StreamIdText(pending.id).view(),
             "TIME", IntegerText(pending.delivered_ms).view(), "RETRYCOUNT",
             IntegerText(static_cast<int64_t>(pending.deliveries)).view(), "FORCE", "JUSTID",
@@ -199,13 +199,13 @@ void effect_of_claim(Context& c, std::string_view key, const StreamGroup& group,
 }
 
 void effect_of_reading(Context& c, std::string_view key, const StreamGroup& group) {
-  if (!c.node.effects().active()) return;
+  if (!c.effects().active()) return;
   c.effect({"XGROUP", "SETID", key, group.name(), StreamIdText(group.last_id).view(), "ENTRIESREAD",
             IntegerText(group.entries_read).view()});
 }
 
 void effect_of_removal(Context& c, std::string_view key, const StreamGroup& group, StreamId id) {
-  if (!c.node.effects().active()) return;
+  if (!c.effects().active()) return;
   c.effect({"XACK", key, group.name(), StreamIdText(id).view()});
 }
 

@@ -110,7 +110,7 @@ void remove_all(Context& c, size_t end) {
   for_each_key(c, 2, end, 2, [&](size_t i, uint64_t hash) {
     const std::string_view key = c.args[i];
     if (c.peek(key, hash) == nullptr) return;
-    c.node.erase(c.db_index(), key, hash, lazy);
+    c.keys().erase(c.db_index(), key, hash, lazy);
     c.modified(key, 'g', "del");
     effect.push_back(key);
   });

@@ -159,7 +159,7 @@ void reply_string(Context& c, const Entry* entry) {
 }
 
 void remove_key(Context& c, std::string_view key, bool lazy) {
-  if (!c.node.erase(c.db_index(), key, c.hash(key), lazy)) return;
+  if (!c.keys().erase(c.db_index(), key, c.hash(key), lazy)) return;
   c.modified(key, 'g', "del");
   c.effect({"DEL", key});
 }

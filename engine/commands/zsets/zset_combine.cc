@@ -222,7 +222,7 @@ void combine(Context& c, const Combination& combination, ZsetBuilder& builder) {
 void reply_combination(Context& c, Operation operation) {
   const std::optional<Combination> combination = read_combination(c, {operation});
   if (!combination) return;
-  ZsetBuilder builder(c.db().allocator(), c.hash_key(), zset_limits(c.node));
+  ZsetBuilder builder(c.db().allocator(), c.hash_key(), zset_limits(c.settings()));
   combine(c, *combination, builder);
   Zset result = builder.finish();
   const size_t count = result.size();
@@ -237,7 +237,7 @@ void store_combination(Context& c, Operation operation, std::string_view event) 
   const std::optional<Combination> combination =
       read_combination(c, {.operation = operation, .stores = true});
   if (!combination) return;
-  ZsetBuilder builder(c.db().allocator(), c.hash_key(), zset_limits(c.node));
+  ZsetBuilder builder(c.db().allocator(), c.hash_key(), zset_limits(c.settings()));
   combine(c, *combination, builder);
   store_zset(c, c.args[1], builder.finish(), event);
 }

@@ -201,7 +201,7 @@ void zrangestore_command(Context& c) {
   const ZsetView zset(*entry);
   const RankRange ranks = ranks_of(zset, *range);
   c.env().count_work(ranks.size());
-  ZsetBuilder builder(c.db().allocator(), c.hash_key(), zset_limits(c.node));
+  ZsetBuilder builder(c.db().allocator(), c.hash_key(), zset_limits(c.settings()));
   for_each_rank(zset, ranks, false,
                 [&](std::string_view member, double score) { builder.add_new(member, score); });
   store_zset(c, c.args[1], builder.finish(), "zrangestore");

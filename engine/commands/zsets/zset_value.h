@@ -9,19 +9,18 @@
 
 namespace redoubt {
 
-inline ZsetLimits zset_limits(const Node& node) {
-  const Settings& settings = node.settings();
+inline ZsetLimits zset_limits(const Settings& settings) {
   return {.entries_max = settings.zset_max_listpack_entries,
           .value_bytes_max = settings.zset_max_listpack_value};
 }
 
 // The set of an entry, for changing it.
 inline Zset zset_of(Context& c, Entry& entry) {
-  return {c.db().allocator(), c.hash_key(), zset_limits(c.node), entry};
+  return {c.db().allocator(), c.hash_key(), zset_limits(c.settings()), entry};
 }
 // A new one, for a key that does not exist, whose first member this is.
 inline Zset new_zset(Context& c, std::string_view first_member) {
-  const ZsetLimits limits = zset_limits(c.node);
+  const ZsetLimits limits = zset_limits(c.settings());
   const bool large = limits.entries_max == 0 || first_member.size() > limits.value_bytes_max;
   return {c.db().allocator(), c.hash_key(), limits, large};
 }

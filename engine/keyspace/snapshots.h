@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/keyspace/reclaim.h"
 #include "engine/store/database.h"
 #include "engine/store/snapshot.h"
 #include "net/env.h"
@@ -25,15 +26,10 @@ class SnapshotConsumer {
   virtual void snapshot_ended(SnapshotEnd end) = 0;
 };
 
-// What happens to a flushed database that no snapshot needs any more.
-struct FlushedOwner {
-  void* owner;
-  void (*give_back)(void* owner, std::unique_ptr<Database> database);
-};
-
 class Snapshots {
  public:
-  Snapshots(Env& env, FlushedOwner flushed_owner);
+  // Flushed databases that no snapshot needs any more go to `reclaim`. Both outlive this.
+  Snapshots(Env& env, Reclaim& reclaim);
   Snapshots(const Snapshots&) = delete;
   Snapshots& operator=(const Snapshots&) = delete;
   ~Snapshots();
@@ -65,7 +61,7 @@ class Snapshots {
   void drop_ended();
 
   Env& env_;
-  const FlushedOwner flushed_owner_;
+  Reclaim& reclaim_;
   Timer timer_;
   std::deque<Run> runs_;  // what is in there does not move
   std::vector<std::unique_ptr<Database>> flushed_;

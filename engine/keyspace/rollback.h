@@ -22,7 +22,7 @@
 
 namespace redoubt {
 
-class Node;
+class Keyspace;
 
 class Rollback {
  public:
@@ -37,7 +37,10 @@ class Rollback {
     std::vector<std::string> parts;  // those that the event is about
   };
 
-  explicit Rollback(Node& node) : node_(node) {}
+  // The keyspace outlives it.
+  explicit Rollback(Keyspace& keyspace) : keyspace_(keyspace) {}
+  Rollback(const Rollback&) = delete;
+  Rollback& operator=(const Rollback&) = delete;
 
   // Copies the entry of a key as it is now, unless it has been already.
   void keep(int db, std::string_view key);
@@ -64,7 +67,7 @@ class Rollback {
     bool operator()(const View& a, const Key& b) const { return a < view(b); }
   };
 
-  Node& node_;
+  Keyspace& keyspace_;
   std::map<Key, bool, Order> kept_;  // whether there was an entry
   std::map<int, std::unique_ptr<Database>> copies_;
   std::vector<Event> events_;

@@ -1,8 +1,8 @@
-#include "engine/node/rollback.h"
+#include "engine/keyspace/rollback.h"
 
 #include <optional>
 
-#include "engine/node/node.h"
+#include "engine/keyspace/keyspace.h"
 
 namespace redoubt {
 
@@ -21,24 +21,25 @@ bool Rollback::keeps(int db, std::string_view key) const {
 
 void Rollback::keep(int db, std::string_view key) {
   if (keeps(db, key)) return;
-  const uint64_t hash = node_.hash_key()(key);
-  const Entry* entry = node_.database(db).find(key, hash);
+  const uint64_t hash = keyspace_.hash(key);
+  const Entry* entry = keyspace_.database(db).find(key, hash);
   kept_.emplace(Key{db, std::string(key)}, entry != nullptr);
   if (entry == nullptr) return;
   std::unique_ptr<Database>& copies = copies_[db];
-  if (copies == nullptr) copies = std::make_unique<Database>(node_.hash_key());
+  if (copies == nullptr) copies = std::make_unique<Database>(keyspace_.hash_key());
   copies->insert_copy(*entry, key, hash, expiry_of(*entry));
   copies->find(key, hash)->set_fine_access(entry->fine_access());
-  node_.env().count_work(ops_of(*entry).free_effort(*entry));
+  keyspace_.env().count_work(ops_of(*entry).free_effort(*entry));
 }
 
 void Rollback::undo() {
   for (const auto& [key, was_there] : kept_) {
-    const uint64_t hash = node_.hash_key()(key.name);
-    Database& database = node_.database(key.db);
+    const uint64_t hash = keyspace_.hash(key.name);
+    Database& database = keyspace_.database(key.db);
     database.erase(key.name, hash, true);
     if (!was_there) continue;
     const Entry* entry = copies_[key.db]->find(key.name, hash);
+    ASSERT(entry != nullptr);
     database.insert_copy(*entry, key.name, hash, expiry_of(*entry));
     database.find(key.name, hash)->set_fine_access(entry->fine_access());
   }

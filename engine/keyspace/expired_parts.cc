@@ -1,33 +1,41 @@
-// Fields of hashes and members of sets that have expired.
+// Fields of hashes and members of sets that have expired. A command that meets some removes a few;
+// the others are removed by active expiry.
 #include <algorithm>
+#include <string>
+#include <vector>
 
-#include "engine/node/node_state.h"
+#include "engine/keyspace/keyspace.h"
 #include "engine/store/type_ops.h"
+#include "net/assert.h"
 
 namespace redoubt {
 
-bool Node::remove_expired_parts(int db, const Entry& entry, size_t most) {
+bool Keyspace::remove_expired_parts(int db, const Entry& entry, size_t most) {
   const int64_t now_ms = env_.wall().unix_ms();
   const TypeOps& ops = ops_of(entry);
   const int64_t before_ms = ops.next_expiry(entry);
-  // While clients are paused, data stands still: an expired part is invisible, but stays. So it
-  // does in a transaction that could not bring it back.
-  if (before_ms >= now_ms || pause_mode_ != PauseMode::none) return true;
+  // While data stands still an expired part is invisible, but stays. So it does in a transaction
+  // that could not bring it back.
+  if (before_ms >= now_ms || !decides_) return true;
   if (rollback_ != nullptr && !rollback_->keeps(db, entry.key())) return true;
   const std::string key(entry.key());
+  const uint64_t key_hash = hash(key);
+  ASSERT(database(db).find(key, key_hash) == &entry);
   std::vector<std::string> names;
-  Entry& changed = database(db).write(entry, hash_key_(key));
+  Entry& changed = database(db).write(entry, key_hash);
   ops.remove_expired(database(db).allocator(), hash_key_, changed, now_ms, most, names);
-  database(db).parts_expiry_changed(key, before_ms, ops.next_expiry(entry));
+  ASSERT(names.size() <= most);
+  database(db).parts_expiry_changed(key, before_ms, ops.next_expiry(changed));
   env_.count_work(names.size());
-  parts_expired(db, key, entry.type(), std::vector<std::string_view>(names.begin(), names.end()));
-  if (ops.length(entry) > 0) return true;
-  erase(db, key, hash_key_(key), settings().lazyfree_lazy_expire);
+  const bool empty = ops.length(changed) == 0;
+  parts_expired(db, key, changed.type(), std::vector<std::string_view>(names.begin(), names.end()));
+  if (!empty) return true;
+  erase(db, key, key_hash, settings_.lazyfree_lazy_expire);
   announce(db, key, 'g', "del");
   return false;
 }
 
-bool Node::remove_all_expired_parts(int db, const Entry& entry) {
+bool Keyspace::remove_all_expired_parts(int db, const Entry& entry) {
   constexpr size_t kAtOnce = 1024;
   const int64_t now_ms = env_.wall().unix_ms();
   const TypeOps& ops = ops_of(entry);
@@ -41,9 +49,10 @@ bool Node::remove_all_expired_parts(int db, const Entry& entry) {
   return true;
 }
 
-void Node::parts_expired(int db, std::string_view key, Type type,
-                         std::span<const std::string_view> names) {
+void Keyspace::parts_expired(int db, std::string_view key, Type type,
+                             std::span<const std::string_view> names) {
   constexpr size_t kNamesEach = 1024;  // of an effect
+  ASSERT(type == Type::hash || type == Type::set);
   const bool set = type == Type::set;
   std::vector<std::string_view> effect;
   for (size_t i = 0; i < names.size(); i += kNamesEach) {
@@ -59,12 +68,12 @@ void Node::parts_expired(int db, std::string_view key, Type type,
   rollback_->note(std::move(event));
 }
 
-void Node::tell_parts_expired(int db, std::string_view key, char event_class,
-                              std::span<const std::string_view> names) {
+void Keyspace::tell_parts_expired(int db, std::string_view key, char event_class,
+                                  std::span<const std::string_view> names) {
   stats_.expired_parts += names.size();
-  key_modified(db, key, event_class, event_class == 's' ? "sexpired" : "hexpired");
+  tell_modified(db, key, event_class, event_class == 's' ? "sexpired" : "hexpired");
   if (event_class == 'h') announce_parts(db, key, event_class, "hexpired", names);
-  if (observer_ != nullptr) observer_->on_parts_expired(db, key, names);
+  for (size_t i = 0; i < listeners_.size(); ++i) listeners_[i]->on_parts_expired(db, key, names);
 }
 
 }  // namespace redoubt

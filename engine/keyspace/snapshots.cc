@@ -1,4 +1,4 @@
-#include "engine/node/snapshots.h"
+#include "engine/keyspace/snapshots.h"
 
 #include <algorithm>
 #include <utility>
@@ -16,14 +16,14 @@ constexpr Duration kSnapshotPause = Duration::milliseconds(5);
 
 }  // namespace
 
-Snapshots::Snapshots(Env& env, FlushedOwner flushed_owner)
-    : env_(env), flushed_owner_(flushed_owner) {
+Snapshots::Snapshots(Env& env, Reclaim& reclaim) : env_(env), reclaim_(reclaim) {
   timer_.owner = this;
   timer_.on_fire = [](Timer& timer) { static_cast<Snapshots*>(timer.owner)->on_timer(); };
 }
 
 Snapshots::~Snapshots() {
   env_.disarm(timer_);
+  runs_.clear();  // before the databases that they hold
 }
 
 bool Snapshots::begin(std::span<const Snapshot::Source> sources, const SnapshotLimits& limits,
@@ -45,8 +45,8 @@ void Snapshots::cancel(SnapshotConsumer& consumer) {
   for (Run& run : runs_) {
     if (run.consumer != &consumer || run.told) continue;
     run.snapshot->cancel();
-    size_t nothing = 0;
-    step_run(run, nothing);
+    run.told = true;
+    consumer.snapshot_ended(SnapshotEnd::cancelled);
     return;
   }
 }
@@ -78,7 +78,7 @@ void Snapshots::drop_ended() {
   std::erase_if(runs_, [](const Run& run) { return run.snapshot == nullptr; });
   for (std::unique_ptr<Database>& database : flushed_) {
     if (!database->passes().any()) {
-      flushed_owner_.give_back(flushed_owner_.owner, std::move(database));
+      reclaim_.free_in_background(std::move(database));
     }
   }
   std::erase_if(flushed_, [](const auto& database) { return database == nullptr; });

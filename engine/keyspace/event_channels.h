@@ -1,0 +1,20 @@
+// EventChannels: where keyspace events are published. The clients' pub/sub implements it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace redoubt {
+
+class EventChannels {
+ public:
+  // Whether a message of any channel could reach anybody.
+  virtual bool has_listeners() const = 0;
+  // Returns how many messages were sent.
+  virtual int64_t publish(std::string_view channel, std::string_view message) = 0;
+
+ protected:
+  ~EventChannels() = default;
+};
+
+}  // namespace redoubt
