@@ -76,7 +76,8 @@ TEST(StreamEffects, HowFarAGroupHasReadFollows) {
   node.call({"XTRIM", "s", "MINID", "3"});
   node.take_effects();
   node.call({"XREADGROUP", "GROUP", "g", "c", "NOACK", "COUNT", "2", "STREAMS", "s", ">"});
-  EXPECT_EQ(node.take_effects(), "XGROUP CREATECONSUMER s g c\nXGROUP SETID s g 4-0 ENTRIESREAD 4");
+  EXPECT_EQ(node.take_effects(),
+            "MULTI\nXGROUP CREATECONSUMER s g c\nXGROUP SETID s g 4-0 ENTRIESREAD 4\nEXEC");
   node.call({"XGROUP", "SETID", "s", "g", "3", "ENTRIESREAD", "77"});
   const std::string groups = node.call({"XINFO", "GROUPS", "s"});
   EXPECT_NE(groups.find("$12\r\nentries-read\r\n:3\r\n$3\r\nlag\r\n:2\r\n"), std::string::npos)
