@@ -339,9 +339,8 @@ void RandomWriter::change_entries(Stream& stream) {
     default:
       if (stream.length() > 0) break;
       // XSETID may go back when nothing is there.
-      stream.set_last_id({stream_ms_ / 2, 0});
       stream_ms_ /= 2;
-      stream.set_entries_added(random_.below(1000));
+      stream.set_counts({stream_ms_, 0}, random_.below(1000), {});
   }
 }
 
