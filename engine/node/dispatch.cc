@@ -58,7 +58,7 @@ size_t bytes_brought(const Session& session, const CommandEntry& entry,
     return session.transaction->bytes;
   }
   size_t bytes = 0;
-  for (const std::string_view arg : args) bytes += arg.size();
+  for (const std::string_view arg : args) bytes += counted_size(arg.size());
   return bytes;
 }
 

@@ -20,6 +20,7 @@ class AccessClocks : public testing::Test {
   AccessClocks() : env_(backend_), hash_key_([this] { return ++seed_; }) {
     backend_.time = Instant{12'345'678'000'000};
     env_.begin_turn();
+    clock_.advance();
     databases_.push_back(std::make_unique<Database>(hash_key_));
     for (int i = 0; i < 2000; ++i) set("key" + std::to_string(i));
   }
