@@ -189,7 +189,7 @@ std::string uneven_draws(Node& node, Session& session, std::string_view command,
 
 std::string check_draws(Node& node, uint64_t chosen) {
   constexpr size_t kLargest = 12;
-  const int db = static_cast<int>(chosen % static_cast<uint64_t>(node.database_count()));
+  const int db = static_cast<int>(chosen % static_cast<uint64_t>(node.keyspace().count()));
   const Database& database = node.keyspace().database(db);
   std::vector<std::pair<std::string, size_t>> candidates;
   database.dict().for_each([&](const Entry& entry) {

@@ -40,7 +40,8 @@ SnapshotChecker::~SnapshotChecker() {
 
 std::string SnapshotChecker::digest() const {
   redoubt::Digest digest;
-  for (int db = 0; db < node_.database_count(); ++db) node_.database(db).digest(digest, db);
+  Keyspace& keys = node_.keyspace();
+  for (int db = 0; db < keys.count(); ++db) keys.database(db).digest(digest, db);
   return digest.hex();
 }
 

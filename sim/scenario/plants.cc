@@ -105,7 +105,7 @@ bool Plants::is_about_keys() const {
 // Bugs that no reply shows. False: the planted one is another.
 bool Plants::strike_beside(Node& node) {
   if (is("stray_event")) {
-    node.announce(0, "nobody's", 'g', "del");
+    node.keyspace().announce(0, "nobody's", 'g', "del");
   } else if (is("deaf_tracker")) {
     for (Session* s = node.first_session(); s != nullptr; s = s->next) node.tracking().disable(*s);
   } else if (is("wrong_count")) {
@@ -235,7 +235,7 @@ void Plants::strike_late(Node& node, NodeChecker& checker) {
 
 // As snapshot passes do it with what they have.
 void Plants::mark_entries(Node& node) {
-  for (int db = 0; db < node.database_count(); ++db) {
+  for (int db = 0; db < node.keyspace().count(); ++db) {
     node.keyspace().database(db).dict().for_each([](const Entry& entry) { entry.set_marks(255); });
   }
 }

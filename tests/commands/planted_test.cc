@@ -51,7 +51,9 @@ class EarlyNode : public CheckedNode {
       database.dict().for_each([&](const Entry& entry) {
         if (entry.has_expiry() && entry.expiry_ms() == now_ms) due.emplace_back(entry.key());
       });
-      for (const std::string& key : due) node().expire_key(db, key, database.hash(key));
+      for (const std::string& key : due) {
+        node().keyspace().expire_key(db, key, database.hash(key));
+      }
     }
     return CheckedNode::execute(args);
   }

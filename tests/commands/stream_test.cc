@@ -60,9 +60,9 @@ TEST(StreamEffects, ReadingAgainWhatPendsIsNoChange) {
     node.call({"XGROUP", "CREATE", "s", "g", "0"});
     node.call({"XREADGROUP", "GROUP", "g", "c", "STREAMS", "s", ">"});
     node.call({"WATCH", "s"});
-    const uint64_t changes = node.node->changes();
+    const uint64_t changes = node.node->keyspace().changes();
     node.call({"XREADGROUP", "GROUP", "g", "c", limit, "5", "STREAMS", "s", "0"});
-    EXPECT_EQ(node.node->changes(), changes);
+    EXPECT_EQ(node.node->keyspace().changes(), changes);
     node.call({"MULTI"});
     EXPECT_EQ(node.call({"EXEC"}), "*0\r\n") << "nobody touched the key";
     EXPECT_NE(node.call({"XPENDING", "s", "g", "-", "+", "1"}).find(":2\r\n"), std::string::npos);

@@ -291,8 +291,19 @@ class LargeArguments : public StringSet {
   void execute() {
     std::vector<std::string> before(batch_.args.begin(), batch_.args.end());
     CommandEntry& entry = *n.node->commands().find(batch_.args[0]);
-    Context c(*n.node, *n.session, entry, batch_.args,
-              ReplyWriter(n.session->output, Protocol::resp2));
+    const CommandServices services{.keys = n.node->keyspace(),
+                                   .env = n.env,
+                                   .settings = n.node->settings(),
+                                   .stats = n.node->stats(),
+                                   .effects = n.node->effects(),
+                                   .random = n.node->random()};
+    Context c(*n.node, services,
+              {.session = *n.session,
+               .command = entry,
+               .args = batch_.args,
+               .reply = ReplyWriter(n.session->output, Protocol::resp2),
+               .db = 0,
+               .sets_clock = true});
     c.set_batch(&batch_, 0);
     entry.row->handler(c);
     EXPECT_FALSE(c.failed());

@@ -260,7 +260,7 @@ TEST(Reclaim, WhatIsReplacedAgainAndAgainIsFreedAsFastAsItComes) {
     size_t most = 0;
     for (int i = 0; i < 60; ++i) {
       ASSERT_EQ(run(talk, session, {"COPY", "src", "dst", "REPLACE"}), ":1\r\n");
-      most = std::max(most, talk.node().used_memory() + talk.node().reclaim().bytes());
+      most = std::max(most, talk.node().used_memory() + talk.node().keyspace().reclaim().bytes());
     }
     // Two values, twice what may wait and one value more.
     const size_t waiting = limit[0] == '0' ? 64u << 20 : 40u << 14;
@@ -275,7 +275,7 @@ TEST(Reclaim, LargeStringsThatAreReplacedWaitUpToABound) {
   const std::string value(1'000'000, 'x');
   for (int i = 0; i < 300; ++i) {
     run(talk, session, {"SET", "k", value});
-    ASSERT_LE(talk.node().reclaim().bytes(), (100u << 14) + 2 * value.size());
+    ASSERT_LE(talk.node().keyspace().reclaim().bytes(), (100u << 14) + 2 * value.size());
   }
   talk.node().drop_local_session(session);
 }

@@ -26,7 +26,6 @@ const std::array<Library, 11> kLibraries = {{{"redoubt_net", "net"},
                                              {"redoubt_effects", "engine/effects"},
                                              {"redoubt_keyspace", "engine/keyspace"},
                                              {"redoubt_clients", "engine/clients"},
-                                             {"redoubt_keyspace", "engine/keyspace"},
                                              {"redoubt_node", "engine/node"},
                                              {"redoubt_commands", "engine/commands"}}};
 
