@@ -37,6 +37,7 @@ void KeyEvents::select(uint32_t classes) {
   const bool any_channel = (classes & kEventChannels) != 0;
   const bool any_event = (classes & ~kEventChannels) != 0;
   classes_ = any_channel && any_event ? classes : 0;
+  wants_parts_ = (classes_ & kParts) != 0;
   log_.notes.clear();
 }
 
@@ -70,10 +71,6 @@ int KeyEvents::index_of(const Database* database, int likely) const {
   const auto at = std::find_if(databases_.begin(), databases_.end(),
                                [&](const auto& each) { return each.get() == database; });
   return at == databases_.end() ? -1 : static_cast<int>(at - databases_.begin());
-}
-
-bool KeyEvents::wants_parts() const {
-  return (classes_ & kParts) != 0;
 }
 
 void KeyEvents::emit_parts(int db, std::string_view key, char event_class, std::string_view event,

@@ -44,7 +44,7 @@ class KeyEvents {
   // Publishes an event, behind what the databases have noted.
   void emit(int db, std::string_view key, char event_class, std::string_view event);
   // Whether the parts of a value (fields of a hash) that events are about are published, too.
-  bool wants_parts() const;
+  bool wants_parts() const { return wants_parts_; }
   // Publishes the parts that an event is about, which was published just now. Only when they are
   // wanted.
   void emit_parts(int db, std::string_view key, char event_class, std::string_view event,
@@ -62,6 +62,7 @@ class KeyEvents {
   const Databases& databases_;
   EventChannels* channels_ = nullptr;
   uint32_t classes_ = 0;
+  bool wants_parts_ = false;
   KeyLog log_;
 };
 

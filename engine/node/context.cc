@@ -21,12 +21,11 @@ std::unique_ptr<Fieldsets>& Context::fieldsets() const {
   return session.fieldsets;
 }
 
-void Context::announce_fields(std::string_view key, std::string_view event,
-                              std::span<const std::string_view> names, size_t step) {
-  if (!keys().events().wants_parts()) return;
+void Context::publish_fields(std::string_view key, std::string_view event,
+                             std::span<const std::string_view> names, size_t step) {
   std::vector<std::string_view> fields;
   for (size_t i = 0; i < names.size(); i += step) fields.push_back(names[i]);
-  keys().announce_parts(session.db, key, 'h', event, fields);
+  keys().announce_parts(db_, key, 'h', event, fields);
 }
 
 void Context::remove_empty(std::string_view key) {

@@ -148,7 +148,10 @@ class Context {
   // The fields of a hash that an event is about, which was announced just now: `names`, or each
   // second one of them.
   void announce_fields(std::string_view key, std::string_view event,
-                       std::span<const std::string_view> names, size_t step = 1);
+                       std::span<const std::string_view> names, size_t step = 1) {
+    if (keys().events().wants_parts()) [[unlikely]]
+      publish_fields(key, event, names, step);
+  }
   // The value of a key has become empty: the key is removed.
   void remove_empty(std::string_view key);
   // The result that was to be stored under a key is empty: what is there is removed and announced.
@@ -232,6 +235,8 @@ class Context {
   }
 
  private:
+  void publish_fields(std::string_view key, std::string_view event,
+                      std::span<const std::string_view> names, size_t step);
   std::optional<Instant> deadline_in(int64_t ms);
 
   const CommandServices& services_;
