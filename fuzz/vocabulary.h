@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/commands/server/docs.h"
+#include "engine/commands/docs.h"
 
 namespace redoubt::fuzz {
 

@@ -28,8 +28,8 @@ size_t tolerance(size_t limit) {
 }  // namespace
 
 Eviction::Eviction(Env& env, KeyRemover& keys, AccessClock& clock, Random& random,
-                   const Settings& settings, Stats& stats)
-    : env_(env), keys_(keys), clock_(clock), random_(random), settings_(settings), stats_(stats) {
+                   const Settings& settings)
+    : env_(env), keys_(keys), clock_(clock), random_(random), settings_(settings) {
   timer_.owner = this;
   timer_.on_fire = [](Timer& timer) { static_cast<Eviction*>(timer.owner)->go_on(); };
 }

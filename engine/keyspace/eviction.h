@@ -19,7 +19,6 @@
 #include <string>
 
 #include "engine/config/settings.h"
-#include "engine/insight/stats.h"
 #include "engine/keyspace/access_clock.h"
 #include "engine/keyspace/key_remover.h"
 #include "engine/store/random.h"
@@ -30,8 +29,8 @@ namespace redoubt {
 class Eviction {
  public:
   // All of these outlive it.
-  Eviction(Env& env, KeyRemover& keys, AccessClock& clock, Random& random, const Settings& settings,
-           Stats& stats);
+  Eviction(Env& env, KeyRemover& keys, AccessClock& clock, Random& random,
+           const Settings& settings);
   Eviction(const Eviction&) = delete;
   Eviction& operator=(const Eviction&) = delete;
   ~Eviction();
@@ -80,7 +79,6 @@ class Eviction {
   AccessClock& clock_;
   Random& random_;
   const Settings& settings_;
-  Stats& stats_;
   bool tight_ = false;
   bool cut_short_ = false;  // in this turn a slice ended before there was room
   // The candidates seen so far, ascending by score; `pool_count_` in use. Sampling keeps finding

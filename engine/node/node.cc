@@ -42,7 +42,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
       started_wall_(env.wall()),
       pid_(env.backend().process_facts().pid),
       expiry_(env, *this, config_->settings(), stats_),
-      eviction_(env, *this, keyspace_.clock(), random_, config_->settings(), stats_),
+      eviction_(env, *this, keyspace_.clock(), random_, config_->settings()),
       clients_(env, config_->settings(), stats_, *this),
       last_cron_(env.now()) {
   std::string error;

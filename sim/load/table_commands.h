@@ -1,5 +1,5 @@
 // Random commands from the rows of the command table: any command with any of its options, each
-// option drawn by itself, as the row's notation says (engine/commands/server/docs.h). Most of what
+// option drawn by itself, as the row's notation says (engine/commands/docs.h). Most of what
 // comes of it is well formed; whether it makes sense is for the node to say.
 #pragma once
 
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/commands/server/docs.h"
+#include "engine/commands/docs.h"
 #include "sim/model/generator.h"
 #include "sim/random.h"
 

@@ -3,9 +3,9 @@
 
 #include <set>
 
+#include "engine/commands/docs.h"
 #include "engine/commands/families.h"
 #include "engine/commands/server/command_info.h"
-#include "engine/commands/server/docs.h"
 #include "tests/commands/local_node.h"
 
 namespace redoubt {

@@ -131,7 +131,7 @@ TEST_F(ModelTest, FreeRepliesAreChecked) {
   EXPECT_TRUE(random.matches("$1\r\nb\r\n"));
   EXPECT_FALSE(random.matches("$1\r\nc\r\n"));
   EXPECT_TRUE(apply({"TIME"}).matches("*2\r\n$10\r\n1700000000\r\n$1\r\n5\r\n"));
-  EXPECT_EQ(apply({"NOSUCHCOMMAND"}).rule, ModelReply::Rule::anything);
+  EXPECT_EQ(apply({"LOLWUT"}).rule, ModelReply::Rule::anything);
 }
 
 TEST_F(ModelTest, Digest) {

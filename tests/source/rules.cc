@@ -35,7 +35,7 @@ const std::map<std::string, std::set<std::string>, std::less<>> kLayers = {
     {"server", {"net", "net/uring", "engine/"}},
     {"sim", {"net", "net/resp", "engine/", "sim/model", "sim/program", "sim/trace"}},
     {"sim/checkers", {"net", "engine/", "sim", "sim/history", "sim/linearizability", "sim/model"}},
-    {"sim/load", {"net", "sim", "sim/checkers", "sim/history", "sim/model"}},
+    {"sim/load", {"net", "engine/", "sim", "sim/checkers", "sim/history", "sim/model"}},
     {"sim/scenario", {"net", "engine/", "sim", "sim/checkers", "sim/load", "sim/model"}},
     {"sim/first_difference", {"net", "sim"}},
     {"sim/program",

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/commands/docs.h"
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/commands/server/command_info.h"
-#include "engine/commands/server/docs.h"
 #include "engine/node/context.h"
 #include "engine/node/node.h"
 #include "net/text.h"

@@ -1,4 +1,4 @@
-#include "engine/commands/server/docs.h"
+#include "engine/commands/docs.h"
 
 #include <array>
 
