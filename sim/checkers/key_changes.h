@@ -127,6 +127,9 @@ class TrackingChecker final : public SideChecker {
   std::map<std::string, std::set<uint64_t>, std::less<>> remembered_;
   // Messages that are owed: to whom, and the key, or nothing for all keys.
   using Debt = std::pair<uint64_t, std::optional<std::string>>;
+  // Nothing is owed to the session any more.
+  void forgive(uint64_t session);
+
   std::set<Debt> owed_;
   std::set<Debt> owed_by_broadcast_;
   std::set<Debt> broadcast_last_turn_;

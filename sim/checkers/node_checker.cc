@@ -431,6 +431,8 @@ ModelReply NodeChecker::expect_dbsize(int db, int64_t now_ms) const {
 
 ModelReply NodeChecker::expect(ModelSession& session, std::span<const std::string_view> args,
                                int64_t now_ms) {
+  const EvictionPolicy policy = node_->settings().maxmemory_policy;
+  model_.set_lfu(policy == EvictionPolicy::allkeys_lfu || policy == EvictionPolicy::volatile_lfu);
   if (args.size() == 1 && same(args[0], "DBSIZE")) return expect_dbsize(session.database, now_ms);
   if (session.in_transaction) return model_.apply(session, args, now_ms);
   transactions_.before_command(session.database, args);

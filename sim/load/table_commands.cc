@@ -13,17 +13,18 @@ namespace redoubt::sim {
 namespace {
 
 // What is not for everybody: it ends or holds the node or a connection, changes what a connection
-// is, or waits; or whole databases, of which the generator has enough.
+// is, or waits; or whole databases, of which the generator has enough. Ranges by member mean
+// something only where all scores are equal, which the generator sees to.
 constexpr std::string_view kLeftOut[] = {
-    "shutdown",   "debug",      "monitor",     "quit",         "reset",        "auth",
-    "hello",      "flushall",   "flushdb",     "swapdb",       "select",       "multi",
-    "exec",       "discard",    "watch",       "unwatch",      "config",       "subscribe",
-    "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe", "publish",
-    "spublish",   "hotkeys",    "himport",     "pfdebug",      "pfselftest",   "latency",
-    "slowlog",    "commandlog", "time",        "lastsave",     "restore",      "dump",
-    "migrate",    "client",     "memory",      "info",         "sort",         "sort_ro",
-    "role",       "wait",       "waitaof",     "module",       "cluster",      "command",
-    "lolwut"};
+    "shutdown",   "debug",      "monitor",     "quit",           "reset",         "auth",
+    "hello",      "flushall",   "flushdb",     "swapdb",         "select",        "multi",
+    "exec",       "discard",    "watch",       "unwatch",        "config",        "subscribe",
+    "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe",   "sunsubscribe",  "publish",
+    "spublish",   "hotkeys",    "himport",     "pfdebug",        "pfselftest",    "latency",
+    "slowlog",    "commandlog", "time",        "lastsave",       "restore",       "dump",
+    "migrate",    "client",     "memory",      "info",           "sort",          "sort_ro",
+    "role",       "wait",       "waitaof",     "module",         "cluster",       "command",
+    "lolwut",     "zlexcount",  "zrangebylex", "zrevrangebylex", "zremrangebylex"};
 
 template <size_t N>
 std::string_view one_of(Random& random, const std::array<std::string_view, N>& words) {
@@ -89,7 +90,7 @@ void TableCommands::make(const std::vector<Argument>& arguments) {
 
 void TableCommands::make_one(const Argument& argument) {
   if (argument.type == "pure-token") {
-    words_.emplace_back(argument.token);
+    words_.emplace_back(argument.token == "BYLEX" ? "BYSCORE" : argument.token);
   } else if (argument.type == "oneof") {
     Argument chosen = argument.arguments[random_.below(argument.arguments.size())];
     chosen.optional = false;
