@@ -394,7 +394,7 @@ void TrackingChecker::switch_tracking(const CheckedCommand& command) {
   }
   if (!same_word(args[1], "TRACKING") || args.size() < 3) return;
   // What was changed in this turn is told as the client asks for it at its end.
-  switched_ = true;
+  unclear_turns_ = 2;
   forgive(command.session);
   const auto before = trackers_.find(command.session);
   if (before != trackers_.end()) forgive(before->second.redirect);
@@ -564,8 +564,8 @@ void TrackingChecker::turn_ended() {
   owed_.clear();
   broadcast_last_turn_ = std::move(owed_by_broadcast_);
   owed_by_broadcast_.clear();
-  if (!switched_) check_superfluous();
-  switched_ = false;
+  if (unclear_turns_ == 0) check_superfluous();
+  unclear_turns_ -= unclear_turns_ > 0 ? 1 : 0;
   seen_.clear();
   seen_without_loop_.clear();
   others_.clear();

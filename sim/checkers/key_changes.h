@@ -130,7 +130,7 @@ class TrackingChecker final : public SideChecker {
   // Nothing is owed to the session any more.
   void forgive(uint64_t session);
 
-  bool switched_ = false;  // somebody's tracking, in this turn
+  int unclear_turns_ = 0;  // somebody has switched tracking: messages of before are on their way
   std::set<Debt> owed_;
   std::set<Debt> owed_by_broadcast_;
   std::set<Debt> broadcast_last_turn_;

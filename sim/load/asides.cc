@@ -43,7 +43,10 @@ Asides::Words Asides::settings() {
   switch (random_.below(8)) {
     case 0: return set("hz", std::to_string(random_.between_log(1, 500)));
     case 1: return set("active-expire-effort", std::to_string(random_.between(1, 10)));
-    case 2: return set(kLazy[random_.below(5)], random_.coin() ? "yes" : "no");
+    case 2: {
+      const std::string_view name = kLazy[random_.below(5)];
+      return set(name, random_.coin() ? "yes" : "no");
+    }
     case 3:
       if (evicts_) return set("maxmemory-policy", std::string(kPolicies[random_.below(8)]));
       return set("maxmemory-samples", std::to_string(random_.between(1, 10)));
@@ -51,9 +54,10 @@ Asides::Words Asides::settings() {
       return set("list-max-listpack-size", random_.coin()
                                                ? std::to_string(-random_.between(1, 5))
                                                : std::to_string(random_.between_log(1, 300)));
-    default:
-      return set(kLimits[random_.below(std::size(kLimits))],
-                 std::to_string(random_.between_log(1, 600)));
+    default: {
+      const std::string_view name = kLimits[random_.below(std::size(kLimits))];
+      return set(name, std::to_string(random_.between_log(1, 600)));
+    }
   }
 }
 
