@@ -324,15 +324,18 @@ void TrackingChecker::forget(uint64_t session) {
   for (auto& [key, sessions] : remembered_) sessions.erase(session);
 }
 
-void TrackingChecker::session_closed(uint64_t session) {
+// It may be the target of others all the same.
+void TrackingChecker::stop_tracking(uint64_t session) {
   if (trackers_.contains(session)) forget(session);
-  resp3_.erase(session);
   trackers_.erase(session);
+  forgive(session);
+}
+
+void TrackingChecker::session_closed(uint64_t session) {
+  stop_tracking(session);
+  resp3_.erase(session);
   in_multi_.erase(session);
   const auto is_theirs = [&](const Debt& debt) { return debt.first == session; };
-  std::erase_if(owed_, is_theirs);
-  std::erase_if(owed_by_broadcast_, is_theirs);
-  std::erase_if(broadcast_last_turn_, is_theirs);
   std::erase_if(seen_, is_theirs);
   std::erase_if(seen_without_loop_, is_theirs);
   for (auto& [id, tracker] : trackers_) {
@@ -399,11 +402,11 @@ void TrackingChecker::switch_tracking(const CheckedCommand& command) {
   const auto before = trackers_.find(command.session);
   if (before != trackers_.end()) forgive(before->second.redirect);
   if (same_word(args[2], "OFF")) {
-    const bool resp3 = resp3_.contains(command.session);
-    session_closed(command.session);
-    if (resp3) resp3_.insert(command.session);
+    stop_tracking(command.session);
     return;
   }
+  // Nobody was told whether it was accepted (CLIENT REPLY OFF): the node is asked.
+  if (command.reply.empty()) return copy_tracker(command.session);
   const auto [at, is_new] = trackers_.try_emplace(command.session);
   Tracker fresh;
   for (size_t i = 3; i < args.size(); ++i) {
@@ -422,6 +425,25 @@ void TrackingChecker::switch_tracking(const CheckedCommand& command) {
     if (all) fresh.prefixes.clear();
   }
   at->second = std::move(fresh);
+}
+
+void TrackingChecker::copy_tracker(uint64_t id) {
+  const Session* session = node_->clients().find(id);
+  if (session == nullptr || session->tracking == nullptr) {
+    trackers_.erase(id);
+    return;
+  }
+  const TrackingOptions& options = session->tracking->options;
+  Tracker copy;
+  copy.broadcast = options.broadcast;
+  copy.opt_in = options.opt_in;
+  copy.opt_out = options.opt_out;
+  copy.no_loop = options.no_loop;
+  copy.redirect = options.redirect;
+  // One that wants all keys is known by an empty prefix in the node, by none here.
+  const auto& prefixes = session->tracking->prefixes;
+  if (!prefixes.contains("")) copy.prefixes.insert(prefixes.begin(), prefixes.end());
+  trackers_[id] = std::move(copy);
 }
 
 void TrackingChecker::remember_keys(const CheckedCommand& command) {
@@ -467,7 +489,11 @@ void TrackingChecker::done(const CheckedCommand& command) {
   }
   const bool is_client = same_word(args[0], "CLIENT") && args.size() > 1;
   if (is_client && !queued) switch_tracking(command);
-  if (same_word(args[0], "RESET") && args.size() == 1) session_closed(command.session);
+  if (same_word(args[0], "RESET") && args.size() == 1) {
+    stop_tracking(command.session);
+    resp3_.erase(command.session);
+    in_multi_.erase(command.session);
+  }
   // In RESP2 only those are told that listen to a channel, from the end of this turn on.
   if (same_word(args[0], "HELLO") || same_word(args[0], "RESET")) forgive(command.session);
   if (trackers_.empty()) return;

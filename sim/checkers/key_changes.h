@@ -129,6 +129,9 @@ class TrackingChecker final : public SideChecker {
   using Debt = std::pair<uint64_t, std::optional<std::string>>;
   // Nothing is owed to the session any more.
   void forgive(uint64_t session);
+  void stop_tracking(uint64_t session);
+  // What the node knows of the session.
+  void copy_tracker(uint64_t id);
 
   int unclear_turns_ = 0;  // somebody has switched tracking: messages of before are on their way
   std::set<Debt> owed_;
