@@ -146,6 +146,8 @@ void ScanChecker::removed(int database, std::string_view key) {
 
 void ScanChecker::part_removed(int database, std::string_view key) {
   for (auto& [session, walk] : walks_) {
+    // With its last part goes the key.
+    if (walk.cursor_at == 1 && walk.database == database) walk.steady.erase(std::string(key));
     if (walk.database != database || walk.cursor_at != 2 || walk.words[1] != key) continue;
     walk.steady.clear();  // those that are left are not worth the trouble
   }

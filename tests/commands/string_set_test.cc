@@ -365,6 +365,25 @@ TEST_F(LargeArguments, OfAKeyThatIsSetTwiceStayReadable) {
   }
 }
 
+TEST_F(LargeArguments, OfAFieldThatIsSetTwiceStayReadable) {
+  for (const std::vector<std::string_view>& command :
+       {std::vector<std::string_view>{"HSET", "h"},
+        {"HMSET", "h"},
+        {"HSETEX", "h", "EX", "100", "FIELDS", "3"}}) {
+    n.call({"DEL", "h"});
+    for (const std::string_view word : command) add(word);
+    add("f");
+    add(blob_of('x', kLarge));
+    add("g");
+    add(blob_of('y', kLarge));
+    add("f");
+    add(blob_of('z', kLarge));
+    execute();
+    EXPECT_EQ(n.call({"HGET", "h", "f"}), bulk(std::string(kLarge, 'z')));
+    EXPECT_EQ(n.call({"HGET", "h", "g"}), bulk(std::string(kLarge, 'y')));
+  }
+}
+
 TEST_F(LargeArguments, OfCommandsThatDoNotKeepThem) {
   n.call({"SET", "k", "v"});
   add("SET");

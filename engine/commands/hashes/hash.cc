@@ -29,8 +29,8 @@ std::optional<size_t> set_pairs(Context& c) {
   for (size_t i = 2; i < c.args.size(); i += 2) {
     // An expired field that is still there would not count as new.
     if (hash.has_expired()) hash.find(c.args[i]);
-    const bool is_new =
-        hash.editor().set(c.args[i], c.args[i + 1], kNeverExpires, large_blob(c, i + 1));
+    const bool is_new = hash.editor().set(c.args[i], c.args[i + 1], kNeverExpires,
+                                          pair_blob(c, i + 1, c.args.size()));
     created += is_new ? 1 : 0;
   }
   hash.finish();

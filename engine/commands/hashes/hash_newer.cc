@@ -239,7 +239,7 @@ void hsetex_command(Context& c) {
   for (size_t i = options.first; i < options.end; i += 2) {
     const std::optional<HashField> field = hash.find(c.args[i]);
     const int64_t at = keep && field ? field->deadline_ms : *deadline;
-    hash.editor().set(c.args[i], c.args[i + 1], at, large_blob(c, i + 1));
+    hash.editor().set(c.args[i], c.args[i + 1], at, pair_blob(c, i + 1, options.end));
   }
   hash.finish();
   c.modified(key, 'h', "hset");

@@ -115,10 +115,6 @@ void put_string(Context& c, std::string_view key, size_t value_index, NewExpiry 
   c.modified(key, '$', "set");
 }
 
-namespace {
-
-// The Blob of a pair's value, unless a later pair replaces that value: the arguments have to stay
-// readable until the command's effect is written.
 Blob pair_blob(Context& c, size_t value_index, size_t end) {
   constexpr size_t kPairsMax = 64;
   if (c.args[value_index].size() < kWorthTaking || end - value_index > 2 * kPairsMax) return {};
@@ -127,8 +123,6 @@ Blob pair_blob(Context& c, size_t value_index, size_t end) {
   }
   return c.take_blob(value_index);
 }
-
-}  // namespace
 
 void put_pairs(Context& c, size_t first, size_t end, NewExpiry expiry) {
   for_each_key(c, first, end, 2, [&](size_t i, uint64_t hash) {

@@ -70,6 +70,10 @@ std::array<char, 16> digest_text(std::string_view bytes);
 
 // The Blob of an argument when it is worth taking over, otherwise an empty one.
 Blob large_blob(Context& c, size_t index);
+// The same for the value of a name and value pair, where pairs go on to argument `end`: empty when
+// a later pair replaces that value, because the arguments have to stay readable until the command's
+// effect is written.
+Blob pair_blob(Context& c, size_t value_index, size_t end);
 
 // Sets a key to an argument, with its event. The effect is left to the caller.
 void put_string(Context& c, std::string_view key, size_t value_index, NewExpiry expiry);
