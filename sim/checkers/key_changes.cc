@@ -458,6 +458,12 @@ void TrackingChecker::remember_keys(const CheckedCommand& command) {
     named_by_[std::string(word)].insert(command.session);
   }
   if (command.failed()) return;
+  // What it writes itself is forgotten, whether the value is another one or not; with NOLOOP no
+  // message says so.
+  for (const std::string_view word : command.args.subspan(1)) {
+    const auto known = remembered_.find(word);
+    if (tracker.no_loop && known != remembered_.end()) known->second.erase(command.session);
+  }
   constexpr std::string_view kReads[] = {
       "GET",  "STRLEN", "LLEN",   "SCARD",    "HLEN", "ZCARD",    "XLEN",   "HGETALL", "TTL",
       "PTTL", "HGET",   "LRANGE", "SMEMBERS", "TYPE", "GETRANGE", "ZSCORE", "LINDEX",  "SISMEMBER"};
@@ -560,6 +566,12 @@ void TrackingChecker::forgive(uint64_t session) {
   for (std::set<Debt>* debts : {&owed_, &owed_by_broadcast_, &broadcast_last_turn_}) {
     std::erase_if(*debts, [&](const Debt& debt) { return debt.first == session; });
   }
+}
+
+// A command that only reads has named its keys when it begins to wait.
+void TrackingChecker::waits(uint64_t session, std::span<const std::string_view> args) {
+  if (!trackers_.contains(session)) return;
+  for (const std::string_view word : args.subspan(1)) named_by_[std::string(word)].insert(session);
 }
 
 // What is owed to a client for the command that it executed itself comes right behind it.

@@ -99,6 +99,7 @@ class TrackingChecker final : public SideChecker {
   void parts_expired(int database, std::string_view key) override { gone(database, key); }
   void pushed(uint64_t session, std::string_view message) override;
   void session_closed(uint64_t session) override;
+  void waits(uint64_t session, std::span<const std::string_view> args) override;
   void turn_ended() override;
 
   static bool is_invalidation(std::string_view message);

@@ -92,6 +92,7 @@ void NodeChecker::on_wait(const Session& session, std::span<const std::string_vi
   }
   if (world_.traced()) trace(session, args, "waits");
   check_order(*peer->link, args);
+  sides_.tell([&](SideChecker& side) { side.waits(session.id, args); });
   const int64_t now_ms = node_->env().wall().unix_ms();
   const ModelReply expected = expect(peer->model, args, now_ms);
   const std::optional<WaitTerms> terms = wait_terms(args);

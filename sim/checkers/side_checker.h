@@ -43,6 +43,8 @@ class SideChecker {
   // The model is as it was before the command, then as it is after it.
   virtual void began(const CheckedCommand&) {}
   virtual void done(const CheckedCommand&) {}
+  // A command of the session begins to wait; done() comes when it is through.
+  virtual void waits(uint64_t /*session*/, std::span<const std::string_view> /*args*/) {}
   virtual void effect(std::span<const std::string_view> /*words*/) {}
   // The model still has the key.
   virtual void evicted(int /*database*/, std::string_view /*key*/) {}
