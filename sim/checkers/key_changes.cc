@@ -501,7 +501,11 @@ void TrackingChecker::done(const CheckedCommand& command) {
     in_multi_.erase(command.session);
   }
   // In RESP2 only those are told that listen to a channel, from the end of this turn on.
-  if (same_word(args[0], "HELLO") || same_word(args[0], "RESET")) forgive(command.session);
+  if (same_word(args[0], "HELLO") || same_word(args[0], "RESET")) {
+    forgive(command.session);
+    // What was changed while nobody could tell it is forgotten.
+    for (auto& [key, sessions] : remembered_) sessions.erase(command.session);
+  }
   if (trackers_.empty()) return;
   const bool unknown = command.undoable || changes_databases(args);
   for (const KeyChangeFinder::Change& change : finder_.done(command)) {
