@@ -48,7 +48,7 @@ std::set<std::string, std::less<>> ScanChecker::elements(int database, std::stri
   return names;
 }
 
-void ScanChecker::begin(const CheckedCommand& command) {
+void ScanChecker::begin_walk(const CheckedCommand& command) {
   Walk walk;
   walk.words.assign(command.args.begin(), command.args.end());
   walk.cursor_at = same_word(command.args[0], "SCAN") ? 1 : 2;
@@ -123,7 +123,7 @@ void ScanChecker::done(const CheckedCommand& command) {
     return;
   }
   if (cursor == "0") {
-    begin(command);
+    begin_walk(command);
   } else {
     const auto found = walks_.find(command.session);
     if (found == walks_.end()) return;

@@ -35,7 +35,7 @@ class ScanChecker final : public SideChecker {
     std::set<std::string, std::less<>> steady;  // there since the beginning, and not seen yet
     uint64_t pages = 0;
   };
-  void begin(const CheckedCommand& command);
+  void begin_walk(const CheckedCommand& command);
   void take_page(Walk& walk, const CheckedCommand& command);
   void removed(int database, std::string_view key);
   void part_removed(int database, std::string_view key);

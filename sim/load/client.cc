@@ -150,11 +150,11 @@ bool LoadClient::has_step() const {
   return step_ != nullptr && !step_->commands.empty() && step_->farewell == plan_.farewell;
 }
 
-// A password that was guessed is a step. As long as there are pauses before it, the right one,
-// which goes without saying, was sent on connections that ended before anything else was.
+// A password that was guessed is a step, or the first command of one. As long as there are pauses
+// before it, the right one, which goes without saying, was sent on connections that ended before
+// anything else was.
 bool LoadClient::next_step_enters() const {
-  return has_step() && scripted_pauses_.empty() && step_->commands.size() == 1 &&
-         step_->commands[0][0] == "AUTH";
+  return has_step() && scripted_pauses_.empty() && step_->commands[0][0] == "AUTH";
 }
 
 // How long until the next step, if that has a time instead of pauses.

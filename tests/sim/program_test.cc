@@ -144,7 +144,7 @@ TEST(Program, ShrinksACrash) {
 // moment, and where a bug strikes at once in what is cut down, but not before there is a key.
 TEST(Program, ShrinksWhatTakesPatienceOrLuck) {
   const std::string path = testing::TempDir() + "redoubt-shrunk.toml";
-  for (const std::string what : {"3 --bug blind_watch", "6 --bug unlucky_loss",
+  for (const std::string what : {"5 --bug blind_watch", "2 --bug unlucky_loss",
                                  "9 --bug unlucky_loss", "3 --bug stray_eviction"}) {
     const Ran ran = run("shrink --time 300s --scenario single --seed " + what + " -o " + path);
     EXPECT_EQ(ran.status, 1) << ran.text;

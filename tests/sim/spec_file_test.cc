@@ -119,7 +119,7 @@ TEST(SpecFile, ARecordedRunIsTheSame) {
   };
   RunOptions options;
   options.plant = "blind_watch";
-  for (const uint64_t seed : {2, 5, 7, 11, 14, 18, 24}) {
+  for (const uint64_t seed : {2, 5, 7, 11, 18, 24}) {
     options.seed = seed;
     expect_the_same("single", options);
   }
