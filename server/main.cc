@@ -21,6 +21,11 @@
 extern "C" __attribute__((weak)) int mallctl(const char* name, void* old_value, size_t* old_size,
                                              void* new_value, size_t new_size);
 
+// What jemalloc reads when the process begins. A reply of gigabytes is freed in pieces of 64 KB:
+// they go back to the system within seconds, also when nothing else happens.
+extern "C" const char* malloc_conf;
+const char* malloc_conf = "background_thread:true,dirty_decay_ms:2000,muzzy_decay_ms:0";
+
 namespace redoubt {
 namespace {
 

@@ -108,8 +108,8 @@ class Metadata(unittest.TestCase):
             for name, theirs, ours in zip(common, *replies):
                 self.assertEqual(len(ours[1]), len(INFO_FIELDS))
                 for field, their_value, our_value in zip(INFO_FIELDS, theirs[1], ours[1]):
-                    if field == "subcommands" and their_value[1]:
-                        self.assertEqual(their_value[0], our_value[0])
+                    if field == "subcommands":  # 7.0 has an empty set where there are none
+                        self.assertEqual("*", our_value[0])
                         continue
                     if field in DIFFERENT.get(name, ()):
                         continue

@@ -74,7 +74,7 @@ a: MULTI | BLPOP k 0 | BLMOVE k l LEFT LEFT 0 | EXEC
 a: BLPOP k 0 | PING
 b: SET k string
 b: DEL k | RPUSH l 1 | RENAME l k
-a: BLPOP k inf | BLPOP k -1 | BLPOP k abc
+a: BLPOP k -1 | BLPOP k abc
 a: BLPOP k 0
 b: SELECT 1 | RPUSH k 1 | SWAPDB 0 1
 """,
