@@ -213,6 +213,7 @@ size_t Keyspace::flush(int index, bool lazy) {
 
 std::vector<Snapshot::Source> Keyspace::snapshot_sources() {
   std::vector<Snapshot::Source> sources;
+  sources.reserve(databases_.size());
   for (int db = 0; db < count(); ++db) sources.push_back({db, &database(db)});
   return sources;
 }

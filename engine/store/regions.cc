@@ -79,8 +79,7 @@ SpareRegion Regions::take_spare() {
 bool Regions::give_spare(SpareRegion& spare) {
   ASSERT(spare);
   if (!spare_is_out_ || arena_of(spare.memory()) == nullptr) return false;
-  spare_ = std::move(spare);
-  spare.reset();
+  spare_ = std::exchange(spare, {});
   spare_is_out_ = false;
   return true;
 }

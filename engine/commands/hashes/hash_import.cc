@@ -76,6 +76,7 @@ void himport_set_command(Context& c) {
   replace_hash(c, key, *fields, kFirstValue);
   c.modified(key, 'h', "hset");
   std::vector<std::string_view> names;
+  names.reserve(fields->size());
   for (size_t i = 0; i < fields->size(); ++i) names.push_back((*fields)[i]);
   c.announce_fields(key, "hset", names);
   effect_of_import(c, key, *fields, kFirstValue, replaced);
