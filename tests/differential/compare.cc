@@ -176,6 +176,7 @@ bool same_pending(RespValue a, RespValue b) {
     for (RespValue& entry : reply->items) {
       if (entry.items.size() == 4) {
         entry.items[2].integer = 0;
+        entry.items[2].text.clear();
       }
     }
   }
