@@ -38,7 +38,10 @@ void Connection::adopt(Handle handle, Address peer) {
   ASSERT(!open() && !closed_ && handle);
   handle_ = receive_.handle = handle;
   peer_ = std::move(peer);
-  local_ = env_.backend().local_address(handle);
+}
+
+Address Connection::local() const {
+  return open() ? env_.backend().local_address(handle_) : Address{};
 }
 
 void Connection::connect(const Address& to) {
@@ -78,11 +81,10 @@ void Connection::on_connected() {
 // --- reading
 
 void Connection::read(std::span<char> room) {
-  if (receive_.in_flight || chunk_ || closed_ || closes_after_output_) return;
+  if (receive_.in_flight || receive_.result.chunk || closed_ || closes_after_output_) return;
   ASSERT(open());
   receive_.result.error = Error::none;
   receive_.result.bytes = 0;
-  receive_.result.chunk = {};
   receive_.into = std::as_writable_bytes(room);
   env_.submit(receive_);
 }
@@ -90,7 +92,7 @@ void Connection::read(std::span<char> room) {
 void Connection::on_received() {
   OpResult& result = receive_.result;
   if (closed_) {
-    if (result.chunk) env_.backend().give_back(result.chunk);
+    release_chunk();
     if (quiet()) user_->on_quiet();
     return;
   }
@@ -99,13 +101,12 @@ void Connection::on_received() {
   } else if (!receive_.into.empty()) {
     user_->on_direct(result.bytes);
   } else {
-    chunk_ = result.chunk;
-    user_->on_bytes({reinterpret_cast<const char*>(chunk_.data), chunk_.size});
+    user_->on_bytes({reinterpret_cast<const char*>(result.chunk.data), result.chunk.size});
   }
 }
 
 void Connection::return_chunk() {
-  env_.backend().give_back(std::exchange(chunk_, {}));
+  env_.backend().give_back(std::exchange(receive_.result.chunk, {}));
 }
 
 // --- sending
@@ -184,7 +185,7 @@ void Connection::on_sent() {
 }
 
 size_t Connection::memory_bytes() const {
-  size_t bytes = sizeof(Connection) + queue_.memory_bytes() + chunk_.size;
+  size_t bytes = sizeof(Connection) + queue_.memory_bytes() + receive_.result.chunk.size;
   if (sender_ != nullptr) bytes += sender_->bytes.memory_bytes();
   return bytes;
 }

@@ -100,7 +100,8 @@ class Connection {
 
   Handle handle() const { return handle_; }
   const Address& peer() const { return peer_; }
-  const Address& local() const { return local_; }
+  // Ours, asked of the world; empty when the stream is closed.
+  Address local() const;
 
   // Receives once, into `room` or, when that is empty, into a chunk. Nothing happens while a
   // receive is in flight, before the last chunk is released, or after close() or
@@ -109,7 +110,7 @@ class Connection {
   bool reading() const { return receive_.in_flight; }
   // The bytes of on_bytes() are not needed any more.
   void release_chunk() {
-    if (chunk_) return_chunk();
+    if (receive_.result.chunk) return_chunk();
   }
 
   // What is to be sent.
@@ -150,12 +151,10 @@ class Connection {
   Handle handle_;
   bool closed_ = false;
   bool closes_after_output_ = false;
-  Chunk chunk_;
   Sender* sender_ = nullptr;  // the send, or the connect, in flight
   Output queue_;
-  Op receive_;
+  Op receive_;  // its result keeps the lent chunk until release_chunk()
   Address peer_;
-  Address local_;
 };
 
 }  // namespace redoubt

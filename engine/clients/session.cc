@@ -19,8 +19,8 @@ const Address& Session::peer() const {
   return connection == nullptr ? clients.no_address() : connection->peer();
 }
 
-const Address& Session::local() const {
-  return connection == nullptr ? clients.no_address() : connection->local();
+Address Session::local() const {
+  return connection == nullptr ? Address{} : connection->local();
 }
 
 size_t Session::output_bytes() const {

@@ -139,7 +139,7 @@ class Session final : public ConnectionUser, public ReplyHolder {
   bool watch_failed() const { return watches != nullptr && watches->failed; }
   // The client's address and ours; empty without a connection.
   const Address& peer() const;
-  const Address& local() const;
+  Address local() const;
   // Bytes of replies that have not left, as client-output-buffer-limit counts them.
   size_t output_bytes() const;
   // Bytes that this session takes, as counted.
