@@ -99,17 +99,17 @@ class Bench {
     world_.boot(host);
     world_.run_for(Duration::milliseconds(1));
     node_ = &static_cast<sim::NodeProcess*>(world_.host(host).process())->node();
-    session_ = &node_->make_local_session();
+    session_ = &node_->clients().make_local();
   }
-  ~Bench() { node_->drop_local_session(*session_); }
+  ~Bench() { node_->clients().drop_local(*session_); }
 
   void execute(const std::vector<std::string>& words) {
     const std::vector<std::string_view> args(words.begin(), words.end());
-    node_->execute(*session_, args);
+    node_->dispatcher().execute(*session_, args);
   }
   void run(benchmark::State& state, const std::vector<std::string>& words) {
     const std::vector<std::string_view> args(words.begin(), words.end());
-    for (auto _ : state) benchmark::DoNotOptimize(node_->execute(*session_, args));
+    for (auto _ : state) benchmark::DoNotOptimize(node_->dispatcher().execute(*session_, args));
   }
 
  private:

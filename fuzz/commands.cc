@@ -119,9 +119,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Node& subject = static_cast<sim::NodeProcess*>(process)->node();
   for (int db = 0; db < subject.keyspace().count(); ++db)
     subject.keyspace().database(db).dict().check_invariants();
-  Session& session = subject.make_local_session();
+  Session& session = subject.clients().make_local();
   const std::string_view ping[] = {"ECHO", "alive"};
-  ASSERT(subject.execute(session, ping) == "$5\r\nalive\r\n");
-  subject.drop_local_session(session);
+  ASSERT(subject.dispatcher().execute(session, ping) == "$5\r\nalive\r\n");
+  subject.clients().drop_local(session);
   return 0;
 }

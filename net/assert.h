@@ -13,3 +13,6 @@ namespace redoubt {
   (__builtin_expect(static_cast<bool>(condition), 1) \
        ? static_cast<void>(0)                        \
        : ::redoubt::assertion_failed(#condition, __FILE__, __LINE__))
+
+// A place that only a bug of ours can reach.
+#define UNREACHABLE() ::redoubt::assertion_failed("unreachable", __FILE__, __LINE__)

@@ -9,7 +9,7 @@
 #include <array>
 #include <cerrno>
 
-#include "engine/node/log_format.h"
+#include "engine/insight/log_format.h"
 #include "net/assert.h"
 #include "net/uring/errors.h"
 

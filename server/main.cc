@@ -14,6 +14,7 @@
 #include "engine/node/version.h"
 #include "net/uring/process_facts.h"
 #include "net/uring/uring_backend.h"
+#include "server/assembly/assemble.h"
 #include "server/process.h"
 #include "server/system.h"
 
@@ -98,6 +99,17 @@ void on_stop(void* owner, int signal) {
       fmt::format("Received {}: stopping in order.", signal == SIGINT ? "SIGINT" : "SIGTERM"));
 }
 
+// The node answers its clients.
+void on_started(void* owner, Error error) {
+  Node& node = *static_cast<Node*>(owner);
+  if (error != Error::none) return node.env().backend().request_exit(1);
+  node.log(LogLevel::notice,
+           fmt::format("Ready to accept connections{}",
+                       node.tcp_port() == 0 ? std::string(" on a unix socket")
+                                            : fmt::format(" on port {}", node.tcp_port())));
+  node.env().backend().report(ServiceState::ready, "Ready to accept connections");
+}
+
 // Runs a node until it ends. Returns only when it could not start: *why says why not.
 void serve(Process& process, std::unique_ptr<Config> config, std::string* why) {
   UringOptions options;
@@ -105,7 +117,8 @@ void serve(Process& process, std::unique_ptr<Config> config, std::string* why) {
   const std::unique_ptr<UringBackend> backend = UringBackend::create(options, why);
   if (backend == nullptr) return;
   Env env(*backend);
-  Node node(env, std::move(config), all_families());
+  const std::unique_ptr<Node> made = make_node(env, std::move(config));
+  Node& node = *made;
   process.add_world(*backend, on_stop, &node);
   greet(node, process, backend->process_facts().pid);
   if (!node.listen(why)) {
@@ -114,17 +127,13 @@ void serve(Process& process, std::unique_ptr<Config> config, std::string* why) {
     return;
   }
   node.log(LogLevel::notice, "Server initialized");
-  node.log(LogLevel::notice,
-           fmt::format("Ready to accept connections{}",
-                       node.tcp_port() == 0 ? std::string(" on a unix socket")
-                                            : fmt::format(" on port {}", node.tcp_port())));
-  backend->report(ServiceState::ready, "Ready to accept connections");
+  node.start(on_started, &node);
   process.remove_world(*backend, backend->run(env));
   process.end(process.exit_status());
 }
 
 int run(Process& process, const std::vector<std::string>& arguments) {
-  auto config = std::make_unique<Config>();
+  auto config = make_config();
   std::string error;
   if (configure(arguments, *config, &error) && process.begin(*config, &error)) {
     serve(process, std::move(config), &error);

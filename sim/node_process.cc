@@ -70,7 +70,7 @@ void NodeProcess::give_up(const std::string& reason) {
 }
 
 void NodeProcess::begin(std::string_view text) {
-  auto config = std::make_unique<Config>();
+  auto config = make_config();
   std::string error;
   const ReadFile no_includes = [](const std::string&, std::string*, std::string* why) {
     *why = "it is not there";
@@ -85,12 +85,19 @@ void NodeProcess::begin(std::string_view text) {
   ASSERT(configured);
   const std::vector<std::string> missing = config->missing();
   if (!missing.empty()) return give_up(missing.front());
-  node_ = std::make_unique<Node>(env_, std::move(config), start_.families);
-  node_->set_observer(start_.observer);
+  node_ = make_node(env_, std::move(config), start_.families);
+  node_->dispatcher().set_observer(start_.observer);
   if (!node_->listen(&error)) {
     node_->log(LogLevel::warning, error);
     return env_.backend().request_exit(1);
   }
+  node_->start(
+      [](void* owner, Error result) { static_cast<NodeProcess*>(owner)->on_started(result); },
+      this);
+}
+
+void NodeProcess::on_started(Error error) {
+  if (error != Error::none) return env_.backend().request_exit(1);
   if (start_.ready) start_.ready(*node_);
 }
 

@@ -9,6 +9,7 @@
 #include "engine/commands/families.h"
 #include "engine/node/node.h"
 #include "net/task.h"
+#include "server/assembly/assemble.h"
 #include "sim/process.h"
 
 namespace redoubt::sim {
@@ -43,6 +44,7 @@ class NodeProcess final : public Process {
   Task<Error> read_file();
   void begin(std::string_view text);
   void give_up(const std::string& reason);
+  void on_started(Error error);
 
   Env& env_;
   const NodeStart start_;

@@ -20,8 +20,14 @@ constexpr std::string_view kProtectedMode =
 
 }  // namespace
 
-Clients::Clients(Env& env, const Settings& settings, Stats& stats, RequestSink& sink)
-    : env_(env), settings_(settings), stats_(stats), sink_(sink), listeners_(env, sink) {}
+Clients::Clients(Env& env, const Settings& settings, Stats& stats, const Logger& logger,
+                 RequestSink& sink)
+    : env_(env),
+      settings_(settings),
+      stats_(stats),
+      logger_(logger),
+      sink_(sink),
+      listeners_(env, logger) {}
 
 Clients::~Clients() {
   while (first_ != nullptr) {
@@ -42,7 +48,7 @@ Session& Clients::add() {
   last_ = session;
   ++count_;
   by_id_.add(session->id, session);
-  if (!settings_.requirepass.empty()) session->flags |= kSessionUnauthenticated;
+  if (!settings_.requirepass.empty()) session->set(kSessionUnauthenticated);
   return *session;
 }
 
@@ -55,6 +61,10 @@ void Clients::on_accepted(Handle stream, Address peer) {
     env_.backend().set_keepalive(stream, settings_.tcp_keepalive_s);
   }
   if (!refuse(session)) read(session);
+}
+
+Expected<Handle> Clients::open_listener(const Address& address, uint32_t mode) {
+  return listeners_.open(address, {.backlog = settings_.tcp_backlog, .mode = mode}, *this);
 }
 
 // A connection that may not stay gets its reason and is closed.
@@ -103,7 +113,7 @@ void Clients::read(Session& session) {
       kSessionEnding | kSessionLocal | kSessionPaused | kSessionWaiting | kSessionHeldBack;
   if (session.has(kLook) && !may_read(session)) return;
   if (session.parser.held()) {
-    session.flags |= kSessionHeldBack;
+    session.set(kSessionHeldBack);
     held_back_.push_back(&session);
     sink_.request_turn();
     return;
@@ -206,7 +216,7 @@ void Clients::close(Session& session, bool after_output) {
   if (session.has(kSessionClosing | kSessionLocal)) return;
   if (after_output) {
     sink_.on_ending(session);
-    session.flags |= kSessionCloseAfterReply;
+    session.set(kSessionCloseAfterReply);
     // Whoever calls this may still write a reply: the end of the turn sends it and closes.
     sink_.on_output(session);
   } else if (session.executing) {
@@ -219,7 +229,7 @@ void Clients::close(Session& session, bool after_output) {
 void Clients::doom(Session& session) {
   ASSERT(!session.has(kSessionLocal));
   if (session.has(kSessionClosing | kSessionDoomed)) return;
-  session.flags |= kSessionDoomed;
+  session.set(kSessionDoomed);
   doomed_.push_back(&session);
   sink_.request_turn();
 }
@@ -227,7 +237,7 @@ void Clients::doom(Session& session) {
 void Clients::close_now(Session& session) {
   ASSERT(!session.executing && !session.has(kSessionClosing));
   sink_.on_ending(session);
-  session.flags |= kSessionClosing;
+  session.set(kSessionClosing);
   end(session);
   session.connection->close();
   limits_.count(session);
@@ -241,7 +251,7 @@ std::unique_ptr<Connection> Clients::detach(Session& session) {
   std::unique_ptr<Connection> connection = std::move(session.connection);
   session.output.move_to(connection->queue());
   sink_.on_ending(session);
-  session.flags |= kSessionClosing;
+  session.set(kSessionClosing);
   end(session);
   limits_.count(session);
   sink_.on_closed(session);

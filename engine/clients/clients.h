@@ -13,10 +13,12 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/clients/limits.h"
+#include "engine/clients/listen_addresses.h"
 #include "engine/clients/listeners.h"
 #include "engine/clients/messages.h"
 #include "engine/clients/monitors.h"
@@ -25,16 +27,18 @@
 #include "engine/clients/session.h"
 #include "engine/clients/session_index.h"
 #include "engine/clients/tracking.h"
+#include "engine/insight/logger.h"
 #include "engine/insight/stats.h"
 #include "net/connection.h"
 #include "net/env.h"
 
 namespace redoubt {
 
-class Clients final : private AcceptHandler {
+class Clients final : private AcceptHandler, private ListenDoor {
  public:
   // All of these outlive it.
-  Clients(Env& env, const Settings& settings, Stats& stats, RequestSink& sink);
+  Clients(Env& env, const Settings& settings, Stats& stats, const Logger& logger,
+          RequestSink& sink);
   Clients(const Clients&) = delete;
   Clients& operator=(const Clients&) = delete;
   // Frees all sessions. The world ends, or has forgotten what was in flight.
@@ -43,6 +47,7 @@ class Clients final : private AcceptHandler {
   Env& env() { return env_; }
   const Settings& settings() const { return settings_; }
   Stats& stats() { return stats_; }
+  const Logger& logger() const { return logger_; }
   RequestSink& sink() { return sink_; }
   PubSub& pubsub() { return pubsub_; }
   Tracking& tracking() { return tracking_; }
@@ -52,8 +57,11 @@ class Clients final : private AcceptHandler {
   const ClientLimits& limits() const { return limits_; }
   ListenerSet& listeners() { return listeners_; }
   const ListenerSet& listeners() const { return listeners_; }
-  // Makes a session of each stream that a listener accepts.
-  AcceptHandler& accept_handler() { return *this; }
+  // Listens where the settings say, and nowhere else; makes a session of each stream that is
+  // accepted. False: an address could not be had, *why says which and the reason in one line, and
+  // clients are accepted where they were before.
+  bool listen(std::string* why) { return listen_addresses_.change(settings_, why); }
+  bool listens() const { return !listen_addresses_.empty(); }
   OutputPool& outputs() { return pool_.outputs(); }
   // Of sessions without a connection.
   const Address& no_address() const { return no_address_; }
@@ -140,6 +148,8 @@ class Clients final : private AcceptHandler {
   friend class Session;
 
   void on_accepted(Handle stream, Address peer) override;
+  Expected<Handle> open_listener(const Address& address, uint32_t mode) override;
+  void close_listener(Handle handle) override { listeners_.close(handle); }
   Session& add();
   bool refuse(Session& session);
   void on_bytes(Session& session, std::span<const char> bytes);
@@ -158,10 +168,12 @@ class Clients final : private AcceptHandler {
   Env& env_;
   const Settings& settings_;
   Stats& stats_;
+  const Logger& logger_;
   RequestSink& sink_;
   SendPool pool_;
   const Address no_address_;
   ListenerSet listeners_;
+  ListenAddresses listen_addresses_{*this};
   ClientLimits limits_{*this};
   PubSub pubsub_{*this};
   Tracking tracking_{*this};

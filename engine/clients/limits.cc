@@ -58,7 +58,7 @@ void ClientLimits::evict_largest() {
   });
   for (Session* session : sessions) {
     if (memory_bytes_ <= memory_max_) return;
-    clients_.sink().log(
+    clients_.logger().log(
         LogLevel::notice,
         fmt::format("closing client id={} addr={}: clients take more than maxmemory-clients, and "
                     "it takes {} bytes",
@@ -95,10 +95,11 @@ void ClientLimits::check_output(Session& session) {
 
 void ClientLimits::drop_slow(Session& session) {
   ++clients_.stats().output_limit_disconnections;
-  clients_.sink().log(LogLevel::warning,
-                      fmt::format("closing client id={} addr={}: {} bytes of replies wait, above "
-                                  "client-output-buffer-limit",
-                                  session.id, session.peer().to_string(), session.output_bytes()));
+  clients_.logger().log(
+      LogLevel::warning,
+      fmt::format("closing client id={} addr={}: {} bytes of replies wait, above "
+                  "client-output-buffer-limit",
+                  session.id, session.peer().to_string(), session.output_bytes()));
   clients_.doom(session);
 }
 
@@ -108,7 +109,7 @@ void ClientLimits::check_unauthenticated(Session& session) {
   session.memory.before_reset = std::min(session.memory.before_reset, waiting);
   if (waiting - session.memory.before_reset <= kUnauthenticatedOutput) return;
   ++clients_.stats().output_limit_disconnections;
-  clients_.sink().log(
+  clients_.logger().log(
       LogLevel::warning,
       fmt::format("closing client id={} addr={}: it has not authenticated, and {} bytes of replies "
                   "wait for it to read",

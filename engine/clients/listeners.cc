@@ -64,8 +64,8 @@ void ListenerSet::on_accepted(Listener& listener) {
   if (!op.result.ok()) {
     if (op.result.error == Error::cancelled) return;
     REDOUBT_REACHED(accept_failed);
-    sink_.log(LogLevel::warning,
-              fmt::format("accepting a connection failed: {}", describe(op.result.error)));
+    logger_.log(LogLevel::warning,
+                fmt::format("accepting a connection failed: {}", describe(op.result.error)));
     listener.retry.owner = &listener;
     listener.retry.on_fire = [](Timer& timer) {
       Listener& from = *static_cast<Listener*>(timer.owner);

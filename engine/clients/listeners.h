@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/clients/request_sink.h"
+#include "engine/insight/logger.h"
 #include "net/env.h"
 
 namespace redoubt {
@@ -27,8 +27,8 @@ struct ListenOptions {
 
 class ListenerSet {
  public:
-  // Failures are logged to `sink`.
-  ListenerSet(Env& env, RequestSink& sink) : env_(env), sink_(sink) {}
+  // Failures are logged.
+  ListenerSet(Env& env, const Logger& logger) : env_(env), logger_(logger) {}
   ListenerSet(const ListenerSet&) = delete;
   ListenerSet& operator=(const ListenerSet&) = delete;
   // Closes nothing: the world ends, or has forgotten.
@@ -66,7 +66,7 @@ class ListenerSet {
   void forget(const Listener& listener);
 
   Env& env_;
-  RequestSink& sink_;
+  const Logger& logger_;
   std::vector<std::unique_ptr<Listener>> all_;  // a closed one until its operation is back
   size_t open_count_ = 0;
 };

@@ -10,7 +10,7 @@ namespace redoubt {
 
 void Monitors::start(Session& session) {
   if (session.has(kSessionMonitor)) return;
-  session.flags |= kSessionMonitor;
+  session.set(kSessionMonitor);
   // One that stopped in this turn may still be on the list.
   if (gaps_ > 0 && std::find(sessions_.begin(), sessions_.end(), &session) != sessions_.end()) {
     --gaps_;

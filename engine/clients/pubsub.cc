@@ -29,7 +29,7 @@ size_t subscription_count(const Session& session, ChannelKind kind) {
 bool PubSub::subscribe(Session& session, ChannelKind kind, std::string_view name) {
   if (session.subscriptions == nullptr) {
     session.subscriptions = std::make_unique<Subscriptions>();
-    session.flags |= kSessionSubscribed;
+    session.set(kSessionSubscribed);
     ++session_count_;
   }
   auto& mine = session.subscriptions->by_kind[static_cast<size_t>(kind)];

@@ -31,7 +31,6 @@ class RequestSink {
   virtual void on_push(const Session& session, std::string_view message) = 0;
   // Whether anybody tracks keys may have changed.
   virtual void on_tracking_changed() = 0;
-  virtual void log(LogLevel level, std::string_view message) = 0;
 
  protected:
   ~RequestSink() = default;

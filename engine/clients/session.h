@@ -133,6 +133,7 @@ class Session final : public ConnectionUser, public ReplyHolder {
   Session* next = nullptr;
 
   bool has(uint32_t flag) const { return (flags & flag) != 0; }
+  void set(uint32_t flag) { flags |= flag; }
   void clear(uint32_t flag) { flags &= ~flag; }
   bool authenticated() const { return !has(kSessionUnauthenticated); }
   // A watched key was touched: EXEC will fail.

@@ -32,7 +32,7 @@ std::string array_of(std::string_view key) {
 void Tracking::enable(Session& session, TrackingOptions options) {
   if (session.tracking == nullptr) {
     session.tracking = std::make_unique<TrackingState>();
-    session.flags |= kSessionTracking;
+    session.set(kSessionTracking);
     sessions_.emplace(session.id, &session);
     clients_.sink().on_tracking_changed();
   }

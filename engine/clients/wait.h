@@ -1,5 +1,5 @@
 // Wait: a session that waits for keys, and what it waits for. The table of all waits is in
-// engine/node/blocking.h.
+// engine/dispatch/blocking.h.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,7 @@
 
 namespace redoubt {
 
-class Node;
+class BlockedClients;
 class Session;
 struct Wait;
 
@@ -59,7 +59,7 @@ struct WaitPlace {
 
 // A session that waits. It belongs to the session.
 struct Wait {
-  Node* node;  // that serves it
+  BlockedClients* owner;
   Session* session;
   CommandEntry* command;
   OwnedRequest request;

@@ -31,6 +31,20 @@ uint32_t derived_categories(const Command& row) {
   return categories;
 }
 
+uint32_t derived_concerns(const Command& row) {
+  uint32_t concerns = kConcernAll;
+  const auto add_if = [&concerns](bool holds, uint32_t concern) {
+    if (holds) concerns |= concern;
+  };
+  add_if((row.flags & (kWrite | kMayReplicate)) != 0, kConcernWrites);
+  add_if((row.flags & kDenyOom) != 0, kConcernMemory);
+  add_if(row.find_keys != nullptr || row.keys[0].begin != KeySpec::Begin::none, kConcernKeys);
+  add_if((row.flags & kLoading) == 0, kConcernNotLoading);
+  add_if((row.flags & kStale) == 0, kConcernNotStale);
+  add_if(row.handler == nullptr, kConcernNoHandler);
+  return concerns;
+}
+
 }  // namespace
 
 CommandTable::CommandTable(std::span<const std::span<const Command>> families) {
@@ -51,6 +65,7 @@ CommandEntry* CommandTable::add(const Command& row, CommandEntry* container) {
   entry->container = container;
   entry->name =
       container == nullptr ? std::string(row.name) : container->name + "|" + std::string(row.name);
+  entry->concerns = derived_concerns(row);
   entry->categories = derived_categories(row);
   if (row.keys[0].begin == KeySpec::Begin::index && row.keys[0].find == KeySpec::Find::range) {
     entry->first_key = row.keys[0].index;

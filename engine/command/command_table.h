@@ -15,11 +15,25 @@ namespace redoubt {
 
 struct RenamedCommand;
 
+// What may stand between a request and its handler: bits of CommandEntry::concerns. A reason to
+// look closer (a pause, memory that is used up, data that is being loaded) concerns some commands
+// and leaves the others alone.
+enum Concern : uint32_t {
+  kConcernAll = 1u << 0,         // every command
+  kConcernWrites = 1u << 1,      // writes, or may replicate
+  kConcernMemory = 1u << 2,      // may need memory (denyoom)
+  kConcernKeys = 1u << 3,        // names keys
+  kConcernNotLoading = 1u << 4,  // has to wait until the data is there
+  kConcernNotStale = 1u << 5,    // has to wait until the data is fresh
+  kConcernNoHandler = 1u << 6,   // a container of subcommands that does nothing by itself
+};
+
 // A row in use: what is counted for it, and what was derived from it.
 struct CommandEntry {
   const Command* row = nullptr;
   const CommandEntry* container = nullptr;  // of a subcommand
   std::string name;                         // "get", "config|get"; as renamed
+  uint32_t concerns = 0;                    // bits of Concern
   uint32_t categories = 0;                  // with those that follow from flags
   int first_key = 0;                        // argument index, 0 when there is none at a fixed place
   std::vector<CommandEntry*> subcommands;

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 
 namespace redoubt {
 

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "engine/command/command.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 
 namespace redoubt {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/store/deadlines.h"
 
 namespace redoubt {

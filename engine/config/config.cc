@@ -39,8 +39,10 @@ size_t Config::Impl::find(std::string_view name) const {
   return at != names.end() && at->name == lower ? at->row : kNone;
 }
 
-Config::Config() : impl_(std::make_unique<Impl>()) {
-  for (const std::span<const Directive> table : {obeyed_directives(), accepted_directives()}) {
+Config::Config(std::span<const std::span<const Directive>> more) : impl_(std::make_unique<Impl>()) {
+  std::vector<std::span<const Directive>> tables = {obeyed_directives(), accepted_directives()};
+  tables.insert(tables.end(), more.begin(), more.end());
+  for (const std::span<const Directive> table : tables) {
     for (const Directive& row : table) {
       const size_t index = impl_->rows.size();
       impl_->rows.push_back(&row);
@@ -60,6 +62,9 @@ Config::Config() : impl_(std::make_unique<Impl>()) {
   }
   std::sort(impl_->names.begin(), impl_->names.end(),
             [](const Impl::Name& a, const Impl::Name& b) { return a.name < b.name; });
+  for (size_t i = 1; i < impl_->names.size(); ++i) {
+    ASSERT(impl_->names[i - 1].name != impl_->names[i].name);
+  }
   impl_->loaded = impl_->values;
   impl_->included.resize(impl_->rows.size());
   impl_->places.resize(impl_->rows.size());

@@ -19,6 +19,8 @@
 
 namespace redoubt {
 
+struct Directive;
+
 // Reads a file for `include`. Given to the parser by who can read files; false: `why` says the
 // reason.
 using ReadFile = std::function<bool(const std::string& path, std::string* text, std::string* why)>;
@@ -47,7 +49,8 @@ struct RenamedCommand {
 
 class Config {
  public:
-  Config();
+  // `more` are the directives of parts.
+  explicit Config(std::span<const std::span<const Directive>> more = {});
   Config(const Config&) = delete;
   Config& operator=(const Config&) = delete;
   ~Config();

@@ -3,9 +3,12 @@
 // what the code reads.
 #pragma once
 
+#include <any>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "net/assert.h"
 
 namespace redoubt {
 
@@ -143,6 +146,24 @@ struct Settings {
   uint64_t set_max_listpack_value = 64;
   uint64_t hash_max_listpack_entries = 512;
   uint64_t hash_max_listpack_value = 64;
+
+  // The settings of a part of the node, of a type of its own; made when they are first asked for.
+  // References are valid until settings change.
+  template <typename T>
+  T& part() {
+    for (std::any& settings : parts) {
+      if (T* found = std::any_cast<T>(&settings)) return *found;
+    }
+    return parts.emplace_back().emplace<T>();
+  }
+  template <typename T>
+  const T& part() const {
+    for (const std::any& settings : parts) {
+      if (const T* found = std::any_cast<T>(&settings)) return *found;
+    }
+    UNREACHABLE();  // its directives have been applied
+  }
+  std::vector<std::any> parts;
 };
 
 }  // namespace redoubt

@@ -16,4 +16,19 @@ uint64_t RateMeter::per_second() const {
   return sum / kSamples;
 }
 
+void Stats::count_error(std::string_view text) {
+  constexpr size_t kCodesMax = 128;
+  ++error_replies;
+  const std::string_view code = text.substr(0, text.find(' '));
+  const auto found = errors.find(code);
+  if (found != errors.end()) {
+    ++found->second;
+  } else if (errors.size() < kCodesMax) {
+    errors.emplace(code, 1);
+  } else {
+    // Scripts can make up codes without end.
+    ++errors["ERRORSTATS_OVERFLOW"];
+  }
+}
+
 }  // namespace redoubt

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace redoubt {
 
@@ -24,6 +25,9 @@ class RateMeter {
 };
 
 struct Stats {
+  // Counts an error reply by its code, the first word.
+  void count_error(std::string_view text);
+
   uint64_t connections_received = 0;
   uint64_t commands_processed = 0;
   uint64_t net_input_bytes = 0;

@@ -46,15 +46,21 @@ void Eviction::settings_changed() {
 size_t Eviction::measure(size_t largest_request) {
   const size_t limit = settings_.maxmemory;
   if (limit == 0) {
-    tight_ = false;
+    set_tight(false);
     set_marks(std::numeric_limits<size_t>::max());
     return 0;
   }
   const size_t used = keys_.evictable_bytes();
   const size_t room = limit - std::min(limit, used);
-  tight_ = room <= std::max(limit / 64, largest_request);
+  set_tight(room <= std::max(limit / 64, largest_request));
   set_marks(tight_ ? std::numeric_limits<size_t>::max() : room);
   return used;
+}
+
+void Eviction::set_tight(bool tight) {
+  if (tight == tight_) return;
+  tight_ = tight;
+  keys_.on_tight(tight);
 }
 
 // Databases that grow by what they get here do not grow by more than the room together.

@@ -9,8 +9,8 @@
 // Nothing of this costs a command anything while there is enough room. Memory is summed once a
 // turn; then each database gets a mark on its allocator, so that the sum stays below the limit
 // while all of them are below their marks. A command that lifts a database above its mark has the
-// sum taken anew. Only when little room is left, tight() is true, and each command that may need
-// memory asks.
+// sum taken anew. Only when little room is left, memory is tight (KeyRemover::on_tight), and each
+// command that may need memory asks.
 #pragma once
 
 #include <array>
@@ -40,8 +40,6 @@ class Eviction {
   bool limited() const { return settings_.maxmemory > 0; }
   // A turn begins whose largest request has so many bytes. Only when limited().
   void begin_turn(size_t largest_request);
-  // A command that may need memory has to ask admit().
-  bool tight() const { return tight_; }
   // Makes room for a command that brings so many bytes, as far as one command may. False: it is to
   // be refused.
   bool admit(size_t bytes);
@@ -66,6 +64,7 @@ class Eviction {
 
   Database& database(int db) { return *keys_.databases()[static_cast<size_t>(db)]; }
   size_t measure(size_t largest_request);
+  void set_tight(bool tight);
   void set_marks(size_t room);
   Slice slice() const;
   Outcome evict_until(size_t target, Slice slice);

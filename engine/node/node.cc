@@ -2,16 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
-#include "engine/node/log_format.h"
-#include "engine/node/node_state.h"
+#include <vector>
 
 namespace redoubt {
 
 namespace {
 
-// How long a stop waits for replies to leave.
+// How long a stop waits for jobs, and for replies to leave.
 constexpr Duration kStopPatience = Duration::seconds(2);
 
 std::string random_id(Env& env) {
@@ -21,29 +18,51 @@ std::string random_id(Env& env) {
   return id;
 }
 
+std::vector<std::span<const Command>> all_commands(const NodeMake& make) {
+  std::vector<std::span<const Command>> all(make.families.begin(), make.families.end());
+  for (const PartKind* part : make.parts) all.push_back(part->commands);
+  return all;
+}
+
 }  // namespace
 
-Node::Node(Env& env, std::unique_ptr<Config> config,
-           std::span<const std::span<const Command>> families)
+Node::Node(Env& env, std::unique_ptr<Config> config, const NodeMake& make)
     : env_(env),
       config_(std::move(config)),
-      commands_(families),
+      commands_(all_commands(make)),
+      logger_(env, config_->settings()),
+      instrumentation_(env, config_->settings()),
       effects_(env),
       random_(env.entropy()),
       keyspace_({.env = env,
                  .settings = config_->settings(),
                  .stats = stats_,
-                 .latency = instrumentation_.latency,
+                 .latency = instrumentation_.latency(),
                  .effects = effects_,
                  .gate = gate_,
                  .random = random_}),
+      services_{.env = env,
+                .config = *config_,
+                .settings = config_->settings(),
+                .commands = commands_,
+                .stats = stats_,
+                .instrumentation = instrumentation_,
+                .logger = logger_,
+                .effects = effects_,
+                .gate = gate_,
+                .random = random_,
+                .keys = keyspace_,
+                .eviction = upkeep_.eviction(),
+                .clients = clients_,
+                .dispatcher = dispatcher_,
+                .parts = parts_,
+                .node = *this},
+      upkeep_(services_, parts_),
+      dispatcher_(services_),
+      clients_(env, config_->settings(), stats_, logger_, dispatcher_.sink()),
       run_id_(random_id(env)),
       started_(env.now()),
       started_wall_(env.wall()),
-      pid_(env.backend().process_facts().pid),
-      expiry_(env, *this, config_->settings(), stats_),
-      eviction_(env, *this, keyspace_.clock(), random_, config_->settings()),
-      clients_(env, config_->settings(), stats_, *this),
       last_cron_(env.now()) {
   std::string error;
   const bool renamed = commands_.rename(config_->renamed_commands(), &error);
@@ -52,34 +71,34 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
 
   cron_timer_.owner = this;
   cron_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->cron(); };
-  pause_timer_.owner = this;
-  pause_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->unpause(); };
   stop_timer_.owner = this;
   stop_timer_.on_fire = [](Timer& timer) {
     static_cast<Node*>(timer.owner)->env_.backend().request_exit(0);
   };
-  batch_hook_.owner = this;
-  batch_hook_.run = [](TurnHook& hook) { static_cast<Node*>(hook.owner)->run_batch(); };
+  quiet_hook_.owner = this;
+  quiet_hook_.run = [](TurnHook& hook) { static_cast<Node*>(hook.owner)->end_when_quiet(); };
 
+  parts_.make(make.parts, *this);
   settings_changed();
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
 }
 
 Node::~Node() {
-  for (Timer* timer : {&cron_timer_, &pause_timer_, &stop_timer_}) env_.disarm(*timer);
-  env_.withdraw(batch_hook_);
+  env_.disarm(cron_timer_);
+  env_.disarm(stop_timer_);
+  env_.withdraw(quiet_hook_);
   for (Session* session = clients_.first(); session != nullptr; session = session->next) {
-    forget_wait(*session);
-    forget_transaction(*session);
+    dispatcher_.blocked().forget(*session);
+    dispatcher_.transactions().forget(*session);
   }
 }
 
 void Node::settings_changed() {
   clients_.settings_changed();
   keyspace_.settings_changed();
-  eviction_.settings_changed();
-  update_special();
-  update_instrumentation();
+  upkeep_.settings_changed();
+  instrumentation_.settings_changed();
+  parts_.settings_changed();
 }
 
 void Node::cron() {
@@ -91,12 +110,53 @@ void Node::cron() {
   stats_.output_rate.sample(stats_.net_output_bytes, elapsed);
   keyspace_.cron();
   clients_.cron();
-  stats_.peak_memory = std::max<uint64_t>(stats_.peak_memory, used_memory());
-  eviction_.cron();
-  expiry_.step();
-  keyspace_.reclaim().cron();
+  upkeep_.cron();
+  parts_.cron();
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
 }
+
+// --- start
+
+bool Node::listen(std::string* why) {
+  if (!clients_.listen(why)) return false;
+  if (!clients_.listens()) {
+    *why = "nothing to listen on: give a port, or a unixsocket";
+    return false;
+  }
+  static constexpr std::string_view kDirectives[] = {"port", "bind"};
+  config_->add_listener({kDirectives,
+                         [](void* owner, std::string* reason) {
+                           return static_cast<Node*>(owner)->listen_elsewhere(reason);
+                         },
+                         this});
+  return true;
+}
+
+// After CONFIG SET.
+bool Node::listen_elsewhere(std::string* reason) {
+  std::string why;
+  if (clients_.listen(&why)) return true;
+  log(LogLevel::warning, why);
+  *reason = settings().port == tcp_port() ? "Failed to bind to specified addresses."
+                                          : "Unable to listen on this port. Check server logs.";
+  return false;
+}
+
+void Node::start(void (*on_started)(void* owner, Error error), void* owner) {
+  ASSERT(!starting_.started());
+  on_started_ = on_started;
+  started_owner_ = owner;
+  dispatcher_.admission().set(Alert::loading, true);
+  starting_ = parts_.start();
+  starting_.start([](void* node) { static_cast<Node*>(node)->on_parts_started(); }, this);
+}
+
+void Node::on_parts_started() {
+  if (starting_.result() == Error::none) dispatcher_.admission().set(Alert::loading, false);
+  on_started_(started_owner_, starting_.result());
+}
+
+// --- stop
 
 void Node::stop(std::string_view reason) {
   if (stopping_) return;
@@ -104,43 +164,27 @@ void Node::stop(std::string_view reason) {
   log(LogLevel::warning, reason);
   env_.backend().report(ServiceState::stopping, reason);
   clients_.listeners().close_all();
-  unpause();
+  ending_ = parts_.before_stop();
+  ending_.start([](void* node) { static_cast<Node*>(node)->let_clients_go(); }, this);
+}
+
+void Node::let_clients_go() {
+  dispatcher_.pause().end();
   for (Session* session = clients_.first(); session != nullptr; session = session->next) {
     clients_.close(*session, true);
   }
   env_.arm_in(stop_timer_, kStopPatience);
+  dispatcher_.set_freed_hook(&quiet_hook_);
+  jobs_.set_idle_listener([this] { env_.request(quiet_hook_); });
   end_when_quiet();
 }
 
 // The process ends when the last reply has left.
 void Node::end_when_quiet() {
-  if (!stopping_ || !stop_timer_.armed()) return;
-  if (clients_.any_connected()) return;
+  if (!stop_timer_.armed() || clients_.any_connected() || !jobs_.idle()) return;
   env_.disarm(stop_timer_);
   log(LogLevel::notice, "Bye.");
   env_.backend().request_exit(0);
-}
-
-void Node::log(LogLevel level, std::string_view message) {
-  if (level < settings().loglevel || level == LogLevel::nothing) return;
-  const std::string line =
-      format_log_line({settings().log_format, env_.wall(), pid_, 'M', level}, message);
-  env_.backend().log(static_cast<Level>(level), line);
-}
-
-void Node::count_error(std::string_view text) {
-  constexpr size_t kCodesMax = 128;
-  ++stats_.error_replies;
-  const std::string_view code = text.substr(0, text.find(' '));
-  const auto found = stats_.errors.find(code);
-  if (found != stats_.errors.end()) {
-    ++found->second;
-  } else if (stats_.errors.size() < kCodesMax) {
-    stats_.errors.emplace(code, 1);
-  } else {
-    // Scripts can make up codes without end.
-    ++stats_.errors["ERRORSTATS_OVERFLOW"];
-  }
 }
 
 }  // namespace redoubt

@@ -683,7 +683,8 @@ void NodeChecker::look_inside() {
 }
 
 void NodeChecker::look_after_quiet() {
-  if (violation_ || node_ == nullptr || node_->pause_mode() != PauseMode::none) return;
+  if (violation_ || node_ == nullptr || node_->dispatcher().pause().mode() != PauseMode::none)
+    return;
   sides_.look_after_quiet(node_->env().wall().unix_ms());
 }
 
@@ -695,12 +696,12 @@ std::vector<std::string> NodeChecker::next_of_walk(const Link& link) const {
 }
 
 void NodeChecker::compare_state() {
-  Session& session = node_->make_local_session();
+  Session& session = node_->clients().make_local();
   ModelSession model_session;
   const int64_t now_ms = node_->env().wall().unix_ms();
   const auto compare = [&](std::initializer_list<std::string_view> words) {
     const std::vector<std::string_view> args(words);
-    const std::string reply = node_->execute(session, args);
+    const std::string reply = node_->dispatcher().execute(session, args);
     const ModelReply expected = expect(model_session, args, now_ms);
     if (!expected.matches(reply)) {
       violate("state", command_text(args) + " -> " + expected.expected_text(), shown_bytes(reply));
@@ -729,7 +730,7 @@ void NodeChecker::compare_state() {
     }
     compare({"DBSIZE"});
   }
-  node_->drop_local_session(session);
+  node_->clients().drop_local(session);
 }
 
 }  // namespace redoubt::sim

@@ -137,7 +137,8 @@ void NodeChecker::on_turn_end() {
   transactions_.settle();
   if (snapshots_) check_snapshot(snapshots_->turn_ended());
   if (!violation_) sides_.tell([](SideChecker& side) { side.turn_ended(); });
-  if (violation_ || waiting_.count() == 0 || node_->pause_mode() != PauseMode::none) return;
+  if (violation_ || waiting_.count() == 0 || node_->dispatcher().pause().mode() != PauseMode::none)
+    return;
   const int64_t now_ms = node_->env().wall().unix_ms();
   if (const auto problem = waiting_.turn_ended(model_, now_ms)) {
     violate("blocking", problem->expected, problem->seen);

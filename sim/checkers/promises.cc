@@ -221,7 +221,7 @@ void EvictionChecker::done(const CheckedCommand& command) {
 // summed once a turn: a little over the limit proves nothing.
 bool EvictionChecker::far_over() const {
   const uint64_t limit = limit_now();
-  const uint64_t used = node_->used_memory() - node_->not_counted_for_eviction();
+  const uint64_t used = node_->used_memory() - node_->upkeep().not_counted_for_eviction();
   return limit > 0 && used > limit + limit / 16;
 }
 

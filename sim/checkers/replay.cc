@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/commands/families.h"
+#include "server/assembly/assemble.h"
 #include "sim/model/resp_value.h"
 #include "sim/random.h"
 
@@ -21,7 +21,7 @@ constexpr size_t kRecentText = 120;
 
 // Values are packed up to other sizes. A HyperLogLog shows how it is packed.
 std::unique_ptr<Config> copy_config(const Settings& settings) {
-  auto config = std::make_unique<Config>();
+  auto config = make_config();
   std::string error;
   const auto other = [](auto value, auto initial) {
     return std::to_string(value == initial ? decltype(initial){4} : initial);
@@ -115,15 +115,15 @@ ReplayChecker::ReplayChecker(Node& node)
     : node_(node),
       backend_(std::make_unique<LaggingBackend>(node.env().backend())),
       env_(std::make_unique<Env>(*backend_)),
-      copy_(std::make_unique<Node>(*env_, copy_config(node.settings()), all_families())),
-      session_(&copy_->make_local_session()) {
-  copy_->set_active_expiry(false);
+      copy_(make_node(*env_, copy_config(node.settings()))),
+      session_(&copy_->clients().make_local()) {
+  copy_->upkeep().set_active_expiry(false);
   node_.effects().attach(*this);
 }
 
 ReplayChecker::~ReplayChecker() {
   node_.effects().detach(*this);
-  copy_->drop_local_session(*session_);
+  copy_->clients().drop_local(*session_);
 }
 
 void ReplayChecker::on_effect(std::string_view bytes, uint64_t) {
@@ -164,7 +164,7 @@ void ReplayChecker::apply(std::string_view bytes, bool lost) {
     recent_.push_back(std::move(text));
     if (recent_.size() > kRecent) recent_.pop_front();
     if (lost) continue;
-    const std::string reply = copy_->execute(*session_, words_);
+    const std::string reply = copy_->dispatcher().execute(*session_, words_);
     if (!reply.starts_with('-') || !failure_.empty()) continue;
     failure_ = "the effect";
     for (const std::string_view word : words_) failure_ += " " + quote_bytes(word.substr(0, 100));

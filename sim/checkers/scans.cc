@@ -174,7 +174,7 @@ std::string uneven_draws(Node& node, Session& session, std::string_view command,
   const size_t word_count = key.data() == nullptr ? 1 : 2;
   for (size_t i = 0; i < kTimes * count; ++i) {
     const std::vector<std::string> texts =
-        texts_in(node.execute(session, std::span(words).first(word_count)));
+        texts_in(node.dispatcher().execute(session, std::span(words).first(word_count)));
     if (texts.size() != 1) return {};
     ++drawn[texts[0]];
   }
@@ -209,7 +209,7 @@ std::string check_draws(Node& node, uint64_t chosen) {
   const bool keys_too =
       database.size() >= 2 && database.size() <= kLargest && database.expiring() == 0;
   if (candidates.empty() && !keys_too) return {};
-  Session& session = node.make_local_session();
+  Session& session = node.clients().make_local();
   session.db = db;
   session.flags |= kSessionNoTouch;
   std::string why;
@@ -225,7 +225,7 @@ std::string check_draws(Node& node, uint64_t chosen) {
     why = uneven_draws(node, session, command, key, count);
     if (!why.empty()) why = std::string(command) + " " + quote_bytes(key) + ": " + why;
   }
-  node.drop_local_session(session);
+  node.clients().drop_local(session);
   return why;
 }
 

@@ -107,7 +107,8 @@ bool Plants::strike_beside(Node& node) {
   if (is("stray_event")) {
     node.keyspace().announce(0, "nobody's", 'g', "del");
   } else if (is("deaf_tracker")) {
-    for (Session* s = node.first_session(); s != nullptr; s = s->next) node.tracking().disable(*s);
+    for (Session* s = node.clients().first(); s != nullptr; s = s->next)
+      node.clients().tracking().disable(*s);
   } else if (is("wrong_count")) {
     ++node.stats().expired_keys;
   } else if (is("lost_bytes")) {
@@ -115,7 +116,8 @@ bool Plants::strike_beside(Node& node) {
   } else if (is("relative_effect")) {
     node.effects().append(0, Words{"EXPIRE", "k0", "100"});
   } else if (is("busy_pause")) {
-    if (node.pause_mode() != PauseMode::none) node.effects().append(0, Words{"DEL", "k0"});
+    if (node.dispatcher().pause().mode() != PauseMode::none)
+      node.effects().append(0, Words{"DEL", "k0"});
   } else {
     return false;
   }
@@ -142,15 +144,15 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
   if (is("missed_entry")) return mark_entries(node);
   if (strike_beside(node)) return;
   if (is("lost_subscription")) {
-    for (Session* s = node.first_session(); s != nullptr; s = s->next) {
-      node.pubsub().unsubscribe(*s, ChannelKind::channel, "news:0");
+    for (Session* s = node.clients().first(); s != nullptr; s = s->next) {
+      node.clients().pubsub().unsubscribe(*s, ChannelKind::channel, "news:0");
     }
     return;
   }
   if (is_about_waiting()) return strike_waiting(node);
   if (is("exit")) return node.env().backend().request_exit(3);
-  if (is("hang_up") && node.first_session() != nullptr) {
-    return node.clients().close(*node.first_session(), false);
+  if (is("hang_up") && node.clients().first() != nullptr) {
+    return node.clients().close(*node.clients().first(), false);
   }
   if (is("stray_eviction")) {
     const std::string limit = std::to_string(node.used_memory() / 2);
@@ -166,7 +168,7 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
 
 void Plants::strike_transactions(Node& node, NodeChecker& checker) {
   if (is("blind_exec")) {
-    for (Session* s = node.first_session(); s != nullptr; s = s->next) {
+    for (Session* s = node.clients().first(); s != nullptr; s = s->next) {
       if (s->watches != nullptr) s->watches->failed = false;
     }
     return;
@@ -183,18 +185,18 @@ void Plants::strike_transactions(Node& node, NodeChecker& checker) {
   if (undone == std::exchange(last_, undone)) return;
   const auto& place = checker.transactions().last_undone();
   if (!place || !place->second.starts_with("k")) return;
-  Session& session = node.make_local_session();
-  node.execute(session, Words{"SELECT", std::to_string(place->first)});
-  node.execute(session, Words{"SET", place->second, "torn"});
-  node.drop_local_session(session);
+  Session& session = node.clients().make_local();
+  node.dispatcher().execute(session, Words{"SELECT", std::to_string(place->first)});
+  node.dispatcher().execute(session, Words{"SET", place->second, "torn"});
+  node.clients().drop_local(session);
 }
 
 void Plants::strike_waiting(Node& node) {
   Session* first = nullptr;
-  for (Session* s = node.first_session(); s != nullptr; s = s->next) {
+  for (Session* s = node.clients().first(); s != nullptr; s = s->next) {
     if (s->wait == nullptr) continue;
     if (is("early_timeout") && s->wait->deadline != Instant::never()) {
-      node.unblock(*s, false);
+      node.dispatcher().blocked().unblock(*s, false);
       return;
     }
     if (is("deaf_waiter")) {
@@ -228,9 +230,9 @@ bool Plants::swap_waits(Node& node, Session& a, Session& b) {
 void Plants::strike_late(Node& node, NodeChecker& checker) {
   if (!is("late_loss") || change_data(node, checker)) return;
   // No key lives any more: then one is there that nobody wrote.
-  Session& session = node.make_local_session();
-  node.execute(session, Words{"SET", "stray", "1"});
-  node.drop_local_session(session);
+  Session& session = node.clients().make_local();
+  node.dispatcher().execute(session, Words{"SET", "stray", "1"});
+  node.clients().drop_local(session);
 }
 
 // As snapshot passes do it with what they have.
@@ -253,28 +255,28 @@ bool Plants::has_live_key(Node& node, NodeChecker& checker) {
 // In each database, the first key that can be changed.
 bool Plants::change_data(Node& node, NodeChecker& checker) {
   const int64_t now_ms = node.env().wall().unix_ms();
-  Session& session = node.make_local_session();
+  Session& session = node.clients().make_local();
   bool changed = false;
   for (int db = 0; db < checker.model().config().databases; ++db) {
     const std::string number = std::to_string(db);
-    node.execute(session, Words{"SELECT", number});
+    node.dispatcher().execute(session, Words{"SELECT", number});
     for (const auto& [name, entry] : checker.model().database(db)) {
       if (entry.expired_at(now_ms)) continue;
       const std::string key = name;  // what follows may remove the entry
       if (is("wrong_ttl")) {
         if (entry.deadline_ms == ModelEntry::no_deadline) continue;
         const std::string later = std::to_string(entry.deadline_ms + 5'000);
-        node.execute(session, Words{"PEXPIREAT", key, later});
+        node.dispatcher().execute(session, Words{"PEXPIREAT", key, later});
       } else if (is("early_expiry")) {
         node.keyspace().expire_key(db, key, node.keyspace().hash(key));
       } else {
-        node.execute(session, Words{"DEL", key});
+        node.dispatcher().execute(session, Words{"DEL", key});
       }
       changed = true;
       break;
     }
   }
-  node.drop_local_session(session);
+  node.clients().drop_local(session);
   return changed;
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <ostream>
 
-#include "engine/commands/families.h"
+#include "server/assembly/assemble.h"
 #include "sim/model/resp_value.h"
 
 namespace redoubt {
@@ -55,16 +55,16 @@ void showValue(const TestStep& step, std::ostream& out) {
 CheckedNode::CheckedNode(std::vector<std::string_view> settings, uint64_t seed)
     : world_(seed), model_(model_config(make_config(settings)->settings())) {
   world_.turn();
-  node_ = std::make_unique<Node>(world_.env, make_config(settings), all_families());
-  node_->set_observer(this);
+  node_ = make_node(world_.env, make_config(settings));
+  node_->dispatcher().set_observer(this);
   replay_ = std::make_unique<sim::ReplayChecker>(*node_);
-  session_ = &node_->make_local_session();
+  session_ = &node_->clients().make_local();
 }
 
 CheckedNode::~CheckedNode() {
   world_.turn();  // jobs in flight come home
   replay_.reset();
-  node_->drop_local_session(*session_);
+  node_->clients().drop_local(*session_);
 }
 
 void CheckedNode::on_evicted(int db, std::string_view key) {
@@ -120,11 +120,11 @@ std::optional<std::string> CheckedNode::run(const TestStep& step) {
 }
 
 std::string CheckedNode::execute(std::span<const std::string_view> args) {
-  return node_->execute(*session_, args);
+  return node_->dispatcher().execute(*session_, args);
 }
 
 std::string CheckedNode::call(std::initializer_list<std::string_view> arguments) {
-  return node_->execute(*session_, std::span(arguments.begin(), arguments.size()));
+  return node_->dispatcher().execute(*session_, std::span(arguments.begin(), arguments.size()));
 }
 
 // The whole value of another type, as one command shows it.
@@ -143,7 +143,7 @@ std::optional<std::string> CheckedNode::compare_other(int db, const std::string&
        {show, std::vector<std::string_view>{"PEXPIRETIME", key}}) {
     sim::ModelSession session{db, 2};
     const sim::ModelReply expected = model_.apply(session, command, wall_ms());
-    const std::string reply = node_->execute(*session_, command);
+    const std::string reply = node_->dispatcher().execute(*session_, command);
     if (!expected.matches(reply)) {
       return "database " + std::to_string(db) + ", key " + sim::quote_bytes(key) + ": expected " +
              expected.expected_text() + ", got " + sim::describe_reply(reply);

@@ -131,7 +131,7 @@ TEST(ClientKill, ByAddress) {
   EXPECT_EQ(world.ask(a, "CLIENT KILL " + address), "+OK\r\n");
   EXPECT_TRUE(b.closed);
   EXPECT_EQ(world.ask(a, "CLIENT KILL " + address), "-ERR No such client\r\n");
-  EXPECT_EQ(world.node().session_count(), 1u);
+  EXPECT_EQ(world.node().clients().count(), 1u);
 }
 
 TEST(ClientKill, OneselfGetsTheReplyFirst) {
@@ -145,7 +145,7 @@ TEST(ClientKill, OneselfGetsTheReplyFirst) {
   EXPECT_EQ(world.ask(b, "CLIENT KILL TYPE normal"), ":0\r\n");
   EXPECT_EQ(world.ask(b, "CLIENT KILL TYPE normal SKIPME no"), ":1\r\n");
   EXPECT_TRUE(b.closed);
-  EXPECT_EQ(world.node().session_count(), 0u);
+  EXPECT_EQ(world.node().clients().count(), 0u);
 }
 
 TEST(ClientKill, Filters) {
@@ -194,7 +194,7 @@ TEST(ClientKill, ManyAtOnce) {
   world.wait(Duration::milliseconds(100));
   size_t alive = a.closed ? 0 : 1;
   for (const TestConnection* other : others) alive += other->closed ? 0 : 1;
-  EXPECT_EQ(world.node().session_count(), alive);
+  EXPECT_EQ(world.node().clients().count(), alive);
   EXPECT_LE(alive, 1u);
 }
 
@@ -313,10 +313,10 @@ TEST(ClientPause, StoredUnpausesDoNotNest) {
   EXPECT_EQ(world.ask(a, "CLIENT PAUSE 100000"), "+OK\r\n");
   for (TestConnection* other : others) EXPECT_EQ(world.ask(*other, "CLIENT UNPAUSE\r\nPING"), "");
   Chronicle chronicle;
-  world.node().set_observer(&chronicle);
+  world.node().dispatcher().set_observer(&chronicle);
   world.wait(Duration::seconds(101));
   EXPECT_EQ(chronicle.take(), expected);
-  world.node().set_observer(nullptr);
+  world.node().dispatcher().set_observer(nullptr);
   for (const TestConnection* other : others) EXPECT_EQ(other->received, "+OK\r\n+PONG\r\n");
 }
 

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "engine/commands/families.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 
 namespace redoubt {
 
@@ -23,7 +23,7 @@ class NodeProcess : public sim::Process {
  public:
   NodeProcess(Env& env, const std::vector<std::string>& arguments)
       : families_{connection_commands(), config_commands(), kTestRows},
-        node(env, make_config(arguments), families_) {
+        node(env, make_config(arguments), {.families = families_}) {
     std::string why;
     EXPECT_TRUE(node.listen(&why)) << why;
   }

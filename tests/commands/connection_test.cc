@@ -31,7 +31,7 @@ TEST(Connection, QuitRepliesAndCloses) {
   TestConnection& c = world.connect();
   EXPECT_EQ(world.ask(c, "QUIT\r\nPING"), "+OK\r\n");
   EXPECT_TRUE(c.closed);
-  EXPECT_EQ(world.node().session_count(), 0u);
+  EXPECT_EQ(world.node().clients().count(), 0u);
 }
 
 TEST(Connection, SelectStaysInRange) {
@@ -86,7 +86,7 @@ TEST(Connection, AuthWithoutAPassword) {
 TEST(Connection, HelloSwitchesTheProtocol) {
   ConnectionWorld world;
   TestConnection& c = world.connect();
-  const std::string id = std::to_string(world.node().first_session()->id);
+  const std::string id = std::to_string(world.node().clients().first()->id);
   EXPECT_EQ(world.ask(c, "HELLO"), hello_reply('*', "2", id));
   EXPECT_EQ(world.ask(c, "HELLO 3 SETNAME bob"), hello_reply('%', "3", id));
   EXPECT_EQ(world.ask(c, "CLIENT GETNAME"), "$3\r\nbob\r\n");
@@ -111,7 +111,7 @@ TEST(Connection, HelloThatFailsChangesNothing) {
   EXPECT_EQ(world.ask(c, "HELLO 3 AUTH default secret NAME"),
             "-ERR Syntax error in HELLO option 'NAME'\r\n");
   EXPECT_EQ(world.ask(c, "PING"), "-NOAUTH Authentication required.\r\n");
-  const std::string id = std::to_string(world.node().first_session()->id);
+  const std::string id = std::to_string(world.node().clients().first()->id);
   EXPECT_EQ(world.ask(c, "HELLO 3 AUTH default secret SETNAME bob"), hello_reply('%', "3", id));
   EXPECT_EQ(world.ask(c, "PING"), "+PONG\r\n");
 }
@@ -149,11 +149,11 @@ TEST(ConfigSet, PermissionForLocalClients) {
   EXPECT_EQ(world.ask(far, "CONFIG SET dbfilename x.rdb"),
             "-ERR CONFIG SET failed (possibly related to argument 'dbfilename') - can't set "
             "protected config\r\n");
-  Session& near = world.node().make_local_session();
-  EXPECT_EQ(world.node().execute(
+  Session& near = world.node().clients().make_local();
+  EXPECT_EQ(world.node().dispatcher().execute(
                 near, std::vector<std::string_view>{"CONFIG", "SET", "dbfilename", "x.rdb"}),
             "+OK\r\n");
-  world.node().drop_local_session(near);
+  world.node().clients().drop_local(near);
 }
 
 }  // namespace

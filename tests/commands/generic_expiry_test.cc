@@ -19,7 +19,7 @@ class Expiry : public testing::Test {
 };
 
 TEST_F(Expiry, LivesThroughItsLastMillisecond) {
-  n.node->set_active_expiry(false);
+  n.node->upkeep().set_active_expiry(false);
   EXPECT_EQ(n.call({"PEXPIRE", "k", "100"}), kYes);
   n.pass_ms(99);
   EXPECT_EQ(n.call({"PTTL", "k"}), ":1\r\n");
@@ -34,7 +34,7 @@ TEST_F(Expiry, LivesThroughItsLastMillisecond) {
 
 // An empty result removes what is under its key; when that has expired, as expired.
 TEST_F(Expiry, AnEmptyResultFindsItsExpiredDestinationGone) {
-  n.node->set_active_expiry(false);
+  n.node->upkeep().set_active_expiry(false);
   const std::vector<std::vector<std::string_view>> commands = {
       {"ZDIFFSTORE", "k", "1", "none"},
       {"ZRANGESTORE", "k", "none", "0", "-1"},
@@ -58,7 +58,7 @@ TEST_F(Expiry, AnEmptyResultFindsItsExpiredDestinationGone) {
 // transaction that may be undone; when it is, the source is there again.
 TEST(ExpiryInATransaction, AnExpiredSourceGoesAndComesBack) {
   LocalNode n{{"transaction-on-error", "rollback"}};
-  n.node->set_active_expiry(false);
+  n.node->upkeep().set_active_expiry(false);
   for (const bool fails : {true, false}) {
     n.call({"SET", "source", "v", "PX", "10"});
     n.call({"SET", "k", "v"});
@@ -84,7 +84,7 @@ TEST(ExpiryInATransaction, AnExpiredSourceGoesAndComesBack) {
 // keeps them until the transaction is over.
 TEST(ExpiryInATransaction, ExpiredPartsOfASourceGoAndComeBack) {
   LocalNode n{{"transaction-on-error", "rollback"}};
-  n.node->set_active_expiry(false);
+  n.node->upkeep().set_active_expiry(false);
   for (const bool fails : {true, false}) {
     for (const std::string_view key : {"source", "read"}) {
       n.call({"SADD", key, "stays", "goes"});
@@ -210,7 +210,7 @@ TEST_F(Expiry, Conditions) {
 }
 
 TEST_F(Expiry, ClockThatJumpsBackRevivesNothing) {
-  n.node->set_active_expiry(false);
+  n.node->upkeep().set_active_expiry(false);
   n.call({"PEXPIRE", "k", "100"});
   n.pass_ms(200);
   EXPECT_EQ(n.call({"EXISTS", "k"}), kNo);

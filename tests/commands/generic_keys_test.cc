@@ -44,7 +44,7 @@ TEST_F(Keys, UnlinkFreesLargeValuesInTheBackground) {
 }
 
 TEST_F(Keys, ExpiredKeyIsNotThere) {
-  n.node->set_active_expiry(false);
+  n.node->upkeep().set_active_expiry(false);
   n.call({"SET", "a", "1"});
   n.call({"PEXPIRE", "a", "10"});
   n.pass_ms(50);
@@ -81,7 +81,7 @@ TEST_F(Keys, RenameToItself) {
 }
 
 TEST_F(Keys, RenamenxOntoAnExpiredKey) {
-  n.node->set_active_expiry(false);
+  n.node->upkeep().set_active_expiry(false);
   n.call({"SET", "a", "1"});
   n.call({"SET", "b", "2"});
   EXPECT_EQ(n.call({"RENAMENX", "a", "b"}), kNo);
@@ -94,20 +94,20 @@ TEST_F(Keys, RenamenxOntoAnExpiredKey) {
 
 // While clients are paused, expired keys stay; they must not be in the way of new ones.
 TEST_F(Keys, WritesOverExpiredKeysDuringAPause) {
-  n.node->set_active_expiry(false);
+  n.node->upkeep().set_active_expiry(false);
   n.call({"SET", "a", "1"});
   for (const std::string_view key : {"b", "c"}) {
     n.call({"SET", key, "2"});
     n.call({"PEXPIRE", key, "10"});
   }
   n.pass_ms(50);
-  n.node->pause(PauseMode::all, n.env.now() + Duration::seconds(10));
+  n.node->dispatcher().pause().begin(PauseMode::all, n.env.now() + Duration::seconds(10));
   EXPECT_EQ(n.call({"COPY", "a", "b"}), kYes);
   EXPECT_EQ(n.call({"RENAME", "a", "c"}), kOk);
   EXPECT_EQ(n.call({"GET", "b"}), bulk("1"));
   EXPECT_EQ(n.call({"GET", "c"}), bulk("1"));
   EXPECT_EQ(n.call({"RANDOMKEY"}).substr(0, 4), "$1\r\n");
-  n.node->unpause();
+  n.node->dispatcher().pause().end();
 }
 
 TEST_F(Keys, Copy) {
@@ -180,7 +180,7 @@ TEST_F(Keys, ObjectUnderBothKindsOfPolicy) {
 
 TEST_F(Keys, RandomkeySkipsExpiredKeys) {
   EXPECT_EQ(n.call({"RANDOMKEY"}), "$-1\r\n");
-  n.node->set_active_expiry(false);
+  n.node->upkeep().set_active_expiry(false);
   for (int i = 0; i < 50; ++i) {
     const std::string key = "gone" + std::to_string(i);
     n.call({"SET", key, "1"});

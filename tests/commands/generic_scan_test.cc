@@ -96,7 +96,7 @@ TEST(Scan, MatchAndType) {
 
 TEST(Scan, ExpiredKeysAreLeftOutAndRemoved) {
   LocalNode n;
-  n.node->set_active_expiry(false);
+  n.node->upkeep().set_active_expiry(false);
   fill(n, "live:", 100);
   fill(n, "gone:", 100);
   for (int i = 0; i < 100; ++i) n.call({"PEXPIRE", "gone:" + std::to_string(i), "10"});

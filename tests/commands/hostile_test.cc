@@ -53,13 +53,13 @@ class Crowd : public testing::Test {
     node.turn();
     count_all();
     node.take_effects();
-    EXPECT_EQ(node.node->session_count(), kClients + 1);
+    EXPECT_EQ(node.node->clients().count(), kClients + 1);
     idle_bytes = node.node->used_memory();
   }
   ~Crowd() override {
     for (size_t i = 0; i < kClients; ++i) node.backend.vanish(i);
     for (int i = 0; i < 3; ++i) node.turn();
-    EXPECT_EQ(node.node->session_count(), 1u);
+    EXPECT_EQ(node.node->clients().count(), 1u);
     EXPECT_EQ(info(node, "blocked_clients"), "0");
     EXPECT_EQ(info(node, "total_blocking_keys"), "0");
   }
@@ -202,7 +202,7 @@ TEST(Hostile, WhatATransactionCannotExecuteIsNotKept) {
 TEST(Hostile, AMillionWatchedKeys) {
   constexpr size_t kCount = kMillion;
   LocalNode node;
-  Session& other = node.node->make_local_session();
+  Session& other = node.node->clients().make_local();
   for (const bool touched : {false, true}) {
     const size_t before = node.session->memory_bytes();
     for (size_t i = 0; i < kCount;) {
@@ -222,7 +222,7 @@ TEST(Hostile, AMillionWatchedKeys) {
     call(node, {"INCR", "n"});
     if (touched) {
       const std::vector<std::string_view> change = {"SET", "key99999", "x"};
-      EXPECT_EQ(node.node->execute(other, change), "+OK\r\n");
+      EXPECT_EQ(node.node->dispatcher().execute(other, change), "+OK\r\n");
     }
     EXPECT_EQ(call(node, {"EXEC"}).substr(0, 8), touched ? "*-1\r\n" : "*1\r\n:1\r\n");
     EXPECT_EQ(info(node, "total_watched_keys"), "0");
@@ -232,11 +232,11 @@ TEST(Hostile, AMillionWatchedKeys) {
   for (size_t i = 0; i < kCount / 10; ++i) {
     const std::string key = "key" + std::to_string(i);
     const std::vector<std::string_view> watch = {"WATCH", key};
-    node.node->execute(other, watch);
+    node.node->dispatcher().execute(other, watch);
   }
   call(node, {"SET", "key5", "x"});
   EXPECT_EQ(info(node, "total_watched_keys"), "0");
-  node.node->drop_local_session(other);
+  node.node->clients().drop_local(other);
 }
 
 // --- patterns
@@ -267,10 +267,10 @@ TEST(Hostile, PatternsTakeTheirLengthTimesThatOfTheText) {
               "*2\r\n" + bulk(text) + bulk(text));
     EXPECT_EQ(call(node, {"SORT", "l", "ALPHA", "GET", pattern}), "*2\r\n$-1\r\n$-1\r\n");
     EXPECT_TRUE(call(node, {"PSUBSCRIBE", pattern}).ends_with(":1\r\n"));
-    Session& publisher = node.node->make_local_session();
+    Session& publisher = node.node->clients().make_local();
     const std::vector<std::string_view> publish = {"PUBLISH", text, "m"};
-    EXPECT_EQ(node.node->execute(publisher, publish), ":0\r\n");
-    node.node->drop_local_session(publisher);
+    EXPECT_EQ(node.node->dispatcher().execute(publisher, publish), ":0\r\n");
+    node.node->clients().drop_local(publisher);
     EXPECT_TRUE(call(node, {"PUNSUBSCRIBE"}).ends_with(":0\r\n"));
     EXPECT_TRUE(call(node, {"SUBSCRIBE", text}).ends_with(":1\r\n"));
     EXPECT_EQ(call(node, {"RESET"}), "+RESET\r\n");

@@ -1,4 +1,5 @@
 #include "tests/commands/local_node.h"
+#include "server/assembly/assemble.h"
 
 namespace redoubt {
 
@@ -10,19 +11,19 @@ LocalNodeBase::LocalNodeBase(QuietBackend& backend, const std::vector<std::strin
   std::string error;
   const bool right = settings.empty() || config->set(settings, &error);
   ASSERT(right);
-  node = std::make_unique<Node>(env, std::move(config), all_families());
+  node = make_node(env, std::move(config));
   node->effects().attach(*this);
-  session = &node->make_local_session();
+  session = &node->clients().make_local();
 }
 
 LocalNodeBase::~LocalNodeBase() {
   turn();  // jobs in flight come home
   node->effects().detach(*this);
-  node->drop_local_session(*session);
+  node->clients().drop_local(*session);
 }
 
 std::string LocalNodeBase::call(std::span<const std::string_view> args) {
-  return node->execute(*session, args);
+  return node->dispatcher().execute(*session, args);
 }
 
 std::string LocalNodeBase::call(std::initializer_list<std::string_view> args) {

@@ -36,7 +36,7 @@ struct Case {
 class PartExpiry : public ::testing::TestWithParam<Case> {
  protected:
   PartExpiry() : node_({GetParam().limit, GetParam().entries}), words_(*GetParam().words) {
-    node_.node->set_active_expiry(false);
+    node_.node->upkeep().set_active_expiry(false);
     add("k", "a");
     add("k", "b");
   }
@@ -175,10 +175,10 @@ TEST_P(PartExpiry, NoneOfManyExpiredPartsIsFound) {
 }
 
 TEST_P(PartExpiry, WhoWatchesAKeyHearsOfEachChangeOfADeadline) {
-  Session& other = node_.node->make_local_session();
+  Session& other = node_.node->clients().make_local();
   const auto is_heard = [&](std::vector<std::string_view> args) {
     node_.call({"WATCH", "k"});
-    node_.node->execute(other, args);
+    node_.node->dispatcher().execute(other, args);
     node_.call({"MULTI"});
     node_.call({"PING"});
     return node_.call({"EXEC"}) == "*-1\r\n";
@@ -188,7 +188,7 @@ TEST_P(PartExpiry, WhoWatchesAKeyHearsOfEachChangeOfADeadline) {
   EXPECT_TRUE(is_heard({words_.persist, "k", words_.list, "1", "a"}));
   EXPECT_FALSE(is_heard({words_.persist, "k", words_.list, "1", "a"}));
   EXPECT_TRUE(is_heard({words_.pexpire, "k", "0", words_.list, "1", "a"}));
-  node_.node->drop_local_session(other);
+  node_.node->clients().drop_local(other);
 }
 
 // What is known of a key with deadlines is as much memory for the thousandth change as for the
@@ -230,7 +230,7 @@ TEST_P(PartExpiry, ARoundOfTheActiveExpiryIsBounded) {
     args.insert(args.end(), names.begin(), names.end());
     node_.call(args);
   }
-  node_.node->set_active_expiry(true);
+  node_.node->upkeep().set_active_expiry(true);
   node_.pass_ms(1000);
   // One step, which is bounded by its work.
   EXPECT_GE(node_.node->stats().expired_parts, 8u * 64);

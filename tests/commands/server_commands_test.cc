@@ -4,6 +4,7 @@
 #include <set>
 
 #include "engine/commands/server/info.h"
+#include "server/assembly/assemble.h"
 #include "tests/commands/local_node.h"
 #include "tests/resp_text.h"
 
@@ -290,14 +291,16 @@ class DebugOn : public testing::Test {
     const std::vector<std::string> arguments = {"--enable-debug-command", "local"};
     EXPECT_TRUE(config->parse_arguments(arguments, &error)) << error;
     world.turn();
-    node = std::make_unique<Node>(world.env, std::move(config), all_families());
-    session = &node->make_local_session();
+    node = make_node(world.env, std::move(config));
+    session = &node->clients().make_local();
   }
   ~DebugOn() override {
     world.turn();
-    node->drop_local_session(*session);
+    node->clients().drop_local(*session);
   }
-  std::string call(std::vector<std::string_view> args) { return node->execute(*session, args); }
+  std::string call(std::vector<std::string_view> args) {
+    return node->dispatcher().execute(*session, args);
+  }
 
   QuietWorld world{1};
   std::unique_ptr<Node> node;

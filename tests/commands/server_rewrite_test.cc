@@ -173,11 +173,11 @@ TEST_F(Rewrite, TwoAtOnceTakeTurns) {
   node->call({"CONFIG", "SET", "timeout", "77"});
   EXPECT_EQ(node->call({"CONFIG", "REWRITE"}), "");
   node->turn();
-  Session& other = node->node->make_local_session();
+  Session& other = node->node->clients().make_local();
   const std::vector<std::string_view> set = {"CONFIG", "SET", "timeout", "78"};
   const std::vector<std::string_view> rewrite = {"CONFIG", "REWRITE"};
-  node->node->execute(other, set);
-  EXPECT_EQ(node->node->execute(other, rewrite), "");
+  node->node->dispatcher().execute(other, set);
+  EXPECT_EQ(node->node->dispatcher().execute(other, rewrite), "");
   node->turn();
   node->backend.let_go();
   node->turn();
@@ -186,7 +186,7 @@ TEST_F(Rewrite, TwoAtOnceTakeTurns) {
   EXPECT_NE(file().find("timeout 78"), std::string::npos) << file();
   EXPECT_EQ(node->backend.files.size(), 1u);
   node->session->output.clear();
-  node->node->drop_local_session(other);
+  node->node->clients().drop_local(other);
 }
 
 // The node may end in the middle of it.

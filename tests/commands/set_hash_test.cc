@@ -78,7 +78,7 @@ TEST_P(HashExpiry, TheLastFieldTakesTheKeyAlong) {
 }
 
 TEST_P(HashExpiry, AnExpiredFieldIsMissingBeforeItIsRemoved) {
-  node_.node->set_active_expiry(false);
+  node_.node->upkeep().set_active_expiry(false);
   node_.call({"HSET", "h", "keep", "1"});
   for (int i = 0; i < 200; ++i) {
     node_.call({"HSETEX", "h", "PX", "100", "FIELDS", "1", "f" + std::to_string(i), "1"});
@@ -173,7 +173,7 @@ TEST_P(SetExpiry, TheLastMemberTakesTheKeyAlong) {
 
 // A set of `keep` and of 200 members that have expired; none of them was removed yet.
 void make_overdue(LocalNode& node, std::string_view key) {
-  node.node->set_active_expiry(false);
+  node.node->upkeep().set_active_expiry(false);
   node.call({"SADD", key, "keep"});
   for (int i = 0; i < 200; ++i) {
     const std::string member = "m" + std::to_string(i);

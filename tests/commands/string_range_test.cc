@@ -315,7 +315,7 @@ TEST(Lcs, IsLimited) {
 
 TEST(Lcs, KeysThatExpireMeanwhile) {
   LocalNode n;
-  n.node->set_active_expiry(false);
+  n.node->upkeep().set_active_expiry(false);
   n.call({"SET", "a", "abc"});
   n.call({"SET", "b", "abc", "PX", "10"});
   n.pass_ms(11);

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "tests/commands/local_node.h"
 #include "tests/resp_text.h"
 
@@ -137,7 +137,7 @@ TEST_F(StringSet, ADeadlineInThePastLeavesNoKey) {
 }
 
 TEST_F(StringSet, AnExpiredKeyGoesBeforeItIsSetAnew) {
-  n.node->set_active_expiry(false);
+  n.node->upkeep().set_active_expiry(false);
   for (const std::vector<std::string_view>& again : std::vector<std::vector<std::string_view>>{
            {"SET", "k", "w"}, {"SETNX", "k", "w"}, {"MSET", "k", "w"}, {"APPEND", "k", "w"}}) {
     n.call({"SET", "k", "v", "PX", "10"});
@@ -291,19 +291,12 @@ class LargeArguments : public StringSet {
   void execute() {
     std::vector<std::string> before(batch_.args.begin(), batch_.args.end());
     CommandEntry& entry = *n.node->commands().find(batch_.args[0]);
-    const CommandServices services{.keys = n.node->keyspace(),
-                                   .env = n.env,
-                                   .settings = n.node->settings(),
-                                   .stats = n.node->stats(),
-                                   .effects = n.node->effects(),
-                                   .random = n.node->random()};
-    Context c(*n.node, services,
-              {.session = *n.session,
-               .command = entry,
-               .args = batch_.args,
-               .reply = ReplyWriter(n.session->output, Protocol::resp2),
-               .db = 0,
-               .sets_clock = true});
+    Context c(n.node->services(), {.session = *n.session,
+                                   .command = entry,
+                                   .args = batch_.args,
+                                   .reply = ReplyWriter(n.session->output, Protocol::resp2),
+                                   .db = 0,
+                                   .sets_clock = true});
     c.set_batch(&batch_, 0);
     entry.row->handler(c);
     EXPECT_FALSE(c.failed());

@@ -61,9 +61,9 @@ RC_GTEST_PROP(TransactionProperties, WhatIsUndoneLeavesNoTrace, ()) {
   run(node, {"SELECT", "0"});
   run(node, {"DEL", "a list"});
   run(node, {"RPUSH", "a list", "1"});
-  Session& other = node.node->make_local_session();
+  Session& other = node.node->clients().make_local();
   const auto call_other = [&](std::vector<std::string_view> words) {
-    return node.node->execute(other, words);
+    return node.node->dispatcher().execute(other, words);
   };
   // Who watches all that there is, and is not to notice.
   sim::CommandGenerator names({.keys = 6}, 1);
@@ -89,7 +89,7 @@ RC_GTEST_PROP(TransactionProperties, WhatIsUndoneLeavesNoTrace, ()) {
   RC_ASSERT(node.take_effects().empty());
   call_other({"MULTI"});
   const std::string watching = call_other({"EXEC"});
-  node.node->drop_local_session(other);
+  node.node->clients().drop_local(other);
   // Time stood still, so nothing has expired since WATCH.
   RC_ASSERT(watching == "*0\r\n");
 }

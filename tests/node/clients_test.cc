@@ -18,11 +18,11 @@ class Echo final : public RequestSink {
   explicit Echo(std::vector<std::string> arguments = {}) {
     std::string error;
     EXPECT_TRUE(config_.parse_arguments(arguments, &error)) << error;
-    clients_ = std::make_unique<Clients>(env_, config_.settings(), stats_, *this);
+    const std::vector<std::string> address = {"--bind", "127.0.0.1"};
+    EXPECT_TRUE(config_.parse_arguments(address, &error)) << error;
+    clients_ = std::make_unique<Clients>(env_, config_.settings(), stats_, logger_, *this);
     clients_->settings_changed();
-    EXPECT_TRUE(clients_->listeners()
-                    .open(Address::tcp("127.0.0.1", 6379), {}, clients_->accept_handler())
-                    .ok());
+    EXPECT_TRUE(clients_->listen(&error)) << error;
   }
 
   Clients& clients() { return *clients_; }
@@ -97,11 +97,11 @@ class Echo final : public RequestSink {
   void on_freed() override { told_ += "freed "; }
   void on_push(const Session&, std::string_view) override {}
   void on_tracking_changed() override {}
-  void log(LogLevel, std::string_view) override {}
 
   FakeBackend backend_;
   Env env_{backend_};
   Config config_;
+  Logger logger_{env_, config_.settings()};
   Stats stats_;
   std::unique_ptr<Clients> clients_;
   std::vector<Session*> ready_;

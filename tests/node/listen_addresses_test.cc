@@ -1,5 +1,5 @@
 // Where a node listens, and what a change of it leaves behind.
-#include "engine/node/listen_addresses.h"
+#include "engine/clients/listen_addresses.h"
 
 #include <gtest/gtest.h>
 

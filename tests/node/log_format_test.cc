@@ -1,4 +1,4 @@
-#include "engine/node/log_format.h"
+#include "engine/insight/log_format.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck.h>

@@ -40,18 +40,18 @@ TEST(PubSub, OwnMessagesComeBehindTheReply) {
 
 TEST(PubSub, NothingIsLeftOfAConnectionThatEnds) {
   Talk talk;
-  const size_t before = talk.node().pubsub().memory_bytes();
+  const size_t before = talk.node().clients().pubsub().memory_bytes();
   const size_t c = talk.connect();
   const size_t other = talk.connect();
   talk.say(c, "SUBSCRIBE a b c\r\nPSUBSCRIBE *\r\nSSUBSCRIBE a\r\n");
-  EXPECT_EQ(talk.node().pubsub().session_count(), 1u);
-  EXPECT_GT(talk.node().pubsub().memory_bytes(), before);
+  EXPECT_EQ(talk.node().clients().pubsub().session_count(), 1u);
+  EXPECT_GT(talk.node().clients().pubsub().memory_bytes(), before);
   talk.client(c).disconnect();
   talk.run();
   EXPECT_EQ(talk.say(other, "PUBLISH a x\r\nSPUBLISH a x\r\nPUBSUB CHANNELS\r\nPUBSUB NUMPAT\r\n"),
             ":0\r\n:0\r\n*0\r\n:0\r\n");
-  EXPECT_EQ(talk.node().pubsub().session_count(), 0u);
-  EXPECT_EQ(talk.node().pubsub().memory_bytes(), before);
+  EXPECT_EQ(talk.node().clients().pubsub().session_count(), 0u);
+  EXPECT_EQ(talk.node().clients().pubsub().memory_bytes(), before);
 }
 
 TEST(PubSub, ASubscriberInTheMiddleLeavesTheOthersInOrder) {
@@ -82,7 +82,7 @@ TEST(PubSub, ASlowSubscriberIsDroppedAndNobodyWaitsForIt) {
   std::string pipeline;
   std::string expected;
   size_t messages = 0;
-  for (int i = 0; i < 200 && talk.node().pubsub().session_count() == 2; ++i) {
+  for (int i = 0; i < 200 && talk.node().clients().pubsub().session_count() == 2; ++i) {
     EXPECT_EQ(talk.say(publisher, "*3\r\n$7\r\nPUBLISH\r\n$1\r\na\r\n" + bulk(text)), ":2\r\n");
     ++messages;
   }
@@ -106,7 +106,7 @@ TEST(PubSub, WhatIsAboveTheLimitInOneTurnIsNotEvenCopied) {
   EXPECT_EQ(talk.say(publisher, "*3\r\n$7\r\nPUBLISH\r\n$1\r\na\r\n" + bulk(big)), ":3\r\n");
   EXPECT_EQ(talk.client(slow).take(), "");
   EXPECT_TRUE(talk.client(slow).closed());
-  EXPECT_EQ(talk.node().pubsub().session_count(), 0u);
+  EXPECT_EQ(talk.node().clients().pubsub().session_count(), 0u);
 }
 
 TEST(PubSub, TheSoftLimitOfItsClassHolds) {
@@ -120,9 +120,9 @@ TEST(PubSub, TheSoftLimitOfItsClassHolds) {
       "*3\r\n$7\r\nPUBLISH\r\n$1\r\na\r\n" + bulk(std::string(2'000'000, 'x'));
   talk.send(publisher, publish);
   talk.run(Duration::seconds(2));
-  EXPECT_EQ(talk.node().pubsub().session_count(), 1u);
+  EXPECT_EQ(talk.node().clients().pubsub().session_count(), 1u);
   talk.run(Duration::seconds(3));
-  EXPECT_EQ(talk.node().pubsub().session_count(), 0u);
+  EXPECT_EQ(talk.node().clients().pubsub().session_count(), 0u);
 }
 
 TEST(PubSub, AStreamOfMessagesIsSentInPieces) {
@@ -159,7 +159,7 @@ TEST(PubSub, AMessageThatWaitsForItsPieceIsNoTrouble) {
   }
   talk.client(subscriber).disconnect();
   talk.run();
-  EXPECT_EQ(talk.node().session_count(), 1u);
+  EXPECT_EQ(talk.node().clients().count(), 1u);
   EXPECT_EQ(talk.say(publisher, "PING\r\n"), "+PONG\r\n");
 }
 

@@ -48,13 +48,13 @@ TEST(Tracking, AChangeIsToldOnce) {
   const size_t t = tracker(talk);
   const size_t w = talk.connect();
   talk.say(t, "GET a\r\nMGET a b\r\n");
-  EXPECT_EQ(talk.node().tracking().key_count(), 2u);
+  EXPECT_EQ(talk.node().clients().tracking().key_count(), 2u);
   talk.say(w, "SET a 1\r\nSET a 2\r\n");
   EXPECT_EQ(talk.client(t).take(), invalidate({"a"}));
-  EXPECT_EQ(talk.node().tracking().key_count(), 1u);
+  EXPECT_EQ(talk.node().clients().tracking().key_count(), 1u);
   EXPECT_EQ(talk.say(t, "SET b 1\r\n"), "+OK\r\n" + invalidate({"b"}));
-  EXPECT_EQ(talk.node().tracking().memory_bytes(), 0u);
-  EXPECT_EQ(talk.node().tracking().item_count(), 0u);
+  EXPECT_EQ(talk.node().clients().tracking().memory_bytes(), 0u);
+  EXPECT_EQ(talk.node().clients().tracking().item_count(), 0u);
 }
 
 TEST(Tracking, ExpiredAndEvictedKeys) {
@@ -76,15 +76,15 @@ TEST(Tracking, TheOldestKeyGoesWhenTheTableIsFull) {
   Talk talk({"--tracking-table-max-keys", "3"});
   const size_t t = tracker(talk);
   EXPECT_EQ(talk.say(t, "EXISTS a b c d e\r\n"), ":0\r\n" + invalidate({"a"}) + invalidate({"b"}));
-  EXPECT_EQ(talk.node().tracking().key_count(), 3u);
+  EXPECT_EQ(talk.node().clients().tracking().key_count(), 3u);
   talk.say(t, "CONFIG SET tracking-table-max-keys 1\r\n");
   talk.run();
-  EXPECT_EQ(talk.node().tracking().key_count(), 1u);
+  EXPECT_EQ(talk.node().clients().tracking().key_count(), 1u);
   talk.say(t, "CONFIG SET tracking-table-max-keys 0\r\n");
   std::string keys;
   for (int i = 0; i < 1000; ++i) keys += " k" + std::to_string(i);
   talk.say(t, "EXISTS" + keys + "\r\n");
-  EXPECT_EQ(talk.node().tracking().key_count(), 1001u);
+  EXPECT_EQ(talk.node().clients().tracking().key_count(), 1001u);
 }
 
 TEST(Tracking, WhoBroadcastsNowHearsNoMoreOfWhatItRead) {
@@ -104,11 +104,11 @@ TEST(Tracking, BroadcastsOnceATurn) {
   talk.say(w, "SET user:1 a\r\nSET other 1\r\nSET user:1 b\r\nDEL user:2\r\nSET x 1\r\n");
   EXPECT_EQ(talk.client(all).take(), invalidate({"other", "user:1", "x"}));
   EXPECT_EQ(talk.client(some).take(), invalidate({"user:1"}) + invalidate({"x"}));
-  EXPECT_EQ(talk.node().tracking().prefix_count(), 3u);
+  EXPECT_EQ(talk.node().clients().tracking().prefix_count(), 3u);
   talk.client(some).disconnect();
   talk.run();
-  EXPECT_EQ(talk.node().tracking().prefix_count(), 1u);
-  EXPECT_EQ(talk.node().tracking().session_count(), 1u);
+  EXPECT_EQ(talk.node().clients().tracking().prefix_count(), 1u);
+  EXPECT_EQ(talk.node().clients().tracking().session_count(), 1u);
 }
 
 // Of two changes of a key in one turn the last one counts: its own, and the client knows the value;
@@ -137,12 +137,12 @@ TEST(Tracking, NothingIsLeftWhenNobodyTracks) {
   const size_t t = tracker(talk, "NOLOOP");
   const size_t w = talk.connect();
   talk.say(t, request("EXISTS", "", 0, 12'000));
-  EXPECT_EQ(talk.node().tracking().key_count(), 12'000u);
+  EXPECT_EQ(talk.node().clients().tracking().key_count(), 12'000u);
   talk.client(t).disconnect();
   talk.run();
-  EXPECT_FALSE(talk.node().tracking().active());
-  EXPECT_EQ(talk.node().tracking().key_count(), 0u) << "freed in slices";
-  EXPECT_EQ(talk.node().tracking().memory_bytes(), 0u);
+  EXPECT_FALSE(talk.node().clients().tracking().active());
+  EXPECT_EQ(talk.node().clients().tracking().key_count(), 0u) << "freed in slices";
+  EXPECT_EQ(talk.node().clients().tracking().memory_bytes(), 0u);
   EXPECT_EQ(talk.say(w, "SET p1 1\r\n"), "+OK\r\n");
 }
 
@@ -153,7 +153,7 @@ TEST(Tracking, AFlushEmptiesTheTable) {
   talk.say(t, "EXISTS a b c\r\n");
   talk.say(w, "FLUSHALL\r\nSET a 1\r\n");
   EXPECT_EQ(talk.client(t).take(), ">2\r\n" + bulk("invalidate") + "_\r\n");
-  EXPECT_EQ(talk.node().tracking().key_count(), 0u);
+  EXPECT_EQ(talk.node().clients().tracking().key_count(), 0u);
 }
 
 TEST(Tracking, ARedirectThatIsGone) {
@@ -182,7 +182,7 @@ TEST(Tracking, ManyPrefixesCostNoMoreThanTheyAre) {
   const std::clock_t since = std::clock();
   talk.say(t, "HELLO 3\r\n" +
                   request("CLIENT TRACKING ON BCAST", "PREFIX", 100'000, 100'000 + kPrefixes));
-  EXPECT_EQ(talk.node().tracking().prefix_count(), static_cast<size_t>(kPrefixes));
+  EXPECT_EQ(talk.node().clients().tracking().prefix_count(), static_cast<size_t>(kPrefixes));
   for (int i = 0; i < 1000; ++i) {
     talk.send(w, "SET p" + std::to_string(100'000 + i) + " x\r\n");
     talk.run(Duration::milliseconds(1));
@@ -191,8 +191,8 @@ TEST(Tracking, ManyPrefixesCostNoMoreThanTheyAre) {
   EXPECT_EQ(talk.client(t).take().substr(0, 3), ">2\r");
   talk.client(t).disconnect();
   talk.run();
-  EXPECT_EQ(talk.node().tracking().prefix_count(), 0u);
-  EXPECT_EQ(talk.node().tracking().memory_bytes(), 0u);
+  EXPECT_EQ(talk.node().clients().tracking().prefix_count(), 0u);
+  EXPECT_EQ(talk.node().clients().tracking().memory_bytes(), 0u);
   // Half a second; with a walk over all, or a move of all, for each, ten or more.
   EXPECT_LT(static_cast<double>(std::clock() - since) / CLOCKS_PER_SEC, 4.0);
 }
@@ -202,13 +202,13 @@ TEST(Tracking, TenThousandPrefixes) {
   const size_t t = talk.connect();
   const std::string command = request("CLIENT TRACKING ON BCAST", "PREFIX", 10'000, 20'000);
   EXPECT_EQ(talk.say(t, "HELLO 3\r\n" + command).substr(0, 1), "%");
-  EXPECT_EQ(talk.node().tracking().prefix_count(), 10'000u);
+  EXPECT_EQ(talk.node().clients().tracking().prefix_count(), 10'000u);
   EXPECT_EQ(talk.say(t, "SET p12345x 1\r\nSET p1234 1\r\n"),
             "+OK\r\n+OK\r\n" + invalidate({"p12345x"}));
   EXPECT_EQ(talk.say(t, command).substr(0, 5), "-ERR ");
   talk.say(t, "CLIENT TRACKING OFF\r\n");
-  EXPECT_EQ(talk.node().tracking().prefix_count(), 0u);
-  EXPECT_EQ(talk.node().tracking().memory_bytes(), 0u);
+  EXPECT_EQ(talk.node().clients().tracking().prefix_count(), 0u);
+  EXPECT_EQ(talk.node().clients().tracking().memory_bytes(), 0u);
 }
 
 }  // namespace

@@ -62,7 +62,7 @@ TEST_F(Transaction, ATouchedKeyMakesItFail) {
 }
 
 TEST_F(Transaction, AKeyThatExpiresMakesItFail) {
-  talk.node().set_active_expiry(false);
+  talk.node().upkeep().set_active_expiry(false);
   talk.say(b, "SET x 1 PX 2500\r\n");
   talk.say(a, "WATCH x\r\nMULTI\r\n");
   talk.run();
@@ -70,7 +70,7 @@ TEST_F(Transaction, AKeyThatExpiresMakesItFail) {
 }
 
 TEST_F(Transaction, AKeyThatHadExpiredDoesNotCount) {
-  talk.node().set_active_expiry(false);
+  talk.node().upkeep().set_active_expiry(false);
   const auto watch_expired = [&] {
     talk.say(b, "SET x 1 PX 100\r\n");
     talk.run();
@@ -93,7 +93,7 @@ TEST_F(Transaction, AKeyThatHadExpiredDoesNotCount) {
 
 TEST_F(Transaction, SwappedDatabasesTouchWhatIsInEither) {
   const auto exec = [&] { return talk.say(a, "MULTI\r\nPING\r\nEXEC\r\n").substr(14); };
-  talk.node().set_active_expiry(false);
+  talk.node().upkeep().set_active_expiry(false);
   talk.say(a, "WATCH nowhere\r\n");
   talk.say(b, "SWAPDB 0 1\r\n");
   EXPECT_EQ(exec(), "*1\r\n+PONG\r\n");
@@ -283,7 +283,7 @@ TEST_F(RollbackTest, CommitsLikeAnyOther) {
 }
 
 TEST_F(RollbackTest, AnExpiredKeyStaysExpired) {
-  node.node->set_active_expiry(false);
+  node.node->upkeep().set_active_expiry(false);
   node.call({"SET", "brief", "1", "PX", "10"});
   node.call({"SET", "brief2", "1", "PX", "10"});
   node.pass_ms(100);

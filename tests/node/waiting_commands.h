@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/commands/families.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 
 namespace redoubt {
 

@@ -95,7 +95,7 @@ TEST(Includes, InCommentsDoNotCount) {
 
 TEST(DataCommands, ThatSeeTheNodeAreFound) {
   const std::vector<File> headers = {
-      {"engine/node/context.h", "#include \"engine/keyspace/keyspace.h\"\n"},
+      {"engine/dispatch/context.h", "#include \"engine/keyspace/keyspace.h\"\n"},
       {"engine/keyspace/keyspace.h", "#include \"engine/store/database.h\"\n"},
       {"engine/commands/a.h", "#include \"engine/commands/b.h\"\n"},
       {"engine/commands/b.h", "#include \"engine/clients/session.h\"\n"},
@@ -113,7 +113,7 @@ TEST(DataCommands, ThatSeeTheNodeAreFound) {
                 .find("engine/commands/a.h, engine/commands/b.h, engine/clients/session.h"),
             std::string::npos);
 
-  EXPECT_EQ(found(command, "engine/node/context.h"), "");
+  EXPECT_EQ(found(command, "engine/dispatch/context.h"), "");
   EXPECT_EQ(found(command, "engine/commands/c.h"), "");
   EXPECT_EQ(found("engine/commands/server/info.cc", "engine/node/node.h"), "");
 }

@@ -17,7 +17,7 @@ struct Library {
   std::string name;
   std::string folder;
 };
-const std::array<Library, 11> kLibraries = {{{"redoubt_net", "net"},
+const std::array<Library, 13> kLibraries = {{{"redoubt_net", "net"},
                                              {"redoubt_resp", "net/resp"},
                                              {"redoubt_store", "engine/store"},
                                              {"redoubt_config", "engine/config"},
@@ -26,8 +26,10 @@ const std::array<Library, 11> kLibraries = {{{"redoubt_net", "net"},
                                              {"redoubt_effects", "engine/effects"},
                                              {"redoubt_keyspace", "engine/keyspace"},
                                              {"redoubt_clients", "engine/clients"},
+                                             {"redoubt_dispatch", "engine/dispatch"},
                                              {"redoubt_node", "engine/node"},
-                                             {"redoubt_commands", "engine/commands"}}};
+                                             {"redoubt_commands", "engine/commands"},
+                                             {"redoubt_assembly", "server/assembly"}}};
 
 std::string read_file(const std::string& path) {
   std::ifstream in(path);

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 
 namespace redoubt {
 

@@ -1,7 +1,7 @@
 // What a connection says about itself: who it is, which protocol and database it uses.
 #include "engine/commands/clients/connection.h"
+#include "engine/clients/clients.h"
 #include "engine/clients/session.h"
-#include "engine/node/node.h"
 
 #include <fmt/format.h>
 
@@ -11,6 +11,7 @@
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/row_texts.h"
+#include "engine/dispatch/dispatcher.h"
 #include "engine/store/number.h"
 #include "net/text.h"
 
@@ -150,23 +151,23 @@ void ping_command(Context& c) {
 
 void quit_command(Context& c) {
   c.reply.ok();
-  c.node.clients().close(c.session, true);
+  c.clients().close(c.session, true);
 }
 
 // Everything that a connection can set is as it was when it was accepted, except its number and
 // what it said about its library.
 void reset_command(Context& c) {
   Session& session = c.session;
-  c.node.clients().monitors().stop(session);
-  c.node.discard_transaction(session);
+  c.clients().monitors().stop(session);
+  c.dispatcher().transactions().discard(session);
   session.rollback = RollbackChoice::inherit;
-  c.node.clients().pubsub().unsubscribe_all(session);
-  c.node.clients().tracking().disable(session);
+  c.clients().pubsub().unsubscribe_all(session);
+  c.clients().tracking().disable(session);
   session.fieldsets.reset();
   session.clear(kSessionReplyOff | kSessionReplySkip | kSessionReplySkipNext | kSessionNoTouch |
                 kSessionNoEvict | kSessionUnauthenticated);
   if (!c.settings().requirepass.empty()) {
-    session.flags |= kSessionUnauthenticated;
+    session.set(kSessionUnauthenticated);
     session.memory.before_reset = session.output_bytes();
   }
   session.identity.user = "default";
@@ -203,7 +204,7 @@ bool authenticate(Context& c, std::string_view user, std::string_view password) 
   const std::string& secret = c.settings().requirepass;
   const bool matches = secret.empty() || equal_in_constant_time(password, secret);
   if (user != "default" || !matches) {
-    ++c.node.stats().denied_auth;
+    ++c.stats().denied_auth;
     return false;
   }
   c.session.identity.user = user;

@@ -4,7 +4,7 @@
 #include <span>
 #include <string_view>
 
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 
 namespace redoubt {
 

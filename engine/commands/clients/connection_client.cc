@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "engine/clients/clients.h"
 #include "engine/clients/pubsub.h"
 #include "engine/clients/session.h"
 #include "engine/clients/tracking.h"
@@ -12,7 +13,7 @@
 #include "engine/commands/clients/connection_filter.h"
 #include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
-#include "engine/node/node.h"
+#include "engine/dispatch/dispatcher.h"
 #include "engine/store/number.h"
 #include "net/text.h"
 
@@ -80,10 +81,10 @@ bool is_visible(const Context& c, const Session& session) {
 // All visible connections, in the order of their ids.
 std::vector<Session*> visible_sessions(Context& c) {
   std::vector<Session*> sessions;
-  for (Session* session = c.node.clients().first(); session != nullptr; session = session->next) {
+  for (Session* session = c.clients().first(); session != nullptr; session = session->next) {
     if (is_visible(c, *session)) sessions.push_back(session);
   }
-  c.env().count_work(c.node.clients().count());
+  c.env().count_work(c.clients().count());
   return sessions;
 }
 
@@ -203,9 +204,9 @@ void client_reply(Context& c) {
     session.clear(kSessionReplyOff | kSessionReplySkip);
     c.reply.ok();
   } else if (c.is(2, "OFF")) {
-    session.flags |= kSessionReplyOff;
+    session.set(kSessionReplyOff);
   } else if (c.is(2, "SKIP")) {
-    if (!session.has(kSessionReplyOff)) session.flags |= kSessionReplySkipNext;
+    if (!session.has(kSessionReplyOff)) session.set(kSessionReplySkipNext);
   } else {
     c.syntax_error();
   }
@@ -215,7 +216,7 @@ void client_reply(Context& c) {
 
 // The caller itself still gets its reply; the others are gone at once.
 void kill(Context& c, Session& session) {
-  c.node.clients().close(session, &session == &c.session);
+  c.clients().close(session, &session == &c.session);
 }
 
 void client_kill(Context& c) {
@@ -264,7 +265,7 @@ void client_pause(Context& c) {
     return;
   }
   const Duration wait = Duration::milliseconds(std::min(*timeout, kLongestMs));
-  c.node.pause(mode, c.env().now() + wait);
+  c.dispatcher().pause().begin(mode, c.env().now() + wait);
   c.reply.ok();
 }
 
@@ -295,12 +296,13 @@ void client_unblock(Context& c) {
   }
   const std::optional<int64_t> id = c.integer(2);
   if (!id) return;
-  Session* session = *id < 0 ? nullptr : c.node.clients().find(static_cast<uint64_t>(*id));
-  c.reply.integer(session != nullptr && c.node.unblock(*session, with_error) ? 1 : 0);
+  Session* session = *id < 0 ? nullptr : c.clients().find(static_cast<uint64_t>(*id));
+  c.reply.integer(session != nullptr && c.dispatcher().blocked().unblock(*session, with_error) ? 1
+                                                                                               : 0);
 }
 
 void client_unpause(Context& c) {
-  c.node.unpause();
+  c.dispatcher().pause().end();
   c.reply.ok();
 }
 

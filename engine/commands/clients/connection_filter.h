@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/clients/session.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 
 namespace redoubt {
 

@@ -1,13 +1,14 @@
 // Pub/sub: subscribing, publishing, and looking at who listens.
 #include "engine/clients/pubsub.h"
+#include "engine/clients/clients.h"
 #include "engine/clients/session.h"
-#include "engine/node/node.h"
 
 #include <fmt/format.h>
 
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
+#include "engine/dispatch/dispatcher.h"
 #include "net/text.h"
 
 namespace redoubt {
@@ -33,8 +34,8 @@ constexpr Wording kShards = {ChannelKind::shard, "ssubscribe", "sunsubscribe"};
 ReplyWriter confirmation_writer(Context& c, bool first) {
   const bool silent = c.session.has(kSessionReplyOff | kSessionReplySkip);
   const bool element = first && c.session.protocol == Protocol::resp2;
-  if (!silent && (!c.node.in_transaction() || element)) return c.reply;
-  return {c.node.clients().messages().output_of(c.session), c.session.protocol};
+  if (!silent && (!c.dispatcher().transactions().running() || element)) return c.reply;
+  return {c.clients().messages().output_of(c.session), c.session.protocol};
 }
 
 // One confirmation; without a name when there was nothing to leave.
@@ -59,7 +60,7 @@ void confirm(Context& c, bool first, ChannelKind kind, std::string_view what,
 void subscribe(Context& c, const Wording& wording) {
   c.env().count_work(c.args.size() - 2);
   for (size_t i = 1; i < c.args.size(); ++i) {
-    c.node.clients().pubsub().subscribe(c.session, wording.kind, c.args[i]);
+    c.clients().pubsub().subscribe(c.session, wording.kind, c.args[i]);
     confirm(c, i == 1, wording.kind, wording.subscribed, c.args[i]);
   }
 }
@@ -74,7 +75,7 @@ void unsubscribe(Context& c, const Wording& wording) {
   }
   c.env().count_work(names.size());
   for (size_t i = 0; i < names.size(); ++i) {
-    c.node.clients().pubsub().unsubscribe(c.session, wording.kind, names[i]);
+    c.clients().pubsub().unsubscribe(c.session, wording.kind, names[i]);
     confirm(c, i == 0, wording.kind, wording.unsubscribed, names[i]);
   }
 }
@@ -106,11 +107,11 @@ void sunsubscribe_command(Context& c) {
 // --- publishing
 
 void publish_command(Context& c) {
-  c.reply.integer(c.node.clients().pubsub().publish(c.args[1], c.args[2]));
+  c.reply.integer(c.clients().pubsub().publish(c.args[1], c.args[2]));
 }
 
 void spublish_command(Context& c) {
-  c.reply.integer(c.node.clients().pubsub().publish_to_shard(c.args[1], c.args[2]));
+  c.reply.integer(c.clients().pubsub().publish_to_shard(c.args[1], c.args[2]));
 }
 
 // --- PUBSUB
@@ -125,8 +126,8 @@ void reply_names(Context& c, ChannelKind kind) {
     return;
   }
   std::vector<std::string_view> names;
-  c.env().count_work(c.node.clients().pubsub().of(kind).size());
-  for (const auto& [name, channel] : c.node.clients().pubsub().of(kind)) {
+  c.env().count_work(c.clients().pubsub().of(kind).size());
+  for (const auto& [name, channel] : c.clients().pubsub().of(kind)) {
     if (c.args.size() == 2 || glob_matches(c.args[2], name)) names.push_back(name);
   }
   c.reply.array(names.size());
@@ -138,7 +139,7 @@ void reply_counts(Context& c, ChannelKind kind) {
   c.reply.array(names.size() * 2);
   for (const std::string_view name : names) {
     c.reply.bulk(name);
-    c.reply.integer(static_cast<int64_t>(c.node.clients().pubsub().subscriber_count(kind, name)));
+    c.reply.integer(static_cast<int64_t>(c.clients().pubsub().subscriber_count(kind, name)));
   }
 }
 
@@ -159,7 +160,7 @@ void pubsub_shardnumsub_command(Context& c) {
 }
 
 void pubsub_numpat_command(Context& c) {
-  c.reply.integer(static_cast<int64_t>(c.node.clients().pubsub().of(ChannelKind::pattern).size()));
+  c.reply.integer(static_cast<int64_t>(c.clients().pubsub().of(ChannelKind::pattern).size()));
 }
 
 void pubsub_help_command(Context& c) {

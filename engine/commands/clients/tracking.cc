@@ -1,7 +1,7 @@
 // CLIENT TRACKING and its kin: a client's cache, and who keeps it honest.
 #include "engine/clients/tracking.h"
+#include "engine/clients/clients.h"
 #include "engine/clients/session.h"
-#include "engine/node/node.h"
 
 #include <fmt/format.h>
 
@@ -30,7 +30,7 @@ bool read_options(Context& c, TrackingOptions& options) {
       }
       const std::optional<int64_t> id = c.integer(i);
       if (!id) return false;
-      if (c.node.clients().find(static_cast<uint64_t>(*id)) == nullptr) {
+      if (c.clients().find(static_cast<uint64_t>(*id)) == nullptr) {
         c.error("ERR The client ID you want redirect to does not exist");
         return false;
       }
@@ -137,9 +137,9 @@ void client_tracking(Context& c) {
   if (c.is(2, "ON")) {
     if (!options_fit(c, options)) return;
     if (options.broadcast && !prefixes_fit(c, options)) return;
-    c.node.clients().tracking().enable(c.session, std::move(options));
+    c.clients().tracking().enable(c.session, std::move(options));
   } else if (c.is(2, "OFF")) {
-    c.node.clients().tracking().disable(c.session);
+    c.clients().tracking().disable(c.session);
   } else {
     c.syntax_error();
     return;

@@ -2,8 +2,8 @@
 #include "engine/clients/transaction.h"
 #include "engine/clients/session.h"
 #include "engine/commands/families.h"
-#include "engine/node/context.h"
-#include "engine/node/node.h"
+#include "engine/dispatch/context.h"
+#include "engine/dispatch/dispatcher.h"
 
 namespace redoubt {
 
@@ -14,7 +14,7 @@ void multi_command(Context& c) {
     c.error("ERR MULTI calls can not be nested");
     return;
   }
-  c.node.begin_transaction(c.session);
+  c.dispatcher().transactions().begin(c.session);
   c.reply.ok();
 }
 
@@ -23,7 +23,7 @@ void exec_command(Context& c) {
     c.error("ERR EXEC without MULTI");
     return;
   }
-  c.node.execute_transaction(c);
+  c.dispatcher().transactions().execute(c);
 }
 
 void discard_command(Context& c) {
@@ -31,7 +31,7 @@ void discard_command(Context& c) {
     c.error("ERR DISCARD without MULTI");
     return;
   }
-  c.node.discard_transaction(c.session);
+  c.dispatcher().transactions().discard(c.session);
   c.reply.ok();
 }
 
@@ -40,13 +40,14 @@ void watch_command(Context& c) {
     c.error("ERR WATCH inside MULTI is not allowed");
     return;
   }
-  for (const std::string_view key : c.args.subspan(1)) c.node.watch(c.session, key);
+  for (const std::string_view key : c.args.subspan(1))
+    c.dispatcher().transactions().watch(c.session, key);
   c.env().count_work(c.args.size());
   c.reply.ok();
 }
 
 void unwatch_command(Context& c) {
-  c.node.unwatch(c.session);
+  c.dispatcher().transactions().unwatch(c.session);
   c.reply.ok();
 }
 

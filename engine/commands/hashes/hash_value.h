@@ -8,7 +8,7 @@
 #include "engine/commands/element.h"
 #include "engine/commands/part_expiry.h"
 #include "engine/commands/part_writer.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/store/hash_type.h"
 
 namespace redoubt {

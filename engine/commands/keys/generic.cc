@@ -2,7 +2,7 @@
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 
 namespace redoubt {
 

@@ -5,7 +5,7 @@
 // stream of effects is always the absolute time in ms.
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/store/number.h"
 
 #include <fmt/format.h>

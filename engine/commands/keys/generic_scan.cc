@@ -1,7 +1,7 @@
 // Walks over the keyspace: KEYS and SCAN.
 #include "engine/commands/element_scan.h"
 #include "engine/commands/families.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "net/text.h"
 
 #include <algorithm>

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "engine/commands/element.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/store/list_type.h"
 
 namespace redoubt {

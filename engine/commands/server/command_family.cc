@@ -6,7 +6,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/commands/server/command_info.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/node/node.h"
 #include "net/text.h"
 
@@ -16,14 +16,14 @@ namespace {
 
 // All of them: what COMMAND and COMMAND INFO without arguments answer.
 void command_command(Context& c) {
-  const std::vector<CommandEntry*>& all = c.node.commands().all();
+  const std::vector<CommandEntry*>& all = c.commands().all();
   c.env().count_work(all.size());
   c.reply.array(all.size());
   for (const CommandEntry* entry : all) reply_command_info(c.reply, *entry);
 }
 
 void command_count_command(Context& c) {
-  c.reply.integer(static_cast<int64_t>(c.node.commands().all().size()));
+  c.reply.integer(static_cast<int64_t>(c.commands().all().size()));
 }
 
 void command_info_command(Context& c) {
@@ -33,7 +33,7 @@ void command_info_command(Context& c) {
   }
   c.reply.array(c.args.size() - 2);
   for (const std::string_view name : c.args.subspan(2)) {
-    if (const CommandEntry* entry = find_by_full_name(c.node.commands(), name)) {
+    if (const CommandEntry* entry = find_by_full_name(c.commands(), name)) {
       reply_command_info(c.reply, *entry);
     } else {
       c.reply.null();
@@ -44,10 +44,10 @@ void command_info_command(Context& c) {
 void command_docs_command(Context& c) {
   std::vector<const CommandEntry*> entries;
   if (c.args.size() == 2) {
-    entries.assign(c.node.commands().all().begin(), c.node.commands().all().end());
+    entries.assign(c.commands().all().begin(), c.commands().all().end());
   }
   for (const std::string_view name : c.args.subspan(2)) {
-    const CommandEntry* entry = find_by_full_name(c.node.commands(), name);
+    const CommandEntry* entry = find_by_full_name(c.commands(), name);
     if (entry != nullptr) entries.push_back(entry);
   }
   c.env().count_work(entries.size());
@@ -93,7 +93,7 @@ void command_list_command(Context& c) {
   const std::optional<ListFilter> filter = list_filter(c);
   if (!filter) return;
   std::vector<const CommandEntry*> entries;
-  for (const CommandEntry* entry : c.node.commands().all()) {
+  for (const CommandEntry* entry : c.commands().all()) {
     if (filter->passes(*entry)) entries.push_back(entry);
     for (const CommandEntry* sub : entry->subcommands) {
       if (filter->passes(*sub)) entries.push_back(sub);
@@ -110,7 +110,7 @@ void command_list_command(Context& c) {
 std::optional<std::vector<FoundKey>> keys_of_arguments(Context& c) {
   const std::span<const std::string_view> args = c.args.subspan(2);
   CommandEntry* container = nullptr;
-  const CommandEntry* entry = c.node.commands().resolve(args, &container);
+  const CommandEntry* entry = c.commands().resolve(args, &container);
   if (entry == nullptr) {
     c.error("ERR Invalid command specified");
     return std::nullopt;

@@ -9,7 +9,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/commands/server/local_client.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/node/node.h"
 #include "engine/store/number.h"
 #include "net/text.h"
@@ -69,7 +69,7 @@ void debug_sleep(Context& c) {
 void debug_set_active_expire(Context& c) {
   const std::optional<int64_t> on = c.integer(2);
   if (!on) return;
-  c.node.set_active_expiry(*on != 0);
+  c.node().upkeep().set_active_expiry(*on != 0);
   c.reply.ok();
 }
 

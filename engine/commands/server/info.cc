@@ -5,6 +5,7 @@
 // field to be there.
 #include "engine/commands/server/info.h"
 #include "engine/clients/session.h"
+#include "engine/dispatch/dispatcher.h"
 #include "engine/node/node.h"
 
 #include <fmt/format.h>
@@ -16,7 +17,7 @@
 
 #include "engine/commands/families.h"
 #include "engine/commands/row_texts.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/node/version.h"
 #include "engine/store/number.h"
 #include "net/text.h"
@@ -142,20 +143,20 @@ void write_server(InfoWriter& out) {
 void write_clients(InfoWriter& out) {
   size_t largest_input = 0;
   size_t largest_output = 0;
-  for (const Session* s = out.node.first_session(); s != nullptr; s = s->next) {
+  for (const Session* s = out.node.clients().first(); s != nullptr; s = s->next) {
     largest_input = std::max(largest_input, s->parser.memory_bytes());
     largest_output = std::max(largest_output, s->output_bytes());
   }
   out.section("Clients");
-  out.field("connected_clients", out.node.session_count());
+  out.field("connected_clients", out.node.clients().count());
   out.field("cluster_connections", 0);
   out.field("maxclients", out.node.settings().maxclients);
   out.field("client_recent_max_input_buffer", largest_input);
   out.field("client_recent_max_output_buffer", largest_output);
-  const Blocking& blocking = out.node.blocking();
+  const Blocking& blocking = out.node.dispatcher().blocked().table();
   out.field("blocked_clients", blocking.sessions());
-  out.field("tracking_clients", out.node.tracking().session_count());
-  out.field("pubsub_clients", out.node.pubsub().session_count());
+  out.field("tracking_clients", out.node.clients().tracking().session_count());
+  out.field("pubsub_clients", out.node.clients().pubsub().session_count());
   out.field("watching_clients", out.node.keyspace().watched().clients());
   out.field("clients_in_timeout_table", blocking.sessions_with_deadline());
   out.field("total_watched_keys", out.node.keyspace().watched().keys());
@@ -205,7 +206,7 @@ void write_memory(InfoWriter& out) {
   out.field("rss_overhead_bytes", 0);
   out.field("mem_fragmentation_ratio", ratio(rss, used), 2);
   out.field("mem_fragmentation_bytes", difference);
-  out.field("mem_not_counted_for_evict", node.not_counted_for_eviction());
+  out.field("mem_not_counted_for_evict", node.upkeep().not_counted_for_eviction());
   out.zero({"mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves"});
   out.field("mem_clients_normal", node.clients().limits().memory_bytes());
   out.zero({"mem_cluster_links", "mem_aof_buffer"});
@@ -274,7 +275,7 @@ void write_stats(InfoWriter& out) {
   out.zero({"evicted_scripts", "total_eviction_exceeded_time", "current_eviction_exceeded_time"});
   out.field("keyspace_hits", stats.keyspace_hits);
   out.field("keyspace_misses", stats.keyspace_misses);
-  const PubSub& pubsub = out.node.pubsub();
+  const PubSub& pubsub = out.node.clients().pubsub();
   out.field("pubsub_channels", pubsub.of(ChannelKind::channel).size());
   out.field("pubsub_patterns", pubsub.of(ChannelKind::pattern).size());
   out.field("pubsubshard_channels", pubsub.of(ChannelKind::shard).size());
@@ -282,7 +283,7 @@ void write_stats(InfoWriter& out) {
             "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
             "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
             "current_active_defrag_time"});
-  const Tracking& tracking = out.node.tracking();
+  const Tracking& tracking = out.node.clients().tracking();
   out.field("tracking_total_keys", tracking.key_count());
   out.field("tracking_total_items", tracking.item_count());
   out.field("tracking_total_prefixes", tracking.prefix_count());
@@ -485,7 +486,7 @@ bool asked_for(const Section& section, std::span<const std::string_view> names) 
 }
 
 void info_command(Context& c) {
-  c.reply.verbatim("txt", info_text(c.node, c.args.subspan(1)));
+  c.reply.verbatim("txt", info_text(c.node(), c.args.subspan(1)));
 }
 
 constexpr Command info_rows[] = {

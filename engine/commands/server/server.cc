@@ -6,7 +6,7 @@
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/row_texts.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/node/node.h"
 #include "engine/node/version.h"
 
@@ -118,7 +118,7 @@ void shutdown_command(Context& c) {
     c.error("ERR Saving is not supported yet. Use SHUTDOWN NOSAVE.");
     return;
   }
-  c.node.stop("User requested shutdown...");
+  c.node().stop("User requested shutdown...");
 }
 
 // --- LOLWUT: a redoubt at night. Stars and towers are drawn from the node's random numbers;

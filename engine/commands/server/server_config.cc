@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,7 +14,8 @@
 #include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
 #include "engine/commands/server/local_client.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
+#include "engine/dispatch/dispatcher.h"
 #include "engine/node/node.h"
 #include "net/files.h"
 #include "net/text.h"
@@ -34,44 +34,16 @@ Task<Error> rewrite_config(Node& node, std::string path) {
   co_return co_await replace_file(node.env(), path, text);
 }
 
-class ConfigRewrite : public NodeJob {
- public:
-  ConfigRewrite(Node& node, DeferredReply reply)
-      : node_(node), reply_(reply), path_(node.config().file()) {}
-
-  void start() override {
-    task_ = rewrite_config(node_, path_);
-    task_.start([](void* owner) { static_cast<ConfigRewrite*>(owner)->end(); }, this);
-  }
-
- private:
-  void end();
-
-  Node& node_;
-  const DeferredReply reply_;
-  const std::string path_;
-  Task<Error> task_;
-};
-
-// The last call destroys the job, and with it the task, which is done.
-void ConfigRewrite::end() {
-  Node& node = node_;
-  std::string text;
-  const Error error = task_.result();
-  if (error != Error::none) {
-    node.log(LogLevel::warning,
-             fmt::format("CONFIG REWRITE of {} failed: {}", path_, describe(error)));
-    // As the C library words errors, which is what Redis repeats here.
-    std::string reason(describe(error));
-    reason[0] = to_upper(reason.substr(0, 1))[0];
-    text = fmt::format("ERR Rewriting config file: {}", reason);
-  }
-  node.finish_deferred(reply_, text);
-  node.end_job(*this);
+// As the C library words errors, which is what Redis repeats here.
+std::string reply_for(Error error) {
+  if (error == Error::none) return {};
+  std::string reason(describe(error));
+  reason[0] = to_upper(reason.substr(0, 1))[0];
+  return fmt::format("ERR Rewriting config file: {}", reason);
 }
 
 void config_get_command(Context& c) {
-  const auto found = c.node.config().get(c.args.subspan(2));
+  const auto found = c.services().config.get(c.args.subspan(2));
   c.reply.map(found.size());
   for (const auto& [name, value] : found) {
     c.reply.bulk(name);
@@ -85,28 +57,38 @@ void config_set_command(Context& c) {
     return;
   }
   std::string error;
-  if (!c.node.config().set(c.args.subspan(2), &error, is_local(c.session))) {
+  if (!c.services().config.set(c.args.subspan(2), &error, is_local(c.session))) {
     c.error(error);
     return;
   }
-  c.node.settings_changed();
+  c.node().settings_changed();
   c.reply.ok();
 }
 
 void config_resetstat_command(Context& c) {
-  const uint64_t peak = c.node.stats().peak_memory;
-  c.node.stats() = Stats{};
-  c.node.stats().peak_memory = peak;
-  c.node.commands().reset_statistics();
+  const uint64_t peak = c.stats().peak_memory;
+  c.stats() = Stats{};
+  c.stats().peak_memory = peak;
+  c.commands().reset_statistics();
   c.reply.ok();
 }
 
 void config_rewrite_command(Context& c) {
-  if (c.node.config().file().empty()) {
+  if (c.services().config.file().empty()) {
     c.error("ERR The server is running without a config file");
     return;
   }
-  c.node.add_job(std::make_unique<ConfigRewrite>(c.node, c.defer()));
+  Node& node = c.node();
+  const std::string path = node.config().file();
+  node.jobs().add(
+      "configuration file", [&node, path] { return rewrite_config(node, path); },
+      [&node, path, reply = c.defer()](Error error) {
+        if (error != Error::none) {
+          node.log(LogLevel::warning,
+                   fmt::format("CONFIG REWRITE of {} failed: {}", path, describe(error)));
+        }
+        node.dispatcher().finish_deferred(reply, reply_for(error));
+      });
 }
 
 void config_help_command(Context& c) {

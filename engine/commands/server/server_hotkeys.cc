@@ -5,7 +5,8 @@
 #include "engine/clients/session.h"
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
+#include "engine/dispatch/dispatcher.h"
 #include "engine/node/node.h"
 #include "engine/store/number.h"
 
@@ -15,12 +16,12 @@ namespace {
 
 void monitor_command(Context& c) {
   if (c.session.has(kSessionMonitor)) return;  // a second MONITOR has no reply in Redis either
-  if (c.node.in_transaction()) {
+  if (c.dispatcher().transactions().running()) {
     c.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
     return;
   }
   c.reply.ok();
-  c.node.clients().monitors().start(c.session);
+  c.clients().monitors().start(c.session);
 }
 
 // --- HOTKEYS
@@ -87,7 +88,7 @@ bool read_options(Context& c, HotKeysOptions& options) {
 void hotkeys_start_command(Context& c) {
   HotKeysOptions options;
   if (!read_options(c, options)) return;
-  if (!c.node.start_hotkeys(options)) {
+  if (!c.services().instrumentation.start_hotkeys(options)) {
     c.error("ERR hotkeys collection is already in progress");
     return;
   }
@@ -95,22 +96,22 @@ void hotkeys_start_command(Context& c) {
 }
 
 void hotkeys_stop_command(Context& c) {
-  const HotKeysSession* session = c.node.hotkeys();
+  const HotKeysSession* session = c.services().instrumentation.hotkeys();
   if (session == nullptr || !session->active) {
     c.reply.null();
     return;
   }
-  c.node.stop_hotkeys();
+  c.services().instrumentation.stop_hotkeys();
   c.reply.ok();
 }
 
 void hotkeys_reset_command(Context& c) {
-  const HotKeysSession* session = c.node.hotkeys();
+  const HotKeysSession* session = c.services().instrumentation.hotkeys();
   if (session != nullptr && session->active) {
     c.error("ERR hotkeys collection is in progress: stop it first");
     return;
   }
-  c.node.reset_hotkeys();
+  c.services().instrumentation.reset_hotkeys();
   c.reply.ok();
 }
 
@@ -126,7 +127,7 @@ void reply_keys(Context& c, std::string_view name, const HeavyHitters& sketch, s
 }
 
 void hotkeys_get_command(Context& c) {
-  const HotKeysSession* session = c.node.hotkeys();
+  const HotKeysSession* session = c.services().instrumentation.hotkeys();
   if (session == nullptr) {
     c.reply.null();
     return;

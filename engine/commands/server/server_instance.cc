@@ -4,7 +4,7 @@
 
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 
 namespace redoubt {
 
@@ -13,13 +13,13 @@ namespace {
 void role_command(Context& c) {
   c.reply.array(3);
   c.reply.bulk("master");
-  c.reply.integer(static_cast<int64_t>(c.node.effects().end_offset()));
+  c.reply.integer(static_cast<int64_t>(c.effects().end_offset()));
   c.reply.array(0);
 }
 
 // Data is as it was when the node started, as far as a file could tell.
 void lastsave_command(Context& c) {
-  c.reply.integer(c.node.started_wall().unix_s());
+  c.reply.integer(c.node().started_wall().unix_s());
 }
 
 // --- WAIT, WAITAOF: who asks for replicas waits in vain

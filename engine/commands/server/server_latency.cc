@@ -9,7 +9,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/node/node.h"
 #include "engine/store/number.h"
 
@@ -21,13 +21,13 @@ using Event = LatencyMonitor::Event;
 using Sample = LatencyMonitor::Sample;
 
 const Event* event_of(Context& c) {
-  const auto& events = c.node.latency().events();
+  const auto& events = c.services().instrumentation.latency().events();
   const auto found = events.find(c.args[2]);
   return found == events.end() ? nullptr : &found->second;
 }
 
 void latency_latest_command(Context& c) {
-  const auto& events = c.node.latency().events();
+  const auto& events = c.services().instrumentation.latency().events();
   c.reply.array(events.size());
   for (const auto& [name, event] : events) {
     c.reply.array(4);
@@ -51,8 +51,9 @@ void latency_history_command(Context& c) {
 
 void latency_reset_command(Context& c) {
   size_t count = 0;
-  if (c.args.size() == 2) count = c.node.latency().reset_all();
-  for (const std::string_view event : c.args.subspan(2)) count += c.node.latency().reset(event);
+  if (c.args.size() == 2) count = c.services().instrumentation.latency().reset_all();
+  for (const std::string_view event : c.args.subspan(2))
+    count += c.services().instrumentation.latency().reset(event);
   c.reply.integer(static_cast<int64_t>(count));
 }
 
@@ -136,7 +137,7 @@ std::string event_report(std::string_view name, const Event& event, int64_t now_
 }
 
 void latency_doctor_command(Context& c) {
-  const auto& events = c.node.latency().events();
+  const auto& events = c.services().instrumentation.latency().events();
   const int64_t threshold = c.settings().latency_monitor_threshold_ms;
   if (events.empty()) {
     c.reply.verbatim(
@@ -193,10 +194,10 @@ const CommandEntry* find_command(const CommandTable& table, std::string_view nam
 void latency_histogram_command(Context& c) {
   std::vector<const CommandEntry*> entries;
   if (c.args.size() == 2) {
-    for (const CommandEntry* entry : c.node.commands().all()) collect(*entry, entries);
+    for (const CommandEntry* entry : c.commands().all()) collect(*entry, entries);
   }
   for (const std::string_view name : c.args.subspan(2)) {
-    if (const CommandEntry* entry = find_command(c.node.commands(), name)) {
+    if (const CommandEntry* entry = find_command(c.commands(), name)) {
       collect(*entry, entries);
     }
   }

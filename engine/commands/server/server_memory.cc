@@ -8,7 +8,7 @@
 #include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
 #include "engine/commands/server/info.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/node/node.h"
 
 namespace redoubt {
@@ -70,7 +70,7 @@ void reply_databases(Context& c) {
 }
 
 void memory_stats_command(Context& c) {
-  const MemoryUse use = memory_use(c.node);
+  const MemoryUse use = memory_use(c.node());
   const uint64_t rss = c.env().backend().process_facts().resident_bytes;
   const uint64_t dataset = use.used - use.overhead;
   size_t databases = 0;
@@ -110,7 +110,7 @@ void memory_stats_command(Context& c) {
 }
 
 void memory_doctor_command(Context& c) {
-  const MemoryUse use = memory_use(c.node);
+  const MemoryUse use = memory_use(c.node());
   const uint64_t rss = c.env().backend().process_facts().resident_bytes;
   constexpr uint64_t kSmall = 5 << 20;
   std::string report;

@@ -7,7 +7,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/node/node.h"
 
 namespace redoubt {
@@ -26,7 +26,7 @@ std::optional<size_t> entry_count(Context& c, size_t index) {
 }
 
 void reply_entries(Context& c, Kind kind, size_t count) {
-  const auto& entries = c.node.command_log().entries(kind);
+  const auto& entries = c.services().instrumentation.log().entries(kind);
   count = std::min(count, entries.size());
   c.reply.array(count);
   for (size_t i = 0; i < count; ++i) {
@@ -44,11 +44,11 @@ void reply_entries(Context& c, Kind kind, size_t count) {
 }
 
 void reply_length(Context& c, Kind kind) {
-  c.reply.integer(static_cast<int64_t>(c.node.command_log().entries(kind).size()));
+  c.reply.integer(static_cast<int64_t>(c.services().instrumentation.log().entries(kind).size()));
 }
 
 void reset_log(Context& c, Kind kind) {
-  c.node.command_log().reset(kind);
+  c.services().instrumentation.log().reset(kind);
   c.reply.ok();
 }
 

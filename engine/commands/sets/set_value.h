@@ -7,7 +7,7 @@
 
 #include "engine/commands/part_expiry.h"
 #include "engine/commands/part_writer.h"
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/store/set_type.h"
 
 namespace redoubt {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/store/stream_type.h"
 
 namespace redoubt {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 #include "engine/store/zset.h"
 
 namespace redoubt {

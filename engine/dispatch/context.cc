@@ -1,11 +1,12 @@
-#include "engine/node/context.h"
+#include "engine/dispatch/context.h"
 
 #include <cmath>
 #include <limits>
 
 #include "engine/clients/fieldsets.h"
 #include "engine/clients/session.h"
-#include "engine/node/node.h"
+#include "engine/dispatch/dispatcher.h"
+#include "engine/dispatch/part.h"
 #include "engine/store/number.h"
 #include "net/text.h"
 
@@ -13,7 +14,7 @@ namespace redoubt {
 
 void Context::error(std::string_view text) {
   failed_ = true;
-  node.count_error(text);
+  services_.stats.count_error(text);
   reply.error(text);
 }
 
@@ -96,23 +97,23 @@ void Context::block(Type type, size_t first, size_t last, Instant deadline, Bloc
                     BlockMode mode, std::span<const std::string_view> again, Instant retry) {
   ASSERT(first < last && last <= args.size());
   ASSERT(again.empty() || again.size() == args.size());
-  if (!node.may_block(session)) {
+  if (!services_.dispatcher.may_block(session)) {
     write_block_reply(reply, on_timeout == BlockReply::move ? BlockReply::null : on_timeout);
     return;
   }
-  node.block(session, command,
-             {.args = again.empty() ? args : again,
-              .first = first,
-              .last = last,
-              .type = type,
-              .mode = mode,
-              .on_timeout = on_timeout,
-              .deadline = deadline,
-              .retry = retry});
+  services_.dispatcher.blocked().block(session, command,
+                                       {.args = again.empty() ? args : again,
+                                        .first = first,
+                                        .last = last,
+                                        .type = type,
+                                        .mode = mode,
+                                        .on_timeout = on_timeout,
+                                        .deadline = deadline,
+                                        .retry = retry});
 }
 
 void Context::wait_until(Instant deadline, BlockReply on_timeout) {
-  if (!node.may_block(session)) {
+  if (!services_.dispatcher.may_block(session)) {
     write_block_reply(reply, on_timeout);
     return;
   }
@@ -120,7 +121,24 @@ void Context::wait_until(Instant deadline, BlockReply on_timeout) {
   request.args = args;
   request.on_timeout = on_timeout;
   request.deadline = deadline;
-  node.block(session, command, request);
+  services_.dispatcher.blocked().block(session, command, request);
+}
+
+Part& Context::find_part(const PartKind& kind) const {
+  Part* part = services_.parts.find(kind);
+  ASSERT(part != nullptr);
+  return *part;
+}
+
+DeferredReply Context::defer() {
+  ASSERT(!deferred_);
+  deferred_ = true;
+  if (session.deferred == nullptr) {
+    session.deferred = std::make_unique<DeferredReplies>(session.output.pool());
+  }
+  const uint32_t slot = session.deferred->defer(session.output);
+  session.set(kSessionWaiting);
+  return {.session_id = session.id, .slot = slot, .protocol = session.protocol};
 }
 
 Blob Context::take_blob(size_t index) {

@@ -1,4 +1,4 @@
-#include "engine/node/listen_addresses.h"
+#include "engine/clients/listen_addresses.h"
 
 #include <fmt/format.h>
 

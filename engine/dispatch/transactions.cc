@@ -1,4 +1,4 @@
-#include "engine/clients/transaction.h"
+#include "engine/dispatch/transactions.h"
 
 #include <fmt/format.h>
 
@@ -6,17 +6,15 @@
 #include <memory>
 #include <vector>
 
-#include "engine/node/context.h"
-#include "engine/node/node_state.h"
+#include "engine/clients/clients.h"
+#include "engine/dispatch/dispatcher.h"
+#include "engine/effects/effect_log.h"
+#include "engine/keyspace/keyspace.h"
 #include "net/places.h"
 
 namespace redoubt {
 
 namespace {
-
-bool has_keys(const Command& row) {
-  return row.find_keys != nullptr || row.keys[0].begin != KeySpec::Begin::none;
-}
 
 // What a transaction with rollback could not undo: changes of the whole of the data, of the server,
 // and what reaches others.
@@ -25,7 +23,7 @@ bool can_be_undone(const CommandEntry& entry) {
   if ((row.flags & (kAdmin | kPubSub)) != 0 || (entry.categories & kCatScripting) != 0) {
     return false;
   }
-  return (row.flags & kWrite) == 0 || has_keys(row);
+  return (row.flags & kWrite) == 0 || (entry.concerns & kConcernKeys) != 0;
 }
 
 bool writes(const KeySpec& spec) {
@@ -57,25 +55,28 @@ std::string_view error_line(std::string_view reply) {
   return reply.substr(1, reply.find('\r') - 1);
 }
 
+bool key_expired(const Keyspace& keys, const Session& session) {
+  return session.watches != nullptr && keys.watched().any_expired(*session.watches);
+}
+
 }  // namespace
 
-void Node::begin_transaction(Session& session) {
+void Transactions::begin(Session& session) {
   session.transaction = std::make_unique<Transaction>();
   session.transaction->rollback =
       session.rollback == RollbackChoice::inherit
-          ? settings().transaction_on_error == TransactionOnError::rollback
+          ? services_.settings.transaction_on_error == TransactionOnError::rollback
           : session.rollback == RollbackChoice::on;
-  session.flags |= kSessionMulti;
+  session.set(kSessionMulti);
 }
 
-// MULTI's commands are forgotten, and what is watched too.
-void Node::discard_transaction(Session& session) {
+void Transactions::discard(Session& session) {
   session.transaction.reset();
-  session.flags &= ~static_cast<uint32_t>(kSessionMulti);
+  session.clear(kSessionMulti);
   unwatch(session);
 }
 
-void Node::queue_command(Session& session, CommandEntry& entry,
+void Transactions::queue(Session& session, CommandEntry& entry,
                          std::span<const std::string_view> args) {
   Transaction& transaction = *session.transaction;
   if (transaction.rollback && !can_be_undone(entry)) {
@@ -94,10 +95,10 @@ void Node::queue_command(Session& session, CommandEntry& entry,
   transaction.command_flags |= entry.row->flags;
 }
 
-void Node::execute_transaction(Context& c) {
+void Transactions::execute(Context& c) {
   Session& session = c.session;
   const bool changed = session.watch_failed();
-  const bool failed = changed || watched_key_expired(session);
+  const bool failed = changed || key_expired(services_.keys, session);
   if (changed) REDOUBT_REACHED(watch_failed);
   if (failed && !changed) REDOUBT_REACHED(watched_key_expired);
   if (session.transaction->aborted) {
@@ -106,20 +107,20 @@ void Node::execute_transaction(Context& c) {
     c.reply.null_array();
   } else {
     unwatch(session);  // its own changes are no reason to fail
-    ++atomic_depth_;
+    ++depth_;
     if (session.transaction->rollback) {
       run_or_undo(c);
     } else {
       run_queued(c);
     }
-    --atomic_depth_;
+    --depth_;
   }
-  discard_transaction(session);
+  discard(session);
 }
 
 // Runs the queued commands and writes their replies. With a rollback it ends with the first that
 // fails: then `failure` is its index, and where its reply begins.
-std::optional<Node::FailedCommand> Node::run_queued(Context& c) {
+std::optional<Transactions::FailedCommand> Transactions::run_queued(Context& c) {
   Session& session = c.session;
   const Transaction& transaction = *session.transaction;
   std::vector<std::string_view> args;
@@ -127,53 +128,54 @@ std::optional<Node::FailedCommand> Node::run_queued(Context& c) {
   for (size_t i = 0; i < transaction.queue.size(); ++i) {
     const Transaction::Queued& queued = transaction.queue[i];
     queued.request.views(args);
-    if (keyspace_.rollback() != nullptr) keep_written(*queued.command->row, session.db, args);
+    if (services_.keys.rollback() != nullptr) keep_written(*queued.command->row, session.db, args);
     const size_t before = session.output.bytes();
     const size_t slots = session.deferred == nullptr ? 0 : session.deferred->size();
-    const bool failed = call_alone(session, *queued.command, args);
+    const bool failed = services_.dispatcher.caller().call_alone(session, *queued.command, args);
     // Each command is one element, also one that says nothing (CLIENT REPLY OFF) or pushes.
     const bool deferred = session.deferred != nullptr && session.deferred->size() > slots;
     if (session.output.bytes() == before && !deferred) c.reply.ok();
-    if (observer_ != nullptr) {
-      observer_->on_queued_command(session, args, session.output.copy_from(before));
+    if (NodeObserver* observer = services_.dispatcher.observer()) {
+      observer->on_queued_command(session, args, session.output.copy_from(before));
     }
-    if (failed && keyspace_.rollback() != nullptr) return FailedCommand{i, before};
+    if (failed && services_.keys.rollback() != nullptr) return FailedCommand{i, before};
   }
   return std::nullopt;
 }
 
-void Node::keep_written(const Command& row, int db, std::span<const std::string_view> args) {
+void Transactions::keep_written(const Command& row, int db,
+                                std::span<const std::string_view> args) {
   std::vector<int> keys;
   find_written_keys(row, args, keys);
   for (const int index : keys) {
     const std::string_view key = args[static_cast<size_t>(index)];
     if ((row.flags & kOtherDatabases) == 0) {
-      keyspace_.rollback()->keep(db, key);
+      services_.keys.rollback()->keep(db, key);
       continue;
     }
-    for (int other = 0; other < keyspace_.count(); ++other) {
-      keyspace_.rollback()->keep(other, key);
+    for (int other = 0; other < services_.keys.count(); ++other) {
+      services_.keys.rollback()->keep(other, key);
     }
   }
 }
 
 // All or nothing.
-void Node::run_or_undo(Context& c) {
+void Transactions::run_or_undo(Context& c) {
   Session& session = c.session;
   const size_t before = session.output.bytes();
   const int db_before = session.db;
-  keyspace_.begin_rollback();
+  services_.keys.begin_rollback();
   const std::optional<FailedCommand> failed = run_queued(c);
   if (!failed) {
-    keyspace_.commit_rollback();
+    services_.keys.commit_rollback();
   } else {
     const std::string reply = session.output.copy_from(failed->reply_at);
     session.output.drop_back(session.output.bytes() - before);
-    keyspace_.undo_rollback();
-    effects_.abandon_group();
-    gate_.entry_abandoned();
+    services_.keys.undo_rollback();
+    services_.effects.abandon_group();
+    services_.gate.entry_abandoned();
     session.db = db_before;
-    ++stats_.transactions_rolled_back;
+    ++services_.stats.transactions_rolled_back;
     REDOUBT_REACHED(rolled_back);
     const CommandEntry& command = *session.transaction->queue[failed->index].command;
     c.reply.set_protocol(session.protocol);
@@ -182,24 +184,34 @@ void Node::run_or_undo(Context& c) {
   }
 }
 
-// --- WATCH
-
-void Node::watch(Session& session, std::string_view key) {
-  if (session.watches == nullptr) session.watches = std::make_unique<Watches>(session.id);
-  keyspace_.watched().add(*session.watches, session.db, key);
+void Transactions::reject(Session& session, CommandEntry* entry, std::string_view text) {
+  if (entry != nullptr) ++entry->rejected_calls;
+  if (session.transaction != nullptr) session.transaction->aborted = true;
+  std::string aborted;
+  if (entry != nullptr && (entry->row->flags & kRunsQueued) != 0) {
+    discard(session);
+    aborted = fmt::format("EXECABORT Transaction discarded because of: {}",
+                          text.starts_with("ERR ") ? text.substr(4) : text);
+    text = aborted;
+  }
+  services_.stats.count_error(text);
+  ReplyWriter(session.output, session.protocol).error(text);
 }
 
-void Node::unwatch(Session& session) {
+// --- WATCH
+
+void Transactions::watch(Session& session, std::string_view key) {
+  if (session.watches == nullptr) session.watches = std::make_unique<Watches>(session.id);
+  services_.keys.watched().add(*session.watches, session.db, key);
+}
+
+void Transactions::unwatch(Session& session) {
   if (session.watches == nullptr) return;
-  keyspace_.watched().remove(*session.watches);
+  services_.keys.watched().remove(*session.watches);
   session.watches.reset();
 }
 
-bool Node::watched_key_expired(const Session& session) const {
-  return session.watches != nullptr && keyspace_.watched().any_expired(*session.watches);
-}
-
-void Node::forget_transaction(Session& session) {
+void Transactions::forget(Session& session) {
   session.transaction.reset();
   unwatch(session);
 }

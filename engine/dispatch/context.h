@@ -15,25 +15,17 @@
 #include "engine/clients/deferred.h"
 #include "engine/clients/wait.h"
 #include "engine/command/command_table.h"
+#include "engine/dispatch/services.h"
 #include "engine/keyspace/keyspace.h"
 #include "net/resp/reply_writer.h"
 
 namespace redoubt {
 
 class Fieldsets;
-class Node;
+class Part;
 class Session;
+struct PartKind;
 struct RequestBatch;
-
-// What the commands of a node share. It belongs to the node.
-struct CommandServices {
-  Keyspace& keys;
-  Env& env;
-  const Settings& settings;
-  Stats& stats;
-  EffectLog& effects;
-  Random& random;
-};
 
 class Context {
  public:
@@ -47,19 +39,17 @@ class Context {
     bool sets_clock;  // look-ups set access clocks
   };
 
-  Context(Node& owner, const CommandServices& shared, const Call& call)
-      : node(owner),
-        session(call.session),
+  Context(const Services& services, const Call& call)
+      : session(call.session),
         command(call.command),
         args(call.args),
         reply(call.reply),
-        services_(shared),
-        keys_(shared.keys),
+        services_(services),
+        keys_(services.keys),
         db_(call.db),
         sets_clock_(call.sets_clock) {}
 
-  // For commands that look after the node or its clients; they include what they need.
-  Node& node;
+  // For commands that look after clients; they include what they need.
   Session& session;
   CommandEntry& command;
   // With the command's name (and its subcommand's) in front.
@@ -67,6 +57,17 @@ class Context {
   ReplyWriter reply;
 
   Keyspace& keys() const { return keys_; }
+  // For commands that look after the node or its clients; they include what they need.
+  const Services& services() const { return services_; }
+  Clients& clients() const { return services_.clients; }
+  CommandTable& commands() const { return services_.commands; }
+  Dispatcher& dispatcher() const { return services_.dispatcher; }
+  Node& node() const { return services_.node; }
+  // A part that the node has: the one that the command belongs to.
+  template <typename P>
+  P& part() const {
+    return static_cast<P&>(find_part(P::kKind));
+  }
   Env& env() const { return services_.env; }
   const Settings& settings() const { return services_.settings; }
   Stats& stats() const { return services_.stats; }
@@ -209,8 +210,8 @@ class Context {
   void wait_until(Instant deadline, BlockReply on_timeout);
 
   // The reply of this command comes later: whoever has the result hands it to
-  // Node::finish_deferred(), once. Until then the client's further requests wait. In a transaction
-  // the other commands run on, and EXEC's reply is complete when this one is there.
+  // Dispatcher::finish_deferred(), once. Until then the client's further requests wait. In a
+  // transaction the other commands run on, and EXEC's reply is complete when this one is there.
   DeferredReply defer();
   bool deferred() const { return deferred_; }
 
@@ -235,11 +236,12 @@ class Context {
   }
 
  private:
+  Part& find_part(const PartKind& kind) const;
   void publish_fields(std::string_view key, std::string_view event,
                       std::span<const std::string_view> names, size_t step);
   std::optional<Instant> deadline_in(int64_t ms);
 
-  const CommandServices& services_;
+  const Services& services_;
   Keyspace& keys_;
   std::string_view hashed_key_;
   uint64_t hash_ = 0;

@@ -1,0 +1,138 @@
+#include "engine/dispatch/admission.h"
+
+#include <fmt/format.h>
+
+#include "engine/clients/clients.h"
+#include "engine/dispatch/dispatcher.h"
+#include "engine/keyspace/eviction.h"
+#include "net/places.h"
+#include "net/text.h"
+
+namespace redoubt {
+
+namespace {
+
+// How much of an unknown command's words its error reply shows.
+constexpr size_t kShownName = 128;
+
+std::string unknown_command(std::span<const std::string_view> args) {
+  std::string shown;
+  for (size_t i = 1; i < args.size() && shown.size() < kShownName; ++i) {
+    shown += fmt::format("'{}' ", args[i].substr(0, kShownName - shown.size()));
+  }
+  return fmt::format("ERR unknown command '{}', with args beginning with: {}",
+                     args[0].substr(0, kShownName), shown);
+}
+
+// What a browser sends when a page that somebody else wrote makes it talk to us. Nothing of the
+// request, whose body may hold commands, is to be executed.
+bool is_http(std::string_view name) {
+  return equal_ignoring_case(name, "post") || equal_ignoring_case(name, "host:");
+}
+
+// What the command may take in memory, as far as its request says.
+size_t bytes_brought(const Session& session, const CommandEntry& entry,
+                     std::span<const std::string_view> args) {
+  if (session.has(kSessionMulti) && (entry.row->flags & kRunsQueued) != 0) {
+    return session.transaction->bytes;
+  }
+  size_t bytes = 0;
+  for (const std::string_view arg : args) bytes += counted_size(arg.size());
+  return bytes;
+}
+
+// Queueing takes memory, too: after MULTI nothing goes but its end.
+bool denied_when_out_of_memory(const Session& session, const CommandEntry& entry) {
+  const uint32_t flags = entry.row->flags;
+  if ((flags & kDenyOom) != 0) return true;
+  if (!session.has(kSessionMulti)) return false;
+  if ((flags & kRunsQueued) != 0) return (session.transaction->command_flags & kDenyOom) != 0;
+  return (flags & kEndsMulti) == 0;
+}
+
+// Whom an alert concerns.
+uint32_t concern_of(Alert alert) {
+  switch (alert) {
+    case Alert::observed:
+    case Alert::pause_all: return kConcernAll;
+    case Alert::pause_writes: return kConcernWrites;
+    case Alert::tight_memory: return kConcernMemory;
+    case Alert::loading: return kConcernNotLoading;
+    case Alert::count: break;
+  }
+  UNREACHABLE();
+}
+
+}  // namespace
+
+void Admission::set(Alert alert, bool on) {
+  set_[static_cast<size_t>(alert)] = on;
+  concerned_ = kConcernNoHandler;
+  for (size_t i = 0; i < set_.size(); ++i) {
+    if (set_[i]) concerned_ |= concern_of(static_cast<Alert>(i));
+  }
+}
+
+bool Admission::admit(Session& session, const Planned& planned,
+                      std::span<const std::string_view> args) {
+  if (planned.container != nullptr) {
+    services_.dispatcher.transactions().reject(
+        session, planned.container,
+        fmt::format("ERR unknown subcommand '{}'. Try {} HELP.", args[1].substr(0, kShownName),
+                    to_upper(planned.container->name)));
+    return false;
+  }
+  if (planned.entry == nullptr) {
+    refuse_unknown(session, args);
+    return false;
+  }
+  const std::string problem = problem_of(session, *planned.entry, args);
+  if (problem.empty()) return true;
+  services_.dispatcher.transactions().reject(session, planned.entry, problem);
+  return false;
+}
+
+void Admission::refuse_unknown(Session& session, std::span<const std::string_view> args) {
+  if (is_http(args[0])) {
+    services_.logger.log(LogLevel::verbose, "A connection was closed because it spoke HTTP");
+    services_.clients.close(session, false);
+    return;
+  }
+  ++services_.stats.unexpected_errors;
+  services_.dispatcher.transactions().reject(session, nullptr, unknown_command(args));
+}
+
+std::string Admission::problem_of(Session& session, const CommandEntry& entry,
+                                  std::span<const std::string_view> args) {
+  const uint32_t flags = entry.row->flags;
+  if (!entry.row->accepts(args.size()) || entry.row->handler == nullptr) {
+    return fmt::format("ERR wrong number of arguments for '{}' command", entry.name);
+  }
+  if (!session.authenticated() && (flags & kNoAuth) == 0) {
+    return "NOAUTH Authentication required.";
+  }
+  if (session.has(kSessionMonitor) && (flags & (kWrite | kReadOnly | kMayReplicate)) != 0) {
+    return "ERR Replica can't interact with the keyspace";
+  }
+  if (session.has(kSessionMulti) && (flags & kNoMulti) != 0) {
+    return "ERR Command not allowed inside a transaction";
+  }
+  if (is_set(Alert::tight_memory) && denied_when_out_of_memory(session, entry) &&
+      !services_.eviction.admit(bytes_brought(session, entry, args))) {
+    REDOUBT_REACHED(refused_for_memory);
+    return "OOM command not allowed when used memory > 'maxmemory'.";
+  }
+  if (session.has(kSessionSubscribed) && session.protocol == Protocol::resp2 &&
+      (flags & kSubscribedMode) == 0) {
+    return fmt::format(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / "
+        "QUIT / RESET are allowed in this context",
+        entry.name);
+  }
+  if (is_set(Alert::loading) && (flags & kLoading) == 0) {
+    return "LOADING Redoubt is loading the dataset in memory";
+  }
+  return {};
+}
+
+}  // namespace redoubt

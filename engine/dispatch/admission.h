@@ -1,0 +1,57 @@
+// Admission: what can stand between a request and its handler.
+//
+// A reason to look closer is an alert. Each concerns some commands (Concern, derived from a
+// command's row), and its owner sets it only while there is something to look at. So the test that
+// every request passes is one: none of the alerts that are set concerns the command. Everything
+// else, and all that is about the client (its flags), is asked in admit(), in Redis's order.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "engine/clients/session.h"
+#include "engine/command/command_table.h"
+#include "engine/dispatch/batch.h"
+#include "engine/dispatch/services.h"
+
+namespace redoubt {
+
+enum class Alert : uint8_t {
+  observed,      // each command is told to the observer
+  pause_all,     // CLIENT PAUSE ALL
+  pause_writes,  // CLIENT PAUSE WRITE
+  tight_memory,  // memory is used up, or nearly
+  loading,       // data is being loaded
+  count
+};
+
+class Admission {
+ public:
+  explicit Admission(const Services& services) : services_(services) {}
+  Admission(const Admission&) = delete;
+  Admission& operator=(const Admission&) = delete;
+
+  void set(Alert alert, bool on);
+  bool is_set(Alert alert) const { return set_[static_cast<size_t>(alert)]; }
+  // The command runs at once for a client without flags.
+  bool clear(const CommandEntry& entry) const { return (concerned_ & entry.concerns) == 0; }
+
+  // Looks at everything. False: a reply was written, or the session was closed.
+  bool admit(Session& session, const Planned& planned, std::span<const std::string_view> args);
+
+ private:
+  // What is wrong with the request; empty: nothing.
+  std::string problem_of(Session& session, const CommandEntry& entry,
+                         std::span<const std::string_view> args);
+  void refuse_unknown(Session& session, std::span<const std::string_view> args);
+
+  const Services& services_;
+  std::array<bool, static_cast<size_t>(Alert::count)> set_{};
+  uint32_t concerned_ = kConcernNoHandler;  // the concerns of the alerts that are set
+};
+
+}  // namespace redoubt

@@ -1,0 +1,64 @@
+#include "engine/dispatch/reply_path.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace redoubt {
+
+namespace {
+
+// Whether the arguments may not tell all keys that the command reads (SORT ... BY).
+bool has_incomplete_keys(const Command& row) {
+  return std::any_of(row.keys.begin(), row.keys.end(), [](const KeySpec& spec) {
+    return spec.begin == KeySpec::Begin::unknown || (spec.flags & kKeyIncomplete) != 0;
+  });
+}
+
+}  // namespace
+
+void ReplyPath::note_need(const CommandEntry& entry, std::span<const std::string_view> args, int db,
+                          uint64_t effects_before) {
+  if (!effects_.in_group()) gate_.entry_ended(effects_.end_offset());
+  if (effects_.end_offset() > effects_before) need_ = effects_.end_offset();
+  const Command& row = *entry.row;
+  const bool has_keys = (entry.concerns & kConcernKeys) != 0;
+  std::vector<int> keys;
+  if (has_keys && (row.flags & kOtherDatabases) == 0 && !has_incomplete_keys(row) &&
+      find_keys(row, args, keys)) {
+    for (const int index : keys) {
+      const uint64_t key = keys_.gate_key(db, args[static_cast<size_t>(index)]);
+      need_ = std::max(need_, gate_.need_of(key));
+    }
+  } else if (has_keys || (row.flags & (kWrite | kReadOnly | kAdmin | kPubSub)) != 0) {
+    need_ = std::max(need_, gate_.need_of_all());
+  }
+}
+
+void ReplyPath::settle(Session& session, uint64_t need, size_t replies) {
+  if (session.has(kSessionLocal | kSessionClosing) || session.output.empty()) return;
+  if (session.held == nullptr && need <= gate_.released()) {
+    session.output.move_to(session.connection->queue());
+    return;
+  }
+  if (session.held == nullptr) session.held = std::make_unique<HeldReplies>(gate_, session);
+  session.held->hold(need, session.output, replies);
+  if (!session.held->take_ready(session.connection->queue())) session.held.reset();
+}
+
+void ReplyPath::flush(Session& session) {
+  // Whoever made a session of the process takes its output.
+  if (session.has(kSessionLocal | kSessionClosing)) return;
+  // What is behind an open slot leaves after what is owed there.
+  if (session.deferred != nullptr) return;
+  if (!gate_.active()) {
+    if (!session.output.empty()) return clients_.send_output(session);
+    if (session.has(kSessionCloseAfterReply)) clients_.flush(session);
+    return;
+  }
+  settle(session, effects_.end_offset(), 0);
+  if (!session.connection->queue().empty() || session.has(kSessionCloseAfterReply)) {
+    clients_.flush(session);
+  }
+}
+
+}  // namespace redoubt

@@ -1,0 +1,29 @@
+#include "server/assembly/assemble.h"
+
+#include <utility>
+
+#include "engine/commands/families.h"
+
+namespace redoubt {
+
+std::span<const PartKind* const> all_parts() {
+  return {};
+}
+
+std::unique_ptr<Config> make_config() {
+  std::vector<std::span<const Directive>> directives;
+  for (const PartKind* part : all_parts()) directives.push_back(part->directives);
+  return std::make_unique<Config>(directives);
+}
+
+std::unique_ptr<Node> make_node(Env& env, std::unique_ptr<Config> config) {
+  return make_node(env, std::move(config), all_families());
+}
+
+std::unique_ptr<Node> make_node(Env& env, std::unique_ptr<Config> config,
+                                std::span<const std::span<const Command>> families) {
+  return std::make_unique<Node>(env, std::move(config),
+                                NodeMake{.families = families, .parts = all_parts()});
+}
+
+}  // namespace redoubt
