@@ -7,7 +7,9 @@
 //   REDOUBT_REACHED(expiry_cut_short);
 //   size_t window = REDOUBT_UNLUCKY(window_of_one) ? 1 : kWindow;
 //
-// Outside of simulations nothing is left of either. Files that include this one are compiled a
+// Code of which nothing is left outside stands behind `if constexpr (kSimulation)`.
+//
+// Outside of simulations nothing is left of any. Files that include this one are compiled a
 // second time for the simulator (CMakeLists.txt), so it is for .cc files only.
 #pragma once
 
@@ -57,9 +59,11 @@ bool unlucky(UnluckyPlace place);
 #ifdef REDOUBT_SIMULATION
 #define REDOUBT_REACHED(name) ::redoubt::reached(::redoubt::Mark::name)
 #define REDOUBT_UNLUCKY(name) ::redoubt::unlucky(::redoubt::UnluckyPlace::name)
+constexpr bool kSimulation = true;
 #else
 #define REDOUBT_REACHED(name) static_cast<void>(0)
 #define REDOUBT_UNLUCKY(name) false
+constexpr bool kSimulation = false;
 #endif
 
 }  // namespace redoubt

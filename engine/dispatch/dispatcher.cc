@@ -47,7 +47,8 @@ void Dispatcher::set_observer(NodeObserver* observer) {
   if (observer_ != nullptr) keys_.set_listening(*observer_, false);
   observer_ = observer;
   if (observer_ != nullptr) keys_.set_listening(*observer_, true);
-  admission_.set(Alert::observed, observer_ != nullptr);
+  // In simulations commands go the way that they go without an observer, and are told there.
+  admission_.set(Alert::observed, observer_ != nullptr && !kSimulation);
 }
 
 // --- what clients send
@@ -173,7 +174,12 @@ void Dispatcher::execute_planned(Planned& planned) {
   if (session.flags == 0 && planned.entry != nullptr && admission_.clear(*planned.entry) &&
       planned.entry->row->accepts(args.size())) [[likely]] {
     const Execution execution(clients_, keys_, session);
+    const size_t before = session.output.bytes();
+    const int db_before = session.db;
     caller_.call_planned(planned, args);
+    if constexpr (kSimulation) {
+      if (observer_ != nullptr) end_call(planned, db_before, args, before, false);
+    }
   } else {
     execute_checked(planned, args);
   }
@@ -236,7 +242,15 @@ void Dispatcher::execute_checked(Planned& planned, std::span<const std::string_v
       caller_.call_alone(session, entry, args);
     }
   }
-  // A command that waits for keys ends when it is served.
+  end_call(planned, db_before, args, before, silent);
+}
+
+// --- replies
+
+// What a request was executed for ends now, or when the reply that it waits for is there.
+void Dispatcher::end_call(const Planned& planned, int db_before,
+                          std::span<const std::string_view> args, size_t before, bool silent) {
+  Session& session = *planned.session;
   if (session.deferred != nullptr) {
     session.deferred->request = {.begin = before,
                                  .silent = end_reply(session, planned.entry, silent),
@@ -249,8 +263,6 @@ void Dispatcher::execute_checked(Planned& planned, std::span<const std::string_v
     observer_->on_wait(session, args);
   }
 }
-
-// --- replies
 
 void Dispatcher::end_command(Session& session, const CommandEntry* entry, int db_before,
                              std::span<const std::string_view> args, size_t before, bool silent) {

@@ -97,6 +97,8 @@ class Dispatcher final : private RequestSink {
   void end_turn();
   void execute_planned(Planned& planned);
   void execute_checked(Planned& planned, std::span<const std::string_view> args);
+  void end_call(const Planned& planned, int db_before, std::span<const std::string_view> args,
+                size_t before, bool silent);
   bool end_reply(Session& session, const CommandEntry* entry, bool silent);
 
   const Services& services_;

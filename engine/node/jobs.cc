@@ -28,9 +28,10 @@ void Jobs::start(Job& job) {
 void Jobs::end(Job& job) {
   const auto at = queues_.find(job.resource);
   ASSERT(at != queues_.end() && at->second.front().get() == &job);
-  const std::unique_ptr<Job> ended = std::move(at->second.front());  // with its task, which is done
-  at->second.pop_front();
+  // It keeps its place until `done` has returned: that may add jobs.
+  const std::unique_ptr<Job> ended = std::move(at->second.front());
   ended->done(ended->task.result());
+  at->second.pop_front();
   if (!at->second.empty()) return start(*at->second.front());
   queues_.erase(at);
   if (queues_.empty() && on_idle_) on_idle_();
