@@ -79,12 +79,13 @@ stage_build() {
 
 # unit_jobs STAGE BUILD DIRECTORY: each test program in two halves, which balances the two cores.
 unit_jobs() {
-  local stage=$1 build=$2 directory=$3 areas area half
+  local stage=$1 build=$2 directory=$3 areas area half cost
   mapfile -t areas < <(sed -n 's/^ *redoubt_test(\([a-z]*\).*/\1/p' CMakeLists.txt)
   for area in "${areas[@]}"; do
     [[ $area != source ]] || continue
+    case "$area" in sim) cost=80 ;; commands) cost=40 ;; *) cost=20 ;; esac
     for half in 0 1; do
-      job "$stage" --after "$build" --cost 20 "$stage.$area.$half" \
+      job "$stage" --after "$build" --cost "$cost" "$stage.$area.$half" \
         env GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX="$half" "$directory/tests/${area}_test" \
         --gtest_brief=1
     done
