@@ -10,6 +10,13 @@ CPU is the server's user and system time by /proc/PID/stat, all its threads, div
 requests. A ratio is ours by the reference's in the same round; the table shows the median over the
 rounds.
 
+Variants: set-maxmemory, get-maxmemory, hset-maxmemory and zadd-maxmemory are the workload of that
+name while maxmemory is 4gb, far above what the data takes, and maxmemory-policy allkeys-lru, on
+either server. They alternate with the workload itself on the same server. set-ttl (SET with EX) and
+get-ttl run where each key has a time to live of a day or more, on a server of their own. A table
+has their rate and CPU divided by those of the workload without, in the same round. To choose a
+variant with --only chooses the workload, too.
+
 Memory: 16-byte keys with 32-byte values are loaded in steps; at each the process's resident memory
 is divided by the keys. "total" counts the whole process, "net" what it grew by since it was empty.
 Elements: what the process grew by, divided by the elements of all collections.
@@ -30,9 +37,9 @@ import subprocess
 import sys
 
 import simulator
-from servers import Server, execute, free_port, load_keys
-from workloads import (ELEMENTS, KEYS, MEMORY, MEMORY_SIZES, STRINGS, TARGETS, TYPES, TYPES_CPU,
-                       TYPES_LEAST, TYPES_MEAN)
+from servers import Server, configure, execute, free_port, load_keys
+from workloads import (ELEMENTS, KEYS, MAXMEMORY_CPU, MEMORY, MEMORY_SIZES, STRINGS, TARGETS, TYPES,
+                       TYPES_CPU, TYPES_LEAST, TYPES_MEAN, VARIANTS)
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -97,7 +104,7 @@ class Comparison:
         os.sched_setaffinity(0, {self.load_core})
         self.divisor = 5 if options.quick else 1
         self.samples = {}
-        self.result = {"rates": {}, "memory": {}, "elements": {}}
+        self.result = {"rates": {}, "variants": {}, "memory": {}, "elements": {}}
 
     def start(self, who):
         options = self.options
@@ -109,28 +116,39 @@ class Comparison:
     def chosen(self, name):
         return not self.options.only or name in self.options.only.split(",")
 
+    def wanted(self, workload):
+        """Chosen itself, or what a chosen variant is compared with."""
+        return self.chosen(workload.name) or any(
+            v.beside is workload and self.chosen(v.name) for v in VARIANTS)
+
     def measure_rates(self):
         """Strings first, over a million keys; then each workload of the types on a fresh server."""
-        chosen = [w for w in STRINGS if self.chosen(w.name)]
+        strings = [w for w in STRINGS if self.wanted(w)]
         cross = [test for test in ("set", "get") if self.chosen("rb-" + test)]
-        types = [w for w in TYPES if self.chosen(w.name)]
+        with_ttl = [w for w in VARIANTS if w.group == "strings-ttl" and self.chosen(w.name)]
+        types = [w for w in TYPES if self.wanted(w)]
         for number in range(self.options.rounds):
             order = ["ours", "reference"] if number % 2 == 0 else ["reference", "ours"]
             for who in order:
                 print(f"round {number + 1} of {self.options.rounds}: {who}", file=sys.stderr)
-                if chosen or cross:
-                    self.measure_strings(who, chosen, cross)
+                if strings or cross:
+                    self.measure_strings(who, number, strings, cross)
+                if with_ttl:
+                    self.measure_strings(who, number, with_ttl, [], ttl=True)
                 for workload in types:
-                    self.measure_type(who, workload)
+                    self.measure_type(who, number, workload)
         for name, samples in self.samples.items():
             self.add_rate(name, samples)
+        for workload in VARIANTS:
+            for pipeline in workload.pipelines:
+                self.add_variant(workload, pipeline)
 
-    def measure_strings(self, who, workloads, cross):
+    def measure_strings(self, who, number, workloads, cross, ttl=False):
         server = self.start(who)
         try:
-            load_keys(server.port, 0, KEYS, 64)
+            load_keys(server.port, 0, KEYS, 64, ttl)
             for workload in workloads:
-                self.measure_workload(who, server, workload)
+                self.measure_workload(who, number, server, workload)
             for test in cross:
                 requests = 3_000_000 // self.divisor
                 self.add_sample(f"rb-{test}-p16", who, run_redis_benchmark(
@@ -138,26 +156,35 @@ class Comparison:
         finally:
             server.stop()
 
-    def measure_type(self, who, workload):
+    def measure_type(self, who, number, workload):
         server = self.start(who)
         try:
-            self.measure_workload(who, server, workload)
+            self.measure_workload(who, number, server, workload)
         finally:
             server.stop()
 
-    def measure_workload(self, who, server, workload):
+    def measure_workload(self, who, number, server, workload):
+        """The workload, and its chosen variants that run on the same server, in turn who is first."""
+        together = [workload] + [v for v in VARIANTS if v.beside is workload and v.group == workload.group
+                                 and self.chosen(v.name)]
         for pipeline in workload.pipelines:
-            requests = max(1, workload.requests // self.divisor)
-            requests = max(100, requests if pipeline > 1 else requests // 5)
-            if workload.group != "strings":  # those begin with the same million keys
-                execute(server.port, [["FLUSHALL"]])
-            execute(server.port, workload.prepare(requests))
-            subscribers = (Subscribers(server.port, workload.subscribers, self.load_core)
-                           if workload.subscribers else None)
-            self.add_sample(f"{workload.name}-p{pipeline}", who, run_load(
-                self.options.load, server, workload, pipeline, requests, self.load_core))
-            if subscribers:
-                subscribers.stop()
+            for each in together if number % 2 == 0 else reversed(together):
+                self.measure_requests(who, server, each, pipeline)
+
+    def measure_requests(self, who, server, workload, pipeline):
+        requests = max(1, workload.requests // self.divisor)
+        requests = max(100, requests if pipeline > 1 else requests // 5)
+        if workload.group == "types":  # the others begin with the same million keys
+            execute(server.port, [["FLUSHALL"]])
+        execute(server.port, workload.prepare(requests))
+        before = configure(server.port, workload.config)
+        subscribers = (Subscribers(server.port, workload.subscribers, self.load_core)
+                       if workload.subscribers else None)
+        self.add_sample(f"{workload.name}-p{pipeline}", who, run_load(
+            self.options.load, server, workload, pipeline, requests, self.load_core))
+        if subscribers:
+            subscribers.stop()
+        configure(server.port, before)
 
     def add_sample(self, name, who, sample):
         self.samples.setdefault(name, {"ours": [], "reference": []})[who].append(sample)
@@ -180,6 +207,21 @@ class Comparison:
         entry["reached"] = ((rate_target is None or entry["rate_ratio"] >= rate_target)
                             and (cpu_target is None or entry["cpu_ratio"] <= cpu_target))
         self.result["rates"][name] = entry
+
+    def add_variant(self, workload, pipeline):
+        """What the rate and the CPU of a variant are, divided by those without it."""
+        samples = self.samples.get(f"{workload.name}-p{pipeline}")
+        if samples is None:
+            return
+        without = self.samples[f"{workload.beside.name}-p{pipeline}"]
+        entry = {"cpu_target": MAXMEMORY_CPU if workload.config else None}
+        for who in ("ours", "reference"):
+            pairs = list(zip(samples[who], without[who]))
+            entry[who] = {"rate_ratio": statistics.median(w[0] / wo[0] for w, wo in pairs),
+                          "cpu_ratio": statistics.median(w[1] / wo[1] for w, wo in pairs)}
+        entry["reached"] = (entry["cpu_target"] is None
+                            or entry["ours"]["cpu_ratio"] <= entry["cpu_target"])
+        self.result["variants"][f"{workload.name}-p{pipeline}"] = entry
 
     def measure_memory(self):
         sizes = [MEMORY_SIZES[0], MEMORY_SIZES[2]] if self.options.quick else MEMORY_SIZES
@@ -238,15 +280,26 @@ def limit(sign, target):
 
 
 def print_rates(rates):
-    print(f"\n{'':15} {'requests/s':>22} {'':>15} {'CPU us a request':>17}\n"
-          f"{'':15} {'ours':>11} {'reference':>11} {'ratio':>6} {'target':>7} "
+    print(f"\n{'':18} {'requests/s':>22} {'':>15} {'CPU us a request':>17}\n"
+          f"{'':18} {'ours':>11} {'reference':>11} {'ratio':>6} {'target':>7} "
           f"{'ours':>8} {'reference':>10} {'ratio':>6} {'target':>7}")
     for name, e in rates.items():
         has_target = e["rate_target"] is not None or e["cpu_target"] is not None
-        print(f"{name:15} {e['rate']:11,.0f} {e['rate_reference']:11,.0f} {e['rate_ratio']:6.2f} "
+        print(f"{name:18} {e['rate']:11,.0f} {e['rate_reference']:11,.0f} {e['rate_ratio']:6.2f} "
               f"{limit('>=', e['rate_target']):>7} {e['cpu_us']:8.2f} {e['cpu_us_reference']:10.2f} "
               f"{e['cpu_ratio']:6.2f} {limit('<=', e['cpu_target']):>7}  "
               f"{verdict(e['reached'], has_target)}")
+
+
+def print_variants(variants):
+    print(f"\nwith maxmemory or a time to live, divided by the same without\n"
+          f"{'':18} {'requests/s':>17} {'CPU us a request':>26}\n"
+          f"{'':18} {'ours':>7} {'reference':>9} {'ours':>8} {'reference':>9} {'target':>7}")
+    for name, e in variants.items():
+        ours, reference = e["ours"], e["reference"]
+        print(f"{name:18} {ours['rate_ratio']:7.2f} {reference['rate_ratio']:9.2f} "
+              f"{ours['cpu_ratio']:8.2f} {reference['cpu_ratio']:9.2f} {limit('<=', e['cpu_target']):>7}  "
+              f"{verdict(e['reached'], e['cpu_target'] is not None)}")
 
 
 def geometric_mean(values):
@@ -297,7 +350,7 @@ def main():
                         help="a fifth of the requests, two rounds, two sizes")
     parser.add_argument("--load", default=os.path.join(TOP, "build/load"),
                         help="the load generator")
-    names = ([w.name for w in STRINGS] + ["rb-set", "rb-get"] + [w.name for w in TYPES]
+    names = ([w.name for w in STRINGS] + ["rb-set", "rb-get"] + [w.name for w in TYPES + VARIANTS]
              + [row[0] for row in MEMORY] + [row[0] for row in ELEMENTS] + ["simulator"])
     parser.add_argument("--only", metavar="NAMES",
                         help="these, comma separated: " + " ".join(names))
@@ -324,6 +377,8 @@ def main():
     if result["rates"]:
         print_rates(result["rates"])
         print_types(result["rates"])
+    if result["variants"]:
+        print_variants(result["variants"])
     if result["memory"]:
         print_memory(result["memory"])
     if result["elements"]:

@@ -132,6 +132,25 @@ def execute(port, commands):
         read_lines(reader, waiting)
 
 
+def configure(port, settings):
+    """CONFIG SET of the settings, a dict; returns what they were before, as one."""
+    if not settings:
+        return {}
+    before = {}
+    with socket.create_connection(("127.0.0.1", port)) as s:
+        s.settimeout(10)
+        reader = s.makefile("rb")
+        for name in settings:
+            s.sendall(encode(["CONFIG", "GET", name]))
+            # *2, $N, the name, $N, the value
+            lines = [reader.readline().rstrip(b"\r\n").decode() for _ in range(5)]
+            if lines[0] != "*2" or lines[2] != name:
+                sys.exit(f"CONFIG GET {name}: {lines}")
+            before[name] = lines[4]
+    execute(port, [["CONFIG", "SET", name, value] for name, value in settings.items()])
+    return before
+
+
 def read_lines(reader, count):
     """Reads replies of one line each, as commands that write have them."""
     for _ in range(count):

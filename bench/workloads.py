@@ -7,10 +7,11 @@ KEYS = 1_000_000
 
 class Workload:
     """A request that is sent again and again. In its arguments __rand_int__ stands for 12 random
-    digits below `keys`, and @N for N bytes."""
+    digits below `keys`, and @N for N bytes. The group says what a server holds before: "strings" a
+    million keys, "strings-ttl" the same with a time to live each, "types" what `prepare` makes."""
 
     def __init__(self, name, request, requests, pipelines=(16, 1), keys=KEYS, prepare=None,
-                 connections=50, group="types", subscribers=0):
+                 connections=50, group="types", subscribers=0, config=None, beside=None):
         self.name = name
         self.request = request
         self.requests = requests  # with pipeline 16; a fifth of it without pipeline
@@ -20,6 +21,8 @@ class Workload:
         self.connections = connections
         self.group = group
         self.subscribers = subscribers
+        self.config = config or {}  # settings while it is measured, on either server
+        self.beside = beside  # the workload that it is compared with, for a variant of one
 
 
 def many(head, items, size=100):
@@ -143,6 +146,29 @@ TYPES = [
     Workload("zunionstore", ["ZUNIONSTORE", "union", "2", "zset1", "zset2"], 10_000, prepare=two_zsets),
     Workload("sort1000", ["SORT", "numbers"], 20_000, prepare=shuffled_numbers),
 ]
+
+# Far above what the data takes: nothing is evicted.
+MAXMEMORY = {"maxmemory": "4gb", "maxmemory-policy": "allkeys-lru"}
+
+
+def variant(name, suffix, request=None, group=None, config=None):
+    """The workload `name` again, where the request, the group or settings are different."""
+    base = next(w for w in STRINGS + TYPES if w.name == name)
+    return Workload(f"{name}-{suffix}", request or base.request, base.requests, base.pipelines, base.keys,
+                    base.prepare, base.connections, group or base.group, base.subscribers, config, base)
+
+
+# Compared with the reference as the others are, and with what ours does without it.
+VARIANTS = [
+    variant("set", "maxmemory", config=MAXMEMORY),
+    variant("get", "maxmemory", config=MAXMEMORY),
+    variant("hset", "maxmemory", config=MAXMEMORY),
+    variant("zadd", "maxmemory", config=MAXMEMORY),
+    variant("set", "ttl", group="strings-ttl", request=["SET", KEY, "@64", "EX", "100000"]),
+    variant("get", "ttl", group="strings-ttl"),
+]
+# CPU with maxmemory divided by CPU without it, ours.
+MAXMEMORY_CPU = 1.03
 
 # What is to be reached, by "workload-pPIPELINE": the ratio of the rates at least, of CPU at most.
 TARGETS = {

@@ -1,13 +1,17 @@
-# The stages of ./dev test, sourced by it. A stage is a function stage_NAME that starts jobs; a job
-# is a command whose output goes to a log and that counts as the tests that its log speaks of:
+# shellcheck shell=bash
+# The stages of ./dev test, sourced by it. A stage is a function stage_NAME that says which targets it
+# needs of which build and puts its jobs into the queue (queue.sh); then the queue is run, with the
+# jobs of all stages in it. The table at the end has a row for each stage, and for each build that
+# they needed. "Work" is the time of processors that its jobs took.
 #
-#   GoogleTest     "[  PASSED  ] 12 tests." and "[  FAILED  ] Area.Name (3 ms)"
-#   unittest       "Ran 12 tests", "FAILED (failures=1, errors=2)", "skipped=1"
-#   our own        a last line "12 passed, 1 failed"
-#   anything else  one test, passed when the exit status is 0
-#
-# As many jobs run side by side as there are cores, and more of those that wait. Stages run one after
-# another, cheap ones first.
+# How many seeds and inputs are tried is a matter of time, so that a run does not become longer as
+# there is more to try: the stage sim takes REDOUBT_SIM_SECONDS, the stage fuzz
+# REDOUBT_FUZZ_SECONDS, both of one core. Within that, a small fixed set always runs.
+
+source tests/queue.sh
+
+sim_seconds=${REDOUBT_SIM_SECONDS:-110}
+fuzz_seconds=${REDOUBT_FUZZ_SECONDS:-44}
 
 all_stages=(format source tidy build unit asan-build asan transcripts differential fuzz sim report server)
 # Run only when they are named.
@@ -24,160 +28,138 @@ describe_stage() {
     asan) echo "unit and property tests in that build" ;;
     transcripts) echo "commands and their exact replies: both builds, and the reference server" ;;
     differential) echo "random commands to the reference and to our server or the model" ;;
-    fuzz) echo "the fuzz targets over the corpus and for some seconds more" ;;
-    sim) echo "simulator seeds, with gcc and clang, in odd surroundings; digests compared" ;;
+    fuzz) echo "the fuzz targets over the corpus and more, for REDOUBT_FUZZ_SECONDS ($fuzz_seconds)" ;;
+    sim) echo "fixed seeds with gcc and clang, digests compared; more for REDOUBT_SIM_SECONDS ($sim_seconds)" ;;
     report) echo "reports of runs in a browser, narrow and wide" ;;
     server) echo "end-to-end tests of build/redoubt-server" ;;
     alone) echo "each file compiles by itself (only when it is named)" ;;
   esac
 }
 
-cores=$(nproc)
-logs=build/log
-stage_jobs=()
-stage_passed=0
-stage_failed=0
+# Targets that the stages need, by the build, which is the name of its job and of its stage.
+declare -A build_targets=()
 
-# start NAME COMMAND ...: runs the command as a job.
-start() {
-  local name=$1
-  shift
-  while (($(jobs -rp | wc -l) >= cores)); do wait -n || true; done
-  stage_jobs+=("$name")
-  rm -f "$logs/$name.status"
-  (
-    local status=0
-    "$@" > "$logs/$name.log" 2>&1 < /dev/null || status=$?
-    echo "$status" > "$logs/$name.status"
-  ) &
+# needs BUILD TARGET ...
+needs() {
+  build_targets[$1]+=" ${*:2}"
 }
 
-# Waits for the jobs of this stage and adds up what their logs say.
-finish() {
-  wait
-  local name status passed failed
-  for name in "${stage_jobs[@]}"; do
-    status=$(cat "$logs/$name.status" 2>/dev/null || echo killed)
-    read -r passed failed < <(count_tests "$logs/$name.log" "$status")
-    stage_passed=$((stage_passed + passed))
-    stage_failed=$((stage_failed + failed))
-    if ((failed > 0)); then
-      echo "--- $name failed (status $status), the end of $logs/$name.log:"
-      tail -n 60 "$logs/$name.log" | cut -c 1-400
-    fi
-  done
-  stage_jobs=()
-}
-
-# count_tests LOG STATUS prints "PASSED FAILED".
-count_tests() {
-  awk -v status="$2" '
-    /^\[  PASSED  \] [0-9]+ test/        { passed += $4; counted = 1 }
-    /^\[  FAILED  \] .* \([0-9]+ ms\)$/  { failed += 1 }
-    /^Ran [0-9]+ tests? in/              { ran += $2; counted = 1 }
-    match($0, /^(OK|FAILED) \(.*\)$/) {
-      n = split($0, parts, /[^a-z0-9]+/)
-      for (i = 1; i < n; i++) {
-        if (parts[i] == "failures" || parts[i] == "errors") bad += parts[i + 1]
-        if (parts[i] == "skipped") skipped += parts[i + 1]
-      }
-    }
-    /^[0-9]+ passed, [0-9]+ failed$/     { passed += $1; failed += $3; counted = 1 }
-    END {
-      passed += ran - bad - skipped; failed += bad
-      if (!counted && status == "0") passed = 1
-      if (status != "0" && failed == 0) failed = 1
-      print passed + 0, failed + 0
-    }' "$1"
+# The jobs that build what was asked for; first in the queue, gcc's before clang's.
+queue_builds() {
+  local main asan
+  read -ra main <<< "${build_targets[build]-}"
+  read -ra asan <<< "${build_targets[asan-build]-}"
+  ((${#main[@]} == 0)) ||
+    job build --cost 10000 build build_main -j "$cores" "${main[@]}"
+  ((${#asan[@]} == 0)) ||
+    job asan-build --after build --cost 9999 asan-build build_asan -j "$cores" "${asan[@]}"
 }
 
 stage_format() {
-  start format format --check
+  job format format format --check
 }
 
 stage_source() {
-  build_main source_test || return  # which links them all
-  start source build/tests/source_test
+  needs build source_test  # which links them all
+  job source --after build source build/tests/source_test
 }
 
 stage_tidy() {
-  start tidy tests/tidy.sh
+  job tidy --cost 300 tidy tests/tidy.sh
 }
 
+# It configures build/alone, as tidy does.
 stage_alone() {
-  start alone tests/alone.sh
+  job alone --after tidy --cost 300 alone tests/alone.sh
 }
 
 stage_build() {
-  start build build_main all
+  needs build all
 }
 
-# unit_jobs DIRECTORY PREFIX: each test program in two halves, which balances the two cores.
+# unit_jobs STAGE BUILD DIRECTORY: each test program in two halves, which balances the two cores.
 unit_jobs() {
-  local program area half
-  for program in "$1"/tests/*_test; do
-    area=$(basename "$program" _test)
+  local stage=$1 build=$2 directory=$3 areas area half cost
+  mapfile -t areas < <(sed -n 's/^ *redoubt_test(\([a-z]*\).*/\1/p' CMakeLists.txt)
+  for area in "${areas[@]}"; do
     [[ $area != source ]] || continue
+    case "$area" in sim) cost=80 ;; commands) cost=40 ;; *) cost=20 ;; esac
     for half in 0 1; do
-      start "$2$area.$half" env GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX="$half" "$program" \
+      job "$stage" --after "$build" --cost "$cost" "$stage.$area.$half" \
+        env GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX="$half" "$directory/tests/${area}_test" \
         --gtest_brief=1
     done
   done
 }
 
 stage_unit() {
-  build_main all || return
-  unit_jobs build unit.
+  needs build all
+  unit_jobs unit build build
 }
 
 stage_asan-build() {
-  start asan-build build_asan all
+  needs asan-build all
 }
 
 stage_asan() {
-  build_asan all || return
-  unit_jobs build/asan asan.
+  needs asan-build all
+  unit_jobs asan asan-build build/asan
 }
 
-# transcripts NAME SERVER [OPTION]: what is newer than the reference is left out with --skip-newer.
+# transcripts BUILDS NAME SERVER [OPTION]: what is newer than the reference is left out with --skip-newer.
 transcripts() {
-  local name=$1 server=$2
-  shift 2
-  start "transcripts.$name" tests/with_servers.py "$server" -- \
+  local builds=$1 name=$2 server=$3
+  shift 3
+  job transcripts --after "$builds" --cost 10 "transcripts.$name" \
+    tests/with_servers.py "$server" -- \
     build/differential transcripts --server '{1}' "$@" tests/transcripts/*.txt
 }
 
 stage_transcripts() {
-  build_main redoubt-server differential || return
-  build_asan redoubt-server || return
-  transcripts gcc build/redoubt-server
-  transcripts asan build/asan/redoubt-server
-  transcripts reference build/reference/redis-server --skip-newer
+  needs build redoubt-server differential
+  needs asan-build redoubt-server
+  transcripts build gcc build/redoubt-server
+  transcripts "build asan-build" asan build/asan/redoubt-server
+  transcripts build reference build/reference/redis-server --skip-newer
 }
 
-# differential SEEDS SUBJECT [SERVER ...]: the reference is {1}, our server {2}.
+# differential BUILDS SEEDS SUBJECT [SERVER ...]: the reference is {1}, our server {2}.
 differential() {
-  local seeds=$1 subject=$2
-  shift 2
-  start "differential.$seeds.${subject//[^a-z0-9]/}" \
+  local builds=$1 seeds=$2 subject=$3
+  shift 3
+  job differential --after "$builds" --cost 40 "differential.$seeds.${subject//[^a-z0-9]/}" \
     tests/with_servers.py build/reference/redis-server "$@" -- \
     build/differential --reference '{1}' --subject "$subject" --seeds "$seeds"
 }
 
 stage_differential() {
-  build_main redoubt-server differential || return
-  build_asan redoubt-server || return
-  differential 1..15 '{2}' build/redoubt-server
-  differential 16..30 '{2}' build/redoubt-server
-  differential 31..35 '{2}' build/asan/redoubt-server
-  differential 1..15 model
+  needs build redoubt-server differential
+  needs asan-build redoubt-server
+  differential build 1..15 '{2}' build/redoubt-server
+  differential build 16..30 '{2}' build/redoubt-server
+  differential "build asan-build" 31..35 '{2}' build/asan/redoubt-server
+  differential build 1..15 model
+}
+
+# fuzz_for TARGET SECONDS: with the command that tries again what failed.
+fuzz_for() {
+  local target=$1 seconds=$2 status=0
+  fuzz_target "$target" "$seconds" || status=$?
+  ((status == 0)) ||
+    sed -n "s|^.*Test unit written to \(.*\)|again: build/asan/fuzz_$target \1|p" "$logs/fuzz.$target.log"
+  return "$status"
 }
 
 stage_fuzz() {
-  build_asan fuzz_resp fuzz_commands fuzz_listpack || return
-  start fuzz.commands fuzz_target commands 20
-  start fuzz.resp fuzz_target resp 10
-  start fuzz.listpack fuzz_target listpack 10
+  local target share
+  needs asan-build fuzz_resp fuzz_commands fuzz_listpack
+  job fuzz --cost 60 fuzz.corpus fuzz/make_corpus.py build/corpus
+  for target in commands resp listpack; do
+    share=$((fuzz_seconds / 4))
+    [[ $target != commands ]] || share=$((fuzz_seconds / 2))
+    job fuzz --after "asan-build fuzz.corpus" --cost "$share" "fuzz.$target" \
+      fuzz_for "$target" "$((share > 0 ? share : 1))"
+  done
 }
 
 # sim_in SURROUNDING ARGUMENTS: redoubt-sim where locale, time zone, environment, address layout or
@@ -196,12 +178,14 @@ sim_in() {
 
 # sim_run "ARGUMENTS": one run under four surroundings; the digests have to be equal.
 sim_run() {
-  local first="" output line digest failed=0 passed=0 surrounding arguments
+  local first="" output line digest failed=0 passed=0 surrounding arguments program
   read -ra arguments <<< "$1"
   for surrounding in plain foreign unrandomised clang; do
+    program="./dev sim"
+    [[ $surrounding != clang ]] || program=build/asan/redoubt-sim
     if ! output=$(sim_in "$surrounding" run "${arguments[@]}"); then
       echo "$output"
-      echo "failed with '$surrounding', commit $(git rev-parse HEAD); ./dev sim run $1"
+      echo "failed with '$surrounding', commit $(git rev-parse HEAD); again: $program run $1"
       failed=$((failed + 1))
       continue
     fi
@@ -211,20 +195,21 @@ sim_run() {
     if [[ $digest == "$first" ]]; then
       passed=$((passed + 1))
     else
-      echo "$1: '$digest' with '$surrounding', but '$first' before"
+      echo "'$digest' with '$surrounding', but '$first' before; again: $program run $1"
       failed=$((failed + 1))
     fi
   done
+  echo "tried 1 seeds"
   echo "$passed passed, $failed failed"
   ((failed == 0))
 }
 
-# The arguments of the runs, one a line: some seeds, those of fixed bugs (tests/seeds: a file a bug,
+# The arguments of the fixed runs, one a line: some seeds, those of fixed bugs (tests/seeds: a file a bug,
 # in it comments and lines such as "--scenario single --seed 7"), and the commit's own number, so
 # that every commit tries something new.
 sim_runs() {
   local seed
-  for seed in {1..12}; do
+  for seed in {1..6}; do
     echo "--scenario single --seed $seed"
   done
   local file
@@ -249,7 +234,7 @@ replay_seed() {
     return
   fi
   echo "$output"
-  echo "$file: status $status"
+  echo "status $status; again: ./dev sim replay $file"
   echo "0 passed, 1 failed"
   return 1
 }
@@ -258,9 +243,11 @@ replay_seed() {
 # of two draws to the compiler, the first event that differs is named.
 compare_compilers() {
   local passed=0 failed=0 output
-  if build/redoubt-sim compare --scenario single --seed 7 --against build/asan/redoubt-sim; then
+  local plain=(build/redoubt-sim compare --scenario single --seed 7 --against build/asan/redoubt-sim)
+  if "${plain[@]}"; then
     passed=$((passed + 1))
   else
+    echo "again: ${plain[*]}"
     failed=$((failed + 1))
   fi
   output=$(build/redoubt-sim compare --scenario canary --seed 7 --bug unordered_argument \
@@ -275,75 +262,110 @@ compare_compilers() {
   ((failed == 0))
 }
 
-stage_sim() {
-  build_main redoubt-sim || return
-  build_asan redoubt-sim || return
-  start sim.compare compare_compilers
-  local arguments number=0 file scenario seeds
-  for file in sim/scenarios/*.toml; do
-    scenario=$(basename "$file" .toml)
-    case "$scenario" in single) seeds=200..249 ;; crowd) seeds=200..204 ;; *) seeds=200..214 ;; esac
-    start "sim.sweep.$scenario" build/redoubt-sim sweep --scenario "$scenario" --seeds "$seeds" \
-      --jobs 1
+# The jobs of the stage sim that always run, and the scenarios among which they leave the rest.
+sim_fixed=()
+sim_scenarios=()
+
+# sim_job NAME COMMAND ...: one of those that always run.
+sim_job() {
+  sim_fixed+=("sim.$1")
+  job sim --after "build asan-build" --cost 10 "sim.$1" "${@:2}"
+}
+
+# sim_sweep SCENARIO: seeds from 200 on, in this scenario's share of the time that the fixed jobs
+# left; at least one seed. Seeds that failed are named once more at the end. That a fault was on and
+# never fired fails a sweep of a given length; here the length depends on the machine, so it is only
+# told.
+sim_sweep() {
+  local name log=$logs/sim.sweep.$1.log left_ms=$((sim_seconds * 1000)) share_ms status=0
+  for name in "${sim_fixed[@]}"; do
+    left_ms=$((left_ms - job_work_ms[$name]))
   done
+  share_ms=$((left_ms / ${#sim_scenarios[@]}))
+  build/redoubt-sim sweep --scenario "$1" --seeds 200..99999 --jobs 1 \
+    --time "$((share_ms > 1000 ? share_ms / 1000 : 1))s" || status=$?
+  [[ $status != 1 || $(tail -n 1 "$log") != "sweep failed seeds "*" failed 0 "* ]] || status=0
+  ((status == 0)) || sed -n 's|^ *replay: *redoubt-sim|again: ./dev sim|p' "$log" | head -n 20
+  return "$status"
+}
+
+stage_sim() {
+  local arguments number=0 file scenario
+  needs build redoubt-sim
+  needs asan-build redoubt-sim
+  sim_job compare compare_compilers
   for file in tests/seeds/*.toml; do
-    start "sim.replay.$(basename "$file" .toml)" replay_seed "$file"
+    sim_job "replay.$(basename "$file" .toml)" replay_seed "$file"
   done
   while read -r arguments; do
     number=$((number + 1))
-    start "sim.$number" sim_run "$arguments"
+    sim_job "$number" sim_run "$arguments"
   done < <(sim_runs)
+  for file in sim/scenarios/*.toml; do
+    scenario=$(basename "$file" .toml)
+    sim_scenarios+=("$scenario")
+    job sim --after "build ${sim_fixed[*]}" "sim.sweep.$scenario" sim_sweep "$scenario"
+  done
 }
 
 stage_report() {
-  build_main redoubt-sim || return
+  needs build redoubt-sim
   # Debian's: the browser's driver is a package of it.
-  start report.narrow /usr/bin/python3 tests/report/browser_test.py build/redoubt-sim Narrow
-  start report.wide /usr/bin/python3 tests/report/browser_test.py build/redoubt-sim Wide
+  local width
+  for width in Narrow Wide; do
+    job report --after build --cost 30 "report.${width,}" \
+      /usr/bin/python3 tests/report/browser_test.py build/redoubt-sim "$width"
+  done
 }
 
 stage_server() {
-  build_main redoubt-server || return
-  local file cores=$((cores * 2))  # most of them wait most of the time
+  needs build redoubt-server
+  local file
   for file in tests/server/*_test.py; do
-    start "server.$(basename "$file" _test.py)" python3 "$file"
+    job server --after build --cost 30 --waits "server.$(basename "$file" _test.py)" python3 "$file"
   done
+}
+
+# show_table STAGE ...: a row for each that had jobs, and the sum as the last line.
+show_table() {
+  local stage note passed=0 failed=0
+  printf '\n%-14s %6s %6s %9s\n' stage passed failed work
+  for stage in "$@"; do
+    [[ -n ${stage_open[$stage]-} ]] || continue
+    note=""
+    [[ ${stage_tried[$stage]:-0} == 0 ]] || note+="  ${stage_tried[$stage]} ${tried_what[$stage]}"
+    [[ -z ${stage_not_run[$stage]-} ]] || note+="  ${stage_not_run[$stage]} not run, for want of a build"
+    printf '%-14s %6d %6d %7d s%s\n' "$stage" "${stage_passed[$stage]:-0}" \
+      "${stage_failed[$stage]:-0}" "$((${stage_work_ms[$stage]:-0} / 1000))" "$note"
+    passed=$((passed + ${stage_passed[$stage]:-0}))
+    failed=$((failed + ${stage_failed[$stage]:-0}))
+  done
+  printf 'in %d s, %d jobs at a time\n\n' "$SECONDS" "$cores"
+  echo "$passed passed, $failed failed"
+  ((failed == 0))
 }
 
 # run_stages [STAGE ...]: all_stages when none is named.
 run_stages() {
-  local stage stages=("$@") began status=0 total_passed=0 total_failed=0 table=""
+  local stage known=("${all_stages[@]}" "${more_stages[@]}") stages=("$@")
   if [[ ${1-} == --list ]]; then
-    for stage in "${all_stages[@]}" "${more_stages[@]}"; do
+    for stage in "${known[@]}"; do
       printf '%-14s %s\n' "$stage" "$(describe_stage "$stage")"
     done
     return
   fi
   ((${#stages[@]} > 0)) || stages=("${all_stages[@]}")
   for stage in "${stages[@]}"; do
-    [[ " ${all_stages[*]} ${more_stages[*]} " == *" $stage "* ]] ||
+    [[ " ${known[*]} " == *" $stage "* ]] ||
       fail "there is no stage '$stage'; ./dev test --list names them"
   done
+  [[ $sim_seconds$fuzz_seconds =~ ^[0-9]+$ ]] ||
+    fail "REDOUBT_SIM_SECONDS and REDOUBT_FUZZ_SECONDS are whole numbers of seconds"
   mkdir -p "$logs"
-  for stage in "${stages[@]}"; do
-    printf '== %-13s %s\n' "$stage" "$(describe_stage "$stage")"
-    began=$SECONDS stage_passed=0 stage_failed=0
-    if ! "stage_$stage"; then
-      echo "--- stage $stage did not start"
-      stage_failed=1
-    fi
-    finish
-    table+=$(printf '%-14s %6d %6d %7d s' "$stage" "$stage_passed" "$stage_failed" \
-             $((SECONDS - began)))$'\n'
-    total_passed=$((total_passed + stage_passed))
-    total_failed=$((total_failed + stage_failed))
-    # Without a build there is nothing to go on with.
-    if [[ $stage == *build && $stage_failed -gt 0 ]]; then
-      table+="(the stages after $stage were not run)"$'\n'
-      break
-    fi
+  for stage in "${known[@]}"; do
+    [[ " ${stages[*]} " != *" $stage "* ]] || "stage_$stage"
   done
-  printf '\n%-14s %6s %6s %9s\n%s\n' stage passed failed time "$table"
-  echo "$total_passed passed, $total_failed failed"
-  ((total_failed == 0))
+  queue_builds
+  run_queue
+  show_table "${known[@]}"
 }

@@ -54,7 +54,7 @@ Connection::Connection(const Endpoint& endpoint) {
   }
   const int on = 1;
   setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const timeval patience = {10, 0};
+  const timeval patience = {60, 0};  // a value of 512 MB takes its time while others use the cores
   setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 }
 

@@ -290,16 +290,14 @@ std::unique_ptr<Player> make_player(const std::string& server) {
   return std::make_unique<ServerPlayer>(parse_endpoint(server));
 }
 
-}  // namespace
-
-void play_transcript(const std::string& server, const std::string& file, bool skip_newer,
-                     TranscriptResult& result) {
-  const std::vector<Step> steps = read_transcript(file);
-  std::unique_ptr<Player> player = make_player(server);
+// `line` is that of the step being played.
+void play_steps(Player& player, const std::vector<Step>& steps, const std::string& file,
+                bool skip_newer, TranscriptResult& result, size_t& line) {
   int resp = 2;
   for (const Step& step : steps) {
+    line = step.line;
     if (step.fresh) {
-      player->start();
+      player.start();
       resp = 2;
     }
     if (step.newer && skip_newer) {
@@ -307,11 +305,11 @@ void play_transcript(const std::string& server, const std::string& file, bool sk
       continue;
     }
     if (step.resp != resp) {
-      player->set_resp(step.resp);
+      player.set_resp(step.resp);
       resp = step.resp;
     }
     std::string got;
-    const Outcome outcome = player->play(step, got);
+    const Outcome outcome = player.play(step, got);
     result.left_out += outcome == Outcome::unknown ? 1 : 0;
     result.passed += outcome == Outcome::passed ? 1 : 0;
     if (outcome == Outcome::failed) {
@@ -319,6 +317,20 @@ void play_transcript(const std::string& server, const std::string& file, bool sk
       std::printf("%s:%zu: wanted %s\n  got %s\n", file.c_str(), step.line,
                   sim::quote_bytes(wanted_text(step)).c_str(), got.c_str());
     }
+  }
+}
+
+}  // namespace
+
+void play_transcript(const std::string& server, const std::string& file, bool skip_newer,
+                     TranscriptResult& result) {
+  const std::vector<Step> steps = read_transcript(file);
+  const std::unique_ptr<Player> player = make_player(server);
+  size_t line = 0;
+  try {
+    play_steps(*player, steps, file, skip_newer, result, line);
+  } catch (const std::runtime_error& error) {  // the connection's, which do not say where
+    throw std::runtime_error(file + ":" + std::to_string(line) + ": " + error.what());
   }
 }
 
