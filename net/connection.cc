@@ -185,7 +185,8 @@ void Connection::on_sent() {
 }
 
 size_t Connection::memory_bytes() const {
-  size_t bytes = sizeof(Connection) + queue_.memory_bytes() + receive_.result.chunk.size;
+  size_t bytes = sizeof(Connection) + queue_.memory_bytes();
+  if (!receive_.in_flight) bytes += receive_.result.chunk.size;
   if (sender_ != nullptr) bytes += sender_->bytes.memory_bytes();
   return bytes;
 }

@@ -110,7 +110,8 @@ class Connection {
   bool reading() const { return receive_.in_flight; }
   // The bytes of on_bytes() are not needed any more.
   void release_chunk() {
-    if (receive_.result.chunk) return_chunk();
+    // While a receive is in flight, the world may have lent a chunk already that nobody has seen.
+    if (receive_.result.chunk && !receive_.in_flight) return_chunk();
   }
 
   // What is to be sent.

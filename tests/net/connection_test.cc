@@ -60,6 +60,22 @@ TEST_F(ConnectionTest, ReceivesOnlyWhenAsked) {
   EXPECT_EQ(c.memory_bytes(), sizeof(Connection));
 }
 
+TEST_F(ConnectionTest, AChunkThatNobodyHasSeenIsNotReleased) {
+  Connection& c = adopted();
+  c.read();
+  // Worlds lend a chunk before they tell of it.
+  backend_.waiting(OpKind::receive)->result.chunk = {.data = nullptr, .size = 3, .id = 1};
+  std::byte memory[3];
+  backend_.waiting(OpKind::receive)->result.chunk.data = memory;
+  c.release_chunk();
+  EXPECT_EQ(backend_.given_back, 0u);
+  EXPECT_EQ(c.memory_bytes(), sizeof(Connection));
+  backend_.receive("abc");
+  EXPECT_EQ(told(), "bytes:abc ");
+  c.release_chunk();
+  EXPECT_EQ(backend_.given_back, 1u);
+}
+
 TEST_F(ConnectionTest, ReceivesIntoTheUsersMemory) {
   Connection& c = adopted();
   char room[8] = {};
