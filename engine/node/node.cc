@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/node/log_format.h"
+#include "engine/node/node_info.h"
 #include "engine/node/node_state.h"
 
 namespace redoubt {
@@ -62,6 +63,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config,
   batch_hook_.run = [](TurnHook& hook) { static_cast<Node*>(hook.owner)->run_batch(); };
 
   settings_changed();
+  info_ = std::make_unique<NodeInfo>(*this);
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
 }
 
@@ -89,6 +91,7 @@ void Node::cron() {
   stats_.commands_rate.sample(stats_.commands_processed, elapsed);
   stats_.input_rate.sample(stats_.net_input_bytes, elapsed);
   stats_.output_rate.sample(stats_.net_output_bytes, elapsed);
+  info_->sample_loop(elapsed);
   keyspace_.cron();
   clients_.cron();
   stats_.peak_memory = std::max<uint64_t>(stats_.peak_memory, used_memory());

@@ -75,6 +75,8 @@ class NodeJob {
   virtual void start() = 0;
 };
 
+class NodeInfo;
+
 // What clients may do during CLIENT PAUSE.
 enum class PauseMode : uint8_t { none, write, all };
 
@@ -105,6 +107,8 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   EffectLog& effects() { return effects_; }
   ReplyGate& gate() { return gate_; }
   Random& random() { return random_; }
+  // What INFO and MEMORY show.
+  NodeInfo& info() { return *info_; }
   const std::string& run_id() const { return run_id_; }
   Instant started() const { return started_; }
   WallTime started_wall() const { return started_wall_; }
@@ -338,6 +342,7 @@ class Node final : private RequestSink, private KeyRemover, private ListenDoor {
   Timer pause_timer_;
   Timer stop_timer_;
   Instant last_cron_;
+  std::unique_ptr<NodeInfo> info_;  // points to all of these
 };
 
 }  // namespace redoubt

@@ -97,6 +97,8 @@ void config_resetstat_command(Context& c) {
   const uint64_t peak = c.node.stats().peak_memory;
   c.node.stats() = Stats{};
   c.node.stats().peak_memory = peak;
+  c.node.stats().loop_turns_before = c.env().turns();
+  c.node.stats().loop_busy_before_ns = static_cast<uint64_t>(c.env().busy_time().ns);
   c.node.commands().reset_statistics();
   c.reply.ok();
 }
