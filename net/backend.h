@@ -37,6 +37,14 @@ struct ProcessFacts {
   std::string supervised = "no";  // by "systemd" or "upstart"
 };
 
+// What the allocator of the process counts. Memory that was mapped beside it is not in it.
+struct AllocatorFacts {
+  std::string name;        // "jemalloc-5.3.0"; empty: it cannot be asked, and the rest is 0
+  uint64_t allocated = 0;  // bytes in use, as the allocator rounds them up
+  uint64_t active = 0;     // bytes of pages of which something is in use
+  uint64_t resident = 0;   // bytes of pages that the allocator has from the system
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -82,6 +90,11 @@ class Backend {
   virtual void report(ServiceState /*state*/, std::string_view /*status*/) {}
   // Asks the system: some microseconds, for INFO and the like.
   virtual ProcessFacts process_facts() = 0;
+  // Asks the allocator: some microseconds.
+  virtual AllocatorFacts allocator_facts() { return {}; }
+  // What the allocator says of itself, as a text for people of some 10 KB; empty when it says
+  // nothing.
+  virtual std::string allocator_report() { return {}; }
   // The node is through; the world ends it after this turn.
   virtual void request_exit(int status) = 0;
 };

@@ -33,7 +33,16 @@ void Env::withdraw(TurnHook& hook) {
 void Env::begin_turn() {
   now_ = backend_.now();
   wall_ = backend_.wall();
+  ++turns_;
+  if (resting_) busy_since_ = now_;
+  resting_ = false;
   timers_.fire_due(now_);
+}
+
+void Env::rest(Instant now) {
+  if (resting_) return;
+  resting_ = true;
+  if (now > busy_since_) busy_.ns += (now - busy_since_).ns;
 }
 
 void Env::end_turn() {

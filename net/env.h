@@ -72,10 +72,17 @@ class Env {
   void count_work(uint64_t units) { work_ += units; }
   uint64_t work() const { return work_; }
 
+  // Turns so far, and for how long the loop was busy with them.
+  uint64_t turns() const { return turns_; }
+  Duration busy_time() const { return busy_; }
+
   // For the world's loop.
   Instant next_deadline() const { return timers_.next_deadline(); }
   void begin_turn();
   void end_turn();
+  // All that the turns since the last call brought is done, and the loop is about to wait. Worlds
+  // that do not say so are never busy.
+  void rest(Instant now);
 
  private:
   Backend& backend_;
@@ -83,6 +90,10 @@ class Env {
   Instant now_;
   WallTime wall_;
   uint64_t work_ = 0;
+  uint64_t turns_ = 0;
+  Duration busy_{0};
+  Instant busy_since_;
+  bool resting_ = true;
   TurnHook* hooks_ = nullptr;
   TurnHook** hooks_tail_ = &hooks_;
 };

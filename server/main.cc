@@ -14,13 +14,10 @@
 #include "engine/node/version.h"
 #include "net/uring/process_facts.h"
 #include "net/uring/uring_backend.h"
+#include "server/allocator.h"
 #include "server/assembly/assemble.h"
 #include "server/process.h"
 #include "server/system.h"
-
-// jemalloc's way to ask it; absent when another allocator is linked.
-extern "C" __attribute__((weak)) int mallctl(const char* name, void* old_value, size_t* old_size,
-                                             void* new_value, size_t new_size);
 
 // What jemalloc reads when the process begins. A reply of gigabytes is freed in pieces of 64 KB:
 // they go back to the system within seconds, also when nothing else happens.
@@ -45,19 +42,12 @@ constexpr std::string_view kUsage =
     "  -h, --help       shows this\n"
     "  -v, --version    shows the version\n";
 
-std::string allocator() {
-  const char* version = nullptr;
-  size_t size = sizeof version;
-  if (mallctl == nullptr || mallctl("version", &version, &size, nullptr, 0) != 0) return "libc";
-  const std::string_view text = version;
-  return fmt::format("jemalloc-{}", text.substr(0, text.find('-')));
-}
-
 // Begins as tools expect it that look for the version of a Redis.
 std::string version_line() {
+  const std::string allocator = read_allocator_facts().name;
   return fmt::format(
       "Redis server v={} sha=00000000:0 malloc={} bits=64 build=0000000000000000 (Redoubt {})\n",
-      Settings().reported_redis_version, allocator(), kRedoubtVersion);
+      Settings().reported_redis_version, allocator.empty() ? "libc" : allocator, kRedoubtVersion);
 }
 
 // Reads file and arguments. False: *error is the reason: one line, or a list of what is missing.

@@ -11,6 +11,7 @@
 #include "net/assert.h"
 #include "net/uring/errors.h"
 #include "net/uring/process_facts.h"
+#include "server/allocator.h"
 #include "server/signals.h"
 #include "server/system.h"
 
@@ -227,6 +228,14 @@ void Process::report(ServiceState state, std::string_view status) {
 
 std::string Process::supervised() const {
   return supervisor_ ? std::string(supervisor_->name()) : "no";
+}
+
+AllocatorFacts Process::allocator_facts() const {
+  return read_allocator_facts();
+}
+
+std::string Process::allocator_report() const {
+  return read_allocator_report();
 }
 
 void Process::on_helper_thread() {

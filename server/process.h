@@ -54,6 +54,8 @@ class Process final : public WorldHost {
   void log(Level level, std::string_view line) override;
   void report(ServiceState state, std::string_view status) override;
   std::string supervised() const override;
+  AllocatorFacts allocator_facts() const override;
+  std::string allocator_report() const override;
   void on_helper_thread() override;
 
  private:

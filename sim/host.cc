@@ -98,6 +98,7 @@ void Host::run_turn(void (*body)(Host&, void*), void* context) {
   env_->end_turn();
   const int64_t base = core_.options.turn_ns * options_.cpu_factor * slow_factor_;
   busy_until_ = core_.now + Duration{base + work_cost() + stalled_ns_};
+  env_->rest(clock_.monotonic(busy_until_));
   if (core_.recorder != nullptr) core_.recorder->turn_ends(busy_until_ - core_.now);
   in_turn_ = false;
   if (!end_requested_) schedule_wake();

@@ -88,8 +88,13 @@ bool ClientLimits::exceeded(Session& session, size_t more) {
   return now - since > Duration::seconds(limit.soft_seconds);
 }
 
+int64_t ClientLimits::current_second() const {
+  return (clients_.env().now() - Instant{}).s();
+}
+
 void ClientLimits::check_output(Session& session) {
   if (session.has(kSessionLocal | kSessionClosing | kSessionDoomed)) return;
+  recent_output_.note(current_second(), session.output_bytes());
   if (exceeded(session, 0)) drop_slow(session);
 }
 
@@ -136,6 +141,7 @@ void ClientLimits::check_some() {
     if (session == nullptr) break;
     if (session->has(kSessionClosing)) continue;
     count(*session);
+    recent_input_.note(current_second(), session->parser.memory_bytes());
     check_output(*session);
     if (idles_too_long(*session)) clients_.close(*session, false);
   }

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "engine/config/settings.h"
+#include "engine/insight/stats.h"
 
 namespace redoubt {
 
@@ -56,6 +57,11 @@ class ClientLimits {
   // Closes it for that reason.
   void drop_slow(Session& session);
 
+  // The largest that requests and replies of a client have been in the last seconds, as far as
+  // check_some() and check_output() have seen.
+  const RecentMaximum& recent_input() const { return recent_input_; }
+  const RecentMaximum& recent_output() const { return recent_output_; }
+
   // --- ten times a second
 
   // Looks at some of the sessions: idle time, soft limits, memory; then evicts. At a thousand every
@@ -64,6 +70,7 @@ class ClientLimits {
 
  private:
   void evict_largest();
+  int64_t current_second() const;
   bool idles_too_long(const Session& session) const;
 
   Clients& clients_;
@@ -71,6 +78,8 @@ class ClientLimits {
   size_t memory_bytes_ = 0;
   size_t output_bytes_ = 0;
   bool evicts_in_vain_ = false;
+  RecentMaximum recent_input_;
+  RecentMaximum recent_output_;
   uint64_t checked_session_ = 0;  // where check_some() stands
 };
 

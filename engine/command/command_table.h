@@ -77,6 +77,15 @@ class CommandTable {
   std::vector<CommandEntry*> slots_;  // open addressing; a power of two, at most half full
 };
 
+// Calls visit(entry) for all commands and subcommands.
+template <typename Visit>
+void for_each_command(const CommandTable& table, Visit&& visit) {
+  for (const CommandEntry* entry : table.all()) {
+    visit(*entry);
+    for (const CommandEntry* sub : entry->subcommands) visit(*sub);
+  }
+}
+
 // Appends the indexes of the arguments that a specification finds. False: they make no sense.
 bool keys_of_spec(const KeySpec& spec, std::span<const std::string_view> args,
                   std::vector<int>& out);

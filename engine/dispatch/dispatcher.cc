@@ -104,7 +104,6 @@ void Dispatcher::on_tracking_changed() {
 
 void Dispatcher::run_turn() {
   ASSERT(!in_turn_ && clients_.current() == nullptr);
-  ++services_.stats.turns;
   in_turn_ = true;
   if (services_.eviction.limited()) services_.eviction.begin_turn(batch_.largest_request());
   execute_batch();

@@ -42,6 +42,10 @@ void Parts::cron() {
   for (const Made& made : all_) made.part->cron();
 }
 
+void Parts::register_info(InfoRegistry& registry) {
+  for (const Made& made : all_) made.part->register_info(registry);
+}
+
 size_t Parts::memory_bytes() const {
   size_t bytes = 0;
   for (const Made& made : all_) bytes += made.part->memory_bytes();

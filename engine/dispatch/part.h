@@ -18,6 +18,7 @@
 
 namespace redoubt {
 
+class InfoRegistry;
 class Node;
 
 class Part {
@@ -37,6 +38,8 @@ class Part {
   virtual void settings_changed() {}
   // `hz` times a second.
   virtual void cron() {}
+  // Adds its rows of INFO. Once, when the node is made.
+  virtual void register_info(InfoRegistry& registry) { static_cast<void>(registry); }
   // Bytes that the part holds, as counted by used_memory.
   virtual size_t memory_bytes() const { return 0; }
 };
@@ -68,6 +71,7 @@ class Parts {
   Task<Error> before_stop();
   void settings_changed();
   void cron();
+  void register_info(InfoRegistry& registry);
   size_t memory_bytes() const;
   bool empty() const { return all_.empty(); }
 

@@ -107,6 +107,8 @@ class EffectLog {
   // The offset of the first byte that is still there.
   uint64_t first_offset() const { return base_; }
   const History& history() const { return history_; }
+  // Whether the history and end_offset() together say what the data is.
+  bool follows_data() const { return !changed_in_silence_; }
   // Bytes that the log takes, as counted.
   size_t memory_bytes() const { return segments_.size() * kSegmentBytes; }
 

@@ -10,6 +10,8 @@
 
 namespace redoubt {
 
+class InfoRegistry;
+
 // A rate over the last 16 samples (of 100 ms each).
 class RateMeter {
  public:
@@ -22,6 +24,23 @@ class RateMeter {
   std::array<uint64_t, kSamples> rates_{};
   size_t next_ = 0;
   uint64_t last_total_ = 0;
+};
+
+// The largest value of the last eight seconds, from values that are noted now and then.
+class RecentMaximum {
+ public:
+  // `second` is a count of seconds that does not go back.
+  void note(int64_t second, uint64_t value);
+  // As of `second`.
+  uint64_t value(int64_t second) const;
+
+ private:
+  static constexpr size_t kSeconds = 8;
+  struct Slot {
+    int64_t second = -1;
+    uint64_t value = 0;
+  };
+  std::array<Slot, kSeconds> slots_{};
 };
 
 struct Stats {
@@ -37,7 +56,7 @@ struct Stats {
   uint64_t expired_parts = 0;
   uint64_t expire_cycle_time_cap = 0;  // rounds that ended by their bound on work
   double expired_stale_percent = 0;
-  uint64_t expire_cycle_us = 0;
+  uint64_t expire_cycle_ns = 0;  // spent on removing what expires and nobody asks for
   uint64_t evicted_keys = 0;
   uint64_t evicted_clients = 0;
   uint64_t keyspace_hits = 0;
@@ -49,7 +68,6 @@ struct Stats {
   uint64_t error_replies = 0;
   uint64_t reads_processed = 0;
   uint64_t writes_processed = 0;
-  uint64_t turns = 0;
   uint64_t denied_auth = 0;
   uint64_t transactions_rolled_back = 0;
   uint64_t peak_memory = 0;
@@ -57,6 +75,14 @@ struct Stats {
   RateMeter commands_rate;
   RateMeter input_rate;
   RateMeter output_rate;
+  RateMeter loop_turns_rate;
+  RateMeter loop_busy_rate;  // nanoseconds
+  // What the loop had done (Env::turns, Env::busy_time) when these counts began.
+  uint64_t loop_turns_before = 0;
+  uint64_t loop_busy_before_ns = 0;
 };
+
+// Registers the rows of INFO about them; `stats` outlives the registry.
+void register_stats(InfoRegistry& registry, Stats& stats);
 
 }  // namespace redoubt

@@ -4,6 +4,8 @@
 
 #include <vector>
 
+#include "engine/node/node_info.h"
+
 namespace redoubt {
 
 namespace {
@@ -80,6 +82,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config, const NodeMake& make)
 
   parts_.make(make.parts, *this);
   settings_changed();
+  info_ = std::make_unique<NodeInfo>(*this);
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));
 }
 
@@ -108,6 +111,7 @@ void Node::cron() {
   stats_.commands_rate.sample(stats_.commands_processed, elapsed);
   stats_.input_rate.sample(stats_.net_input_bytes, elapsed);
   stats_.output_rate.sample(stats_.net_output_bytes, elapsed);
+  info_->sample_loop(elapsed);
   keyspace_.cron();
   clients_.cron();
   upkeep_.cron();

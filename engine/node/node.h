@@ -32,6 +32,8 @@
 
 namespace redoubt {
 
+class NodeInfo;
+
 // What a node is made of besides its world and its configuration.
 struct NodeMake {
   std::span<const std::span<const Command>> families;  // the commands that are no part's
@@ -85,6 +87,8 @@ class Node {
   Parts& parts() { return parts_; }
   void log(LogLevel level, std::string_view message) const { logger_.log(level, message); }
 
+  // What INFO and MEMORY show.
+  NodeInfo& info() { return *info_; }
   const std::string& run_id() const { return run_id_; }
   Instant started() const { return started_; }
   WallTime started_wall() const { return started_wall_; }
@@ -126,6 +130,7 @@ class Node {
   Task<Error> ending_;  // the parts
   Timer stop_timer_;    // armed while replies may still leave
   TurnHook quiet_hook_;
+  std::unique_ptr<NodeInfo> info_;  // points to all of these
 };
 
 }  // namespace redoubt

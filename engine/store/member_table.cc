@@ -43,6 +43,17 @@ void MemberBlocks::release_block(Allocator& allocator, Block* block) {
   allocator.release(block, bytes);
 }
 
+size_t MemberBlocks::slot_count() const {
+  if (root_ == 0) return 0;
+  size_t count = 0;
+  for (size_t at = 0; at < directory_size();) {
+    const Reference ref = reference_at(at);
+    count += ref.block()->capacity;
+    at += block_span(ref.depth());
+  }
+  return count;
+}
+
 void MemberBlocks::point_to(Block* block, uint64_t hash, int depth) {
   const Reference ref(block, depth);
   if (depth_ == 0) {

@@ -51,6 +51,8 @@ class MemberBlocks {
   size_t size() const { return size_; }
   // Bytes of blocks and directory, as counted; items are not included.
   size_t table_bytes() const { return table_bytes_; }
+  // Places for items, with and without one. Walks all blocks.
+  size_t slot_count() const;
   const HashKey& hash_key() const { return *hash_key_; }
   uint64_t hash(std::string_view key) const { return (*hash_key_)(key); }
 

@@ -167,11 +167,13 @@ void UringBackend::cancel_requests(Handle handle, const Row& row) {
   if (row.kind == RowKind::connecting) core_.ring.cancel(user_data(Tag::connect, handle), 0);
 }
 
-int64_t UringBackend::wait_ns(const Env& env) {
+int64_t UringBackend::wait_ns(Env& env) {
   if (!core_.ready.empty()) return 0;
+  const Instant at = now();
+  env.rest(at);
   const Instant deadline = env.next_deadline();
   if (deadline == Instant::never()) return kWaitMax_ns;
-  return std::clamp<int64_t>(deadline.ns - now().ns, 0, kWaitMax_ns);
+  return std::clamp<int64_t>(deadline.ns - at.ns, 0, kWaitMax_ns);
 }
 
 void UringBackend::deliver() {
@@ -399,6 +401,14 @@ ProcessFacts UringBackend::process_facts() {
   ProcessFacts facts = read_process_facts();
   if (host_ != nullptr) facts.supervised = host_->supervised();
   return facts;
+}
+
+AllocatorFacts UringBackend::allocator_facts() {
+  return host_ != nullptr ? host_->allocator_facts() : AllocatorFacts{};
+}
+
+std::string UringBackend::allocator_report() {
+  return host_ != nullptr ? host_->allocator_report() : std::string();
 }
 
 void UringBackend::request_exit(int status) {

@@ -72,6 +72,8 @@ class UringBackend final : public Backend {
   void log(Level level, std::string_view line) override;
   void report(ServiceState state, std::string_view status) override;
   ProcessFacts process_facts() override;
+  AllocatorFacts allocator_facts() override;
+  std::string allocator_report() override;
   void request_exit(int status) override;
 
  private:
@@ -79,7 +81,7 @@ class UringBackend final : public Backend {
 
   UringBackend(int wake_fd, const UringOptions& options);
 
-  int64_t wait_ns(const Env& env);
+  int64_t wait_ns(Env& env);
   void deliver();
   void deliver_ready();
   void dispatch(uint64_t data, int result, uint32_t flags);

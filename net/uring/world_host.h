@@ -19,6 +19,9 @@ class WorldHost {
   virtual void report(ServiceState state, std::string_view status) = 0;
   // Who supervises it: "no", "systemd" or "upstart".
   virtual std::string supervised() const = 0;
+  // The allocator that the process is linked with, as Backend has it.
+  virtual AllocatorFacts allocator_facts() const { return {}; }
+  virtual std::string allocator_report() const { return {}; }
   // The first call on each thread that helps a world.
   virtual void on_helper_thread() = 0;
 };

@@ -292,5 +292,19 @@ TEST(Clients, AListenerThatIsClosedAcceptsNobody) {
   EXPECT_EQ(echo.world().closed.size(), 2u) << "the listener and the late stream";
 }
 
+TEST(Clients, RecentMaximaAreForgotten) {
+  RecentMaximum recent;
+  EXPECT_EQ(recent.value(0), 0u);
+  recent.note(100, 5);
+  recent.note(100, 3);
+  recent.note(103, 4);
+  EXPECT_EQ(recent.value(103), 5u);
+  EXPECT_EQ(recent.value(107), 5u);
+  EXPECT_EQ(recent.value(108), 4u);
+  EXPECT_EQ(recent.value(111), 0u);
+  recent.note(111, 1);
+  EXPECT_EQ(recent.value(111), 1u);
+}
+
 }  // namespace
 }  // namespace redoubt

@@ -7,6 +7,7 @@
 
 #include "engine/commands/families.h"
 #include "engine/config/directive.h"
+#include "engine/insight/info_registry.h"
 #include "engine/node/node.h"
 #include "tests/commands/quiet_world.h"
 
@@ -42,6 +43,11 @@ class EchoPart final : public Part {
   void settings_changed() override { seen += "settings:" + std::to_string(delay_ms()) + " "; }
   void cron() override { ++ticks; }
   size_t memory_bytes() const override { return 1'000'000; }
+  void register_info(InfoRegistry& registry) override {
+    static constexpr InfoRow kRows[] = {
+        counter<EchoPart>("part_ticks", [](EchoPart& part) { return part.ticks; })};
+    registry.add({.section = InfoSection::stats, .place = 90, .rows = kRows, .owner = this});
+  }
 
   std::string seen;
   int ticks = 0;
@@ -153,6 +159,8 @@ TEST_F(PartTest, ItTicksAndItsMemoryCounts) {
   const int before = part().ticks;
   for (int i = 0; i < 10; ++i) pass_ms(100);
   EXPECT_EQ(part().ticks - before, 10);
+  EXPECT_NE(call({"INFO", "stats"}).find("part_ticks:" + std::to_string(part().ticks)),
+            std::string::npos);
 }
 
 TEST_F(PartTest, TheEndWaitsForIt) {

@@ -22,7 +22,7 @@ const std::map<std::string, std::set<std::string>, std::less<>> kLayers = {
     {"engine/config", {"net", "net/resp", "engine/store"}},
     {"engine/command", {"net", "engine/store", "engine/config"}},
     {"engine/insight", {"net", "net/resp", "engine/store", "engine/config", "engine/command"}},
-    {"engine/effects", {"net", "net/resp", "engine/store"}},
+    {"engine/effects", {"net", "net/resp", "engine/store", "engine/insight"}},
     {"engine/keyspace",
      {"net", "engine/store", "engine/config", "engine/insight", "engine/effects"}},
     {"engine/clients",

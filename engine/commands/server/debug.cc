@@ -11,7 +11,12 @@
 #include "engine/commands/server/local_client.h"
 #include "engine/dispatch/context.h"
 #include "engine/node/node.h"
+#include "engine/store/hash_type.h"
+#include "engine/store/list_type.h"
+#include "engine/store/listpack.h"
 #include "engine/store/number.h"
+#include "engine/store/set_type.h"
+#include "engine/store/zset.h"
 #include "net/text.h"
 
 namespace redoubt {
@@ -45,10 +50,116 @@ void debug_object(Context& c) {
     c.error("ERR no such key");
     return;
   }
-  c.reply.simple(fmt::format(
+  std::string line = fmt::format(
       "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
       encoding_name(entry->encoding()), serialized_length(*entry), entry->access(),
-      c.keys().clock().idle_ms(*entry) / 1000));
+      c.keys().clock().idle_ms(*entry) / 1000);
+  if (entry->encoding() == Encoding::quicklist) {
+    const Quicklist& list = *static_cast<const Quicklist*>(entry->outside());
+    const double average = static_cast<double>(list.count) / static_cast<double>(list.node_count);
+    line += fmt::format(
+        " ql_nodes:{} ql_avg_node:{} ql_listpack_max:{} ql_compressed:0 ql_uncompressed_size:{}",
+        list.node_count, FixedText(average, 2).view(), c.settings().list_max_listpack_size,
+        list.counted_bytes);
+  }
+  c.reply.simple(line);
+}
+
+// --- tables and blocks
+
+std::string table_text(std::string_view name, size_t slots, size_t elements, size_t bytes) {
+  if (elements == 0) return "No stats available for empty dictionaries\n";
+  return fmt::format(
+      "Hash table 0 stats ({}):\n table size: {}\n number of elements: {}\n bytes of the table: "
+      "{}\n",
+      name, slots, elements, bytes);
+}
+
+void debug_htstats(Context& c) {
+  const std::optional<int64_t> index = c.integer(2);
+  if (!index) return;
+  if (*index < 0 || *index >= c.keys().count()) {
+    c.error("ERR Out of range database");
+    return;
+  }
+  const Dict& dict = c.keys().database(static_cast<int>(*index)).dict();
+  std::string text = "[Dictionary HT]\n";
+  text += table_text("main hash table", dict.slot_count(), dict.size(), dict.table_bytes());
+  if (dict.size() > 0) {
+    c.env().count_work(dict.slot_count() / 16);
+    text += fmt::format(" buckets that have overflowed: {}\n", dict.overflowed_buckets());
+  }
+  // Deadlines stand in the entries of the main table.
+  text += "[Expires HT]\n";
+  text += dict.expiring() == 0 ? "No stats available for empty dictionaries\n"
+                               : fmt::format(" number of elements: {}\n", dict.expiring());
+  c.reply.verbatim("txt", text);
+}
+
+// The table of a value; null when its encoding has none.
+const MemberBlocks* table_of(const Entry& entry) {
+  switch (entry.encoding()) {
+    case Encoding::hashtable:
+      if (entry.type() == Type::hash) return &HashView(entry).table().fields;
+      return &SetView(entry).table();
+    case Encoding::expiring_hashtable: return &SetView(entry).table();
+    case Encoding::skiplist: return &ZsetView(entry).skiplist().members;
+    default: return nullptr;
+  }
+}
+
+// The entry of a key; null, after an error, when there is none.
+const Entry* existing(Context& c) {
+  const Entry* entry = c.peek(c.args[2]);
+  if (entry == nullptr) c.error("ERR no such key");
+  return entry;
+}
+
+void debug_htstats_key(Context& c) {
+  const Entry* entry = existing(c);
+  if (entry == nullptr) return;
+  const MemberBlocks* table = table_of(*entry);
+  if (table == nullptr) {
+    c.error("ERR The value stored at the specified key is not represented using an hash table");
+    return;
+  }
+  c.env().count_work(table->size() / 16);
+  c.reply.verbatim("txt", table_text("main hash table", table->slot_count(), table->size(),
+                                     table->table_bytes()));
+}
+
+void debug_listpack(Context& c) {
+  const Entry* entry = existing(c);
+  if (entry == nullptr) return;
+  const uint8_t* block = nullptr;
+  if (entry->encoding() == Encoding::listpack) {
+    block = static_cast<const uint8_t*>(entry->outside());
+  } else if (entry->encoding() == Encoding::listpackex) {
+    block = HashView(*entry).block();
+  }
+  if (block == nullptr) {
+    c.error("ERR Not a listpack encoded object.");
+    return;
+  }
+  c.reply.simple(fmt::format("Listpack of {} elements in {} bytes", Listpack::count(block),
+                             Listpack::bytes(block)));
+}
+
+// --- for those who write clients
+
+// The text as an error reply: whole, with whatever code it begins with.
+void debug_error(Context& c) {
+  c.error(c.args[2]);
+}
+
+void debug_log(Context& c) {
+  c.node().log(LogLevel::warning, fmt::format("DEBUG LOG: {}", c.args[2]));
+  c.reply.ok();
+}
+
+// Whether a text matches a glob pattern, as KEYS has them.
+void debug_stringmatch_len(Context& c) {
+  c.reply.integer(glob_matches(c.args[2], c.args[3]) ? 1 : 0);
 }
 
 void debug_sleep(Context& c) {
@@ -208,6 +319,16 @@ void debug_help(Context& c) {
       "    Return a hexadecimal digest of all data.",
       "DIGEST-VALUE <key> [<key> ...]",
       "    Return a hexadecimal digest of the value of each key.",
+      "ERROR <string>",
+      "    Reply with <string> as an error.",
+      "HTSTATS <dbid>",
+      "    Show the size of the table of a database.",
+      "HTSTATS-KEY <key>",
+      "    The same for the table of a large hash, set or sorted set.",
+      "LISTPACK <key>",
+      "    Show the size of the listpack of a small value.",
+      "LOG <message>",
+      "    Write <message> to the log.",
       "OBJECT <key>",
       "    Show how the value of the key is stored.",
       "POPULATE <count> [<prefix>] [<size>]",
@@ -220,6 +341,8 @@ void debug_help(Context& c) {
       "    With 0, expired keys are only removed when somebody asks for them.",
       "SLEEP <seconds>",
       "    Stop the server for <seconds>. Decimals allowed.",
+      "STRINGMATCH-LEN <pattern> <string>",
+      "    Return 1 if the string matches the glob-style pattern, else 0.",
   };
   reply_help(c, lines);
 }
@@ -234,14 +357,55 @@ struct Subcommand {
 constexpr size_t kAnyNumber = std::numeric_limits<size_t>::max();
 
 constexpr Subcommand kSubcommands[] = {
-    {"digest", 2, 2, debug_digest},
-    {"digest-value", 2, kAnyNumber, debug_digest_value},
-    {"help", 2, 2, debug_help},
-    {"object", 3, 3, debug_object},
-    {"populate", 3, 5, debug_populate},
-    {"protocol", 3, 3, debug_protocol},
-    {"set-active-expire", 3, 3, debug_set_active_expire},
-    {"sleep", 3, 3, debug_sleep},
+    {"digest", 2, 2, debug_digest},     {"digest-value", 2, kAnyNumber, debug_digest_value},
+    {"error", 3, 3, debug_error},       {"help", 2, 2, debug_help},
+    {"htstats", 3, 3, debug_htstats},   {"htstats-key", 3, 3, debug_htstats_key},
+    {"listpack", 3, 3, debug_listpack}, {"log", 3, 3, debug_log},
+    {"object", 3, 3, debug_object},     {"populate", 3, 5, debug_populate},
+    {"protocol", 3, 3, debug_protocol}, {"set-active-expire", 3, 3, debug_set_active_expire},
+    {"sleep", 3, 3, debug_sleep},       {"stringmatch-len", 4, 4, debug_stringmatch_len},
+};
+
+// What Redis has beside these, and why it is not here.
+struct Refusal {
+  std::string_view name;
+  std::string_view why;
+};
+constexpr std::string_view kNoFiles = "data is neither saved to files nor loaded from them";
+constexpr std::string_view kNoCrash = "a client does not end the server";
+constexpr std::string_view kNoReplicas = "there are no replicas";
+constexpr std::string_view kNoCluster = "there is no cluster";
+constexpr std::string_view kOtherInside = "the server is built otherwise inside";
+
+constexpr Refusal kRefused[] = {
+    {"aof-flush-sleep", kNoFiles},
+    {"assert", kNoCrash},
+    {"change-repl-id", kNoReplicas},
+    {"client-eviction", kOtherInside},
+    {"clusterlink", kNoCluster},
+    {"config-rewrite-force-all", "CONFIG REWRITE writes what differs from the defaults"},
+    {"crash-and-recover", kNoCrash},
+    {"dict-resizing", kOtherInside},
+    {"drop-cluster-packet-filter", kNoCluster},
+    {"leak", "memory is not lost on purpose"},
+    {"loadaof", kNoFiles},
+    {"mallctl", "MEMORY MALLOC-STATS shows what the allocator counts"},
+    {"mallctl-str", "MEMORY MALLOC-STATS shows what the allocator counts"},
+    {"oom", kNoCrash},
+    {"panic", kNoCrash},
+    {"pause-cron", kOtherInside},
+    {"quicklist", "DEBUG OBJECT shows the size of a list"},
+    {"quicklist-packed-threshold", kOtherInside},
+    {"reload", kNoFiles},
+    {"replicate", kNoReplicas},
+    {"replybuffer", kOtherInside},
+    {"restart", kNoCrash},
+    {"sdslen", "MEMORY USAGE shows the size of a value"},
+    {"segfault", kNoCrash},
+    {"set-disable-deny-scripts", "there are no scripts"},
+    {"set-skip-checksum-validation", kNoFiles},
+    {"stringmatch-test", kOtherInside},
+    {"structsize", kOtherInside},
 };
 
 void debug_command(Context& c) {
@@ -257,6 +421,11 @@ void debug_command(Context& c) {
       sub.run(c);
       return;
     }
+  }
+  for (const Refusal& refusal : kRefused) {
+    if (!c.is(1, refusal.name)) continue;
+    c.error(fmt::format("ERR DEBUG {} is not supported: {}", to_upper(refusal.name), refusal.why));
+    return;
   }
   c.error(fmt::format("ERR unknown subcommand or wrong number of arguments for '{}'. Try {} HELP.",
                       c.args[1].substr(0, kShownArgument), to_upper(c.args[0])));

@@ -69,6 +69,8 @@ void config_resetstat_command(Context& c) {
   const uint64_t peak = c.stats().peak_memory;
   c.stats() = Stats{};
   c.stats().peak_memory = peak;
+  c.stats().loop_turns_before = c.env().turns();
+  c.stats().loop_busy_before_ns = static_cast<uint64_t>(c.env().busy_time().ns);
   c.commands().reset_statistics();
   c.reply.ok();
 }

@@ -1,15 +1,18 @@
 // MEMORY: what keys and the node take, as counted.
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
-#include "engine/commands/server/info.h"
 #include "engine/dispatch/context.h"
 #include "engine/node/node.h"
+#include "engine/node/node_info.h"
 
 namespace redoubt {
 
@@ -37,108 +40,129 @@ void memory_usage_command(Context& c) {
   c.reply.integer(static_cast<int64_t>(Database::memory_usage(*entry)));
 }
 
-double percent(uint64_t part, uint64_t whole) {
-  return whole == 0 ? 0 : 100 * static_cast<double>(part) / static_cast<double>(whole);
-}
-
+// The fields of MEMORY STATS, collected: how many there are stands in front of them.
 class StatsReply {
  public:
-  explicit StatsReply(ReplyWriter& reply) : reply_(reply) {}
   void number(std::string_view name, uint64_t value) {
-    reply_.bulk(name);
-    reply_.integer(static_cast<int64_t>(value));
+    add(name, [=](ReplyWriter& reply) { reply.integer(static_cast<int64_t>(value)); });
+  }
+  void signed_number(std::string_view name, uint64_t a, uint64_t b) {
+    const int64_t difference = static_cast<int64_t>(a) - static_cast<int64_t>(b);
+    add(name, [=](ReplyWriter& reply) { reply.integer(difference); });
   }
   void real(std::string_view name, double value) {
-    reply_.bulk(name);
-    reply_.real(value);
+    add(name, [=](ReplyWriter& reply) { reply.real(value); });
+  }
+  void add(std::string_view name, std::function<void(ReplyWriter&)> write) {
+    fields_.emplace_back(name, std::move(write));
+  }
+  void write(ReplyWriter& reply) const {
+    reply.map(fields_.size());
+    for (const auto& [name, write_value] : fields_) {
+      reply.bulk(name);
+      write_value(reply);
+    }
   }
 
  private:
-  ReplyWriter& reply_;
+  std::vector<std::pair<std::string, std::function<void(ReplyWriter&)>>> fields_;
 };
 
-void reply_databases(Context& c) {
+void add_databases(Context& c, StatsReply& out) {
   for (int i = 0; i < c.keys().count(); ++i) {
     const Database& database = c.keys().database(i);
     if (database.size() == 0) continue;
-    c.reply.bulk(fmt::format("db.{}", i));
-    c.reply.map(2);
-    StatsReply out(c.reply);
-    out.number("overhead.hashtable.main", database.dict().table_bytes());
-    out.number("overhead.hashtable.expires", 0);  // expiries are in the entries
+    const uint64_t table_bytes = database.dict().table_bytes();
+    out.add(fmt::format("db.{}", i), [=](ReplyWriter& reply) {
+      StatsReply fields;
+      fields.number("overhead.hashtable.main", table_bytes);
+      fields.number("overhead.hashtable.expires", 0);  // expiries are in the entries
+      fields.write(reply);
+    });
   }
+}
+
+void add_allocator(const NodeInfo& info, StatsReply& out) {
+  const AllocatorFacts& allocator = info.allocator();
+  if (allocator.name.empty()) return;
+  out.number("allocator.allocated", allocator.allocated);
+  out.number("allocator.active", allocator.active);
+  out.number("allocator.resident", allocator.resident);
+  out.real("allocator-fragmentation.ratio", ratio(allocator.active, allocator.allocated));
+  out.signed_number("allocator-fragmentation.bytes", allocator.active, allocator.allocated);
+  out.real("allocator-rss.ratio", ratio(allocator.resident, allocator.active));
+  out.signed_number("allocator-rss.bytes", allocator.resident, allocator.active);
 }
 
 void memory_stats_command(Context& c) {
-  const MemoryUse use = memory_use(c.node());
-  const uint64_t rss = c.env().backend().process_facts().resident_bytes;
-  const uint64_t dataset = use.used - use.overhead;
-  size_t databases = 0;
-  for (int i = 0; i < c.keys().count(); ++i) {
-    databases += c.keys().database(i).size() > 0 ? 1 : 0;
-  }
-  c.reply.map(27 + databases);
-  StatsReply out(c.reply);
+  NodeInfo& info = c.node().info();
+  info.refresh();
+  const MemoryUse& use = info.memory();
+  const uint64_t resident = info.process().resident_bytes;
+  StatsReply out;
   out.number("peak.allocated", use.peak);
   out.number("total.allocated", use.used);
-  out.number("startup.allocated", 0);
-  out.number("replication.backlog", 0);
-  out.number("clients.slaves", 0);
-  out.number("clients.normal", use.clients);
-  out.number("cluster.links", 0);
-  out.number("aof.buffer", 0);
-  out.number("lua.caches", 0);
-  out.number("functions.caches", 0);
-  reply_databases(c);
+  out.number("startup.allocated", use.startup);
+  out.number("replication.backlog", c.effects().memory_bytes());
+  out.number("clients.normal", c.clients().limits().memory_bytes());
+  add_databases(c, out);
   out.number("overhead.total", use.overhead);
   out.number("keys.count", use.keys);
-  out.number("keys.bytes-per-key", use.keys == 0 ? 0 : use.used / use.keys);
-  out.number("dataset.bytes", dataset);
-  out.real("dataset.percentage", percent(dataset, use.used));
-  out.real("peak.percentage", percent(use.used, use.peak));
-  out.number("allocator.allocated", use.used);
-  out.number("allocator.active", use.used);
-  out.number("allocator.resident", rss);
-  out.real("allocator-fragmentation.ratio", 1);
-  out.number("allocator-fragmentation.bytes", 0);
-  out.real("allocator-rss.ratio", percent(rss, use.used) / 100);
-  out.number("allocator-rss.bytes", rss - std::min(rss, use.used));
-  out.real("rss-overhead.ratio", 1);
-  out.number("rss-overhead.bytes", 0);
-  out.real("fragmentation", percent(rss, use.used) / 100);
-  out.number("fragmentation.bytes", rss - std::min(rss, use.used));
+  out.number("keys.bytes-per-key", use.keys == 0 ? 0 : use.net() / use.keys);
+  out.number("dataset.bytes", use.dataset());
+  out.real("dataset.percentage", 100 * ratio(use.dataset(), use.net()));
+  out.real("peak.percentage", 100 * ratio(use.used, use.peak));
+  add_allocator(info, out);
+  out.real("fragmentation", ratio(resident, use.used));
+  out.signed_number("fragmentation.bytes", resident, use.used);
+  out.write(c.reply);
+}
+
+// What looks unusual; empty when nothing does.
+std::string diagnosis(const NodeInfo& info) {
+  const MemoryUse& use = info.memory();
+  const uint64_t resident = info.process().resident_bytes;
+  std::string report;
+  if (use.peak > use.used / 2 * 3) {
+    report += fmt::format(
+        " * Peak memory: {} bytes were in use once, {} are now. The allocator may still hold the "
+        "difference.\n",
+        use.peak, use.used);
+  }
+  constexpr uint64_t kProgram = 16 << 20;  // what a process takes beside what it allocates
+  if (resident > use.used / 5 * 7 + kProgram) {
+    report += fmt::format(
+        " * High resident memory: the process takes {} bytes for {} bytes that are counted.\n",
+        resident, use.used);
+  }
+  if (use.clients > use.used / 2) {
+    report +=
+        fmt::format(" * Connections take more than half of the memory: {} bytes.\n", use.clients);
+  }
+  return report;
 }
 
 void memory_doctor_command(Context& c) {
-  const MemoryUse use = memory_use(c.node());
-  const uint64_t rss = c.env().backend().process_facts().resident_bytes;
+  NodeInfo& info = c.node().info();
+  info.refresh();
   constexpr uint64_t kSmall = 5 << 20;
   std::string report;
-  if (use.used < kSmall) {
+  if (info.memory().net() < kSmall) {
     report = "There is too little data in this instance to say anything about its memory.\n";
   } else {
-    if (use.peak > use.used / 2 * 3) {
-      report += fmt::format(
-          " * Peak memory: {} bytes were in use once, {} are now. The allocator may still hold "
-          "the difference.\n",
-          use.peak, use.used);
-    }
-    if (rss > use.used / 5 * 7) {
-      report += fmt::format(
-          " * High resident memory: the process takes {} bytes for {} bytes that are counted.\n",
-          rss, use.used);
-    }
-    if (use.clients > use.used / 2) {
-      report +=
-          fmt::format(" * Connections take more than half of the memory: {} bytes.\n", use.clients);
-    }
+    report = diagnosis(info);
     if (report.empty()) report = "Nothing about the memory of this instance looks unusual.\n";
   }
   c.reply.verbatim("txt", report);
 }
 
+// What the allocators of the databases count, and behind it the report of the one that they get
+// large memory from.
 void memory_malloc_stats_command(Context& c) {
-  std::string text;
+  NodeInfo& info = c.node().info();
+  info.refresh();
+  std::string text = fmt::format("counted: {} bytes, {} of them since the start\n",
+                                 info.memory().used, info.memory().net());
   for (int i = 0; i < c.keys().count(); ++i) {
     const Database& database = c.keys().database(i);
     if (database.size() == 0) continue;
@@ -146,6 +170,7 @@ void memory_malloc_stats_command(Context& c) {
                         database.size(), database.used_bytes(), database.slab_bytes(),
                         database.dict().table_bytes(), database.dict().slot_count());
   }
+  text += c.env().backend().allocator_report();
   c.reply.verbatim("txt", text);
 }
 
