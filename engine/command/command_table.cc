@@ -14,10 +14,8 @@ namespace redoubt {
 
 namespace {
 
-uint64_t name_hash(std::string_view name) {
-  uint64_t h = name.size();
-  for (const char c : name) h = (h ^ static_cast<uint64_t>(to_lower(c))) * 0x100000001b3;
-  return h ^ (h >> 29);
+size_t name_hash(uint64_t start, size_t size) {
+  return static_cast<size_t>(((start + size) * 0x9e3779b97f4a7c15) >> 40);
 }
 
 uint32_t derived_categories(const Command& row) {
@@ -79,18 +77,27 @@ void CommandTable::rebuild() {
             [](const CommandEntry* a, const CommandEntry* b) { return a->name < b->name; });
   size_t size = 16;
   while (size < all_.size() * 4) size *= 2;
-  slots_.assign(size, nullptr);
+  slots_.assign(size, {});
   for (CommandEntry* entry : all_) {
-    size_t at = name_hash(entry->name) & (size - 1);
-    while (slots_[at] != nullptr) at = (at + 1) & (size - 1);
-    slots_[at] = entry;
+    const uint64_t start = lower_start(entry->name);
+    size_t at = name_hash(start, entry->name.size()) & (size - 1);
+    while (slots_[at].entry != nullptr) at = (at + 1) & (size - 1);
+    slots_[at] = {start, entry};
   }
 }
 
 CommandEntry* CommandTable::find(std::string_view name) const {
+  constexpr size_t kStart = sizeof(Slot::start);
+  const uint64_t start = lower_start(name);
   const size_t mask = slots_.size() - 1;
-  for (size_t at = name_hash(name) & mask; slots_[at] != nullptr; at = (at + 1) & mask) {
-    if (equal_ignoring_case(name, slots_[at]->name)) return slots_[at];
+  for (size_t at = name_hash(start, name.size()) & mask; slots_[at].entry != nullptr;
+       at = (at + 1) & mask) {
+    if (slots_[at].start != start) continue;
+    const std::string& other = slots_[at].entry->name;
+    if (other.size() != name.size()) continue;
+    if (name.size() <= kStart) return slots_[at].entry;
+    const auto rest = [](std::string_view text) { return text.substr(kStart); };
+    if (equal_ignoring_case(rest(name), rest(other))) return slots_[at].entry;
   }
   return nullptr;
 }

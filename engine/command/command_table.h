@@ -74,7 +74,12 @@ class CommandTable {
 
   std::vector<CommandEntry*> owned_;
   std::vector<CommandEntry*> all_;
-  std::vector<CommandEntry*> slots_;  // open addressing; a power of two, at most half full
+  // Open addressing; a power of two of slots, at most half full.
+  struct Slot {
+    uint64_t start = 0;  // lower_start() of its name
+    CommandEntry* entry = nullptr;
+  };
+  std::vector<Slot> slots_;
 };
 
 // Calls visit(entry) for all commands and subcommands.

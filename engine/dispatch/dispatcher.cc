@@ -107,7 +107,8 @@ void Dispatcher::run_turn() {
   in_turn_ = true;
   if (services_.eviction.limited()) services_.eviction.begin_turn(batch_.largest_request());
   execute_batch();
-  stored_.run_woken();
+  if (!stored_.idle() || blocked_.has_ready()) [[unlikely]]
+    stored_.run_woken();
   if (observer_ != nullptr) observer_->on_turn_end();
   clients_.end_messages();
   end_turn();

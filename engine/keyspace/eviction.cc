@@ -47,13 +47,16 @@ size_t Eviction::measure(size_t largest_request) {
   const size_t limit = settings_.maxmemory;
   if (limit == 0) {
     set_tight(false);
-    set_marks(std::numeric_limits<size_t>::max());
+    set_marks(SIZE_MAX);
     return 0;
   }
   const size_t used = keys_.evictable_bytes();
   const size_t room = limit - std::min(limit, used);
-  set_tight(room <= std::max(limit / 64, largest_request));
-  set_marks(tight_ ? std::numeric_limits<size_t>::max() : room);
+  const size_t reserve = limit / 64;
+  request_mark_ = reserve;
+  set_tight(room <= std::max(reserve, largest_request));
+  // Tight memory is summed anew by each command that may need some.
+  set_marks(tight_ ? SIZE_MAX : std::max(room - reserve, room / 2));
   return used;
 }
 
@@ -63,19 +66,18 @@ void Eviction::set_tight(bool tight) {
   keys_.on_tight(tight);
 }
 
-// Databases that grow by what they get here do not grow by more than the room together.
+// Databases and clients that grow by what they get here do not grow by more than the room together.
+// An empty database gets nothing: its first key has memory summed anew.
 void Eviction::set_marks(size_t room) {
   const auto databases = keys_.databases();
-  size_t shares = 1;
+  size_t shares = 1;  // of the clients
   for (const std::unique_ptr<Database>& database : databases) shares += database->size() > 0;
+  const size_t clients = keys_.client_bytes();
+  client_mark_ = room > SIZE_MAX - clients ? SIZE_MAX : clients + room / shares;
   for (const std::unique_ptr<Database>& database : databases) {
-    database->allocator().set_mark(database->used_bytes(), room / shares);
+    const bool grows = database->size() > 0 || room == SIZE_MAX;
+    database->allocator().set_mark(database->used_bytes(), grows ? room / shares : 0);
   }
-}
-
-void Eviction::begin_turn(size_t largest_request) {
-  cut_short_ = false;
-  measure(largest_request);
 }
 
 bool Eviction::admit(size_t bytes) {
@@ -116,7 +118,7 @@ Eviction::Slice Eviction::slice() const {
   constexpr int64_t kUsEach = 50;
   const int tenacity = settings_.maxmemory_eviction_tenacity;
   if (tenacity >= 100) {
-    return {{std::numeric_limits<int64_t>::max()}, std::numeric_limits<size_t>::max()};
+    return {{std::numeric_limits<int64_t>::max()}, SIZE_MAX};
   }
   int64_t us = kUsEach * std::min(tenacity, kLinear);
   if (tenacity > kLinear) {

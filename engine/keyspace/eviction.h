@@ -6,11 +6,11 @@
 // at most a thirty-second above the limit; beyond, and when nothing can be evicted, they are
 // refused.
 //
-// Nothing of this costs a command anything while there is enough room. Memory is summed once a
-// turn; then each database gets a mark on its allocator, so that the sum stays below the limit
-// while all of them are below their marks. A command that lifts a database above its mark has the
-// sum taken anew. Only when little room is left, memory is tight (KeyRemover::on_tight), and each
-// command that may need memory asks.
+// Nothing of this costs a command anything while there is enough room. When memory is summed, each
+// database gets a mark on its allocator, and clients get one too, so that the sum stays below the
+// limit while all of them are below their marks. A command that lifts a database above its mark, or
+// clients that have come above theirs when a turn begins, have the sum taken anew. Only when little
+// room is left, memory is tight (KeyRemover::on_tight), and each command that may need memory asks.
 #pragma once
 
 #include <array>
@@ -39,7 +39,12 @@ class Eviction {
   // Whether there is a limit.
   bool limited() const { return settings_.maxmemory > 0; }
   // A turn begins whose largest request has so many bytes. Only when limited().
-  void begin_turn(size_t largest_request);
+  void begin_turn(size_t largest_request) {
+    cut_short_ = false;
+    if (tight_ || largest_request > request_mark_ || keys_.client_bytes() > client_mark_) {
+      measure(largest_request);
+    }
+  }
   // Makes room for a command that brings so many bytes, as far as one command may. False: it is to
   // be refused.
   bool admit(size_t bytes);
@@ -79,7 +84,9 @@ class Eviction {
   Random& random_;
   const Settings& settings_;
   bool tight_ = false;
-  bool cut_short_ = false;  // in this turn a slice ended before there was room
+  size_t request_mark_ = 0;  // a larger request needs a closer look
+  size_t client_mark_ = 0;   // bytes of clients above which memory is summed anew
+  bool cut_short_ = false;   // in this turn a slice ended before there was room
   // The candidates seen so far, ascending by score; `pool_count_` in use. Sampling keeps finding
   // better ones, so the approximation of LRU and LFU improves with each round (the idea is Redis
   // 3.0's).

@@ -25,6 +25,8 @@ class KeyRemover {
   virtual void evict(int db, std::string_view key) = 0;
   // Bytes that maxmemory is compared with, summed anew.
   virtual size_t evictable_bytes() const = 0;
+  // The part of them that no database holds.
+  virtual size_t client_bytes() const = 0;
   // From now on commands that may need memory ask Eviction::admit(), or need not.
   virtual void on_tight(bool tight) = 0;
   // An event of LATENCY that took this long.

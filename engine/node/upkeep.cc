@@ -55,6 +55,10 @@ void Upkeep::evict(int db, std::string_view key) {
   services_.keys.evict(db, key);
 }
 
+size_t Upkeep::client_bytes() const {
+  return services_.clients.memory_bytes() - services_.clients.memory_not_evictable();
+}
+
 void Upkeep::on_tight(bool tight) {
   services_.dispatcher.admission().set(Alert::tight_memory, tight);
 }

@@ -40,6 +40,7 @@ class Upkeep final : private KeyRemover {
   void remove_expired(int db, std::string_view key, size_t parts_max) override;
   void evict(int db, std::string_view key) override;
   size_t evictable_bytes() const override { return used_memory() - not_counted_for_eviction(); }
+  size_t client_bytes() const override;
   void on_tight(bool tight) override;
   void note_latency(std::string_view event, Duration time) override;
 

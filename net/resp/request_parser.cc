@@ -24,7 +24,7 @@ constexpr ptrdiff_t kFewDigits = 9;
 
 // The number of "digits\r\n" at `at`, which is moved behind it. 0 when it is not there whole, or
 // begins with a zero, or is long: those are RequestParser::header's.
-uint64_t short_number(const char*& at, const char* end) {
+[[gnu::noinline]] uint64_t few_digits(const char*& at, const char* end) {
   if (end - at < 3 || *at == '0') return 0;
   const char* stop = at + std::min(end - at - 1, kFewDigits);
   uint64_t number = 0;
@@ -38,6 +38,23 @@ uint64_t short_number(const char*& at, const char* end) {
     number = number * 10 + digit;
   }
   return 0;
+}
+
+// The same; most numbers have one digit or two.
+inline uint64_t short_number(const char*& at, const char* end) {
+  if (end - at >= 4) [[likely]] {
+    const unsigned first = static_cast<unsigned char>(at[0]) - unsigned{'0'};
+    const unsigned second = static_cast<unsigned char>(at[1]) - unsigned{'0'};
+    if (first - 1 < 9 && at[1] == '\r') {
+      at += 3;
+      return first;
+    }
+    if (first - 1 < 9 && second < 10 && at[2] == '\r') {
+      at += 4;
+      return first * 10 + second;
+    }
+  }
+  return few_digits(at, end);
 }
 
 bool is_space(char c) {
