@@ -113,7 +113,7 @@ struct Settings {
   std::vector<double> latency_tracking_percentiles = {50, 99, 99.9};
 
   // events
-  uint32_t notify_events = 0;  // bits of classes: engine/node/notify.h
+  uint32_t notify_events = 0;  // bits of classes: engine/config/event_classes.h
   uint64_t tracking_table_max_keys = 1000000;
 
   // memory

@@ -1,6 +1,7 @@
 #include "engine/keyspace/expiry.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "net/places.h"
 
@@ -15,6 +16,14 @@ constexpr Duration kPause = Duration::milliseconds(3);
 // What a field or member that expires counts as, and how many of a value go at a time.
 constexpr size_t kPartCost = 8;
 constexpr size_t kPartsEach = 64;
+
+// Steps through so many places that reach each once, far from each other: what is left of a segment
+// then fits into a smaller one, which it would not when one end of it is erased first.
+size_t stride_through(size_t count) {
+  size_t stride = count * 5 / 8 | 1;
+  while (std::gcd(stride, count) > 1) stride += 2;
+  return stride;
+}
 
 }  // namespace
 
@@ -66,8 +75,9 @@ bool Expiry::expire_keys(int db, size_t& budget) {
     const size_t before = budget;
     more = database.dict().find_expired(cursor, now_ms, budget, due_);
     work += before - budget;
-    for (const Entry* entry : due_) {
-      key_.assign(entry->key());
+    const size_t stride = stride_through(due_.size());
+    for (size_t i = 0, at = 0; i < due_.size(); ++i, at = (at + stride) % due_.size()) {
+      key_.assign(due_[at]->key());
       keys_.remove_expired(db, key_, kPartsEach);
     }
     found += due_.size();

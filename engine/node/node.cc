@@ -54,12 +54,13 @@ Node::Node(Env& env, std::unique_ptr<Config> config, const NodeMake& make)
                 .gate = gate_,
                 .random = random_,
                 .keys = keyspace_,
-                .eviction = upkeep_.eviction(),
+                .eviction = eviction_,
                 .clients = clients_,
                 .dispatcher = dispatcher_,
                 .parts = parts_,
                 .node = *this},
       upkeep_(services_, parts_),
+      eviction_(env, upkeep_.remover(), keyspace_.clock(), random_, config_->settings()),
       dispatcher_(services_),
       clients_(env, config_->settings(), stats_, logger_, dispatcher_.sink()),
       run_id_(random_id(env)),
@@ -99,7 +100,7 @@ Node::~Node() {
 void Node::settings_changed() {
   clients_.settings_changed();
   keyspace_.settings_changed();
-  upkeep_.settings_changed();
+  eviction_.settings_changed();
   instrumentation_.settings_changed();
   parts_.settings_changed();
 }

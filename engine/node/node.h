@@ -24,6 +24,7 @@
 #include "engine/insight/instrumentation.h"
 #include "engine/insight/logger.h"
 #include "engine/insight/stats.h"
+#include "engine/keyspace/eviction.h"
 #include "engine/keyspace/keyspace.h"
 #include "engine/node/jobs.h"
 #include "engine/node/upkeep.h"
@@ -113,6 +114,7 @@ class Node {
   Parts parts_;
   const Services services_;
   Upkeep upkeep_;
+  Eviction eviction_;
   Dispatcher dispatcher_;
   Clients clients_;
   Jobs jobs_;

@@ -5,6 +5,7 @@
 #include "engine/clients/clients.h"
 #include "engine/dispatch/dispatcher.h"
 #include "engine/insight/instrumentation.h"
+#include "engine/keyspace/eviction.h"
 #include "engine/keyspace/keyspace.h"
 
 namespace redoubt {
@@ -12,13 +13,12 @@ namespace redoubt {
 Upkeep::Upkeep(const Services& services, const Parts& parts)
     : services_(services),
       parts_(parts),
-      expiry_(services.env, *this, services.settings, services.stats),
-      eviction_(services.env, *this, services.keys.clock(), services.random, services.settings) {}
+      expiry_(services.env, *this, services.settings, services.stats) {}
 
 void Upkeep::cron() {
   uint64_t& peak = services_.stats.peak_memory;
   peak = std::max<uint64_t>(peak, used_memory());
-  eviction_.cron();
+  services_.eviction.cron();
   expiry_.step();
   services_.keys.reclaim().cron();
 }

@@ -9,7 +9,6 @@
 
 #include "engine/dispatch/part.h"
 #include "engine/dispatch/services.h"
-#include "engine/keyspace/eviction.h"
 #include "engine/keyspace/expiry.h"
 #include "engine/keyspace/key_remover.h"
 
@@ -22,10 +21,10 @@ class Upkeep final : private KeyRemover {
   Upkeep(const Upkeep&) = delete;
   Upkeep& operator=(const Upkeep&) = delete;
 
-  Eviction& eviction() { return eviction_; }
+  // For the eviction of this node.
+  KeyRemover& remover() { return *this; }
   // DEBUG SET-ACTIVE-EXPIRE.
   void set_active_expiry(bool on) { expiry_.set_active(on); }
-  void settings_changed() { eviction_.settings_changed(); }
   // `hz` times a second.
   void cron();
 
@@ -47,7 +46,6 @@ class Upkeep final : private KeyRemover {
   const Services& services_;
   const Parts& parts_;
   Expiry expiry_;
-  Eviction eviction_;
 };
 
 }  // namespace redoubt

@@ -166,6 +166,7 @@ class Dict {
     uint8_t size_index;
     uint16_t count;
     uint16_t expiring;
+    uint16_t shrink_at;          // with so many entries or fewer a smaller segment is tried
     uint32_t index;              // in the pool of its size; kAlone when it has memory of its own
     int64_t earliest_expiry_ms;  // no entry expires before this; kNever when none expires
     int64_t bounds_from;         // what the bounds count from, in units of Unix time

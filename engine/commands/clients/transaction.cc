@@ -1,4 +1,4 @@
-// MULTI and its kin. How a transaction runs is engine/node/transaction.cc.
+// MULTI and its kin. How a transaction runs is engine/dispatch/transactions.h.
 #include "engine/clients/transaction.h"
 #include "engine/clients/session.h"
 #include "engine/commands/families.h"
