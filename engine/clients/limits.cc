@@ -30,6 +30,7 @@ void ClientLimits::count(Session& session) {
   const bool gone = session.has(kSessionClosing);
   const size_t bytes = gone ? 0 : session.memory_bytes();
   const size_t output = gone ? 0 : std::min(session.output_bytes(), bytes);
+  ASSERT(output <= bytes);
   ClientMemory& memory = session.memory;
   ASSERT(memory_bytes_ >= memory.bytes && output_bytes_ >= memory.output_bytes);
   memory_bytes_ += bytes - memory.bytes;
@@ -99,6 +100,7 @@ void ClientLimits::check_output(Session& session) {
 }
 
 void ClientLimits::drop_slow(Session& session) {
+  ASSERT(!session.has(kSessionLocal));
   ++clients_.stats().output_limit_disconnections;
   clients_.logger().log(
       LogLevel::warning,

@@ -74,6 +74,7 @@ void Messages::flush_pushed() {
       pushed_[waiting++] = session;
       continue;
     }
+    ASSERT(session->queued);
     session->queued = false;
     if (session->output.empty()) continue;  // it left with a reply
     session->last_push = now;

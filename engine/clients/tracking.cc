@@ -61,6 +61,7 @@ void Tracking::join_prefix(Session& session, std::string&& text) {
 void Tracking::disable(Session& session) {
   if (session.tracking == nullptr) return;
   leave_prefixes(session);
+  ASSERT(sessions_.contains(session.id));
   session.tracking.reset();
   session.clear(kSessionTracking);
   sessions_.erase(session.id);
@@ -82,6 +83,7 @@ void Tracking::leave_prefixes(Session& session) {
     prefix_bytes_ -= bytes_of_prefix(text);
     if (!found->second.sessions.empty()) continue;
     const auto length = prefix_lengths_.find(text.size());
+    ASSERT(length != prefix_lengths_.end() && length->second > 0);
     if (--length->second == 0) prefix_lengths_.erase(length);
     if (!found->second.changed.empty()) due_.erase(text);
     prefixes_.erase(found);
@@ -99,6 +101,7 @@ size_t Tracking::bytes_of(const TrackedKey& tracked) {
 
 void Tracking::remember_keys(Session& session, const Command& row,
                              std::span<const std::string_view> args) {
+  ASSERT(session.tracking != nullptr);
   const TrackingState& state = *session.tracking;
   if (state.options.broadcast || (state.options.opt_in && !state.caching) ||
       (state.options.opt_out && state.caching)) {
@@ -133,6 +136,7 @@ void Tracking::remember(std::string_view key, uint64_t session) {
 
 Tracking::Table::iterator Tracking::unlink(Table::iterator found) {
   TrackedKey& tracked = found->second;
+  ASSERT(items_ >= tracked.sessions.size() && table_bytes_ >= bytes_of(tracked));
   (tracked.older == nullptr ? oldest_ : tracked.older->newer) = tracked.newer;
   (tracked.newer == nullptr ? newest_ : tracked.newer->older) = tracked.older;
   items_ -= tracked.sessions.size();
@@ -179,6 +183,7 @@ void Tracking::enforce_limit() {
   const uint64_t limit = clients_.settings().tracking_table_max_keys;
   if (limit == 0) return;
   for (size_t i = 0; i < kSlice && table_.size() > limit; ++i) {
+    ASSERT(oldest_ != nullptr);
     tell_and_forget(table_.find(*oldest_->key), false);
   }
 }

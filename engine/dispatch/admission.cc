@@ -66,6 +66,7 @@ uint32_t concern_of(Alert alert) {
 }  // namespace
 
 void Admission::set(Alert alert, bool on) {
+  ASSERT(alert < Alert::count);
   set_[static_cast<size_t>(alert)] = on;
   concerned_ = kConcernNoHandler;
   for (size_t i = 0; i < set_.size(); ++i) {
@@ -75,6 +76,7 @@ void Admission::set(Alert alert, bool on) {
 
 bool Admission::admit(Session& session, const Planned& planned,
                       std::span<const std::string_view> args) {
+  ASSERT(!args.empty() && (planned.entry == nullptr || planned.container == nullptr));
   if (planned.container != nullptr) {
     services_.dispatcher.transactions().reject(
         session, planned.container,

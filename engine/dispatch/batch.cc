@@ -68,7 +68,7 @@ void Batch::find_command(Planned& planned) {
 }
 
 void Batch::clear() {
-  ASSERT(planned_.empty());
+  ASSERT(planned_.empty());  // they point into the requests
   requests_.clear();
   last_name_ = {};
   last_entry_ = nullptr;

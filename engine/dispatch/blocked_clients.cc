@@ -22,7 +22,9 @@ BlockedClients::BlockedClients(const Services& services, TurnHook& turn)
     : services_(services), turn_(turn), table_(services.env, turn) {}
 
 void BlockedClients::block(Session& session, CommandEntry& command, const BlockRequest& request) {
+  ASSERT(session.executing && services_.dispatcher.may_block(session));
   if (session.wait != nullptr) {
+    ASSERT(session.wait->command == &command);
     session.wait->in_vain = true;  // it keeps its place
     session.wait->retry = request.retry;
     arm(*session.wait);
@@ -50,6 +52,7 @@ void BlockedClients::block(Session& session, CommandEntry& command, const BlockR
 }
 
 void BlockedClients::arm(Wait& wait) {
+  ASSERT(wait.owner == this && wait.session->wait.get() == &wait);
   const Instant due = std::min(wait.deadline, wait.retry);
   if (due != Instant::never()) {
     services_.env.arm(wait.timer, due);
@@ -80,6 +83,7 @@ bool BlockedClients::unblock(Session& session, bool with_error) {
 // The wait was in vain: replies with this error, or as for a time-out.
 void BlockedClients::end_in_vain(Session& session, std::string_view error) {
   REDOUBT_REACHED(wait_in_vain);
+  ASSERT(session.wait != nullptr && session.has(kSessionBlocked));
   Wait& wait = *session.wait;
   const size_t before = session.output.bytes();
   ReplyWriter reply(session.output, session.protocol);
@@ -101,6 +105,7 @@ void BlockedClients::end_in_vain(Session& session, std::string_view error) {
 void BlockedClients::end(Wait& wait) {
   Session& session = *wait.session;
   forget(session);
+  ASSERT(!session.has(kSessionWaiting | kSessionBlocked));
   services_.dispatcher.stored().wake(session);
 }
 

@@ -37,6 +37,7 @@ bool Blocking::same_key_beside(std::set<WaitPlace>::iterator at) const {
 }
 
 void Blocking::add(Wait& wait, int db, const BlockRequest& request) {
+  ASSERT(wait.places.empty() && request.first <= request.last);
   const uint64_t ticket = next_ticket_++;
   std::vector<std::string_view> args;
   wait.request.views(args);
@@ -59,6 +60,7 @@ void Blocking::add(Wait& wait, int db, const BlockRequest& request) {
 }
 
 void Blocking::remove(Wait& wait) {
+  ASSERT(sessions_ > 0 && wait.places.size() <= places_.size());
   for (const auto at : wait.places) {
     if (!same_key_beside(at)) {
       --keys_;
@@ -69,12 +71,14 @@ void Blocking::remove(Wait& wait) {
     places_.erase(at);
   }
   wait.places.clear();
+  ASSERT(places_.empty() == (keys_ == 0));
   --sessions_;
   if (wait.deadline != Instant::never()) --sessions_with_deadline_;
   if (wait.mode == BlockMode::while_key_exists) --sessions_while_key_exists_;
 }
 
 void Blocking::mark(std::set<WaitPlace>::iterator first) {
+  ASSERT(first != places_.end());
   if (first->ready) return;
   first->ready = true;
   ready_.push_back({first->db, std::string(first->key)});
@@ -95,6 +99,7 @@ void Blocking::on_database_changed(int db) {
 }
 
 Blocking::ReadyKey Blocking::take_ready() {
+  ASSERT(!ready_.empty());
   ReadyKey ready = std::move(ready_.front());
   ready_.pop_front();
   const auto at = places_.lower_bound(lowest(ready.db, ready.key));

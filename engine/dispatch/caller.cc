@@ -55,6 +55,7 @@ bool Caller::call_again(Wait& wait, std::span<const std::string_view> args) {
   CommandEntry& command = *wait.command;
   const size_t output_before = session.output.bytes();
   const Instant since = env_.precise_now();
+  ASSERT(session.has(kSessionBlocked) && session.wait.get() == &wait);
   wait.in_vain = false;
   env_.count_work(1);
   invoke(session, command, args, nullptr);
@@ -107,6 +108,7 @@ bool Caller::invoke(Session& session, CommandEntry& entry, std::span<const std::
 // The effect of a command is the command itself, under its own name.
 void Caller::append_effect(int db, const CommandEntry& entry,
                            std::span<const std::string_view> args) {
+  ASSERT(effects_.in_group() && !args.empty());
   if (!effects_.active()) return effects_.append(db, args);
   const CommandEntry& named = entry.container == nullptr ? entry : *entry.container;
   const std::string name = to_upper(named.row->name);

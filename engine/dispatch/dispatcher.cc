@@ -54,6 +54,7 @@ void Dispatcher::set_observer(NodeObserver* observer) {
 // --- what clients send
 
 void Dispatcher::take(Session& session, std::span<const char> bytes) {
+  ASSERT(!session.has(kSessionLocal | kSessionClosing));
   touch(session);
   if (session.has(kSessionMalformed)) return;  // nothing behind it counts
   const ParserLimits limits{.bulk_bytes_max = services_.settings.proto_max_bulk_len,
@@ -70,6 +71,7 @@ void Dispatcher::take(Session& session, std::span<const char> bytes) {
 }
 
 void Dispatcher::touch(Session& session) {
+  ASSERT(!session.retiring);
   ready_.push_back(&session);
   env_.request(turn_);
 }
@@ -113,6 +115,7 @@ void Dispatcher::run_turn() {
   clients_.end_messages();
   end_turn();
   in_turn_ = false;
+  ASSERT(ready_.empty() && batch_.empty() && !transactions_.running());
   keys_.reclaim().end_turn();
   clients_.free_retired();
 }
@@ -216,6 +219,7 @@ std::string Dispatcher::execute(Session& session, std::span<const std::string_vi
 // A request with everything that may stand between it and its handler.
 void Dispatcher::execute_checked(Planned& planned, std::span<const std::string_view> args) {
   Session& session = *planned.session;
+  ASSERT(!planned.malformed && !args.empty() && !session.has(kSessionClosing));
   if (!session.has(kSessionLocal) &&
       (session.has(kSessionPaused | kSessionWaiting) || pause_.holds(session, planned.entry))) {
     stored_.store(session, args);
@@ -251,6 +255,7 @@ void Dispatcher::execute_checked(Planned& planned, std::span<const std::string_v
 void Dispatcher::end_call(const Planned& planned, int db_before,
                           std::span<const std::string_view> args, size_t before, bool silent) {
   Session& session = *planned.session;
+  ASSERT(session.deferred == nullptr || !session.has(kSessionBlocked));
   if (session.deferred != nullptr) {
     session.deferred->request = {.begin = before,
                                  .silent = end_reply(session, planned.entry, silent),
@@ -266,6 +271,7 @@ void Dispatcher::end_call(const Planned& planned, int db_before,
 
 void Dispatcher::end_command(Session& session, const CommandEntry* entry, int db_before,
                              std::span<const std::string_view> args, size_t before, bool silent) {
+  ASSERT(before <= session.output.bytes());
   if (end_reply(session, entry, silent)) {
     session.output.drop_back(session.output.bytes() - before);
   }
@@ -289,6 +295,7 @@ void Dispatcher::finish_deferred(const DeferredReply& reply, std::string_view er
   Session* session = clients_.find(reply.session_id);
   if (!error.empty()) services_.stats.count_error(error);
   if (session == nullptr || session->deferred == nullptr) return;
+  ASSERT(session->has(kSessionWaiting) && session->wait == nullptr);
   DeferredReplies& deferred = *session->deferred;
   ReplyWriter writer(deferred.slot(reply.slot), reply.protocol);
   if (error.empty()) {

@@ -31,6 +31,7 @@ void Pause::begin(PauseMode mode, Instant until) {
 
 void Pause::end() {
   if (!active()) return;
+  ASSERT(!services_.keys.decides());
   services_.env.disarm(timer_);
   mode_ = PauseMode::none;
   tell_admission();

@@ -18,6 +18,7 @@ bool has_incomplete_keys(const Command& row) {
 
 void ReplyPath::note_need(const CommandEntry& entry, std::span<const std::string_view> args, int db,
                           uint64_t effects_before) {
+  ASSERT(effects_before <= effects_.end_offset());
   if (!effects_.in_group()) gate_.entry_ended(effects_.end_offset());
   if (effects_.end_offset() > effects_before) need_ = effects_.end_offset();
   const Command& row = *entry.row;
@@ -35,6 +36,7 @@ void ReplyPath::note_need(const CommandEntry& entry, std::span<const std::string
 }
 
 void ReplyPath::settle(Session& session, uint64_t need, size_t replies) {
+  ASSERT(gate_.active() && need <= effects_.end_offset());
   if (session.has(kSessionLocal | kSessionClosing) || session.output.empty()) return;
   if (session.held == nullptr && need <= gate_.released()) {
     session.output.move_to(session.connection->queue());
@@ -46,6 +48,7 @@ void ReplyPath::settle(Session& session, uint64_t need, size_t replies) {
 }
 
 void ReplyPath::flush(Session& session) {
+  ASSERT(!session.executing);
   // Whoever made a session of the process takes its output.
   if (session.has(kSessionLocal | kSessionClosing)) return;
   // What is behind an open slot leaves after what is owed there.

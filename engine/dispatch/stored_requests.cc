@@ -12,6 +12,7 @@ namespace redoubt {
 
 void StoredRequests::store(Session& session, std::span<const std::string_view> args) {
   REDOUBT_REACHED(stored_while_paused);
+  ASSERT(!args.empty() && !session.has(kSessionLocal));
   if (session.stored == nullptr) session.stored = std::make_unique<std::deque<OwnedRequest>>();
   session.stored_bytes += session.stored->emplace_back(args).memory_bytes() + sizeof(OwnedRequest);
   session.set(kSessionPaused);
@@ -52,6 +53,7 @@ void StoredRequests::run_woken() {
 // A command among those that are stored may begin the next pause, or wait.
 void StoredRequests::run(Session& session) {
   Dispatcher& dispatcher = services_.dispatcher;
+  ASSERT(!session.executing && session.wait == nullptr);
   session.clear(kSessionPaused);
   std::vector<std::string_view> args;
   while (session.stored != nullptr && !session.stored->empty()) {
@@ -63,13 +65,17 @@ void StoredRequests::run(Session& session) {
       session.set(kSessionPaused);
       break;
     }
+    ASSERT(session.stored_bytes >= sizeof(OwnedRequest));
     const OwnedRequest request = std::move(session.stored->front());
     session.stored->pop_front();
     session.stored_bytes -= request.memory_bytes() + sizeof request;
     if (session.has(kSessionEnding)) continue;
     dispatcher.execute_stored(planned, args);
   }
-  if (!session.has(kSessionPaused)) session.stored.reset();
+  if (!session.has(kSessionPaused)) {
+    ASSERT(session.stored_bytes == 0);
+    session.stored.reset();
+  }
   if (session.has(kSessionMalformed) && !session.has(kSessionPaused | kSessionWaiting)) {
     dispatcher.refuse_malformed(session);
   }

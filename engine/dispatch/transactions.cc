@@ -62,6 +62,7 @@ bool key_expired(const Keyspace& keys, const Session& session) {
 }  // namespace
 
 void Transactions::begin(Session& session) {
+  ASSERT(session.transaction == nullptr && !session.has(kSessionMulti));
   session.transaction = std::make_unique<Transaction>();
   session.transaction->rollback =
       session.rollback == RollbackChoice::inherit
@@ -78,6 +79,7 @@ void Transactions::discard(Session& session) {
 
 void Transactions::queue(Session& session, CommandEntry& entry,
                          std::span<const std::string_view> args) {
+  ASSERT(session.has(kSessionMulti) && session.transaction != nullptr);
   Transaction& transaction = *session.transaction;
   if (transaction.rollback && !can_be_undone(entry)) {
     reject(session, &entry,
@@ -97,6 +99,7 @@ void Transactions::queue(Session& session, CommandEntry& entry,
 
 void Transactions::execute(Context& c) {
   Session& session = c.session;
+  ASSERT(session.transaction != nullptr && session.executing);
   const bool changed = session.watch_failed();
   const bool failed = changed || key_expired(services_.keys, session);
   if (changed) REDOUBT_REACHED(watch_failed);
@@ -107,6 +110,7 @@ void Transactions::execute(Context& c) {
     c.reply.null_array();
   } else {
     unwatch(session);  // its own changes are no reason to fail
+    ASSERT(depth_ == 0 && session.wait == nullptr);
     ++depth_;
     if (session.transaction->rollback) {
       run_or_undo(c);
@@ -114,6 +118,7 @@ void Transactions::execute(Context& c) {
       run_queued(c);
     }
     --depth_;
+    ASSERT(services_.keys.rollback() == nullptr);
   }
   discard(session);
 }
@@ -145,6 +150,7 @@ std::optional<Transactions::FailedCommand> Transactions::run_queued(Context& c) 
 
 void Transactions::keep_written(const Command& row, int db,
                                 std::span<const std::string_view> args) {
+  ASSERT(services_.keys.rollback() != nullptr);
   std::vector<int> keys;
   find_written_keys(row, args, keys);
   for (const int index : keys) {
@@ -169,6 +175,7 @@ void Transactions::run_or_undo(Context& c) {
   if (!failed) {
     services_.keys.commit_rollback();
   } else {
+    ASSERT(before <= failed->reply_at && failed->reply_at <= session.output.bytes());
     const std::string reply = session.output.copy_from(failed->reply_at);
     session.output.drop_back(session.output.bytes() - before);
     services_.keys.undo_rollback();

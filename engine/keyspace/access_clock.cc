@@ -121,6 +121,7 @@ uint64_t AccessClock::pass_position() const {
 }
 
 void AccessClock::keep_from_wrapping(std::span<const std::unique_ptr<Database>> databases) {
+  ASSERT(passed_ < kCircle);
   const uint64_t due = pass_position();
   // To the end of the circle first, when a new pass has begun.
   const uint64_t end = due < passed_ ? kCircle : due;

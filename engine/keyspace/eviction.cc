@@ -83,6 +83,7 @@ void Eviction::set_marks(size_t room) {
 bool Eviction::admit(size_t bytes) {
   const size_t limit = settings_.maxmemory;
   const size_t target = limit - std::min(limit, bytes);
+  ASSERT(tight_);
   if (keys_.evictable_bytes() <= target || limit == 0 || !keys_.decides()) return true;
   if (settings_.maxmemory_policy == EvictionPolicy::noeviction || bytes > limit) return false;
   Slice most = slice();
@@ -148,6 +149,7 @@ Eviction::Outcome Eviction::evict_until(size_t target, Slice slice) {
 }
 
 bool Eviction::evict_one() {
+  ASSERT(pool_count_ <= kPoolSize && keys_.decides());
   const EvictionPolicy policy = settings_.maxmemory_policy;
   const bool only_expiring = only_volatile(policy);
   if (policy == EvictionPolicy::allkeys_random || policy == EvictionPolicy::volatile_random) {
@@ -221,6 +223,7 @@ void Eviction::sample_into_pool(int db, bool only_expiring) {
       std::rotate(place(at), place(pool_count_), place(pool_count_ + 1));
       ++pool_count_;
     }
+    ASSERT(at < pool_count_);
     pool_[at].score = score;
     pool_[at].db = db;
     pool_[at].key.assign(sampled[i]->key());

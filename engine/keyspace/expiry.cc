@@ -42,6 +42,7 @@ void Expiry::step() {
   const Instant since = env_.precise_now();
   const size_t count = keys_.databases().size();
   cursors_.resize(count);
+  ASSERT(next_db_ < count);
   size_t budget = REDOUBT_UNLUCKY(expiry_of_one) ? 1 : kStepWork;
   bool more = false;
   for (size_t i = 0; i < count && budget > 0; ++i) {
@@ -74,6 +75,7 @@ bool Expiry::expire_keys(int db, size_t& budget) {
     due_.clear();
     const size_t before = budget;
     more = database.dict().find_expired(cursor, now_ms, budget, due_);
+    ASSERT(budget <= before);
     work += before - budget;
     const size_t stride = stride_through(due_.size());
     for (size_t i = 0, at = 0; i < due_.size(); ++i, at = (at + stride) % due_.size()) {

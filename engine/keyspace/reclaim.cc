@@ -62,6 +62,7 @@ void Reclaim::settings_changed() {
   const size_t limit = settings_.maxmemory;
   remains_max_ =
       limit == 0 ? kWaitingMax : std::clamp(limit / kPartOfLimit, kWaitingMin, kWaitingMax);
+  ASSERT(remains_max_ >= kWaitingMin);
   garbage_.set_bytes_max(remains_max_);
 }
 
@@ -141,6 +142,7 @@ void Reclaim::free_in_background(std::unique_ptr<Database> database) {
 }
 
 void Reclaim::submit(std::unique_ptr<Database> database, Garbage garbage) {
+  ASSERT(database == nullptr || payer_ != database.get());
   FreeJob& job = *free_jobs_.emplace_back(std::make_unique<FreeJob>());
   job.owner = this;
   job.bytes = (database == nullptr ? 0 : database->used_bytes()) + garbage.bytes();
@@ -165,6 +167,7 @@ void Reclaim::submit(std::unique_ptr<Database> database, Garbage garbage) {
 }
 
 void Reclaim::on_freed(FreeJob& job) {
+  ASSERT(bytes_in_flight_ >= job.bytes && objects_in_flight_ >= job.objects);
   bytes_in_flight_ -= job.bytes;
   objects_in_flight_ -= job.objects;
   garbage_.remove_in_flight(job.garbage.bytes());
@@ -203,6 +206,7 @@ void Reclaim::make_spare_region() {
 }
 
 void Reclaim::on_region_made() {
+  ASSERT(region_job_ != nullptr);
   const std::unique_ptr<RegionJob> job = std::move(region_job_);
   for (const std::unique_ptr<Database>& database : databases_) {
     // A database that was flushed meanwhile takes nothing; the region then ends with its arena.

@@ -28,6 +28,7 @@ Snapshots::~Snapshots() {
 
 bool Snapshots::begin(std::span<const Snapshot::Source> sources, const SnapshotLimits& limits,
                       SnapshotConsumer& consumer) {
+  ASSERT(!sources.empty());
   if (!Snapshot::can_begin(sources)) {
     for (const Snapshot::Source& source : sources) {
       size_t budget = kSnapshotStep;
@@ -53,11 +54,13 @@ void Snapshots::cancel(SnapshotConsumer& consumer) {
 
 // Steps one, and tells its consumer of the end, which may come before all is freed.
 void Snapshots::step_run(Run& run, size_t& budget) {
+  ASSERT(run.snapshot != nullptr && run.consumer != nullptr);
   const bool over = run.told ? run.snapshot->release_some(budget)
                              : run.snapshot->step(run.consumer->sink(), budget);
   if (run.snapshot->end() != SnapshotEnd::none && !std::exchange(run.told, true)) {
     run.consumer->snapshot_ended(run.snapshot->end());
   }
+  ASSERT(!over || run.told);  // nobody waits for an end that never comes
   if (over) run.snapshot = nullptr;
 }
 

@@ -82,6 +82,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config, const NodeMake& make)
   quiet_hook_.run = [](TurnHook& hook) { static_cast<Node*>(hook.owner)->end_when_quiet(); };
 
   parts_.make(make.parts, *this);
+  upkeep_.measure_startup();
   settings_changed();
   info_ = std::make_unique<NodeInfo>(*this);
   env_.arm_in(cron_timer_, Duration::milliseconds(1000 / settings().hz));

@@ -176,7 +176,7 @@ constexpr InfoRow kFragmentation[] = {
     gauge<NodeInfo>("mem_not_counted_for_evict",
                     [](NodeInfo& info) {
                       return info.node().upkeep().not_counted_for_eviction() +
-                             info.memory().startup + info.memory().effects;
+                             info.memory().effects;
                     }),
 };
 
@@ -303,8 +303,6 @@ void register_node(InfoRegistry& registry, NodeInfo& info) {
 
 NodeInfo::NodeInfo(Node& node)
     : node_(node), command_stats_{.commands = node.commands(), .settings = node.settings()} {
-  const uint64_t allocated = node.env().backend().allocator_facts().allocated;
-  startup_bytes_ = allocated - std::min<uint64_t>(allocated, node.used_memory());
   register_node(registry_, *this);
   register_stats(registry_, node.stats());
   register_command_stats(registry_, command_stats_);
@@ -322,11 +320,11 @@ void NodeInfo::refresh() {
 
 void NodeInfo::measure_memory() {
   memory_ = {};
-  memory_.startup = startup_bytes_;
+  memory_.startup = node_.upkeep().startup_bytes();
   memory_.effects = node_.effects().memory_bytes() + node_.gate().memory_bytes();
   const uint64_t counted = node_.used_memory();
-  memory_.used = startup_bytes_ + counted + memory_.effects;
-  memory_.peak = std::max(memory_.used, startup_bytes_ + node_.stats().peak_memory);
+  memory_.used = memory_.startup + counted + memory_.effects;
+  memory_.peak = std::max(memory_.used, memory_.startup + node_.stats().peak_memory);
   memory_.clients = node_.clients().memory_bytes();
   for (const auto& database : node_.keyspace().databases()) {
     memory_.tables += database->dict().table_bytes();

@@ -1,12 +1,12 @@
 // NodeInfo: what a node says about itself, by INFO and MEMORY. It gathers the rows that the parts
 // of the node register, and brings those about the node as a whole and about its process.
 //
-// Memory as INFO shows it is more than what maxmemory is compared with: an empty server takes
-// something, too. It is measured when the node is made, as far as the allocator can be asked. So
+// What an empty server takes is measured when the node is made, as far as the allocator can be
+// asked:
 //
 //   used_memory = used_memory_startup + Node::used_memory() + the log of effects
 //
-// and mem_not_counted_for_evict contains all of it that maxmemory does not count.
+// and maxmemory is compared with that less mem_not_counted_for_evict.
 #pragma once
 
 #include <cstdint>
@@ -61,7 +61,6 @@ class NodeInfo {
   Node& node_;
   InfoRegistry registry_;
   CommandStats command_stats_;
-  uint64_t startup_bytes_ = 0;
   ProcessFacts process_;
   AllocatorFacts allocator_;
   MemoryUse memory_;

@@ -23,6 +23,11 @@ void Upkeep::cron() {
   services_.keys.reclaim().cron();
 }
 
+void Upkeep::measure_startup() {
+  const size_t allocated = services_.env.backend().allocator_facts().allocated;
+  startup_bytes_ = allocated - std::min(allocated, used_memory());
+}
+
 size_t Upkeep::used_memory() const {
   size_t bytes = services_.clients.memory_bytes() + services_.keys.snapshots().flushed_bytes() +
                  parts_.memory_bytes();

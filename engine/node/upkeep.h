@@ -28,7 +28,11 @@ class Upkeep final : private KeyRemover {
   // `hz` times a second.
   void cron();
 
-  // Bytes of data, connections and tables, as counted.
+  // The node is made: asks the allocator what an empty one takes, if it can be asked.
+  void measure_startup();
+  // Bytes that an empty node takes; 0 when the allocator cannot be asked. maxmemory counts them.
+  size_t startup_bytes() const { return startup_bytes_; }
+  // Bytes of data, connections and tables, as counted, without those.
   size_t used_memory() const;
   // The part of it that maxmemory does not count: replies on their way, removed values.
   size_t not_counted_for_eviction() const;
@@ -38,7 +42,9 @@ class Upkeep final : private KeyRemover {
   bool decides() const override;
   void remove_expired(int db, std::string_view key, size_t parts_max) override;
   void evict(int db, std::string_view key) override;
-  size_t evictable_bytes() const override { return used_memory() - not_counted_for_eviction(); }
+  size_t evictable_bytes() const override {
+    return startup_bytes_ + used_memory() - not_counted_for_eviction();
+  }
   size_t client_bytes() const override;
   void on_tight(bool tight) override;
   void note_latency(std::string_view event, Duration time) override;
@@ -46,6 +52,7 @@ class Upkeep final : private KeyRemover {
   const Services& services_;
   const Parts& parts_;
   Expiry expiry_;
+  size_t startup_bytes_ = 0;
 };
 
 }  // namespace redoubt
