@@ -34,7 +34,23 @@
   X(stored_while_paused, "commands are kept while CLIENT PAUSE lasts")                    \
   X(snapshot_kept, "a snapshot keeps what a writer changes")                              \
   X(snapshot_kept_database, "a snapshot keeps a database that is flushed")                \
-  X(snapshots_at_once, "two snapshots run at once")
+  X(snapshots_at_once, "two snapshots run at once")                                       \
+  X(dict_segment_split, "a part of a table of keys is full and becomes two")              \
+  X(dict_segments_merged, "two parts of a table of keys become one")                      \
+  X(dict_segment_clustered, "a part of a table of keys is too uneven to become smaller")  \
+  X(list_unpacked, "a list becomes one of several nodes")                                 \
+  X(list_packed, "a list becomes one block again")                                        \
+  X(list_node_split, "a node of a list becomes two")                                      \
+  X(list_nodes_merged, "two nodes of a list become one")                                  \
+  X(integers_to_listpack, "a set of integers gets a text")                                \
+  X(set_to_table, "a set becomes a table")                                                \
+  X(hash_with_deadlines, "a packed hash gets a field that expires")                       \
+  X(hash_to_table, "a hash becomes a table")                                              \
+  X(hyperloglog_dense, "a HyperLogLog becomes dense")                                     \
+  X(rank_tree_of_three_levels, "a sorted set has three levels of nodes")                  \
+  X(rank_tree_leaf_dropped, "the leaves of a sorted set become fewer")                    \
+  X(rank_tree_inner_dropped, "the inner nodes of a sorted set become fewer")              \
+  X(rank_tree_root_lowered, "a sorted set has one level less")
 
 #define REDOUBT_UNLUCKY_PLACES(X)                                                 \
   X(window_of_one, "requests of a batch are fetched and executed one by one")     \

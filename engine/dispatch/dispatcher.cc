@@ -122,9 +122,9 @@ void Dispatcher::run_turn() {
 
 void Dispatcher::execute_batch() {
   const size_t count = batch_.size();
+  const size_t window = REDOUBT_UNLUCKY(window_of_one) ? 1 : Batch::kWindow;
   if (count == 0) return;
   timing_.begin();
-  const size_t window = REDOUBT_UNLUCKY(window_of_one) ? 1 : Batch::kWindow;
   for (size_t first = 0; first < count; first += window) {
     const size_t end = std::min(first + window, count);
     batch_.plan(first, end);

@@ -1,5 +1,7 @@
 #include "engine/store/dict.h"
 
+#include "net/places.h"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -412,6 +414,7 @@ void Dict::split(Segment& segment) {
     low->bounds_from = high->bounds_from = segment.bounds_from;
     if (split_entries(segment, *low, *high)) {
       if (depth > depth_) double_directory();
+      REDOUBT_REACHED(dict_segment_split);
       point_to(*low);
       point_to(*high);
       free_segment(&segment);
@@ -427,6 +430,7 @@ void Dict::shrink(Segment& segment) {
   if (segment.depth > 0 && merge_with_buddy(segment)) return;
   Segment* smaller = make_segment(segment.prefix, segment.depth, segment.size_index - 1u);
   if (!move_entries(segment, *smaller)) {
+    REDOUBT_REACHED(dict_segment_clustered);
     // Clustered, as after erasing in the order of the table: an eighth later there is less to move.
     free_segment(smaller);
     segment.shrink_at = static_cast<uint16_t>(segment.count - segment.count / 8 - 1);
@@ -450,6 +454,7 @@ bool Dict::merge_with_buddy(Segment& segment) {
     free_segment(merged);
     return false;
   }
+  REDOUBT_REACHED(dict_segments_merged);
   ASSERT(merged->count == count);
   point_to(*merged);
   lower_directory_bounds(*merged);

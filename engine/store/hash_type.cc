@@ -1,5 +1,7 @@
 #include "engine/store/hash_type.h"
 
+#include "net/places.h"
+
 #include <algorithm>
 #include <new>
 
@@ -363,6 +365,7 @@ bool HashEditor::remove(std::string_view name) {
 }
 
 void HashEditor::to_expiring() {
+  REDOUBT_REACHED(hash_with_deadlines);
   uint8_t* old = block();
   uint8_t* bytes = Listpack::make(allocator_);
   std::optional<IntegerText> digits;
@@ -379,6 +382,7 @@ void HashEditor::to_expiring() {
 }
 
 void HashEditor::to_table() {
+  REDOUBT_REACHED(hash_to_table);
   HashTable* all = make_table(allocator_, hash_key_);
   std::optional<IntegerText> name_digits;
   std::optional<IntegerText> value_digits;

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "net/assert.h"
+#include "net/places.h"
 
 namespace redoubt::hyperloglog {
 
@@ -237,6 +238,7 @@ bool merge_sparse(Registers& registers, std::string_view value) {
 
 bool make_dense(std::string_view sparse, std::span<char> dense) {
   ASSERT(dense.size() == kDenseBytes);
+  REDOUBT_REACHED(hyperloglog_dense);
   Registers registers;
   registers.fill(0);
   if (!merge_sparse(registers, sparse)) return false;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/store/list_pass.h"
+#include "net/places.h"
 
 namespace redoubt {
 
@@ -153,6 +154,7 @@ bool List::is_large(size_t text_size) const {
 }
 
 void List::become_quicklist() {
+  REDOUBT_REACHED(list_unpacked);
   uint8_t* whole = block();
   entry_.set_outside(make_quicklist(allocator_));
   entry_.set_encoding(Encoding::quicklist);
@@ -184,6 +186,7 @@ void List::after_shrinking() {
   while (ValuePass* pass = list.passes.first) {
     pass->finished() ? pass->leave() : static_cast<ListPass*>(pass)->packed(*node);
   }
+  REDOUBT_REACHED(list_packed);
   entry_.set_outside(node->data);
   entry_.set_encoding(Encoding::listpack);
   allocator_.release(node, sizeof *node);
@@ -279,6 +282,7 @@ QuicklistNode* List::split(QuicklistNode* node, const uint8_t* at) {
   size_t moved = 0;
   for (const uint8_t* i = at; i != nullptr; i = Listpack::next(block, i)) ++moved;
   ASSERT(moved < node->count);
+  REDOUBT_REACHED(list_node_split);
   before_change(*node);
   QuicklistNode* back = make_node(Listpack::slice(allocator_, block, at, nullptr, moved));
   set_block(node, Listpack::erase(allocator_, block, at, moved), node->count - moved);
@@ -311,6 +315,7 @@ void List::merge_with_next(QuicklistNode* node) {
   const size_t count = size_t{node->count} + next->count;
   before_change(*node);
   auto* block = static_cast<uint8_t*>(node->data);
+  REDOUBT_REACHED(list_nodes_merged);
   block = Listpack::append_all(allocator_, block, next->block());
   drop(next);
   set_block(node, block, count);

@@ -1,5 +1,7 @@
 #include "engine/store/rank_tree.h"
 
+#include "net/places.h"
+
 #include <algorithm>
 #include <cstring>
 
@@ -248,6 +250,7 @@ void RankTreeNodes::put_above_root(PrefixOf prefix_of) {
   root->counts()[0] = static_cast<uint32_t>(size_);
   root_ = root;
   ++depth_;
+  if (depth_ > 1) REDOUBT_REACHED(rank_tree_of_three_levels);
 }
 
 // One step towards room in an inner node of the path, which is full. The path is then to be found
@@ -408,6 +411,7 @@ bool RankTreeNodes::drop_one_leaf(Inner* parent, size_t index, PrefixOf prefix_o
   size_t total = 0;
   for (size_t i = window.from; i < window.to; ++i) total += parent->counts()[i];
   if (total > fewer * (kLeafItems - kLeafSlack)) return false;
+  REDOUBT_REACHED(rank_tree_leaf_dropped);
   spread_leaves(parent, window.from, window.to, fewer, prefix_of);
   return true;
 }
@@ -423,6 +427,7 @@ bool RankTreeNodes::drop_one_inner(Inner* parent, size_t index) {
   size_t total = 0;
   for (size_t i = window.from; i < window.to; ++i) total += parent->inner(i)->count;
   if (total > fewer * (kChildren - kInnerSlack)) return false;
+  REDOUBT_REACHED(rank_tree_inner_dropped);
   spread_inners(parent, window.from, window.to, fewer);
   return true;
 }
@@ -432,6 +437,7 @@ void RankTreeNodes::lower_root() {
     Inner* root = static_cast<Inner*>(root_);
     if (root->count > 1) return;
     root_ = root->count == 1 ? root->children()[0] : nullptr;
+    REDOUBT_REACHED(rank_tree_root_lowered);
     free_inner(root);
     depth_ = root_ != nullptr ? depth_ - 1 : 0;
   }

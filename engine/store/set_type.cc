@@ -1,5 +1,7 @@
 #include "engine/store/set_type.h"
 
+#include "net/places.h"
+
 #include <algorithm>
 #include <new>
 
@@ -247,6 +249,7 @@ void SetEditor::insert_new(const SetMember& member) {
 }
 
 void SetEditor::to_listpack() {
+  REDOUBT_REACHED(integers_to_listpack);
   uint8_t* integers = block();
   uint8_t* packed = Listpack::make(allocator_);
   for (size_t i = 0, count = Intset::count(integers); i < count; ++i) {
@@ -258,6 +261,7 @@ void SetEditor::to_listpack() {
 }
 
 void SetEditor::to_table() {
+  REDOUBT_REACHED(set_to_table);
   SetTable* all = make_table(allocator_, hash_key_);
   view().for_each([&](const SetElement& element) {
     const SetMember member(element);
