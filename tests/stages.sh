@@ -272,17 +272,17 @@ sim_job() {
   job sim --after "build asan-build" --cost 10 "sim.$1" "${@:2}"
 }
 
-# sim_sweep SCENARIO: seeds from 200 on, in this scenario's share of the time that the fixed jobs
+# sim_sweep SCENARIO: seeds from 250 on, in this scenario's share of the time that the fixed jobs
 # left; at least one seed. Seeds that failed are named once more at the end. That a fault was on and
-# never fired fails a sweep of a given length; here the length depends on the machine, so it is only
-# told.
+# never fired fails a sweep of a given length (sim.faults); here the length depends on the machine, so
+# it is only told.
 sim_sweep() {
   local name log=$logs/sim.sweep.$1.log left_ms=$((sim_seconds * 1000)) share_ms status=0
   for name in "${sim_fixed[@]}"; do
     left_ms=$((left_ms - job_work_ms[$name]))
   done
   share_ms=$((left_ms / ${#sim_scenarios[@]}))
-  build/redoubt-sim sweep --scenario "$1" --seeds 200..99999 --jobs 1 \
+  build/redoubt-sim sweep --scenario "$1" --seeds 250..99999 --jobs 1 \
     --time "$((share_ms > 1000 ? share_ms / 1000 : 1))s" || status=$?
   [[ $status != 1 || $(tail -n 1 "$log") != "sweep failed seeds "*" failed 0 "* ]] || status=0
   ((status == 0)) || sed -n 's|^ *replay: *redoubt-sim|again: ./dev sim|p' "$log" | head -n 20
@@ -294,6 +294,8 @@ stage_sim() {
   needs build redoubt-sim
   needs asan-build redoubt-sim
   sim_job compare compare_compilers
+  # In so many seeds each fault that is on has to fire.
+  sim_job faults build/redoubt-sim sweep --scenario single --seeds 200..249 --jobs 1
   for file in tests/seeds/*.toml; do
     sim_job "replay.$(basename "$file" .toml)" replay_seed "$file"
   done

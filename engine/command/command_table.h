@@ -24,8 +24,7 @@ enum Concern : uint32_t {
   kConcernMemory = 1u << 2,      // may need memory (denyoom)
   kConcernKeys = 1u << 3,        // names keys
   kConcernNotLoading = 1u << 4,  // has to wait until the data is there
-  kConcernNotStale = 1u << 5,    // has to wait until the data is fresh
-  kConcernNoHandler = 1u << 6,   // a container of subcommands that does nothing by itself
+  kConcernNoHandler = 1u << 5,   // a container of subcommands that does nothing by itself
 };
 
 // A row in use: what is counted for it, and what was derived from it.

@@ -18,8 +18,9 @@ Part* Parts::find(const PartKind& kind) const {
 }
 
 Task<Error> Parts::start() {
-  for (const Made& made : all_) {
-    const Error error = co_await made.part->start();
+  ASSERT(started_ == 0);
+  for (; started_ < all_.size(); ++started_) {
+    const Error error = co_await all_[started_].part->start();
     if (error != Error::none) co_return error;
   }
   co_return Error::none;
@@ -27,7 +28,7 @@ Task<Error> Parts::start() {
 
 Task<Error> Parts::before_stop() {
   Error first = Error::none;
-  for (size_t i = all_.size(); i-- > 0;) {
+  for (size_t i = started_; i-- > 0;) {
     const Error error = co_await all_[i].part->before_stop();
     if (first == Error::none) first = error;
   }

@@ -31,8 +31,8 @@ class Part {
   // What has to be done before clients are served, such as loading data: they are answered LOADING
   // meanwhile. Another result than Error::none ends the process; the part has logged why.
   virtual Task<Error> start() { co_return Error::none; }
-  // What has to be done before the process ends in order. After an error, which the part has
-  // logged, the process ends all the same.
+  // What has to be done before the process ends in order; only after start(). After an error, which
+  // the part has logged, the process ends all the same.
   virtual Task<Error> before_stop() { co_return Error::none; }
   // Settings have changed.
   virtual void settings_changed() {}
@@ -67,7 +67,7 @@ class Parts {
 
   // Starts one after another. Error::none when all have started.
   Task<Error> start();
-  // The last one first.
+  // Those that have started, the last one first.
   Task<Error> before_stop();
   void settings_changed();
   void cron();
@@ -81,6 +81,7 @@ class Parts {
     std::unique_ptr<Part> part;
   };
   std::vector<Made> all_;
+  size_t started_ = 0;  // of them, from the first on
 };
 
 }  // namespace redoubt

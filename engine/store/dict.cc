@@ -349,6 +349,7 @@ bool Dict::recover_position(const Segment& segment, size_t bucket, size_t slot,
 // not fit.
 bool Dict::move_entries(Segment& from, Segment& to) const {
   const bool same_depth = from.depth == to.depth;
+  moved_ += from.count;
   take_expiry(from, to);
   for (size_t bucket = 0; bucket < bucket_count(from); ++bucket) {
     for (size_t slot = 0; slot < kSlots; ++slot) {

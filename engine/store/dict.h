@@ -123,6 +123,8 @@ class Dict {
   // Bytes of segments and directory, as counted.
   size_t table_bytes() const { return table_bytes_; }
   size_t slot_count() const { return slot_count_; }
+  // Entries that growing and shrinking have moved so far, or tried to.
+  uint64_t moved() const { return moved_; }
   // Buckets of which an entry is displaced: a look-up that finds nothing looks into four there.
   // Walks everything.
   size_t overflowed_buckets() const;
@@ -278,6 +280,7 @@ class Dict {
   size_t expiring_ = 0;
   size_t table_bytes_ = 0;
   size_t slot_count_ = 0;
+  mutable uint64_t moved_ = 0;
 };
 
 template <typename Visit>

@@ -165,11 +165,21 @@ TEST_F(PartTest, ItTicksAndItsMemoryCounts) {
 
 TEST_F(PartTest, TheEndWaitsForIt) {
   make({"--part-delay", "20"});
+  start();
+  pass_ms(20);
   node->stop("test");
   EXPECT_EQ(part().seen.find("stop"), std::string::npos);
   EXPECT_EQ(call({"PING"}), "+PONG\r\n");
   pass_ms(20);
   EXPECT_NE(part().seen.find("stop"), std::string::npos);
+}
+
+TEST_F(PartTest, OneThatHasNotStartedIsNotStopped) {
+  make({"--part-delay", "20"});
+  start();
+  node->stop("test");
+  pass_ms(20);
+  EXPECT_EQ(part().seen.find("stop"), std::string::npos);
 }
 
 // --- jobs

@@ -136,6 +136,22 @@ RC_GTEST_PROP(Dict, ScanReturnsWhatStaysExactlyOnce, (uint64_t seed)) {
   for (int64_t i = 0; i < stable; ++i) RC_ASSERT(seen["stay:" + std::to_string(i)] == 1);
 }
 
+TEST(Dict, ErasingInTheOrderOfTheTableMovesFewEntries) {
+  constexpr int kKeys = 50'000;
+  DictFixture f;
+  for (int i = 0; i < kKeys; ++i) f.set("key:" + std::to_string(i), i);
+  const uint64_t before = f.dict_.moved();
+  uint64_t cursor = 0;
+  do {
+    std::vector<std::string> keys;
+    cursor = f.dict_.scan(cursor, [&](Entry& entry) { keys.emplace_back(entry.key()); });
+    for (const std::string& key : keys) f.erase(key);
+  } while (cursor != Dict::kCursorEnd);
+  EXPECT_EQ(f.dict_.size(), 0u);
+  EXPECT_LT(f.dict_.moved() - before,
+            uint64_t{kKeys} * 16);  // 112 each when every erase tries to shrink
+}
+
 TEST(Dict, ScanCursorsFitIntoADouble) {
   DictFixture f;
   for (int64_t i = 0; i < 50'000; ++i) f.set(key_of(i), i);
