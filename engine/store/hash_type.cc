@@ -495,7 +495,8 @@ PassList* hash_passes(const Entry& entry) {
 
 std::unique_ptr<ValuePass> open_hash_pass(PassMemory& memory, unsigned slot, const Entry& entry) {
   return std::make_unique<TablePass<HashPassKind>>(memory, *hash_passes(entry), slot,
-                                                   HashView(entry).table().fields);
+                                                   HashView(entry).table().fields,
+                                                   !HashView(entry).table().by_deadline.empty());
 }
 
 int64_t hash_next_expiry(const Entry& entry) {

@@ -138,8 +138,12 @@ size_t List::size() const {
   return packed() ? Listpack::count(block()) : quick().count;
 }
 
+bool List::is_small(int fill, size_t bytes, size_t elements) {
+  return bytes <= node_bytes_max(fill) && elements <= node_count_max(fill);
+}
+
 bool List::within_limits(size_t bytes, size_t count) const {
-  return bytes <= node_bytes_max(fill_) && count <= node_count_max(fill_);
+  return is_small(fill_, bytes, count);
 }
 
 bool List::has_room(const QuicklistNode* node, size_t text_size) const {

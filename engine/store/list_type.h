@@ -114,6 +114,8 @@ class List {
   // back as a quicklist that the caller now owns; else null.
   [[nodiscard]] Quicklist* erase_range(size_t index, size_t count);
 
+  // Whether a listpack of so many bytes and elements is a list that is not a quicklist.
+  static bool is_small(int fill, size_t bytes, size_t elements);
   // Whether an element of this size becomes a node of its own.
   bool is_large(size_t text_size) const;
 

@@ -227,6 +227,28 @@ size_t Listpack::element_bytes(int64_t number) {
   return Encoded(number).size();
 }
 
+void Listpack::append_encoded(std::string& block, const Encoded& element) {
+  const size_t at = block.size();
+  block.resize(at + element.size());
+  element.write(reinterpret_cast<uint8_t*>(block.data()) + at);
+}
+
+void Listpack::append_encoded(std::string& block, std::string_view text) {
+  append_encoded(block, Encoded(text));
+}
+
+void Listpack::append_encoded(std::string& block, int64_t number) {
+  append_encoded(block, Encoded(number));
+}
+
+void Listpack::finish_encoded(std::string& block, size_t count) {
+  block += static_cast<char>(kEnd);
+  ASSERT(block.size() >= kEmptyBytes && block.size() <= kLargestBytes);
+  auto* bytes = reinterpret_cast<uint8_t*>(block.data());
+  store<uint32_t>(bytes, static_cast<uint32_t>(block.size()));
+  store<uint16_t>(bytes + 4, static_cast<uint16_t>(std::min<size_t>(count, kUnknownCount)));
+}
+
 // Puts `added` bytes, to be written by the caller, in the place of `removed`.
 uint8_t* Listpack::splice(Allocator& allocator, uint8_t* block, size_t offset, size_t removed,
                           size_t added) {

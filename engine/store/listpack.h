@@ -30,6 +30,7 @@
 #include <cstring>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "engine/store/allocator.h"
@@ -117,6 +118,12 @@ class Listpack {
   static size_t element_bytes(std::string_view text);
   static size_t element_bytes(int64_t number);
 
+  // A block that is written from front to back into a string: kHeaderBytes of any content, elements,
+  // and at the end, when `count` elements have been added, header and end.
+  static void append_encoded(std::string& block, std::string_view text);
+  static void append_encoded(std::string& block, int64_t number);
+  static void finish_encoded(std::string& block, size_t count);
+
   // Changing. The block may move: they return where it is, and in *at the element's new place. Text
   // must not point into the block. What would become larger than kLargestBytes must not be asked
   // for. `before` null: at the end.
@@ -178,6 +185,7 @@ class Listpack {
   static const uint8_t* checked_element(const uint8_t* at, const uint8_t* end);
   static bool checked_length(const uint8_t* at, size_t length);
 
+  static void append_encoded(std::string& block, const Encoded& element);
   static size_t walked_count(const uint8_t* block);
   static void add_to_count(uint8_t* block, size_t count);
   static void take_from_count(uint8_t* block, size_t count);

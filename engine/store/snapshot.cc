@@ -96,6 +96,7 @@ bool SnapshotPass::deliver(SnapshotSink& sink, size_t& budget, Waiting& waiting)
       sink.entry(entry);
       return true;
     }
+    if (waiting.parts->has_deadlines()) sink.expect_deadlines();
     sink.begin_value(entry, waiting.parts->count());
     waiting.begun = true;
   }

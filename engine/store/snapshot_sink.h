@@ -15,6 +15,7 @@
 namespace redoubt {
 
 class StreamEntry;
+struct StreamBlock;
 class StreamIdempotency;
 
 // What a stream knows beside its entries.
@@ -25,6 +26,9 @@ struct StreamFacts {
   uint64_t entries_added = 0;
   uint64_t length = 0;
   size_t groups = 0;
+  size_t blocks = 0;         // how many times stream_block() will be called
+  size_t unowned = 0;        // pending entries that no consumer has, in all groups
+  bool idempotency = false;  // whether stream_idempotency() will be called
 };
 
 struct StreamGroupFacts {
@@ -67,6 +71,8 @@ class SnapshotSink {
   // count is that of bytes, elements, members, fields, or entries of a stream.
   virtual void begin_value(const Entry& header, uint64_t count) = 0;
   virtual void end_value() = 0;
+  // Called in front of begin_value() when fields of the hash, or members of the set, have deadlines.
+  virtual void expect_deadlines() {}
 
   virtual void string_bytes(std::string_view bytes) = 0;
   virtual void list_element(std::string_view text) = 0;
@@ -78,6 +84,8 @@ class SnapshotSink {
   // A stream: its facts, its entries in order of id, each group with its consumers in order of name
   // and its pending entries in order of id, and what producers sent, when there is any.
   virtual void stream_facts(const StreamFacts& facts) = 0;
+  // The next entries, `block.live` of them and at least one, stand in this block.
+  virtual void stream_block(const StreamBlock& /*block*/) {}
   virtual void stream_entry(const StreamEntry& entry) = 0;
   virtual void stream_group(const StreamGroupFacts& group) = 0;
   virtual void stream_consumer(const StreamConsumerFacts& consumer) = 0;

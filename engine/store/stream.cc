@@ -27,14 +27,32 @@ OrderedPages<StreamBlock>::Place Stream::block_of(StreamId id) const {
 void Stream::append(StreamId id, std::span<const std::string_view> fields,
                     const StreamLimits& limits) {
   ASSERT(id > last_id_ && !fields.empty() && fields.size() % 2 == 0);
-  StreamBlock* last = blocks_.back();
+  const StreamBlock* last = blocks_.back();
   if (last == nullptr || last->is_full(fields, limits)) {
-    insert_block(StreamBlock::make(memory_, id, fields));
+    append_block(id, fields);
   } else {
-    before_change(*last);
-    StreamBlock* moved = StreamBlock::append(memory_, last, id, fields);
-    if (moved != last) blocks_.replace_back(moved);
+    append_to_block(id, fields, last->has_same_names(fields));
   }
+}
+
+void Stream::append_block(StreamId id, std::span<const std::string_view> fields) {
+  ASSERT(id > last_id_ && !fields.empty() && fields.size() % 2 == 0);
+  insert_block(StreamBlock::make(memory_, id, fields));
+  count_added(id);
+}
+
+void Stream::append_to_block(StreamId id, std::span<const std::string_view> fields,
+                             bool same_names) {
+  ASSERT(id > last_id_ && !fields.empty() && fields.size() % 2 == 0);
+  StreamBlock* last = blocks_.back();
+  before_change(*last);
+  StreamBlock* moved = StreamBlock::append(memory_, last, id, fields, same_names);
+  if (moved != last) blocks_.replace_back(moved);
+  count_added(id);
+}
+
+// An entry has been added.
+void Stream::count_added(StreamId id) {
   if (length_ == 0) first_id_ = id;
   last_id_ = id;
   ++length_;
@@ -143,6 +161,22 @@ StreamId Stream::last_entry_id() const {
   const bool found = block->read_previous(offset, entry);
   ASSERT(found);
   return entry.id;
+}
+
+StreamFacts Stream::facts() const {
+  StreamFacts facts{.first_id = first_id_,
+                    .last_id = last_id_,
+                    .max_deleted_id = max_deleted_id_,
+                    .entries_added = entries_added_,
+                    .length = length_,
+                    .groups = groups_.size(),
+                    .blocks = blocks_.size(),
+                    .idempotency = idempotency_ != nullptr};
+  for (auto place = groups_.first(); const StreamGroup* group = groups_.at(place);
+       place = groups_.next(place)) {
+    facts.unowned += group->unowned;
+  }
+  return facts;
 }
 
 // --- trimming

@@ -14,6 +14,7 @@
 
 #include "engine/store/digest.h"
 #include "engine/store/ordered_pages.h"
+#include "engine/store/snapshot_sink.h"
 #include "engine/store/stream_block.h"
 #include "engine/store/stream_id.h"
 #include "engine/store/stream_idempotency.h"
@@ -124,6 +125,13 @@ class Stream {
 
   // Adds an entry; its id is larger than last_id(). `fields` are names and values in turn.
   void append(StreamId id, std::span<const std::string_view> fields, const StreamLimits& limits);
+  // The same in a new block.
+  void append_block(StreamId id, std::span<const std::string_view> fields);
+  // The same in the last block, which has room for it; `same_names`: its names are known to be those
+  // of the block's first entry.
+  void append_to_block(StreamId id, std::span<const std::string_view> fields, bool same_names);
+  // Bytes of the last block.
+  size_t last_block_bytes() const { return blocks_.empty() ? 0 : blocks_.back()->size; }
   // Deletes an entry; false when it is not there.
   bool erase(StreamId id);
   bool find(StreamId id, StreamEntry& entry) const;
@@ -136,6 +144,8 @@ class Stream {
   uint64_t trim(const StreamTrim& how, StreamId* reached);
 
   size_t block_count() const { return blocks_.size(); }
+  // What a snapshot says of it beside its parts.
+  StreamFacts facts() const;
   // How many nodes a radix tree of the blocks' first ids has, as Redis would hold them.
   size_t radix_nodes() const;
 
@@ -179,6 +189,9 @@ class Stream {
   // The last id of the group becomes this one, the `entries_read`-th entry ever added, or kUnknown.
   // A number that the stream contradicts is not believed.
   void set_position(StreamGroup& group, StreamId id, int64_t entries_read) const;
+  // How many entries were added up to this one, from the first ever; kUnknown when deletions hide
+  // it.
+  int64_t entries_up_to(StreamId id) const;
   // How many entries the group has not read; nothing when that cannot be told.
   std::optional<int64_t> lag(const StreamGroup& group) const;
 
@@ -211,7 +224,7 @@ class Stream {
   void find_first_id();
   bool may_miss_entries_after(StreamId id) const;
   bool knows_position(const StreamGroup& group) const;
-  int64_t entries_up_to(StreamId id) const;
+  void count_added(StreamId id);
   int64_t checked_position(const StreamGroup& group, StreamId id, int64_t entries_read) const;
   void before_change(const StreamBlock& block) const;
   void before_pending(const StreamGroup& group, StreamId id, const StreamPending* pending) const;

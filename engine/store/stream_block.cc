@@ -145,7 +145,7 @@ StreamBlock* StreamBlock::make(ValueMemory& memory, StreamId id,
   block->size = block->names_end = block->begin = static_cast<uint32_t>(names);
   block->field_count = static_cast<uint32_t>(fields.size() / 2);
   block->listpack_bytes = static_cast<uint32_t>(listpack_head(fields));
-  return append(memory, block, id, fields);
+  return append(memory, block, id, fields, true);
 }
 
 StreamBlock* StreamBlock::copy(ValueMemory& memory, const StreamBlock& block) {
@@ -183,8 +183,7 @@ bool StreamBlock::has_same_names(std::span<const std::string_view> fields) const
 }
 
 StreamBlock* StreamBlock::append(ValueMemory& memory, StreamBlock* block, StreamId id,
-                                 std::span<const std::string_view> fields) {
-  const bool same_names = block->has_same_names(fields);
+                                 std::span<const std::string_view> fields, bool same_names) {
   constexpr size_t kNumbersMax = 10 + 1 + 10 + 10 + 10 + 10;
   size_t bytes = kNumbersMax;
   for (size_t i = same_names ? 1 : 0; i < fields.size(); i += same_names ? 2 : 1) {

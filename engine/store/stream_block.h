@@ -40,6 +40,8 @@ class StreamEntry {
   StreamId id;
   uint32_t field_count = 0;
 
+  // Whether the names of the fields are those of its block (StreamBlock::for_each_name).
+  bool has_block_names() const { return names_ != nullptr; }
   // Calls visit(field, value) for each field.
   template <typename Visit>
   void for_each_field(Visit&& visit) const {
@@ -89,9 +91,17 @@ struct StreamBlock {
 
   // Whether an entry with these fields has to go to a new block.
   bool is_full(std::span<const std::string_view> fields, const StreamLimits& limits) const;
-  // Adds an entry with a larger id. The block may move.
+  // Calls visit(name) for the names that stand in front of the block.
+  template <typename Visit>
+  void for_each_name(Visit&& visit) const {
+    const char* at = data();
+    for (uint32_t i = 0; i < field_count; ++i) visit(StreamEntry::read_text(at));
+  }
+  // Whether these fields have the names of the first entry.
+  bool has_same_names(std::span<const std::string_view> fields) const;
+  // Adds an entry with a larger id; `same_names` is has_same_names(). The block may move.
   static StreamBlock* append(ValueMemory& memory, StreamBlock* block, StreamId id,
-                             std::span<const std::string_view> fields);
+                             std::span<const std::string_view> fields, bool same_names);
 
   // The next live entry from an offset on; false at the end. Begin with `begin`.
   bool read_next(uint32_t& offset, StreamEntry& entry) const;
@@ -109,7 +119,6 @@ struct StreamBlock {
  private:
   char* data() { return reinterpret_cast<char*>(this + 1); }
   const char* data() const { return reinterpret_cast<const char*>(this + 1); }
-  bool has_same_names(std::span<const std::string_view> fields) const;
   void read(uint32_t offset, StreamEntry& entry) const;
   void write_entry(StreamId id, std::span<const std::string_view> fields, bool same_names);
   static StreamBlock* reserve(ValueMemory& memory, StreamBlock* block, size_t bytes);

@@ -162,7 +162,6 @@ bool Stream::knows_position(const StreamGroup& group) const {
          group.last_id >= first_id_ && !may_miss_entries_after(group.last_id);
 }
 
-// How many entries were added up to this one, from the first ever; kUnknown when deletions hide it.
 int64_t Stream::entries_up_to(StreamId id) const {
   const auto added = static_cast<int64_t>(entries_added_);
   // Entries that come may have ids up to it.

@@ -55,6 +55,17 @@ void StreamIdempotency::record(std::string_view producer, std::string_view id, S
   add(*sender, id, entry, now_ms, made_++);
 }
 
+bool StreamIdempotency::restore(std::string_view producer, std::string_view id, StreamId entry,
+                                int64_t made_ms, uint64_t number) {
+  if (number < made_) return false;
+  IdempotentProducer* sender = by_name_.find(producer);
+  if (sender != nullptr && sender->by_id.find(id) != nullptr) return false;
+  if (sender == nullptr) sender = add_producer(producer);
+  add(*sender, id, entry, made_ms, number);
+  made_ = number + 1;
+  return true;
+}
+
 // --- records
 
 IdempotentProducer* StreamIdempotency::add_producer(std::string_view name) {

@@ -84,10 +84,22 @@ class StreamIdempotency {
                                int64_t now_ms) const;
   // Makes a record, in place of one that the message has.
   void record(std::string_view producer, std::string_view id, StreamId entry, int64_t now_ms);
+  // Puts a record back that has been saved. Records come in order of their numbers. False, and
+  // nothing changes, when the producer has one with this id, or the number is not a new one.
+  bool restore(std::string_view producer, std::string_view id, StreamId entry, int64_t made_ms,
+               uint64_t number);
+  // Calls visit(const IdempotentProducer&) for all, in order of their names.
+  template <typename Visit>
+  void for_each_producer(Visit&& visit) const {
+    for (auto place = by_name_.first(); const IdempotentProducer* producer = by_name_.at(place);
+         place = by_name_.next(place)) {
+      visit(*producer);
+    }
+  }
 
   size_t producers() const { return by_name_.size(); }
   size_t records() const { return records_; }
-  // Records that were ever made.
+  // Records that were ever made. The next one gets this number.
   uint64_t made() const { return made_; }
   void set_made(uint64_t count) { made_ = count; }
   // Messages that were not added again. Says nothing about the data, so replicas do not know it.

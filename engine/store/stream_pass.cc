@@ -21,14 +21,8 @@ size_t bytes_of(const StreamBlock& block) {
 StreamPass::StreamPass(PassMemory& memory, unsigned slot, const Stream& stream)
     : ValuePass(memory, stream.passes(), slot),
       stream_(stream),
-      facts_{.first_id = stream.first_id(),
-             .last_id = stream.last_id(),
-             .max_deleted_id = stream.max_deleted_id(),
-             .entries_added = stream.entries_added(),
-             .length = stream.length(),
-             .groups = stream.groups().size()},
-      own_(memory.allocator()),
-      had_idempotency_(stream.idempotency() != nullptr) {
+      facts_(stream.facts()),
+      own_(memory.allocator()) {
   copy_groups();
   table_bytes_ = counted_bytes();
   memory.count(table_bytes_);
@@ -146,7 +140,7 @@ bool StreamPass::group_removed(const StreamGroup& group, const Shared<KeptStream
 }
 
 void StreamPass::before_idempotency_change() {
-  if (!had_idempotency_ || idempotency_ != nullptr || stage_ == Stage::done) return;
+  if (!facts_.idempotency || idempotency_ != nullptr || stage_ == Stage::done) return;
   const size_t before = own_.bytes();
   idempotency_ = StreamIdempotency::copy(own_, *stream_.idempotency());
   memory().hold(own_.bytes() - before);
@@ -172,6 +166,7 @@ void StreamPass::drop_idempotency() {
 void StreamPass::deliver_block(SnapshotSink& sink, size_t& budget, const StreamBlock& block) {
   StreamEntry entry;
   uint32_t offset = block.begin;
+  sink.stream_block(block);
   while (block.read_next(offset, entry)) {
     sink.stream_entry(entry);
     ++delivered_;
@@ -284,7 +279,7 @@ bool StreamPass::deliver(SnapshotSink& sink, size_t& budget) {
   }
   if (stage_ == Stage::idempotency) {
     if (budget == 0 || !sink.takes_more()) return false;
-    if (had_idempotency_) {
+    if (facts_.idempotency) {
       sink.stream_idempotency(idempotency_ != nullptr ? *idempotency_ : *stream_.idempotency());
     }
     drop_idempotency();

@@ -113,7 +113,6 @@ class StreamPass final : public ValuePass {
   size_t group_ = 0;                                  // the one that comes next
   bool in_group_ = false;
 
-  bool had_idempotency_;
   StreamIdempotency* idempotency_ = nullptr;  // the copy
   size_t table_bytes_ = 0;                    // of what was copied at opening
 };

@@ -166,6 +166,8 @@ class ValuePass {
 
   // How many parts the value had when the pass was opened.
   virtual uint64_t count() const = 0;
+  // Whether parts of it had deadlines then.
+  virtual bool has_deadlines() const { return false; }
   // Delivers parts until all are delivered (true), the budget is used up, a part each, or the sink
   // takes no more.
   virtual bool deliver(SnapshotSink& sink, size_t& budget) = 0;
@@ -213,8 +215,12 @@ class TablePass final : public ValuePass {
   using Trait = typename Kind::Trait;
   using Item = typename Trait::Item;
 
-  TablePass(PassMemory& memory, PassList& list, unsigned slot, const MemberTable<Trait>& table)
-      : ValuePass(memory, list, slot), table_(table), count_(table.size()) {}
+  TablePass(PassMemory& memory, PassList& list, unsigned slot, const MemberTable<Trait>& table,
+            bool has_deadlines = false)
+      : ValuePass(memory, list, slot),
+        table_(table),
+        count_(table.size()),
+        has_deadlines_(has_deadlines) {}
   ~TablePass() override {
     size_t everything = SIZE_MAX;
     release_some(everything);
@@ -234,6 +240,7 @@ class TablePass final : public ValuePass {
   }
 
   uint64_t count() const override { return count_; }
+  bool has_deadlines() const override { return has_deadlines_; }
 
   bool deliver(SnapshotSink& sink, size_t& budget) override {
     while (!kept_.empty()) {
@@ -301,6 +308,7 @@ class TablePass final : public ValuePass {
 
   const MemberTable<Trait>& table_;
   const uint64_t count_;
+  const bool has_deadlines_;
   uint64_t delivered_ = 0;
   uint64_t cursor_ = 0;  // hashes below it have been visited
   bool at_end_ = false;

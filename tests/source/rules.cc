@@ -19,6 +19,7 @@ const std::map<std::string, std::set<std::string>, std::less<>> kLayers = {
     {"net/resp", {"net"}},
     {"net/uring", {"net"}},
     {"engine/store", {"net"}},
+    {"engine/persist/rdb", {"net", "engine/store"}},
     {"engine/config", {"net", "net/resp", "engine/store"}},
     {"engine/command", {"net", "engine/store", "engine/config"}},
     {"engine/insight", {"net", "net/resp", "engine/store", "engine/config", "engine/command"}},
