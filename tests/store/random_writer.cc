@@ -348,7 +348,8 @@ void RandomWriter::change_groups(Stream& stream) {
   const std::string name = "group" + std::to_string(random_.below(3));
   StreamGroup* group = stream.find_group(name);
   if (group == nullptr) {
-    stream.add_group(name, stream.first_id(), 0);
+    group = stream.add_group(name, {}, StreamGroup::kUnknown);
+    stream.set_position(*group, stream.first_id(), 0);
     return;
   }
   const std::string consumer_name = "consumer" + std::to_string(random_.below(4));
@@ -365,7 +366,7 @@ void RandomWriter::change_groups(Stream& stream) {
       }
       break;
     case 1: stream.remove_consumer(*group, *consumer); break;
-    case 2: group->last_id = stream.last_id(); break;
+    case 2: stream.set_position(*group, stream.last_id(), StreamGroup::kUnknown); break;
     case 3: consumer->seen_ms = now; break;
     default: {
       StreamCursor cursor(stream, StreamId{stream.first_id().ms + random_.below(40), 0},
