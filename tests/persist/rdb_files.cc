@@ -1,6 +1,6 @@
 #include "tests/persist/rdb_files.h"
 
-#include <gtest/gtest.h>
+#include <algorithm>
 
 namespace redoubt {
 
