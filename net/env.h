@@ -53,6 +53,7 @@ class Env {
   void submit(Op& op) {
     ASSERT(!op.in_flight && op.on_done != nullptr);
     op.in_flight = true;
+    op.prompted = false;
     backend_.submit(op);
   }
   void cancel(Op& op) { backend_.cancel(op); }

@@ -25,6 +25,7 @@ std::string_view describe(Error error) {
     case Error::not_empty: return "directory not empty";
     case Error::invalid: return "invalid argument";
     case Error::input_output: return "input/output error";
+    case Error::locked: return "locked by another process";
     case Error::unsupported: return "not supported";
   }
   return "unknown error";

@@ -34,6 +34,7 @@ enum class Error : uint8_t {
   not_empty,          // removing a directory that has entries
   invalid,            // an argument the world does not accept
   input_output,       // the medium failed
+  locked,             // another process holds the file's lock
   unsupported,        // this world or kernel cannot do it
 };
 

@@ -10,6 +10,18 @@
 
 namespace redoubt {
 
+// Single operations.
+Task<Expected<Handle>> open_file(Env& env, std::string path, OpenFlags flags);
+Task<Expected<uint64_t>> file_size(Env& env, Handle file);
+Task<Error> rename_file(Env& env, std::string from, std::string to);
+Task<Error> remove_file(Env& env, std::string path);
+// Error::exists: something of that name is there.
+Task<Error> make_directory(Env& env, std::string path);
+// The names in it reach the medium.
+Task<Error> sync_directory(Env& env, std::string path);
+
+// The first bytes of a file, fewer than asked when it is shorter.
+Task<Expected<std::string>> read_beginning(Env& env, std::string path, size_t bytes);
 // All of a file. One that is larger than `bytes_max` is Error::invalid.
 Task<Expected<std::string>> read_whole(Env& env, std::string path, uint64_t bytes_max);
 

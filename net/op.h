@@ -99,6 +99,8 @@ struct OpenFlags {
   bool create = false;
   bool exclusive = false;  // with create: Error::exists when the file is there
   bool truncate = false;
+  bool lock = false;  // a lock of the whole file, until it is closed; Error::locked when another
+                      // process has it
 };
 
 struct OpResult {
@@ -116,6 +118,10 @@ struct Op {
   OpenFlags flags;
   bool in_flight = false;  // set by Env::submit, cleared before on_done
   bool lengthy = false;    // background only
+  // write only: it is carried out within submit() where that needs no wait for the medium; on_done
+  // comes as always. `prompted` says whether it was.
+  bool prompt = false;
+  bool prompted = false;
   Handle handle;
   uint64_t offset = 0;
   std::span<const Slice> gather;  // borrowed, as are its bytes, until on_done

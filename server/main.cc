@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -16,6 +17,7 @@
 #include "net/uring/uring_backend.h"
 #include "server/allocator.h"
 #include "server/assembly/assemble.h"
+#include "server/check_files.h"
 #include "server/process.h"
 #include "server/system.h"
 
@@ -38,6 +40,12 @@ constexpr std::string_view kUsage =
     "                                                 hosts are refused until there is a password\n"
     "  redoubt-server /etc/redoubt.conf --port 7000\n"
     "  redoubt-server --bind 127.0.0.1 --maxmemory 1gb --maxmemory-policy allkeys-lru\n"
+    "\n"
+    "Looking at files, without a node:\n"
+    "  --check-rdb FILE          says whether an RDB file is whole\n"
+    "  --dump-rdb FILE           prints its contents, a JSON object in each line\n"
+    "  --check-aof FILE [--fix]  the same for an append-only file, or all files of a manifest; with\n"
+    "                            --fix what is behind the last whole entry is cut off\n"
     "\n"
     "  -h, --help       shows this\n"
     "  -v, --version    shows the version\n";
@@ -85,8 +93,20 @@ void greet(Node& node, const Process& process, int64_t pid) {
 }
 
 void on_stop(void* owner, int signal) {
-  static_cast<Node*>(owner)->stop(
-      fmt::format("Received {}: stopping in order.", signal == SIGINT ? "SIGINT" : "SIGTERM"));
+  Node& node = *static_cast<Node*>(owner);
+  const bool interrupt = signal == SIGINT;
+  const std::vector<std::string>& options =
+      interrupt ? node.settings().shutdown_on_sigint : node.settings().shutdown_on_sigterm;
+  const auto has = [&](std::string_view option) {
+    return std::find(options.begin(), options.end(), option) != options.end();
+  };
+  using Saving = StopRequest::Saving;
+  node.stop({.reason = fmt::format("Received {}: stopping in order.",
+                                   interrupt ? "SIGINT" : "SIGTERM"),
+             .saving = has("save")     ? Saving::yes
+                       : has("nosave") ? Saving::no
+                                       : Saving::if_configured,
+             .force = has("force")});
 }
 
 // The node answers its clients.
@@ -147,6 +167,8 @@ int main(int argc, char** argv) {
       return 0;
     }
   }
+  int status = 0;
+  if (redoubt::run_file_mode(arguments, &status)) return status;
   redoubt::Process process(argc, argv);
   return redoubt::run(process, arguments);
 }

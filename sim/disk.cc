@@ -202,6 +202,14 @@ bool Inode::tear(uint64_t size, TakesNew takes_new) {
   return any_new && any_old;
 }
 
+// A byte that the medium has already. What is written beside it does not damage it, as drives
+// promise for a sector ("powersafe overwrite").
+bool Inode::is_kept(uint64_t at, std::byte byte) const {
+  if (at >= durable_size_) return false;
+  const PageRef page = page_at(durable_pages_, static_cast<size_t>(at / kPageSize));
+  return (page == nullptr ? std::byte{0} : page->bytes[at % kPageSize]) == byte;
+}
+
 // One of eight of these sectors, but at least one, as far as the file goes. False when it ends
 // before all of them.
 bool Inode::garble(Random& random, const std::vector<size_t>& unsynced) {
@@ -216,7 +224,11 @@ bool Inode::garble(Random& random, const std::vector<size_t>& unsynced) {
     const size_t at = sector % kSectorsPerPage * kSectorSize;
     const uint64_t left = size_ - sector * kSectorSize;
     std::byte* bytes = page_for_write(sector / kSectorsPerPage) + at;
-    random.fill({bytes, static_cast<size_t>(std::min<uint64_t>(kSectorSize, left))});
+    std::array<std::byte, kSectorSize> noise;
+    random.fill(noise);
+    for (size_t i = 0; i < std::min<uint64_t>(kSectorSize, left); ++i) {
+      if (!is_kept(sector * kSectorSize + i, bytes[i])) bytes[i] = noise[i];
+    }
   }
   return true;
 }
@@ -284,7 +296,9 @@ void Inode::lose_power(Ageing& ageing, std::string_view name) {
     const size_t from = within[i] * kSectorSize;
     const size_t bytes = static_cast<size_t>(std::min<uint64_t>(kSectorSize, size_ - from));
     std::byte* place = page_for_write(from / kPageSize) + from % kPageSize;
-    for (size_t at = 0; at < bytes; ++at) place[at] ^= std::byte{0xa5};
+    for (size_t at = 0; at < bytes; ++at) {
+      if (!is_kept(from + at, place[at])) place[at] ^= std::byte{0xa5};
+    }
   }
   settle();
 }

@@ -6,7 +6,7 @@
 //  - a file that was not synced is kept as it was in the cache, or lost: as it was on the medium,
 //  or
 //    torn: each 512-byte sector that differs is the new one or the old one, its length is the old
-//    or the new one; and sectors that were not synced may hold garbage;
+//    or the new one; and bytes that were not synced may be garbage, a sector at a time;
 //  - of the changes to names that were not synced, each one happened or not, whatever came after; a
 //    rename happens as a whole;
 //  - a sync that failed saves nothing, and the next one does not save what that one should have,
@@ -123,6 +123,7 @@ class Inode {
   template <typename TakesNew>
   bool tear(uint64_t size, TakesNew takes_new);
   void settle();
+  bool is_kept(uint64_t at, std::byte byte) const;
   bool garble(Random& random, const std::vector<size_t>& unsynced);
   std::vector<size_t> unsynced_sectors() const;
 

@@ -46,6 +46,7 @@ void Files::set_stalled(bool stalled) {
 
 void Files::start(uint32_t slot) {
   const Op& op = host_.backend().op(slot);
+  started_.push_back({slot, host_.backend().generation(slot), core_.now});
   int64_t bytes = 0;
   if (op.kind == OpKind::read) bytes = static_cast<int64_t>(op.into.size());
   if (op.kind == OpKind::write) bytes = static_cast<int64_t>(gather_size(op));
@@ -55,7 +56,44 @@ void Files::start(uint32_t slot) {
     extra_ns = core_.options.disk_ns * static_cast<int64_t>(times);
   }
   schedule(slot, bytes, extra_ns);
+  if (op.kind == OpKind::write && op.prompt) try_promptly(slot);
   if (observer_ != nullptr) observer_->at_boundary(op, IoEdge::submitted);
+}
+
+void Files::end_operation(uint32_t slot) {
+  std::erase_if(started_, [&](const Started& started) {
+    if (started.slot != slot) return false;
+    longest_ = std::max(longest_, core_.now - started.at);
+    return true;
+  });
+}
+
+Duration Files::longest_stall() const {
+  Duration longest = longest_;
+  for (const Started& started : started_) longest = std::max(longest, core_.now - started.at);
+  return longest;
+}
+
+// As the production world does it: not while a sync is on its way, and not always.
+void Files::try_promptly(uint32_t slot) {
+  const OpenFile* opened = file(host_.backend().op(slot));
+  if (opened == nullptr || stalled_ || disk_.random().below(8) == 0) return;
+  for (const Sync& sync : syncs_) {
+    if (sync.inode == opened->inode) return;
+  }
+  Op& op = host_.backend().op(slot);
+  bool again = false;
+  Error error = Error::none;
+  if (core_.happens(Fault::disk_error, host_.id())) {
+    error = Error::input_output;
+  } else {
+    do {
+      again = false;
+      error = write_some(slot, op, again);
+    } while (again && error == Error::none);
+  }
+  op.prompted = error == Error::none;
+  prompted_.push_back({slot, error});
 }
 
 void Files::step(uint32_t slot) {
@@ -65,9 +103,20 @@ void Files::step(uint32_t slot) {
     return;
   }
   Op& op = host_.backend().op(slot);
+  const auto prompted = std::find_if(prompted_.begin(), prompted_.end(),
+                                     [slot](const Prompted& done) { return done.slot == slot; });
   bool again = false;
-  const Error error = carry_out(slot, op, again);
-  if (!again) host_.backend().finish(slot, error);
+  Error error = Error::none;
+  if (prompted != prompted_.end()) {
+    error = prompted->error;
+    prompted_.erase(prompted);
+  } else {
+    error = carry_out(slot, op, again);
+  }
+  if (!again) {
+    end_operation(slot);
+    host_.backend().finish(slot, error);
+  }
   if (observer_ != nullptr) observer_->at_boundary(op, again ? IoEdge::begun : IoEdge::carried_out);
   if (armed_ > 0 && --armed_ == 0) {
     armed_event_.at = core_.now + Duration::nanoseconds(1);
@@ -117,10 +166,15 @@ Error Files::open(Op& op) {
   if (!host_.backend().has_room()) return Error::too_many_files;
   auto inode = disk_.open(op.path, op.flags);
   if (!inode) return inode.error();
+  if (op.flags.lock) {
+    for (const OpenFile& other : open_) {
+      if (other.lock && other.inode == *inode) return Error::locked;
+    }
+  }
   size_t index = 0;
   while (index < open_.size() && open_[index].inode != nullptr) ++index;
   if (index == open_.size()) open_.emplace_back();
-  open_[index] = {*inode, op.flags.read, op.flags.write};
+  open_[index] = {*inode, op.flags.read, op.flags.write, op.flags.lock};
   op.result.handle = host_.backend().open_row(RowType::file, static_cast<uint32_t>(index), 0);
   return Error::none;
 }
@@ -169,6 +223,12 @@ void Files::write_piece(Inode& inode, const Op& op, uint64_t from, uint64_t size
 }
 
 Error Files::write(uint32_t slot, Op& op, bool& again) {
+  const Error error = write_some(slot, op, again);
+  if (again) schedule(slot, 0);
+  return error;
+}
+
+Error Files::write_some(uint32_t slot, Op& op, bool& again) {
   OpenFile* opened = file(op);
   if (opened == nullptr) return Error::cancelled;
   if (!opened->write) return Error::invalid;
@@ -187,7 +247,6 @@ Error Files::write(uint32_t slot, Op& op, bool& again) {
   if (cut_short) return random->coin() ? Error::no_space : Error::input_output;
   op.result.bytes = done;
   again = done < gather_size(op);
-  if (again) schedule(slot, 0);
   return Error::none;
 }
 
@@ -256,8 +315,12 @@ Error Files::list(Op& op) {
 }
 
 void Files::abandon(uint32_t slot) {
+  end_operation(slot);
   Op& op = host_.backend().op(slot);
-  OpenFile* opened = op.kind == OpKind::write ? file(op) : nullptr;
+  const bool prompted = std::erase_if(prompted_, [slot](const Prompted& done) {
+                          return done.slot == slot;
+                        }) > 0;
+  OpenFile* opened = op.kind == OpKind::write && !prompted ? file(op) : nullptr;
   if (opened == nullptr || !opened->write || full_) return;
   const uint64_t size = gather_size(op);
   const uint64_t drawn = disk_.random().below(size + 1);
@@ -271,6 +334,9 @@ void Files::end_life(bool power_loss) {
     for (Sync& sync : syncs_) save(sync);
   }
   syncs_.clear();
+  prompted_.clear();
+  started_.clear();
+  longest_ = {};
   open_.clear();
   armed_ = 0;
 }

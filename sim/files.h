@@ -48,6 +48,8 @@ class Files {
   // Nothing is carried out while it stands still.
   void set_stalled(bool stalled);
   void set_full(bool full) { full_ = full; }
+  // How long at most an operation of this life has taken so far.
+  Duration longest_stall() const;
   // Right after the operation or piece of one of this number that is carried out from now on,
   // `event` comes, unless this life has ended.
   void arm(uint32_t operations, const Event& event) {
@@ -64,6 +66,12 @@ class Files {
     InodeRef inode;
     bool read = false;
     bool write = false;
+    bool lock = false;
+  };
+  // A prompt write that was carried out when it was submitted, and is told of later.
+  struct Prompted {
+    uint32_t slot;
+    Error error;
   };
   struct Sync {
     uint32_t slot;
@@ -72,14 +80,22 @@ class Files {
     uint64_t names_mark;
     bool saved = false;
   };
+  struct Started {
+    uint32_t slot;
+    uint32_t generation;
+    Instant at;
+  };
 
   void schedule(uint32_t slot, int64_t bytes, int64_t extra_ns = 0);
   void push_step(uint32_t slot, uint32_t generation, Instant at);
   OpenFile* file(const Op& op);
+  void try_promptly(uint32_t slot);
+  void end_operation(uint32_t slot);
   Error carry_out(uint32_t slot, Op& op, bool& again);
   Error open(Op& op);
   Error read(uint32_t slot, Op& op, bool& again);
   Error write(uint32_t slot, Op& op, bool& again);
+  Error write_some(uint32_t slot, Op& op, bool& again);
   static void write_piece(Inode& inode, const Op& op, uint64_t from, uint64_t size);
   Error sync(uint32_t slot, Op& op, bool& again);
   Error begin_sync(uint32_t slot, Op& op);
@@ -93,6 +109,9 @@ class Files {
   Disk& disk_;
   std::vector<OpenFile> open_;
   std::vector<Sync> syncs_;
+  std::vector<Prompted> prompted_;
+  std::vector<Started> started_;  // writes and syncs in flight
+  Duration longest_;
   std::vector<std::pair<uint32_t, uint32_t>> held_;  // slot and generation, while stalled
   uint32_t armed_ = 0;                               // operations to go
   Event armed_event_;

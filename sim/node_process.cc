@@ -5,6 +5,12 @@
 namespace redoubt::sim {
 
 NodeProcess::NodeProcess(Env& env, NodeStart start) : env_(env), start_(std::move(start)) {
+  again_.owner = this;
+  again_.on_fire = [](Timer& timer) {
+    auto* process = static_cast<NodeProcess*>(timer.owner);
+    process->node_.reset();
+    process->begin(process->text_);
+  };
   if (start_.config_file.empty()) {
     begin({});
     return;
@@ -16,6 +22,10 @@ NodeProcess::NodeProcess(Env& env, NodeStart start) : env_(env), start_(std::mov
         process->begin(process->text_);
       },
       this);
+}
+
+NodeProcess::~NodeProcess() {
+  env_.disarm(again_);
 }
 
 // A node that cannot read its file does not start; whoever looks after the machine starts it again.
@@ -87,23 +97,25 @@ void NodeProcess::begin(std::string_view text) {
   if (!missing.empty()) return give_up(missing.front());
   node_ = make_node(env_, std::move(config), start_.families);
   node_->dispatcher().set_observer(start_.observer);
-  if (!node_->listen(&error)) {
-    node_->log(LogLevel::warning, error);
-    return env_.backend().request_exit(1);
-  }
   node_->start(
       [](void* owner, Error result) { static_cast<NodeProcess*>(owner)->on_started(result); },
       this);
 }
 
 void NodeProcess::on_started(Error error) {
-  if (error != Error::none) return env_.backend().request_exit(1);
+  // Whoever looks after the machine starts it again.
+  if (error != Error::none) return env_.arm_in(again_, Duration::milliseconds(100));
+  std::string why;
+  if (!node_->listen(&why)) {
+    node_->log(LogLevel::warning, why);
+    return env_.backend().request_exit(1);
+  }
   if (start_.ready) start_.ready(*node_);
 }
 
 void NodeProcess::stop(Env& env) {
   if (node_ == nullptr) return env.backend().request_exit(0);
-  node_->stop("Received a stop signal: ending in order.");
+  node_->stop({.reason = "Received a stop signal: ending in order."});
 }
 
 }  // namespace redoubt::sim

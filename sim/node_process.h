@@ -25,7 +25,8 @@ struct NodeStart {
   std::string config_file;
   NodeObserver* observer = nullptr;
   std::vector<std::span<const Command>> families = all_families();
-  // Called when the node listens. Without a file that is within the constructor.
+  // Called when the node has loaded its data and listens. Without a file and data to load that is
+  // within the constructor.
   std::function<void(Node&)> ready;
 };
 
@@ -34,6 +35,8 @@ class NodeProcess final : public Process {
   NodeProcess(Env& env, NodeStart start);
   NodeProcess(Env& env, const std::vector<std::string>& arguments, NodeObserver* observer,
               std::vector<std::span<const Command>> families = all_families());
+
+  ~NodeProcess() override;
 
   void stop(Env& env) override;
   // Exists from the beginning, unless a file has to be read first.
@@ -51,6 +54,7 @@ class NodeProcess final : public Process {
   std::string text_;
   Task<Error> reading_;
   std::unique_ptr<Node> node_;
+  Timer again_;
 };
 
 }  // namespace redoubt::sim

@@ -29,6 +29,10 @@ class RequestSink {
   virtual void on_freed() = 0;
   // A message was written behind what the session was sent before.
   virtual void on_push(const Session& session, std::string_view message) = 0;
+  // Of the replies that wait to leave, `size` bytes, which end `behind` bytes before the end, have
+  // become errors.
+  virtual void on_replies_failed(const Session& session, size_t behind, size_t size,
+                                 std::string_view replaced) = 0;
   // Whether anybody tracks keys may have changed.
   virtual void on_tracking_changed() = 0;
 

@@ -69,6 +69,10 @@ void Session::on_replies_ready(HeldReplies& ready) {
   clients.flush(*this);
 }
 
+void Session::on_replies_failed(size_t behind, size_t size, std::string_view replaced) {
+  clients.sink().on_replies_failed(*this, behind, size, replaced);
+}
+
 void Session::on_quiet() {
   clients.retire(*this);
 }

@@ -108,6 +108,7 @@ class Session final : public ConnectionUser, public ReplyHolder {
   ClientTraffic traffic;
 
   RequestParser parser;
+  uint64_t written_offset = 0;  // of the effect log, behind its last write; 0: it has not written
   Output output;                      // replies that wait for the end of the turn
   std::unique_ptr<Output> pushes;     // messages for behind the reply of this command
   std::unique_ptr<HeldReplies> held;  // replies that wait for the gate
@@ -153,6 +154,7 @@ class Session final : public ConnectionUser, public ReplyHolder {
   void on_end(Error error) override;
   void on_quiet() override;
   void on_replies_ready(HeldReplies& ready) override;
+  void on_replies_failed(size_t behind, size_t size, std::string_view replaced) override;
 };
 
 }  // namespace redoubt

@@ -22,8 +22,8 @@ class Session;
 struct Wait;
 
 // What a command that waited in vain replies. move: a null array, but null where it may not wait.
-// zero: of WAIT; two_zeros: of WAITAOF.
-enum class BlockReply : uint8_t { null, null_array, move, zero, two_zeros };
+// zero: of WAIT; two_zeros, one_and_zero: of WAITAOF.
+enum class BlockReply : uint8_t { null, null_array, move, zero, two_zeros, one_and_zero };
 
 // until_served: while a key does not exist, or has another type, the command waits on.
 // while_key_exists: when it is deleted or changes its type, too, the command is executed again.

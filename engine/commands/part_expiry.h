@@ -131,7 +131,7 @@ void expire_parts(Context& c, TimeForm form) {
   const std::optional<ExpireArguments> given = read_expire_arguments(c, Kind::kWords, form);
   if (!given) return;
   if (entry == nullptr) return reply_no_parts(c, given->first);
-  const bool over = given->deadline_ms <= c.now_ms();
+  const bool over = given->deadline_ms <= c.past_ms();
   PartChanger<Kind> change(c, key, entry, over ? PartChange::removed : PartChange::expires,
                            given->deadline_ms);
   c.reply.array(c.args.size() - given->first);

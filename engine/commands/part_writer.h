@@ -43,7 +43,7 @@ class PartWriter {
   // Whether some parts have expired that are still there.
   bool has_expired() const {
     const int64_t earliest_ms = editor_.view().earliest_ms();
-    return earliest_ms != kNeverExpires && earliest_ms < context_.now_ms();
+    return earliest_ms != kNeverExpires && earliest_ms < context_.past_ms();
   }
   // A part that is there. One that has expired is removed instead, with its effect.
   std::optional<Part> find(std::string_view name);
@@ -66,7 +66,7 @@ class PartWriter {
 template <typename Kind>
 std::optional<typename Kind::Part> PartWriter<Kind>::find(std::string_view name) {
   std::optional<Part> part = editor_.view().find(name);
-  if (!part || part->deadline_ms >= context_.now_ms()) return part;
+  if (!part || part->deadline_ms >= context_.past_ms()) return part;
   editor_.remove(name);
   context_.keys().parts_expired(context_.db_index(), key_, Kind::kType, {&name, 1});
   return std::nullopt;

@@ -17,7 +17,6 @@ constexpr std::string_view kCosmetic =
     "it changes what people see of the process, not what it does";
 constexpr std::string_view kTuning = "a tuning knob for a mechanism that this engine does not use";
 constexpr std::string_view kNoDefragmentation = "memory is not moved to defragment it";
-constexpr std::string_view kNoFiles = "data is not written to files yet";
 constexpr std::string_view kNoScripts = "there are no scripts and functions yet";
 constexpr std::string_view kNoModules = "there are no modules";
 constexpr std::string_view kNoReplication = "there is no replication yet";
@@ -70,44 +69,9 @@ constexpr std::array kProcessRows = {
     boolean("import-mode", "no").only("no", "expired keys cannot be kept for an import"),
     boolean("enable-debug-assert", "no").immutable().hidden().harmless("assertions are always on"),
     integer("shutdown-timeout", "10", 0, kMaxInt).harmless(kNoReplication),
-    list("shutdown-on-sigint", "default", parse_shutdown_options)
-        .only("default|nosave|now|force|nosave now|nosave force|now force|nosave now force",
-              kNoFiles),
-    list("shutdown-on-sigterm", "default", parse_shutdown_options)
-        .only("default|nosave|now|force|nosave now|nosave force|now force|nosave now force",
-              kNoFiles),
     integer("list-compress-depth", "0", 0, kMaxInt).harmless("lists are not compressed"),
     integer("busy-reply-threshold", "5000", 0, kMax).also("lua-time-limit").harmless(kNoScripts),
     boolean("lua-enable-deprecated-api", "no").immutable().hidden().harmless(kNoScripts),
-};
-
-constexpr std::array kFileRows = {
-    list("save", "", parse_save).only("", kNoFiles),
-    file_name("dbfilename", "dump.rdb").guarded().harmless(kNoFiles),
-    boolean("rdbcompression", "yes").harmless(kNoFiles),
-    boolean("rdbchecksum", "yes").immutable().harmless(kNoFiles),
-    boolean("rdb-del-sync-files", "no").harmless(kNoFiles),
-    boolean("rdb-save-incremental-fsync", "yes").harmless(kNoFiles),
-    integer("rdb-key-save-delay", "0", -kMaxInt - 1, kMaxInt).hidden().harmless(kNoFiles),
-    integer("key-load-delay", "0", -kMaxInt - 1, kMaxInt).hidden().harmless(kNoFiles),
-    memory("loading-process-events-interval-bytes", "2097152", 1024, kMaxInt)
-        .hidden()
-        .harmless(kNoFiles),
-    boolean("stop-writes-on-bgsave-error", "yes").harmless(kNoFiles),
-    choice("sanitize-dump-payload", "no", kYesNoClients)
-        .harmless("there is no RESTORE and no file to load yet"),
-    boolean("appendonly", "no").only("no", kNoFiles),
-    choice("appendfsync", "everysec", "everysec|always|no").harmless(kNoFiles),
-    file_name("appendfilename", "appendonly.aof").immutable().harmless(kNoFiles),
-    file_name("appenddirname", "appendonlydir").immutable().harmless(kNoFiles),
-    boolean("no-appendfsync-on-rewrite", "no").harmless(kNoFiles),
-    integer("auto-aof-rewrite-percentage", "100", 0, kMaxInt).harmless(kNoFiles),
-    memory("auto-aof-rewrite-min-size", "67108864").harmless(kNoFiles),
-    boolean("aof-load-truncated", "yes").harmless(kNoFiles),
-    boolean("aof-use-rdb-preamble", "yes").harmless(kNoFiles),
-    boolean("aof-timestamp-enabled", "no").harmless(kNoFiles),
-    boolean("aof-rewrite-incremental-fsync", "yes").harmless(kNoFiles),
-    boolean("aof-disable-auto-gc", "no").harmless(kNoFiles),
 };
 
 constexpr std::array kReplicationRows = {
@@ -237,7 +201,7 @@ constexpr auto all_rows(const std::array<Directive, Sizes>&... tables) {
 }
 
 constexpr auto kRows =
-    all_rows(kProcessRows, kFileRows, kReplicationRows, kSecurityRows, kLineRows);
+    all_rows(kProcessRows, kReplicationRows, kSecurityRows, kLineRows);
 
 }  // namespace
 

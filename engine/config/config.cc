@@ -144,6 +144,16 @@ bool Config::read_value(const Place& place, size_t index, std::span<const std::s
   // One word may hold a whole list: --bind "127.0.0.1 ::1".
   std::vector<std::string> list;
   if (row.kind == Directive::Kind::list && words.size() == 1) list = directive_words(row, words[0]);
+  // A line adds to those before it, not to the initial value; an empty one begins anew.
+  const bool adds = row.adds_up && !impl_->places[index].empty() &&
+                    !(words.size() == 1 && words[0].empty()) && !words.empty();
+  if (adds) {
+    if (list.empty()) list.assign(words.begin(), words.end());
+    const std::string& former = impl_->values[index];
+    const std::vector<std::string> all =
+        former.empty() ? std::vector<std::string>() : directive_words(row, former);
+    list.insert(list.begin(), all.begin(), all.end());
+  }
   const std::span<const std::string> given = list.empty() ? words : list;
   DirectiveValue value;
   DirectiveProblem why;

@@ -67,6 +67,7 @@ struct Directive {
   bool is_immutable = false;   // CONFIG SET refuses it
   bool is_protected = false;   // CONFIG SET needs enable-protected-configs
   bool is_hidden = false;      // CONFIG GET shows it only by its full name
+  bool adds_up = false;        // a list whose lines in a file or arguments add up
   bool is_lines = false;       // a list with one line for each four words in the file
   Parse parse = nullptr;
   Apply apply = nullptr;  // null: not obeyed, `why` says why that does no harm
@@ -104,6 +105,11 @@ struct Directive {
   constexpr Directive lines() const {
     Directive row = *this;
     row.is_lines = true;
+    return row;
+  }
+  constexpr Directive adding_up() const {
+    Directive row = *this;
+    row.adds_up = true;
     return row;
   }
   constexpr Directive sets(Apply function) const {

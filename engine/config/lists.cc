@@ -84,6 +84,7 @@ bool parse_save(const Directive&, std::string_view, std::span<const std::string>
     const std::optional<int64_t> changes = parse_integer(words[i + 1]);
     if (!seconds || !changes || *seconds < 1 || *changes < 0) return false;
   }
+  value->words.assign(words.begin(), words.end());
   value->text = join_words(words);
   return true;
 }

@@ -147,6 +147,10 @@ struct Settings {
   uint64_t hash_max_listpack_entries = 512;
   uint64_t hash_max_listpack_value = 64;
 
+  // stopping: words out of save, nosave, now, force
+  std::vector<std::string> shutdown_on_sigint;
+  std::vector<std::string> shutdown_on_sigterm;
+
   // The settings of a part of the node, of a type of its own; made when they are first asked for.
   // References are valid until settings change.
   template <typename T>

@@ -29,6 +29,11 @@ void apply_output_limits(Settings& settings, const DirectiveValue& value) {
   settings.output_limit_pubsub = limit(8);
 }
 
+template <auto Member>
+void keep_words(Settings& settings, const DirectiveValue& value) {
+  settings.*Member = value.words;
+}
+
 void apply_percentiles(Settings& settings, const DirectiveValue& value) {
   settings.latency_tracking_percentiles.clear();
   for (const std::string& word : value.words) {
@@ -110,6 +115,10 @@ constexpr Directive kRows[] = {
     integer("hz", "10", 0, kMaxInt).clamped(1, 500).sets(store<&Settings::hz>),
     text("reported-redis-version", "7.4.0", parse_version)
         .sets(store<&Settings::reported_redis_version>),
+    list("shutdown-on-sigint", "default", parse_shutdown_options)
+        .sets(keep_words<&Settings::shutdown_on_sigint>),
+    list("shutdown-on-sigterm", "default", parse_shutdown_options)
+        .sets(keep_words<&Settings::shutdown_on_sigterm>),
     choice("enable-debug-command", "no", "no|yes|local")
         .immutable()
         .sets(store<&Settings::debug_command>),

@@ -50,11 +50,21 @@ bool denied_when_out_of_memory(const Session& session, const CommandEntry& entry
   return (flags & kEndsMulti) == 0;
 }
 
+// PING tells whoever looks after the node that something is wrong.
+bool is_refused_write(const Session& session, const CommandEntry& entry) {
+  const uint32_t flags = entry.row->flags;
+  if (session.has(kSessionMulti) && (flags & kRunsQueued) != 0) {
+    return (session.transaction->command_flags & kWrite) != 0;
+  }
+  return (flags & kWrite) != 0 || entry.row->name == "ping";
+}
+
 // Whom an alert concerns.
 uint32_t concern_of(Alert alert) {
   switch (alert) {
     case Alert::observed:
-    case Alert::pause_all: return kConcernAll;
+    case Alert::pause_all:
+    case Alert::refuses_writes: return kConcernAll;
     case Alert::pause_writes: return kConcernWrites;
     case Alert::tight_memory: return kConcernMemory;
     case Alert::loading: return kConcernNotLoading;
@@ -72,6 +82,11 @@ void Admission::set(Alert alert, bool on) {
   for (size_t i = 0; i < set_.size(); ++i) {
     if (set_[i]) concerned_ |= concern_of(static_cast<Alert>(i));
   }
+}
+
+void Admission::refuse_writes(std::string_view error) {
+  refusal_ = error;
+  set(Alert::refuses_writes, !error.empty());
 }
 
 bool Admission::admit(Session& session, const Planned& planned,
@@ -124,6 +139,7 @@ std::string Admission::problem_of(Session& session, const CommandEntry& entry,
     REDOUBT_REACHED(refused_for_memory);
     return "OOM command not allowed when used memory > 'maxmemory'.";
   }
+  if (is_set(Alert::refuses_writes) && is_refused_write(session, entry)) return refusal_;
   if (session.has(kSessionSubscribed) && session.protocol == Protocol::resp2 &&
       (flags & kSubscribedMode) == 0) {
     return fmt::format(

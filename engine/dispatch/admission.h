@@ -26,6 +26,7 @@ enum class Alert : uint8_t {
   pause_writes,  // CLIENT PAUSE WRITE
   tight_memory,  // memory is used up, or nearly
   loading,       // data is being loaded
+  refuses_writes,  // what is written could not be kept
   count
 };
 
@@ -36,6 +37,9 @@ class Admission {
   Admission& operator=(const Admission&) = delete;
 
   void set(Alert alert, bool on);
+  // From now on commands that write, and PING, are answered with this error, a whole line such as
+  // "MISCONF ..."; empty: no longer.
+  void refuse_writes(std::string_view error);
   bool is_set(Alert alert) const { return set_[static_cast<size_t>(alert)]; }
   // The command runs at once for a client without flags.
   bool clear(const CommandEntry& entry) const { return (concerned_ & entry.concerns) == 0; }
@@ -51,6 +55,7 @@ class Admission {
 
   const Services& services_;
   std::array<bool, static_cast<size_t>(Alert::count)> set_{};
+  std::string refusal_;
   uint32_t concerned_ = kConcernNoHandler;  // the concerns of the alerts that are set
 };
 

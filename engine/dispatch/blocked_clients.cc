@@ -27,6 +27,7 @@ void BlockedClients::block(Session& session, CommandEntry& command, const BlockR
     ASSERT(session.wait->command == &command);
     session.wait->in_vain = true;  // it keeps its place
     session.wait->retry = request.retry;
+    session.wait->on_timeout = request.on_timeout;
     arm(*session.wait);
     return;
   }
@@ -70,6 +71,7 @@ void BlockedClients::end_or_retry(Wait& wait) {
   }
   wait.retry = Instant::never();
   for (const auto place : wait.places) table_.on_key_changed(place->db, place->key);
+  if (wait.places.empty()) retries_.push_back(wait.session->id);
   arm(wait);
   services_.env.request(turn_);
 }
@@ -144,6 +146,10 @@ void BlockedClients::serve_ready() {
   while (table_.has_ready()) {
     const Blocking::ReadyKey ready = table_.take_ready();
     serve_key(ready.db, ready.key);
+  }
+  for (const uint64_t id : std::exchange(retries_, {})) {
+    const Session* session = services_.clients.find(id);
+    if (session != nullptr && session->wait != nullptr) execute_again(*session->wait);
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "engine/clients/session.h"
 #include "engine/dispatch/blocking.h"
@@ -29,8 +30,8 @@ class BlockedClients {
   // The session is closed, or has got its reply: it waits no longer.
   void forget(Session& session);
 
-  bool has_ready() const { return table_.has_ready(); }
-  // Serves those whose keys are ready. Not within EXEC or a script, and not during a pause.
+  bool has_ready() const { return table_.has_ready() || !retries_.empty(); }
+  // Serves those whose keys are ready, and those without keys whose time to try again has come. Not within EXEC or a script, and not during a pause.
   void serve_ready();
 
  private:
@@ -45,6 +46,7 @@ class BlockedClients {
   const Services& services_;
   TurnHook& turn_;
   Blocking table_;
+  std::vector<uint64_t> retries_;  // sessions that wait for no key, and are to be executed again
 };
 
 }  // namespace redoubt

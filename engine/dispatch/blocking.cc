@@ -21,6 +21,11 @@ void write_block_reply(ReplyWriter& reply, BlockReply what) {
     case BlockReply::null_array:
     case BlockReply::move: reply.null_array(); return;
     case BlockReply::zero: reply.integer(0); return;
+    case BlockReply::one_and_zero:
+      reply.array(2);
+      reply.integer(1);
+      reply.integer(0);
+      break;
     case BlockReply::two_zeros:
       reply.array(2);
       reply.integer(0);

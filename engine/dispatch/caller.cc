@@ -93,6 +93,7 @@ bool Caller::invoke(Session& session, CommandEntry& entry, std::span<const std::
   if (context.failed()) ++entry.failed_calls;
   if (context.changed() && !context.effect_given()) append_effect(db, entry, args);
   effects_.close_group();
+  if (effects_.end_offset() != effects_before) session.written_offset = effects_.end_offset();
   if (context.changed()) {
     const Allocator& changed = keys_.database(db).allocator();
     if (keys_.reclaim().garbage().has_remains() || changed.above_mark()) [[unlikely]]

@@ -25,6 +25,11 @@ class Caller {
   void call_planned(Planned& planned, std::span<const std::string_view> args);
   // A call that is timed by itself: in a transaction, or of a stored request. True when it failed.
   bool call_alone(Session& session, CommandEntry& entry, std::span<const std::string_view> args);
+  // An effect of a file or a primary, which nobody sees: it is not counted, timed or shown. True
+  // when it failed.
+  bool call_effect(Session& session, CommandEntry& entry, std::span<const std::string_view> args) {
+    return invoke(session, entry, args, nullptr);
+  }
   // A command that waited is called once more. True when it is through: then it is timed.
   bool call_again(Wait& wait, std::span<const std::string_view> args);
 

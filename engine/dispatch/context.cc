@@ -112,7 +112,11 @@ void Context::block(Type type, size_t first, size_t last, Instant deadline, Bloc
                                         .retry = retry});
 }
 
-void Context::wait_until(Instant deadline, BlockReply on_timeout) {
+uint64_t Context::written_offset() const {
+  return session.written_offset;
+}
+
+void Context::wait_until(Instant deadline, BlockReply on_timeout, Instant retry) {
   if (!services_.dispatcher.may_block(session)) {
     write_block_reply(reply, on_timeout);
     return;
@@ -121,6 +125,7 @@ void Context::wait_until(Instant deadline, BlockReply on_timeout) {
   request.args = args;
   request.on_timeout = on_timeout;
   request.deadline = deadline;
+  request.retry = retry;
   services_.dispatcher.blocked().block(session, command, request);
 }
 

@@ -79,6 +79,9 @@ class Context {
   Database& db() const { return keys().database(db_); }
   // The wall clock of this turn, Unix time in ms: what expiry is compared with.
   int64_t now_ms() const { return env().wall().unix_ms(); }
+  // Deadlines before this have passed; at or before it, those that a command gives: now_ms(), or
+  // INT64_MIN while effects are applied.
+  int64_t past_ms() const { return keys().past_ms(); }
 
   // The hash of a key in this node's dicts.
   uint64_t hash(std::string_view key) const {
@@ -205,15 +208,17 @@ class Context {
              BlockMode mode = BlockMode::until_served, std::span<const std::string_view> again = {},
              Instant retry = Instant::never());
 
-  // The session waits until the deadline, for nothing that could come: WAIT without replicas. Where
-  // a command may not wait, the reply is `on_timeout` at once.
-  void wait_until(Instant deadline, BlockReply on_timeout);
+  // The session waits until the deadline, for no key: WAIT without replicas. At `retry` the command
+  // is executed again. Where it may not wait, the reply is `on_timeout` at once.
+  void wait_until(Instant deadline, BlockReply on_timeout, Instant retry = Instant::never());
 
   // The reply of this command comes later: whoever has the result hands it to
   // Dispatcher::finish_deferred(), once. Until then the client's further requests wait. In a
   // transaction the other commands run on, and EXEC's reply is complete when this one is there.
   DeferredReply defer();
   bool deferred() const { return deferred_; }
+  // The offset of the effect log behind the last write of this client; 0 when it has not written.
+  uint64_t written_offset() const;
 
   // The Blob that holds exactly this argument's bytes, for the store to take over; empty when the
   // argument is only a view. The view stays valid.

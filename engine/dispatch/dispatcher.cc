@@ -98,6 +98,11 @@ void Dispatcher::on_push(const Session& session, std::string_view message) {
   if (observer_ != nullptr) observer_->on_push(session, message);
 }
 
+void Dispatcher::on_replies_failed(const Session& session, size_t behind, size_t size,
+                                   std::string_view replaced) {
+  if (observer_ != nullptr) observer_->on_replies_failed(session, behind, size, replaced);
+}
+
 void Dispatcher::on_tracking_changed() {
   keys_.set_listening(clients_.tracking(), clients_.tracking().active());
 }
@@ -113,6 +118,10 @@ void Dispatcher::run_turn() {
     stored_.run_woken();
   if (observer_ != nullptr) observer_->on_turn_end();
   clients_.end_messages();
+  if (before_replies_ != nullptr && before_replies_->requested) [[unlikely]] {
+    env_.withdraw(*before_replies_);
+    before_replies_->run(*before_replies_);
+  }
   end_turn();
   in_turn_ = false;
   ASSERT(ready_.empty() && batch_.empty() && !transactions_.running());

@@ -39,6 +39,15 @@ class NodeObserver : public KeyListener {
     static_cast<void>(session);
     static_cast<void>(message);
   }
+  // What was written for a session and has not left has become errors, because it could not be
+  // kept: `size` bytes, which end `behind` bytes before the end.
+  virtual void on_replies_failed(const Session& session, size_t behind, size_t size,
+                                 std::string_view replaced) {
+    static_cast<void>(session);
+    static_cast<void>(behind);
+    static_cast<void>(size);
+    static_cast<void>(replaced);
+  }
   // The connection is gone; its number is never used again.
   virtual void on_session_closed(const Session& session) = 0;
 };

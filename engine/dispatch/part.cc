@@ -26,10 +26,14 @@ Task<Error> Parts::start() {
   co_return Error::none;
 }
 
-Task<Error> Parts::before_stop() {
+void Parts::abort_stop() {
+  for (const Made& made : all_) made.part->abort_stop();
+}
+
+Task<Error> Parts::before_stop(const StopRequest& request) {
   Error first = Error::none;
   for (size_t i = started_; i-- > 0;) {
-    const Error error = co_await all_[i].part->before_stop();
+    const Error error = co_await all_[i].part->before_stop(request);
     if (first == Error::none) first = error;
   }
   co_return first;

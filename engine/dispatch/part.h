@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,15 @@ namespace redoubt {
 class InfoRegistry;
 class Node;
 
+// How a node is to stop.
+struct StopRequest {
+  enum class Saving : uint8_t { if_configured, yes, no };
+
+  std::string reason;  // for the log
+  Saving saving = Saving::if_configured;
+  bool force = false;  // also when something that has to be done before has failed
+};
+
 class Part {
  public:
   Part() = default;
@@ -32,8 +42,11 @@ class Part {
   // meanwhile. Another result than Error::none ends the process; the part has logged why.
   virtual Task<Error> start() { co_return Error::none; }
   // What has to be done before the process ends in order; only after start(). After an error, which
-  // the part has logged, the process ends all the same.
-  virtual Task<Error> before_stop() { co_return Error::none; }
+  // the part has logged, the node does not stop, unless it is forced to. `request` is valid until
+  // the task is done.
+  virtual Task<Error> before_stop(const StopRequest& /*request*/) { co_return Error::none; }
+  // before_stop() is to end soon, with Error::cancelled if it can.
+  virtual void abort_stop() {}
   // Settings have changed.
   virtual void settings_changed() {}
   // `hz` times a second.
@@ -67,8 +80,9 @@ class Parts {
 
   // Starts one after another. Error::none when all have started.
   Task<Error> start();
-  // Those that have started, the last one first.
-  Task<Error> before_stop();
+  // Those that have started, the last one first. The first error.
+  Task<Error> before_stop(const StopRequest& request);
+  void abort_stop();
   void settings_changed();
   void cron();
   void register_info(InfoRegistry& registry);

@@ -82,6 +82,7 @@ bool EffectLog::attach_at(EffectReader& reader, uint64_t offset) {
   reader.log_ = this;
   reader.position_ = offset;
   readers_.push_back(&reader);
+  encodes_ = !replayed_;
   return true;
 }
 
@@ -95,6 +96,7 @@ void EffectLog::admit_joining() {
     reader->position_ = end_;
     readers_.push_back(reader);
   }
+  encodes_ = !readers_.empty() && !replayed_;
   joining_.clear();
   db_ = -1;
 }
@@ -104,6 +106,7 @@ void EffectLog::detach(EffectReader& reader) {
   reader.log_ = nullptr;
   if (std::erase(joining_, &reader) > 0) return;
   std::erase(readers_, &reader);
+  encodes_ = !readers_.empty() && !replayed_;
   if (!readers_.empty()) {
     free_taken();
     return;
@@ -274,6 +277,10 @@ void EffectLog::continue_history(std::string_view new_id) {
   ASSERT(depth_ == 0);
   history_.fork(new_id, end_);
   db_ = -1;
+}
+
+void EffectLog::continue_history() {
+  continue_history(random_history_id(env_));
 }
 
 void EffectLog::adopt_history(const History& history, uint64_t offset) {

@@ -122,11 +122,18 @@ class EffectLog {
   // Appends the effect of a command in database `db`: its name, which is the canonical one, and its
   // arguments. While nobody reads it only notes that data changed.
   void append(int db, std::span<const std::string_view> args) {
-    if (readers_.empty()) {
-      changed_in_silence_ = true;
+    if (!encodes_) {
+      if (!replayed_) changed_in_silence_ = true;
       return;
     }
     encode_effect(db, args);
+  }
+  // What is appended is in the log already (it is loaded again), and is not appended, from now on, or
+  // no longer. Not inside a group.
+  void set_replayed(bool replayed) {
+    ASSERT(depth_ == 0);
+    replayed_ = replayed;
+    encodes_ = !readers_.empty() && !replayed_;
   }
   // Passes on bytes of a primary's stream, whole entries, unchanged. Not inside a group.
   void append_foreign(std::string_view bytes, bool control);
@@ -140,6 +147,12 @@ class EffectLog {
     if (--depth_ == 0 && (effects_ > 0 || !joining_.empty())) commit_group();
   }
   bool in_group() const { return depth_ > 0; }
+  // The next effect begins with SELECT, whatever its database: for a reader that begins a file there.
+  // Not inside a group.
+  void select_again() {
+    ASSERT(depth_ == 0);
+    db_ = -1;
+  }
   // Takes back what the open group has appended so far. The group stays open.
   void abandon_group();
   // The effects that the open group has so far.
@@ -148,6 +161,8 @@ class EffectLog {
   // The history goes on under another id (a replica was promoted); what was there keeps its id as
   // the second one.
   void continue_history(std::string_view new_id);
+  // The same with an id that is drawn.
+  void continue_history();
   // The history is that of a primary from now on (a replica after a full synchronisation).
   void adopt_history(const History& history, uint64_t offset);
 
@@ -172,6 +187,9 @@ class EffectLog {
   Env& env_;
   History history_;
   bool changed_in_silence_ = true;  // the history has not begun
+
+  bool replayed_ = false;
+  bool encodes_ = false;  // somebody reads what is appended
 
   std::vector<EffectReader*> readers_;
   std::vector<EffectReader*> joining_;  // begin behind the open group

@@ -39,16 +39,21 @@ bool HeldReplies::take_ready(Output& to) {
 
 // What needs more than is released becomes errors, which need nothing.
 void HeldReplies::fail(uint64_t released, std::string_view error) {
+  size_t behind = bytes_;
   for (Piece& piece : pieces_) {
+    const size_t size = piece.bytes.bytes();
+    behind -= size;
     if (piece.need <= released) continue;
-    bytes_ -= piece.bytes.bytes();
-    piece.bytes.clear();
+    std::string errors;
     for (size_t i = 0; i < piece.replies; ++i) {
-      piece.bytes.append("-");
-      piece.bytes.append(error);
-      piece.bytes.append("\r\n");
+      errors += '-';
+      errors += error;
+      errors += "\r\n";
     }
-    bytes_ += piece.bytes.bytes();
+    piece.bytes.clear();
+    piece.bytes.append(errors);
+    holder_.on_replies_failed(behind, size, errors);
+    bytes_ = bytes_ - size + errors.size();
     piece.need = released;
   }
 }
@@ -65,9 +70,10 @@ ReplyGate::~ReplyGate() {
   ASSERT(first_ == nullptr);
 }
 
-ReplyGate::Source ReplyGate::open_source(std::string_view name, uint64_t offset) {
+ReplyGate::Source ReplyGate::open_source(std::string_view name, uint64_t offset,
+                                         bool covers_past) {
   // What was written before is the new source's too, but nobody noted the keys.
-  if (sources_.empty()) all_offset_ = last_offset_;
+  if (sources_.empty() && covers_past) all_offset_ = last_offset_;
   const Source id = next_source_++;
   sources_.push_back({id, std::string(name), offset, {}});
   update();

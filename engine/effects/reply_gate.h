@@ -36,6 +36,8 @@ class ReplyHolder {
   virtual ~ReplyHolder() = default;
   // The first of them may leave: HeldReplies::take_ready() moves them out.
   virtual void on_replies_ready(HeldReplies& held) = 0;
+  // Of what is held, `size` bytes, which end `behind` bytes before the end, have become these.
+  virtual void on_replies_failed(size_t behind, size_t size, std::string_view replaced) = 0;
 };
 
 // The replies of one client that wait for the gate, in order. It leaves the gate's list when it is
@@ -91,8 +93,10 @@ class ReplyGate {
 
   // --- sources
 
-  // From now on replies also wait for this source, which has released up to `offset`.
-  Source open_source(std::string_view name, uint64_t offset);
+  // From now on replies also wait for this source, which has released up to `offset`. What was
+  // written before the first source was opened is waited for by whoever reads it, unless
+  // `covers_past` is false.
+  Source open_source(std::string_view name, uint64_t offset, bool covers_past = true);
   // Nobody waits for it any more.
   void close_source(Source source);
   // Never goes back.

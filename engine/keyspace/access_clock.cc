@@ -98,6 +98,18 @@ uint64_t AccessClock::eviction_score(const Entry& entry) const {
   return idle(entry);
 }
 
+void AccessClock::set_idle(const Entry& entry, uint64_t idle_s) const {
+  ASSERT(!counts_uses());
+  constexpr uint64_t kTicksPerSecond = 1000 / kTickMs;
+  const uint64_t passed = std::min<uint64_t>(idle_s, kLongestIdle / kTicksPerSecond);
+  entry.set_fine_access((ticks() - static_cast<uint32_t>(passed * kTicksPerSecond)) & kStampMask);
+}
+
+void AccessClock::set_frequency(const Entry& entry, uint8_t frequency) const {
+  ASSERT(counts_uses());
+  entry.set_fine_access(minutes() << kMinutesShift | frequency * kFractions);
+}
+
 // Moves a stamp up that would soon look as if it were of a later time.
 void AccessClock::pin(const Entry& entry) const {
   if (!counts_uses()) {

@@ -44,6 +44,10 @@ class AccessClock {
     entry.set_fine_access(kind_ == Kind::uses ? stamp_ : counted_use(entry));
   }
   // A command changed it.
+  // What a file or RESTORE says of an entry: seconds since it was used, not under an LFU policy; or
+  // the counter of one.
+  void set_idle(const Entry& entry, uint64_t idle_s) const;
+  void set_frequency(const Entry& entry, uint8_t frequency) const;
   bool follows_changes() const { return kind_ == Kind::changes; }
   void changed(const Entry& entry) const { entry.set_fine_access(stamp_); }
 

@@ -11,12 +11,12 @@
 namespace redoubt {
 
 bool Keyspace::remove_expired_parts(int db, const Entry& entry, size_t most) {
-  const int64_t now_ms = env_.wall().unix_ms();
+  const int64_t now_ms = past_ms();
   const TypeOps& ops = ops_of(entry);
   const int64_t before_ms = ops.next_expiry(entry);
   // While data stands still an expired part is invisible, but stays. So it does in a transaction
   // that could not bring it back.
-  if (before_ms >= now_ms || !decides_) return true;
+  if (before_ms >= now_ms || !decides()) return true;
   if (rollback_ != nullptr && !rollback_->keeps(db, entry.key())) return true;
   const std::string key(entry.key());
   const uint64_t key_hash = hash(key);
@@ -37,7 +37,7 @@ bool Keyspace::remove_expired_parts(int db, const Entry& entry, size_t most) {
 
 bool Keyspace::remove_all_expired_parts(int db, const Entry& entry) {
   constexpr size_t kAtOnce = 1024;
-  const int64_t now_ms = env_.wall().unix_ms();
+  const int64_t now_ms = past_ms();
   const TypeOps& ops = ops_of(entry);
   if (ops.next_expiry(entry) >= now_ms) return true;
   if (rollback_ != nullptr) rollback_->keep(db, entry.key());

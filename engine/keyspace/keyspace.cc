@@ -24,7 +24,7 @@ Keyspace::Keyspace(const Surroundings& surroundings)
       hash_key_([this] { return env_.entropy(); }),
       clock_(env_, surroundings.random, settings_),
       reclaim_(env_, databases_, settings_, stats_),
-      snapshots_(env_, reclaim_) {
+      snapshots_(env_, reclaim_, databases_) {
   ASSERT(settings_.databases > 0);
   for (int i = 0; i < settings_.databases; ++i) databases_.push_back(make_database());
   settings_changed();
@@ -98,7 +98,7 @@ const Entry* Keyspace::peek(int db, std::string_view key, uint64_t hash) {
 
 void Keyspace::expire_key(int db, std::string_view key, uint64_t hash) {
   ASSERT(db >= 0 && db < count());
-  if (!decides_) return;
+  if (!decides()) return;
   // A source that expires within a transaction, too, comes back when that is undone.
   if (rollback_ != nullptr) rollback_->keep(db, key);
   const bool lazy = settings_.lazyfree_lazy_expire;
@@ -140,7 +140,7 @@ void Keyspace::missed(int db, std::string_view key) {
 }
 
 void Keyspace::remove_expired(int db, std::string_view key, size_t parts_max) {
-  ASSERT(decides_ && rollback_ == nullptr);
+  ASSERT(decides() && rollback_ == nullptr);
   const uint64_t key_hash = hash(key);
   const Entry* entry = database(db).find(key, key_hash);
   ASSERT(entry != nullptr);
@@ -152,7 +152,7 @@ void Keyspace::remove_expired(int db, std::string_view key, size_t parts_max) {
 }
 
 void Keyspace::evict(int db, std::string_view key) {
-  ASSERT(decides_ && rollback_ == nullptr);
+  ASSERT(decides() && rollback_ == nullptr);
   const bool lazy = settings_.lazyfree_lazy_eviction;
   const int64_t threshold_ms = settings_.latency_monitor_threshold_ms;
   const Instant since = threshold_ms > 0 ? env_.precise_now() : Instant{};

@@ -81,8 +81,11 @@ class Keyspace {
   const Entry* peek(int db, std::string_view key, uint64_t hash);
   // A key lives through the millisecond of its deadline.
   bool expired(const Entry& entry) const {
-    return entry.has_expiry() && entry.expiry_ms() < env_.wall().unix_ms();
+    return entry.has_expiry() && entry.expiry_ms() < past_ms();
   }
+  // Deadlines before this, Unix time in ms, have passed. None has while effects are applied: what
+  // expired when they were made, they say themselves.
+  int64_t past_ms() const { return applying_ ? INT64_MIN : env_.wall().unix_ms(); }
 
   // --- changes
 
@@ -146,8 +149,11 @@ class Keyspace {
     return hash(key) ^ static_cast<uint64_t>(db) * 0x9e3779b97f4a7c15;
   }
   // Whether this node decides what expires and is evicted.
-  bool decides() const { return decides_; }
+  bool decides() const { return decides_ && !applying_; }
   void set_decides(bool decides) { decides_ = decides; }
+  // Effects of a file or a primary are applied from now on, or no longer.
+  bool applying() const { return applying_; }
+  void set_applying(bool applying) { applying_ = applying; }
   AccessClock& clock() { return clock_; }
   const AccessClock& clock() const { return clock_; }
   Reclaim& reclaim() { return reclaim_; }
@@ -210,6 +216,7 @@ class Keyspace {
   uint64_t changes_ = 0;
   uint64_t changes_before_ = 0;  // the transaction that may be undone
   bool decides_ = true;
+  bool applying_ = false;
   bool attentive_ = false;  // somebody, or something, is to learn of changes
 };
 

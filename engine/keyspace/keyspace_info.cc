@@ -27,10 +27,6 @@ constexpr InfoRow kFreeing[] = {
                     [](const Keyspace& k) { return k.reclaim().objects(); }),
 };
 
-constexpr InfoRow kChanges[] = {
-    counter<Keyspace>("rdb_changes_since_last_save", [](const Keyspace& k) { return k.changes(); }),
-};
-
 // The mean time to live of a few keys. Its random numbers are its own, so that looking at a node
 // does not change what the node does.
 int64_t average_ttl_ms(Keyspace& keyspace, const Database& database) {
@@ -120,8 +116,6 @@ void register_keyspace(InfoRegistry& registry, Keyspace& keyspace) {
   registry.add(
       {.section = InfoSection::clients, .place = 50, .rows = kWatched, .owner = &keyspace});
   registry.add({.section = InfoSection::memory, .place = 40, .rows = kFreeing, .owner = &keyspace});
-  registry.add(
-      {.section = InfoSection::persistence, .place = 10, .rows = kChanges, .owner = &keyspace});
   registry.add({.section = InfoSection::keyspace, .owner = &keyspace, .write = write_keyspace});
   registry.add({.section = InfoSection::keysizes, .owner = &keyspace, .write = write_keysizes});
 }

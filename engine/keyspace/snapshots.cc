@@ -16,7 +16,9 @@ constexpr Duration kSnapshotPause = Duration::milliseconds(5);
 
 }  // namespace
 
-Snapshots::Snapshots(Env& env, Reclaim& reclaim) : env_(env), reclaim_(reclaim) {
+Snapshots::Snapshots(Env& env, Reclaim& reclaim,
+                     const std::vector<std::unique_ptr<Database>>& databases)
+    : env_(env), reclaim_(reclaim), databases_(databases) {
   timer_.owner = this;
   timer_.on_fire = [](Timer& timer) { static_cast<Snapshots*>(timer.owner)->on_timer(); };
 }
@@ -26,16 +28,25 @@ Snapshots::~Snapshots() {
   runs_.clear();  // before the databases that they hold
 }
 
+bool Snapshots::can_begin() const {
+  return std::all_of(databases_.begin(), databases_.end(),
+                     [](const auto& database) { return database->passes().has_room(); });
+}
+
+// Clears some of what aborted snapshots have left. True when nothing is left.
+bool Snapshots::clear_marks() {
+  size_t budget = kSnapshotStep;
+  bool all = true;
+  for (const auto& database : databases_) {
+    all = database->passes().clear_marks(budget) && all;
+  }
+  return all;
+}
+
 bool Snapshots::begin(std::span<const Snapshot::Source> sources, const SnapshotLimits& limits,
                       SnapshotConsumer& consumer) {
   ASSERT(!sources.empty());
-  if (!Snapshot::can_begin(sources)) {
-    for (const Snapshot::Source& source : sources) {
-      size_t budget = kSnapshotStep;
-      source.database->passes().clear_marks(budget);
-    }
-    return false;
-  }
+  if (!Snapshot::can_begin(sources)) return false;
   runs_.push_back({std::make_unique<Snapshot>(sources, limits), &consumer, false});
   if (runs_.size() > 1) REDOUBT_REACHED(snapshots_at_once);
   if (!timer_.armed()) env_.arm(timer_, env_.now());
@@ -90,8 +101,9 @@ void Snapshots::drop_ended() {
 void Snapshots::on_timer() {
   const size_t budget = REDOUBT_UNLUCKY(snapshot_of_one) ? 1 : kSnapshotStep;
   const bool went_on = step(budget) > 0;
-  if (runs_.empty()) return;
-  went_on ? env_.arm(timer_, env_.now()) : env_.arm_in(timer_, kSnapshotPause);
+  const bool cleared = clear_marks();
+  if (runs_.empty() && cleared) return;
+  went_on || !cleared ? env_.arm(timer_, env_.now()) : env_.arm_in(timer_, kSnapshotPause);
 }
 
 std::unique_ptr<Database> Snapshots::keep_flushed(std::unique_ptr<Database> database) {

@@ -28,12 +28,15 @@ class SnapshotConsumer {
 
 class Snapshots {
  public:
-  // Flushed databases that no snapshot needs any more go to `reclaim`. Both outlive this.
-  Snapshots(Env& env, Reclaim& reclaim);
+  // Flushed databases that no snapshot needs any more go to `reclaim`. All of these outlive this.
+  Snapshots(Env& env, Reclaim& reclaim, const std::vector<std::unique_ptr<Database>>& databases);
   Snapshots(const Snapshots&) = delete;
   Snapshots& operator=(const Snapshots&) = delete;
   ~Snapshots();
 
+  // Whether a snapshot of all databases can begin now. False: two run already, or marks of aborted
+  // ones are still being cleared, in the background.
+  bool can_begin() const;
   // Begins a snapshot of the databases as they are now. The consumer outlives it. False: two run
   // already, or marks of aborted ones are still being cleared.
   bool begin(std::span<const Snapshot::Source> sources, const SnapshotLimits& limits,
@@ -56,12 +59,14 @@ class Snapshots {
     bool told;
   };
 
+  bool clear_marks();
   void on_timer();
   void step_run(Run& run, size_t& budget);
   void drop_ended();
 
   Env& env_;
   Reclaim& reclaim_;
+  const std::vector<std::unique_ptr<Database>>& databases_;
   Timer timer_;
   std::deque<Run> runs_;  // what is in there does not move
   std::vector<std::unique_ptr<Database>> flushed_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <utility>
 #include <vector>
 
 #include "engine/node/node_info.h"
@@ -164,20 +165,48 @@ void Node::on_parts_started() {
 
 // --- stop
 
-void Node::stop(std::string_view reason) {
+void Node::stop(StopRequest request, std::function<void()> on_failure) {
   if (stopping_) return;
   stopping_ = true;
-  log(LogLevel::warning, reason);
-  env_.backend().report(ServiceState::stopping, reason);
+  stop_request_ = std::move(request);
+  on_stop_failure_ = std::move(on_failure);
+  log(LogLevel::warning, stop_request_.reason);
+  env_.backend().report(ServiceState::stopping, stop_request_.reason);
   clients_.listeners().close_all();
-  ending_ = parts_.before_stop();
-  ending_.start([](void* node) { static_cast<Node*>(node)->let_clients_go(); }, this);
+  ending_ = parts_.before_stop(stop_request_);
+  ending_.start([](void* node) { static_cast<Node*>(node)->on_parts_stopped(); }, this);
 }
 
-void Node::let_clients_go() {
+bool Node::abort_stop() {
+  if (!stopping_ || letting_go_) return false;
+  parts_.abort_stop();
+  return true;
+}
+
+void Node::on_parts_stopped() {
+  if (ending_.result() == Error::none || stop_request_.force) return let_clients_go();
+  log(LogLevel::warning,
+      "Errors trying to shut down the server. Check the logs for more information.");
+  go_on();
+}
+
+// The stop is given up.
+void Node::go_on() {
+  ending_ = {};
+  stopping_ = false;
+  std::string why;
+  if (!clients_.listen(&why)) log(LogLevel::warning, why);
   dispatcher_.pause().end();
+  env_.backend().report(ServiceState::ready, "Ready to accept connections");
+  if (on_stop_failure_) std::exchange(on_stop_failure_, {})();
+}
+
+// What waits for the end of a pause is not executed any more: it might not be kept.
+void Node::let_clients_go() {
+  letting_go_ = true;
   for (Session* session = clients_.first(); session != nullptr; session = session->next) {
-    clients_.close(*session, true);
+    const bool waits = session->has(kSessionPaused) || session->deferred != nullptr;
+    clients_.close(*session, !waits);
   }
   env_.arm_in(stop_timer_, kStopPatience);
   dispatcher_.set_freed_hook(&quiet_hook_);

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -59,8 +60,11 @@ class Node {
   // The port that clients reach this node on, 0 for none (with port 0 in tests: the one it got).
   int tcp_port() const { return clients_.listeners().tcp_port(); }
   // SIGTERM, SHUTDOWN: stops accepting, lets parts and jobs end and replies leave, and ends the
-  // process with status 0.
-  void stop(std::string_view reason);
+  // process with status 0. When a part could not do what has to be done, and the request does not
+  // force it, the node goes on; then `on_failure`, which may be empty, is called.
+  void stop(StopRequest request, std::function<void()> on_failure = {});
+  // The stop that goes on is to be given up. False: there is none, or it is too late.
+  bool abort_stop();
   bool stopping() const { return stopping_; }
 
   Env& env() { return env_; }
@@ -97,6 +101,8 @@ class Node {
  private:
   bool listen_elsewhere(std::string* reason);
   void on_parts_started();
+  void on_parts_stopped();
+  void go_on();
   void let_clients_go();
   void end_when_quiet();
   void cron();
@@ -129,6 +135,9 @@ class Node {
   void (*on_started_)(void* owner, Error error) = nullptr;
   void* started_owner_ = nullptr;
   bool stopping_ = false;
+  bool letting_go_ = false;  // it cannot be given up any more
+  StopRequest stop_request_;
+  std::function<void()> on_stop_failure_;
   Task<Error> ending_;  // the parts
   Timer stop_timer_;    // armed while replies may still leave
   TurnHook quiet_hook_;

@@ -189,32 +189,6 @@ constexpr InfoRow kAllocator[] = {
     gauge<NodeInfo>("active_defrag_running", [](NodeInfo&) { return 0; }),
 };
 
-// --- persistence: nothing is saved or loaded
-
-constexpr InfoRow kLoading[] = {
-    gauge<NodeInfo>("loading",
-                    [](NodeInfo& info) {
-                      return info.node().dispatcher().admission().is_set(Alert::loading) ? 1 : 0;
-                    }),
-    gauge<NodeInfo>("async_loading", [](NodeInfo&) { return 0; }),
-};
-
-constexpr InfoRow kSaving[] = {
-    gauge<NodeInfo>("rdb_bgsave_in_progress", [](NodeInfo&) { return 0; }),
-    gauge<NodeInfo>("rdb_last_save_time",
-                    [](NodeInfo& info) { return info.node().started_wall().unix_s(); }),
-    text_row<NodeInfo>("rdb_last_bgsave_status", [](NodeInfo&) { return "ok"; }),
-    gauge<NodeInfo>("rdb_last_bgsave_time_sec", [](NodeInfo&) { return -1; }),
-    gauge<NodeInfo>("rdb_current_bgsave_time_sec", [](NodeInfo&) { return -1; }),
-    gauge<NodeInfo>("aof_enabled", [](NodeInfo&) { return 0; }),
-    gauge<NodeInfo>("aof_rewrite_in_progress", [](NodeInfo&) { return 0; }),
-    gauge<NodeInfo>("aof_rewrite_scheduled", [](NodeInfo&) { return 0; }),
-    gauge<NodeInfo>("aof_last_rewrite_time_sec", [](NodeInfo&) { return -1; }),
-    gauge<NodeInfo>("aof_current_rewrite_time_sec", [](NodeInfo&) { return -1; }),
-    text_row<NodeInfo>("aof_last_bgrewrite_status", [](NodeInfo&) { return "ok"; }),
-    text_row<NodeInfo>("aof_last_write_status", [](NodeInfo&) { return "ok"; }),
-};
-
 // --- the loop
 
 constexpr InfoRow kLoop[] = {
@@ -290,8 +264,6 @@ void register_node(InfoRegistry& registry, NodeInfo& info) {
   registry.add({.section = memory, .rows = kMemoryUse, .owner = &info, .prepare = refresh_facts});
   registry.add({.section = memory, .place = 1, .rows = kFragmentation, .owner = &info});
   registry.add({.section = memory, .place = 30, .rows = kAllocator, .owner = &info});
-  registry.add({.section = persistence, .rows = kLoading, .owner = &info});
-  registry.add({.section = persistence, .place = 20, .rows = kSaving, .owner = &info});
   registry.add({.section = stats, .place = 30, .rows = kLoop, .owner = &info});
   registry.add({.section = replication, .rows = kRole, .owner = &info});
   registry.add({.section = replication, .place = 20, .rows = kBacklogSize, .owner = &info});

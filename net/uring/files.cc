@@ -3,10 +3,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <limits>
 #include <string>
@@ -98,6 +101,7 @@ void Files::submit_on_handle(Op& op, Row& row) {
     }
     case OpKind::write:
       if (is_empty(op.gather)) return core_.ready.push(op);
+      if (op.prompt && written_promptly(op, row)) return;
       begin(op, row);
       return submit_write(op, row);
     case OpKind::sync:
@@ -175,6 +179,34 @@ void Files::submit_write(Op& op, const Row& row) {
   }
   io_uring_prep_writev(sqe, row.fd, vectors, used, offset);
   send_off(op, sqe);
+}
+
+// Copies the bytes to the page cache right here, where that does not wait for the medium: not while
+// a sync is on its way, behind which writes queue up in many file systems. False: some or all of it
+// is still to be written.
+bool Files::written_promptly(Op& op, const Row& row) {
+  if (row.in_flight > 0) return false;
+  std::array<iovec, 16> vectors;
+  if (op.gather.size() > vectors.size()) return false;
+  for (size_t i = 0; i < op.gather.size(); ++i) {
+    vectors[i] = {const_cast<std::byte*>(op.gather[i].data()), op.gather[i].size()};
+  }
+  const auto count = static_cast<int>(op.gather.size());
+  const auto offset = static_cast<off_t>(op.offset);
+  ssize_t written = pwritev2(row.fd, vectors.data(), count, offset, RWF_NOWAIT);
+  if (written < 0 && errno == EOPNOTSUPP) {
+    written = pwritev(row.fd, vectors.data(), count, offset);
+  }
+  if (written < 0) {
+    if (errno == EAGAIN || errno == EINTR) return false;
+    core_.ready.push(op, error_from_errno(errno));
+    return true;
+  }
+  op.result.bytes = static_cast<uint64_t>(written);
+  if (written == 0 || !all_written(op)) return false;
+  op.prompted = true;
+  core_.ready.push(op);
+  return true;
 }
 
 void Files::send_off(Op& op, io_uring_sqe* sqe) {
@@ -261,7 +293,12 @@ void Files::on_done(Op& op, int result) {
   if (result < 0) {
     op.result.error = error_from_errno(-result);
   } else if (op.kind == OpKind::open) {
-    op.result.handle = core_.rows.add(RowKind::file, result);
+    if (op.flags.lock && flock(result, LOCK_EX | LOCK_NB) != 0) {
+      op.result.error = errno == EWOULDBLOCK ? Error::locked : error_from_errno(errno);
+      ::close(result);
+    } else {
+      op.result.handle = core_.rows.add(RowKind::file, result);
+    }
   } else if (op.kind == OpKind::write && result == 0) {
     op.result.error = Error::input_output;  // takes nothing, and does not say why
   }

@@ -3,11 +3,13 @@
 #include <utility>
 
 #include "engine/commands/families.h"
+#include "engine/persist/persist.h"
 
 namespace redoubt {
 
 std::span<const PartKind* const> all_parts() {
-  return {};
+  static constexpr const PartKind* kParts[] = {&Persistence::kKind};
+  return kParts;
 }
 
 std::unique_ptr<Config> make_config() {

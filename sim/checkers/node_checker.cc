@@ -129,6 +129,7 @@ void Link::begin_pipeline() {
   places.clear();
   silent.clear();
   replies_due = executed = answered = replying = 0;
+  offsets.clear();
   quits = waits_forever = given_up = false;
   waits_ms = 0;
 }
@@ -218,6 +219,10 @@ void NodeChecker::node_started(Node& node, HostId host, bool evicts) {
   evicts_ = evicts;
   started_ = world_.now();
   check_file(node);
+  const std::optional<std::string> lost = durability_.node_started(node);
+  if (lost && watches("durability")) {
+    violate("durability", "a start finds what was promised to be kept", *lost);
+  }
   replay_ = std::make_unique<ReplayChecker>(node);
   replay_->tell([this](std::span<const std::string_view> words) {
     transactions_.effect(words);
@@ -226,9 +231,10 @@ void NodeChecker::node_started(Node& node, HostId host, bool evicts) {
   sides_.tell([&](SideChecker& side) { side.node_started(node); });
 }
 
-void NodeChecker::node_ended() {
+void NodeChecker::node_ended(StopKind kind, Duration stalled) {
   losses_.push_back(world_.now());
-  // Nothing is persistent yet: it comes back empty, and what was on its way is lost with it.
+  // What is kept is looked at when it starts again, and then removed: it comes back empty.
+  durability_.node_ended(kind, world_.now(), stalled);
   replay_.reset();
   snapshots_.reset();
   if (node_ != nullptr) sides_.tell([](SideChecker& side) { side.node_ended(); });
@@ -346,6 +352,8 @@ bool NodeChecker::check_messages(Peer& peer, std::span<const std::string_view> a
 
 size_t NodeChecker::check_order(Link& link, std::span<const std::string_view> args) {
   const size_t number = link.executed++;
+  link.offsets.resize(std::max(link.offsets.size(), number + 1));
+  link.offsets[number] = node_->effects().end_offset();
   if (number < link.hashes.size() && link.hashes[number] == hash_of(args)) return number;
   const std::string client = "client " + std::to_string(link.client) + ", command " +
                              std::to_string(number + 1) + " of its pipeline: ";
@@ -459,11 +467,29 @@ void NodeChecker::learn_unseen(Peer& peer, std::span<const std::string_view> arg
   model_.learn(peer.model, args, reply, wall.unix_ms());
 }
 
+// Whether the command may have been answered with this error instead of being executed: memory is
+// used up, or what it writes could not be kept.
+bool NodeChecker::may_refuse(std::span<const std::string_view> args, std::string_view reply) const {
+  if (reply.starts_with("-OOM ")) return evicts_ && Model::denied_when_out_of_memory(args);
+  if (!reply.starts_with("-MISCONF ")) return false;
+  return node_->dispatcher().admission().is_set(Alert::refuses_writes) ||
+         node_->gate().failure().starts_with("MISCONF ");
+}
+
+void NodeChecker::on_replies_failed(const Session& session, size_t behind, size_t size,
+                                    std::string_view replaced) {
+  Peer* peer = find(session);
+  if (peer == nullptr || peer->link->hostile || peer->link->operates) return;
+  std::string& replies = peer->link->replies;
+  if (behind + size > replies.size() - peer->link->received) {
+    return violate("replies", "what failed has not left", std::to_string(size) + " bytes");
+  }
+  replies.replace(replies.size() - behind - size, size, replaced);
+}
+
 void NodeChecker::check_reply(Peer& peer, std::span<const std::string_view> args, WallTime wall,
                               std::string_view reply) {
-  if (evicts_ && reply.starts_with("-OOM ")) {
-    if (Model::denied_when_out_of_memory(args)) return;
-  }
+  if (may_refuse(args, reply)) return;
   const std::optional<ModelReply> special = expect_connection_command(peer, args);
   const ModelReply expected = special ? *special : expect(peer.model, args, wall.unix_ms());
   if (expected.waits) {
@@ -583,6 +609,9 @@ void NodeChecker::received(Link& link, std::string_view bytes) {
     if (parse == RespParse::incomplete) break;
     link.understood += end;
     if (open[0] == '>' && !link.subscriber) continue;  // an invalidation
+    if (link.answered < link.offsets.size() && !open.starts_with("-MISCONF ")) {
+      durability_.acknowledged(link.offsets[link.answered], world_.now());
+    }
     ++link.answered;
     if (!link.operations.empty()) returned(link, open.substr(0, end));
     if (RunRecorder* to = world_.recorder())

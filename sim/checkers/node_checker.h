@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/node/node.h"
+#include "sim/checkers/durability.h"
 #include "sim/checkers/messages.h"
 #include "sim/checkers/replay.h"
 #include "sim/checkers/side_checkers.h"
@@ -37,6 +38,7 @@ struct Link {
   std::string pipeline;
   std::vector<size_t> starts;
   std::vector<uint64_t> hashes;
+  std::vector<uint64_t> offsets;  // behind what each has done, of the effects; as far as executed
   std::vector<uint8_t> silent;  // without a reply, after CLIENT REPLY OFF or SKIP
   size_t replies_due = 0;       // of the pipeline
   size_t executed = 0;          // commands of it
@@ -130,7 +132,8 @@ class NodeChecker final : public NodeObserver {
 
   // --- the node
   void node_started(Node& node, HostId host, bool evicts);
-  void node_ended();
+  // `stalled`: how long at most an operation of its disk was held up.
+  void node_ended(StopKind kind, Duration stalled);
   void on_command(const Session& session, int db_before, std::span<const std::string_view> args,
                   WallTime wall, std::string_view reply) override;
   void on_queued_command(const Session& session, std::span<const std::string_view> args,
@@ -143,6 +146,8 @@ class NodeChecker final : public NodeObserver {
                         std::span<const std::string_view> names) override;
   void on_session_closed(const Session& session) override;
   void on_push(const Session& session, std::string_view message) override;
+  void on_replies_failed(const Session& session, size_t behind, size_t size,
+                         std::string_view replaced) override;
 
   // Compares what the effects of the node give with its data, within a turn of the node.
   void compare_replay();
@@ -196,6 +201,7 @@ class NodeChecker final : public NodeObserver {
                                                   std::span<const std::string_view> args);
   ModelReply expect_dbsize(int db, int64_t now_ms) const;
   ModelReply expect(ModelSession& session, std::span<const std::string_view> args, int64_t now_ms);
+  bool may_refuse(std::span<const std::string_view> args, std::string_view reply) const;
   bool may_break(Error error) const;
   bool watches(std::string_view checker) const;
   void check_file(Node& node);
@@ -221,6 +227,7 @@ class NodeChecker final : public NodeObserver {
   WaitingChecker waiting_;
   MessageChecker messages_;
   SideCheckers sides_;
+  DurabilityChecker durability_;
   Node* node_ = nullptr;
   std::unique_ptr<ReplayChecker> replay_;
   std::optional<SnapshotChecker> snapshots_;

@@ -61,12 +61,16 @@ bool NodeChecker::check_queueing(Peer& peer, std::span<const std::string_view> a
                                  std::string_view reply) {
   const uint64_t session = peer.session;
   const bool is_exec = same_word(args[0], "EXEC");
-  if (evicts_ && transactions_.open(session)) {
-    if (is_exec && reply.starts_with("-EXECABORT Transaction discarded because of: OOM ")) {
-      transactions_.discard(session);
-      return true;
+  if (transactions_.open(session)) {
+    constexpr std::string_view kDiscarded = "-EXECABORT Transaction discarded because of: ";
+    if (is_exec && reply.starts_with(kDiscarded)) {
+      const std::string reason = "-" + std::string(reply.substr(kDiscarded.size()));
+      if ((evicts_ && reason.starts_with("-OOM ")) || may_refuse(args, reason)) {
+        transactions_.discard(session);
+        return true;
+      }
     }
-    if (!is_exec && reply.starts_with("-OOM ")) {
+    if (!is_exec && ((evicts_ && reply.starts_with("-OOM ")) || may_refuse(args, reply))) {
       transactions_.abort(session);
       return true;
     }

@@ -111,18 +111,33 @@ class LaggingBackend final : public Backend {
   Random chance_;
 };
 
-ReplayChecker::ReplayChecker(Node& node)
+ReplayChecker::ReplayChecker(Node& node, Detached /*unused*/)
     : node_(node),
       backend_(std::make_unique<LaggingBackend>(node.env().backend())),
       env_(std::make_unique<Env>(*backend_)),
       copy_(make_node(*env_, copy_config(node.settings()))),
       session_(&copy_->clients().make_local()) {
   copy_->upkeep().set_active_expiry(false);
+}
+
+ReplayChecker::ReplayChecker(Node& node) : ReplayChecker(node, Detached{}) {
+  for (int db = 0; db < node.keyspace().count(); ++db) {
+    Database& to = copy_->keyspace().database(db);
+    node.keyspace().database(db).dict().for_each([&](const Entry& entry) {
+      const std::optional<int64_t> expiry =
+          entry.has_expiry() ? std::optional<int64_t>(entry.expiry_ms()) : std::nullopt;
+      to.insert_copy(entry, entry.key(), to.hash(entry.key()), expiry);
+    });
+  }
   node_.effects().attach(*this);
 }
 
+std::unique_ptr<ReplayChecker> ReplayChecker::detached(Node& node) {
+  return std::unique_ptr<ReplayChecker>(new ReplayChecker(node, Detached{}));
+}
+
 ReplayChecker::~ReplayChecker() {
-  node_.effects().detach(*this);
+  if (attached()) node_.effects().detach(*this);
   copy_->clients().drop_local(*session_);
 }
 

@@ -26,8 +26,11 @@ class LaggingBackend;
 
 class ReplayChecker final : public EffectConsumer {
  public:
-  // `node` has no data yet, and outlives this.
+  // What data `node` has already is taken over. It outlives this.
   explicit ReplayChecker(Node& node);
+  // Not attached: what is fed() is applied, to begin with nothing.
+  static std::unique_ptr<ReplayChecker> detached(Node& node);
+  void feed(std::string_view bytes) { on_effect(bytes, 0); }
   ~ReplayChecker() override;
   ReplayChecker(const ReplayChecker&) = delete;
   ReplayChecker& operator=(const ReplayChecker&) = delete;
@@ -44,6 +47,8 @@ class ReplayChecker final : public EffectConsumer {
   void lose_one_in(uint64_t effects) { lost_ = effects; }
 
  private:
+  struct Detached {};
+  ReplayChecker(Node& node, Detached);
   void on_effect(std::string_view bytes, uint64_t end_offset) override;
   void apply_pending();
   void set_clock_for(std::string_view bytes);

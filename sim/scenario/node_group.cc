@@ -4,6 +4,7 @@
 #include "sim/load/hostile.h"
 #include "sim/load/operator.h"
 #include "sim/load/subscriber.h"
+#include "engine/persist/persist.h"
 #include "sim/node_process.h"
 
 namespace redoubt::sim {
@@ -33,6 +34,7 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
     : world_(world),
       draw_(draw),
       plants_(options.plant),
+      files_random_(world.random("files", number)),
       checker_(
           std::make_unique<NodeChecker>(world, model_config(draw), draw.password, draw.rollback)),
       plan_(load_plan(draw, spec, plants_)) {
@@ -47,8 +49,9 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
   }
   checker_->only(spec.checkers);
   NodeStart start;
+  // Snapshots at save points are for scenarios that ask for them.
   start.arguments = {"--bind",           "0.0.0.0", "--port", std::to_string(kNodePort),
-                     "--protected-mode", "no"};
+                     "--protected-mode", "no",      "--save", ""};
   start.arguments.insert(start.arguments.end(), draw.arguments.begin(), draw.arguments.end());
   if (draw.numbers.topology_operators > 0) start.config_file = kConfigFile;
   start.observer = checker_.get();
@@ -111,6 +114,7 @@ void NodeGroup::visit(Body body) {
 
 void NodeGroup::ready(Node& node) {
   node_ = &node;
+  plants_.plant_in(node);
   base_memory_ = node.used_memory();
   const int64_t spare = draw_.numbers.memory_spare_bytes;
   if (spare > 0) {
@@ -137,7 +141,26 @@ void NodeGroup::stopping(StopKind kind, int status) {
     checker_->violate("process", "the node runs", "it exits with status " + std::to_string(status));
   }
   node_ = nullptr;
-  checker_->node_ended();
+  checker_->node_ended(kind, world_.host(host_).files().longest_stall());
+}
+
+// Rewrites, saves, and the log switched off and on.
+void NodeGroup::operate_files(Node& node) {
+  const ScenarioNumbers& numbers = draw_.numbers;
+  if (numbers.workload_rewrite_ppm + numbers.workload_save_ppm + numbers.workload_switch_ppm == 0) {
+    return;
+  }
+  auto& persistence = static_cast<Persistence&>(*node.parts().find(Persistence::kKind));
+  const auto comes = [&](int64_t ppm) {
+    return static_cast<int64_t>(files_random_.below(1'000'000)) < ppm;
+  };
+  if (comes(numbers.workload_rewrite_ppm)) persistence.aof().schedule_rewrite();
+  if (comes(numbers.workload_save_ppm) && !persistence.saver().saving()) persistence.saver().save();
+  if (!comes(numbers.workload_switch_ppm)) return;
+  const std::string_view pair[] = {"appendonly", persistence.settings().append_only ? "no" : "yes"};
+  std::string error;
+  ASSERT(node.config().set(pair, &error));
+  node.settings_changed();
 }
 
 void NodeGroup::look() {
@@ -146,6 +169,7 @@ void NodeGroup::look() {
     if (plants_.any()) plants_.strike(visited, *checker_, plan_.script != nullptr);
     if (!plants_.any() || plants_.is("lost_effect")) checker_->compare_replay();
     checker_->look_inside();
+    operate_files(visited);
   });
 }
 

@@ -42,10 +42,12 @@ class NodeGroup {
   void visit(Body body);
   void add_clients();
   void ready(Node& node);
+  void operate_files(Node& node);
 
   World& world_;
   const RunDraw& draw_;
   Plants plants_;
+  Random files_random_;
   std::unique_ptr<NodeChecker> checker_;
   LoadPlan plan_;
   HostId host_ = 0;

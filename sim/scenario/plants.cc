@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/persist/persist.h"
 #include "sim/places.h"
 
 namespace redoubt::sim {
@@ -50,6 +51,12 @@ constexpr Plant kPlantRows[] = {
     {"wrong_count", "statistics", "the node counts a key as expired that is not"},
     {"lost_bytes", "invariants", "the node counts bytes that nothing takes"},
     {"relative_effect", "effects", "an effect says a time from now on"},
+    {"manifest_before_base", "durability", "the manifest lists a base that is not written yet",
+     "kept_data"},
+    {"unsynced_directory", "durability", "a new increment's name is not on the medium", "kept_data"},
+    {"history_removed_early", "durability", "old files go before the manifest leaves them out",
+     "kept_data"},
+    {"unsynced_rename", "durability", "a saved snapshot's name is not on the medium", "kept_data"},
     {"crash", "crash", "the process dies when there are a hash and a list"},
 };
 
@@ -84,6 +91,17 @@ std::optional<OpKind> Plants::skipped_sync() const {
   if (is("unsynced_file")) return OpKind::sync;
   if (is("unsynced_names")) return OpKind::sync_directory;
   return std::nullopt;
+}
+
+void Plants::plant_in(Node& node) const {
+  Part* const part = node.parts().find(Persistence::kKind);
+  if (part == nullptr) return;
+  auto& persistence = static_cast<Persistence&>(*part);
+  persistence.aof().plants = {.manifest_before_base = is("manifest_before_base"),
+                              .directory_not_synced = is("unsynced_directory"),
+                              .history_removed_early = is("history_removed_early")};
+  persistence.saver().forgets_directory = is("unsynced_rename");
+  if (is("deaf_to_sync")) persistence.aof().writer().ignore_sync_errors();
 }
 
 // The whole process, as by a failed assertion.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/scenario/config_save.h"
+#include "sim/scenario/kept_data.h"
 #include "sim/scenario/draw.h"
 #include "sim/scenario/node_group.h"
 
@@ -254,6 +255,7 @@ RunResult ScenarioRun::run() {
 
 RunResult run_scenario(const ScenarioSpec& spec, const RunOptions& options) {
   if (spec.story == "config_save") return save_config_everywhere(spec, options);
+  if (spec.story == "kept_data") return keep_data_everywhere(spec, options);
   return ScenarioRun(spec, options).run();
 }
 

@@ -27,6 +27,7 @@ constexpr Named kCheckers[] = {
     {"process", "the node ends only when something ends it"},
     {"files", "a node starts from the file that it wrote, as it was before or after a change"},
     {"progress", "after the faults, every client is served in time"},
+    {"durability", "after a start the node has what it promised to keep, and nothing that never was"},
     {"replay", "the effects of the node, applied to an empty one, give the same data"},
     {"snapshot", "a snapshot delivers what was there when it began, whatever is written meanwhile"},
     {"linearizability", "what clients saw of each key has an order that explains it"},
@@ -52,7 +53,7 @@ std::span<const Named> all_checkers() {
 }
 
 std::span<const std::string_view> story_names() {
-  static constexpr std::string_view kNames[] = {"config_save"};
+  static constexpr std::string_view kNames[] = {"config_save", "kept_data"};
   return kNames;
 }
 

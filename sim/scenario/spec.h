@@ -79,6 +79,12 @@ namespace redoubt::sim {
     "of commands: sent as inline commands")                                                        \
   X(workload, hang_up_ppm, "0 | 100..20000 log", 0, 1'000'000,                                     \
     "of pipelines: the client goes, in the middle or after")                                       \
+  X(workload, rewrite_ppm, "0", 0, 1'000'000,                                                      \
+    "of the looks between steps: the log is rewritten")                                            \
+  X(workload, save_ppm, "0", 0, 1'000'000,                                                         \
+    "of the looks between steps: a snapshot is saved")                                             \
+  X(workload, switch_ppm, "0", 0, 1'000'000,                                                       \
+    "of the looks between steps: the log is switched off or on")                                   \
   X(workload, registers_ppm, "0", 0, 1'000'000,                                                    \
     "of commands: simple ones on keys of their own, for linearizability")                          \
   X(workload, registers, "4", 1, 1'000,                                                            \

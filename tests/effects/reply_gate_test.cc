@@ -34,6 +34,7 @@ class Client final : public ReplyHolder {
 
  private:
   void on_replies_ready(HeldReplies& ready) override { ready.take_ready(sent); }
+  void on_replies_failed(size_t, size_t, std::string_view) override {}
 };
 
 TEST(ReplyGate, WithoutASourceNothingWaits) {

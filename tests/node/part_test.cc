@@ -35,7 +35,7 @@ class EchoPart final : public Part {
     seen += "started ";
     co_return delay_ms() == 13 ? Error::refused : Error::none;
   }
-  Task<Error> before_stop() override {
+  Task<Error> before_stop(const StopRequest& /*request*/) override {
     if (delay_ms() > 0) co_await Sleep(node_.env(), Duration::milliseconds(delay_ms()));
     seen += "stop ";
     co_return Error::none;
@@ -167,7 +167,7 @@ TEST_F(PartTest, TheEndWaitsForIt) {
   make({"--part-delay", "20"});
   start();
   pass_ms(20);
-  node->stop("test");
+  node->stop({.reason = "test"});
   EXPECT_EQ(part().seen.find("stop"), std::string::npos);
   EXPECT_EQ(call({"PING"}), "+PONG\r\n");
   pass_ms(20);
@@ -177,7 +177,7 @@ TEST_F(PartTest, TheEndWaitsForIt) {
 TEST_F(PartTest, OneThatHasNotStartedIsNotStopped) {
   make({"--part-delay", "20"});
   start();
-  node->stop("test");
+  node->stop({.reason = "test"});
   pass_ms(20);
   EXPECT_EQ(part().seen.find("stop"), std::string::npos);
 }

@@ -161,7 +161,7 @@ void hgetex_command(Context& c) {
   if (failed) return;
   const bool sets = options.expiry.has_time();
   const bool persists = options.expiry.kind == ExpiryKind::persist;
-  const bool over = sets && *deadline <= c.now_ms();
+  const bool over = sets && *deadline <= c.past_ms();
   reply_and_change(c, entry, c.args.subspan(options.first, options.end - options.first),
                    over       ? PartChange::removed
                    : persists ? PartChange::persists
@@ -231,7 +231,7 @@ void hsetex_command(Context& c) {
   }
   c.env().count_work(options.end - options.first);
   c.reply.integer(1);
-  if (options.expiry.has_time() && *deadline <= c.now_ms()) {
+  if (options.expiry.has_time() && *deadline <= c.past_ms()) {
     remove_pairs(c, hash, options, entry != nullptr);
     return;
   }

@@ -103,7 +103,7 @@ void hscan_command(Context& c) {
   }
   if (!read_scan_options(c, scan, true)) return;
   const HashView hash(*entry);
-  const int64_t now_ms = c.now_ms();
+  const int64_t now_ms = c.past_ms();
   std::vector<HashField> found;
   uint64_t seen = 0;
   walk_elements(scan, seen, [&](uint64_t cursor) {
@@ -219,7 +219,7 @@ void hrandfield_command(Context& c) {
     return;
   }
   const HashView hash(*entry);
-  const bool all_live = hash.earliest_ms() >= c.now_ms();
+  const bool all_live = hash.earliest_ms() >= c.past_ms();
   const bool few = choice->count &&
                    (*choice->count < 0 || static_cast<size_t>(*choice->count) < hash.size() / 8);
   const bool too_many = choice->count && *choice->count < -kDrawsMax;

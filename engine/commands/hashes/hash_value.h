@@ -34,7 +34,7 @@ size_t live_fields(Context& c, const HashView& hash);
 // Calls visit(HashField) for those.
 template <typename Visit>
 void for_each_live(Context& c, const HashView& hash, Visit&& visit) {
-  const int64_t now_ms = c.now_ms();
+  const int64_t now_ms = c.past_ms();
   hash.for_each([&](const HashField& field) {
     if (is_live(field, now_ms)) visit(field);
   });

@@ -86,7 +86,7 @@ void expire_at(Context& c, int64_t base_ms, Unit unit) {
     c.reply.integer(0);
     return;
   }
-  if (*when <= c.now_ms()) {
+  if (*when <= c.past_ms()) {
     const bool lazy = c.settings().lazyfree_lazy_expire;
     c.keys().erase(c.db_index(), key, c.hash(key), lazy);
     c.modified(key, 'g', "del");

@@ -97,7 +97,7 @@ std::optional<std::string> look_up(Context& c, const SortOptions& options, std::
   if (options.store && !c.keys().remove_all_expired_parts(c.db_index(), *entry))
     return std::nullopt;
   const std::optional<HashField> found = HashView(*entry).find(field);
-  if (!found || !is_live(*found, c.now_ms())) return std::nullopt;
+  if (!found || !is_live(*found, c.past_ms())) return std::nullopt;
   return std::string(ElementText(found->value).view());
 }
 

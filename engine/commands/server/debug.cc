@@ -10,7 +10,9 @@
 #include "engine/commands/help.h"
 #include "engine/commands/server/local_client.h"
 #include "engine/dispatch/context.h"
+#include "engine/dispatch/dispatcher.h"
 #include "engine/node/node.h"
+#include "engine/persist/persist.h"
 #include "engine/store/hash_type.h"
 #include "engine/store/list_type.h"
 #include "engine/store/listpack.h"
@@ -327,6 +329,8 @@ void debug_help(Context& c) {
       "    The same for the table of a large hash, set or sorted set.",
       "LISTPACK <key>",
       "    Show the size of the listpack of a small value.",
+      "LOADAOF",
+      "    Complete the AOF, remove all keys and load it.",
       "LOG <message>",
       "    Write <message> to the log.",
       "OBJECT <key>",
@@ -337,6 +341,9 @@ void debug_help(Context& c) {
       "PROTOCOL <type>",
       "    Reply with a value of the type: string, integer, double, bignum, null, array, set,",
       "    map, attrib, push, verbatim, true, false.",
+      "RELOAD [NOSAVE] [NOFLUSH] [MERGE]",
+      "    Save the RDB file, remove all keys and load it. NOSAVE: load the file that is there;",
+      "    NOFLUSH: remove nothing before; MERGE: keys of the file replace those that are there.",
       "SET-ACTIVE-EXPIRE <0|1>",
       "    With 0, expired keys are only removed when somebody asks for them.",
       "SLEEP <seconds>",
@@ -345,6 +352,50 @@ void debug_help(Context& c) {
       "    Return 1 if the string matches the glob-style pattern, else 0.",
   };
   reply_help(c, lines);
+}
+
+// --- loading again
+
+void reload(Context& c, const Persistence::Reload& what) {
+  Persistence& persistence = c.part<Persistence>();
+  if (persistence.reloading() || persistence.saver().saving() || persistence.aof().rewriting()) {
+    c.error("ERR A save, a rewrite or another reload is in progress");
+    return;
+  }
+  if (!c.dispatcher().may_block(c.session)) {
+    c.error("ERR DEBUG RELOAD and LOADAOF are not possible in a transaction");
+    return;
+  }
+  const DeferredReply reply = c.defer();
+  persistence.reload(what, [&dispatcher = c.dispatcher(), reply](std::string_view error) {
+    dispatcher.finish_deferred(
+        reply, error.empty() ? std::string() : fmt::format("ERR Error trying to load: {}", error));
+  });
+}
+
+void debug_reload(Context& c) {
+  Persistence::Reload what;
+  for (size_t i = 2; i < c.args.size(); ++i) {
+    if (c.is(i, "nosave")) {
+      what.save = false;
+    } else if (c.is(i, "noflush")) {
+      what.flush = false;
+    } else if (c.is(i, "merge")) {
+      what.merge = true;
+    } else {
+      c.error("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+      return;
+    }
+  }
+  reload(c, what);
+}
+
+void debug_loadaof(Context& c) {
+  if (c.part<Persistence>().aof().state() != Aof::State::on) {
+    c.error("ERR DEBUG LOADAOF needs appendonly to be on");
+    return;
+  }
+  reload(c, {.from_aof = true});
 }
 
 struct Subcommand {
@@ -361,8 +412,9 @@ constexpr Subcommand kSubcommands[] = {
     {"error", 3, 3, debug_error},       {"help", 2, 2, debug_help},
     {"htstats", 3, 3, debug_htstats},   {"htstats-key", 3, 3, debug_htstats_key},
     {"listpack", 3, 3, debug_listpack}, {"log", 3, 3, debug_log},
-    {"object", 3, 3, debug_object},     {"populate", 3, 5, debug_populate},
-    {"protocol", 3, 3, debug_protocol}, {"set-active-expire", 3, 3, debug_set_active_expire},
+    {"loadaof", 2, 2, debug_loadaof},   {"object", 3, 3, debug_object},
+    {"populate", 3, 5, debug_populate}, {"protocol", 3, 3, debug_protocol},
+    {"reload", 2, 5, debug_reload},     {"set-active-expire", 3, 3, debug_set_active_expire},
     {"sleep", 3, 3, debug_sleep},       {"stringmatch-len", 4, 4, debug_stringmatch_len},
 };
 
@@ -371,14 +423,13 @@ struct Refusal {
   std::string_view name;
   std::string_view why;
 };
-constexpr std::string_view kNoFiles = "data is neither saved to files nor loaded from them";
 constexpr std::string_view kNoCrash = "a client does not end the server";
 constexpr std::string_view kNoReplicas = "there are no replicas";
 constexpr std::string_view kNoCluster = "there is no cluster";
 constexpr std::string_view kOtherInside = "the server is built otherwise inside";
 
 constexpr Refusal kRefused[] = {
-    {"aof-flush-sleep", kNoFiles},
+    {"aof-flush-sleep", kOtherInside},
     {"assert", kNoCrash},
     {"change-repl-id", kNoReplicas},
     {"client-eviction", kOtherInside},
@@ -388,7 +439,6 @@ constexpr Refusal kRefused[] = {
     {"dict-resizing", kOtherInside},
     {"drop-cluster-packet-filter", kNoCluster},
     {"leak", "memory is not lost on purpose"},
-    {"loadaof", kNoFiles},
     {"mallctl", "MEMORY MALLOC-STATS shows what the allocator counts"},
     {"mallctl-str", "MEMORY MALLOC-STATS shows what the allocator counts"},
     {"oom", kNoCrash},
@@ -396,14 +446,13 @@ constexpr Refusal kRefused[] = {
     {"pause-cron", kOtherInside},
     {"quicklist", "DEBUG OBJECT shows the size of a list"},
     {"quicklist-packed-threshold", kOtherInside},
-    {"reload", kNoFiles},
     {"replicate", kNoReplicas},
     {"replybuffer", kOtherInside},
     {"restart", kNoCrash},
     {"sdslen", "MEMORY USAGE shows the size of a value"},
     {"segfault", kNoCrash},
     {"set-disable-deny-scripts", "there are no scripts"},
-    {"set-skip-checksum-validation", kNoFiles},
+    {"set-skip-checksum-validation", "checksums are always verified"},
     {"stringmatch-test", kOtherInside},
     {"structsize", kOtherInside},
 };

@@ -105,20 +105,29 @@ std::optional<ShutdownOptions> shutdown_options(Context& c) {
   return std::nullopt;
 }
 
-// There is no reply: the connection closes. NOW and SAFE ask for nothing here, as no replica has to
-// catch up and there is no cluster.
+// There is no reply: the connection closes; or an error, when the data could not be kept. NOW and
+// SAFE ask for nothing here, as no replica has to catch up and there is no cluster.
 void shutdown_command(Context& c) {
   const std::optional<ShutdownOptions> options = shutdown_options(c);
   if (!options) return;
   if (options->abort) {
-    c.error("ERR No shutdown in progress.");  // once begun, it is not taken back
+    if (c.node().abort_stop()) return c.reply.ok();
+    c.error("ERR No shutdown in progress.");
     return;
   }
-  if (options->save && !options->force) {
-    c.error("ERR Saving is not supported yet. Use SHUTDOWN NOSAVE.");
-    return;
-  }
-  c.node().stop("User requested shutdown...");
+  using Saving = StopRequest::Saving;
+  StopRequest request{.reason = "User requested shutdown...",
+                      .saving = options->save     ? Saving::yes
+                                : options->nosave ? Saving::no
+                                                  : Saving::if_configured,
+                      .force = options->force};
+  Node& node = c.node();
+  if (node.stopping()) return;
+  if (!c.dispatcher().may_block(c.session)) return node.stop(std::move(request));
+  const DeferredReply reply = c.defer();
+  node.stop(std::move(request), [&dispatcher = c.dispatcher(), reply] {
+    dispatcher.finish_deferred(reply, "ERR Errors trying to SHUTDOWN. Check logs.");
+  });
 }
 
 // --- LOLWUT: a redoubt at night. Stars and towers are drawn from the node's random numbers;

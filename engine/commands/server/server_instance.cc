@@ -1,5 +1,5 @@
-// What any server tells of itself as a whole: ROLE, LASTSAVE, WAIT, WAITAOF and MODULE. This one is
-// a master without replicas, files or modules.
+// What any server tells of itself as a whole: ROLE, WAIT and MODULE. This one is a master without
+// replicas or modules.
 #include <limits>
 
 #include "engine/commands/families.h"
@@ -17,12 +17,7 @@ void role_command(Context& c) {
   c.reply.array(0);
 }
 
-// Data is as it was when the node started, as far as a file could tell.
-void lastsave_command(Context& c) {
-  c.reply.integer(c.node().started_wall().unix_s());
-}
-
-// --- WAIT, WAITAOF: who asks for replicas waits in vain
+// --- WAIT: who asks for replicas waits in vain
 
 void wait_command(Context& c) {
   const std::optional<int64_t> replicas = c.integer(1);
@@ -34,26 +29,6 @@ void wait_command(Context& c) {
     return;
   }
   c.wait_until(*deadline, BlockReply::zero);
-}
-
-void waitaof_command(Context& c) {
-  const std::optional<int64_t> local =
-      c.integer_between(1, 0, 1, "ERR value is out of range, value must between 0 and 1");
-  if (!local) return;
-  const std::optional<int64_t> replicas = c.integer_between(
-      2, 0, std::numeric_limits<int64_t>::max(), "ERR value is out of range, must be positive");
-  if (!replicas) return;
-  const std::optional<Instant> deadline = c.timeout_ms(3);
-  if (!deadline) return;
-  if (*local > 0) {
-    c.error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
-    return;
-  }
-  if (*replicas == 0) {
-    write_block_reply(c.reply, BlockReply::two_zeros);
-    return;
-  }
-  c.wait_until(*deadline, BlockReply::two_zeros);
 }
 
 // --- MODULE
@@ -122,16 +97,6 @@ constexpr Command module_subcommands[] = {
 };
 
 constexpr Command instance_rows[] = {
-    {.name = "lastsave",
-     .arity = 1,
-     .flags = kLoading | kStale | kFast,
-     .categories = kCatAdmin | kCatDangerous,
-     .since = "1.0.0",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Get the UNIX time stamp of the last successful save to disk",
-     .tips = "nondeterministic_output",
-     .handler = lastsave_command},
     {.name = "module",
      .arity = -2,
      .since = "4.0.0",
@@ -160,18 +125,6 @@ constexpr Command instance_rows[] = {
      .tips = "request_policy:all_shards response_policy:agg_min",
      .arguments = "numreplicas:integer timeout:integer",
      .handler = wait_command},
-    {.name = "waitaof",
-     .arity = 4,
-     .flags = kNoScript | kBlocking,
-     .categories = kCatConnection,
-     .since = "7.2.0",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Waits until what the connection wrote is in the append-only file of this server, "
-                "of so many replicas, or of both.",
-     .tips = "request_policy:all_shards response_policy:agg_min",
-     .arguments = "numlocal:integer numreplicas:integer timeout:integer",
-     .handler = waitaof_command},
 };
 
 }  // namespace

@@ -3,7 +3,7 @@
 namespace redoubt {
 
 bool remove_some_expired(Context& c, const Entry& entry) {
-  return SetView(entry).earliest_ms() >= c.now_ms() ||
+  return SetView(entry).earliest_ms() >= c.past_ms() ||
          c.keys().remove_expired_parts(c.db_index(), entry, kExpiredAtOnce);
 }
 

@@ -24,7 +24,7 @@ inline bool may_expire(const Entry& entry) {
 }
 // A set without its expired members.
 inline SetView live_set(const Context& c, const Entry& entry) {
-  return SetView(entry, may_expire(entry) ? c.now_ms() : SetView::kBeforeAll);
+  return SetView(entry, may_expire(entry) ? c.past_ms() : SetView::kBeforeAll);
 }
 
 // Removes some expired members of a set that may have some. False: none are left, and the key is

@@ -282,7 +282,7 @@ void xclaim_command(Context& c) {
   const bool advanced = options.last_id > group->last_id;
   if (advanced) stream->advance_over(*group, options.last_id);
   int64_t delivered = options.delivered_ms;
-  if (delivered < 0 || delivered > c.now_ms()) delivered = c.now_ms();
+  if (delivered < 0 || (delivered > c.now_ms() && !c.keys().applying())) delivered = c.now_ms();
   const Claim claim{.key = key,
                     .stream = *stream,
                     .group = *group,

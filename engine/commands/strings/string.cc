@@ -46,7 +46,7 @@ bool read_set_options(const Context& c, SetOptions& options) {
 // Sets the key of argument 1 with a deadline. One that has passed leaves no key.
 void put_until(Context& c, size_t value_index, int64_t deadline) {
   const std::string_view key = c.args[1];
-  if (deadline < c.now_ms()) {
+  if (deadline < c.past_ms()) {
     c.touch(key);
     remove_key(c, key, c.settings().lazyfree_lazy_expire);
     return;
@@ -162,7 +162,7 @@ void getdel_command(Context& c) {
 }
 
 void expire_now(Context& c, std::string_view key, int64_t deadline) {
-  if (deadline <= c.now_ms()) {
+  if (deadline <= c.past_ms()) {
     remove_key(c, key, c.settings().lazyfree_lazy_expire);
     return;
   }

@@ -183,7 +183,7 @@ void write_value(Context& c, const Entry* entry, typename Form::Number value,
   const std::string_view key = c.args[1];
   const bool had_expiry = entry != nullptr && entry->has_expiry();
   const bool sets_deadline = deadline && !(options.expire_once && had_expiry);
-  if (sets_deadline && *deadline <= c.now_ms()) {
+  if (sets_deadline && *deadline <= c.past_ms()) {
     remove_key(c, key, c.settings().lazyfree_lazy_expire);
     return;
   }

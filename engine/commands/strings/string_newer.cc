@@ -145,7 +145,7 @@ void msetex_command(Context& c) {
     expiry = NewExpiry::at(*deadline);
   }
   const bool met = keys_meet(c, options);
-  if (met && expiry.kind == NewExpiry::Kind::at && expiry.at_ms < c.now_ms()) {
+  if (met && expiry.kind == NewExpiry::Kind::at && expiry.at_ms < c.past_ms()) {
     remove_all(c, options.pairs_end);
   } else if (met) {
     put_all(c, options.pairs_end, expiry);

@@ -106,7 +106,7 @@ bool read_sources(Context& c, size_t numkeys_index, bool stores, Combination& co
       return false;
     }
     if (stores) entry = without_expired_members(c, entry);
-    combination.sources.push_back({entry, 1, i, c.now_ms()});
+    combination.sources.push_back({entry, 1, i, c.past_ms()});
   }
   return true;
 }

@@ -1,0 +1,111 @@
+#include "engine/persist/aof/aof_format.h"
+
+#define XXH_INLINE_ALL
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <charconv>
+
+#include "engine/effects/history.h"
+#include "net/assert.h"
+
+namespace redoubt {
+
+namespace {
+
+constexpr std::string_view kEntryPrefix = "#R:";
+constexpr std::string_view kHistoryPrefix = "#H:";
+constexpr std::string_view kSyncedPrefix = "#S:";
+constexpr std::string_view kTimePrefix = "#TS:";
+
+char* write_hex(char* to, uint64_t value, int digits) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) *to++ = kDigits[value >> shift & 15];
+  return to;
+}
+
+// All of the text as a number; nothing when it is none.
+template <typename T>
+std::optional<T> whole_number(std::string_view text, int base) {
+  T value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+uint32_t entry_checksum(std::string_view entry, uint64_t end_offset) {
+  return static_cast<uint32_t>(XXH3_64bits_withSeed(entry.data(), entry.size(), end_offset));
+}
+
+void write_entry_mark(char* to, uint32_t checksum, uint64_t end_offset) {
+  to = kEntryPrefix.copy(to, kEntryPrefix.size()) + to;
+  to = write_hex(to, checksum, 8);
+  *to++ = ':';
+  to = write_hex(to, end_offset, 16);
+  *to++ = '\r';
+  *to = '\n';
+}
+
+void append_history_line(std::string& out, std::string_view history_id, uint64_t offset) {
+  ASSERT(history_id.size() == History::kIdLength);
+  out += fmt::format("{}{}:{}\r\n", kHistoryPrefix, history_id, offset);
+}
+
+void append_synced_line(std::string& out, uint64_t offset) {
+  char digits[16];
+  write_hex(digits, offset, 16);
+  out += kSyncedPrefix;
+  out.append(digits, sizeof digits);
+  out += "\r\n";
+}
+
+void append_time_line(std::string& out, int64_t unix_s) {
+  out += fmt::format("{}{}\r\n", kTimePrefix, unix_s);
+}
+
+std::optional<EntryMark> parse_entry_mark(std::string_view line) {
+  if (!line.starts_with(kEntryPrefix) || line.size() != kEntryMarkBytes - 2) return std::nullopt;
+  line.remove_prefix(kEntryPrefix.size());
+  const auto checksum = whole_number<uint32_t>(line.substr(0, 8), 16);
+  const auto offset = whole_number<uint64_t>(line.substr(9), 16);
+  if (!checksum || !offset || line[8] != ':') return std::nullopt;
+  return EntryMark{*checksum, *offset};
+}
+
+std::optional<HistoryLine> parse_history_line(std::string_view line) {
+  constexpr size_t kIdEnd = kHistoryPrefix.size() + History::kIdLength;
+  if (!line.starts_with(kHistoryPrefix) || line.size() < kIdEnd + 2 || line[kIdEnd] != ':') {
+    return std::nullopt;
+  }
+  const auto offset = whole_number<uint64_t>(line.substr(kIdEnd + 1), 10);
+  if (!offset) return std::nullopt;
+  return HistoryLine{line.substr(kHistoryPrefix.size(), History::kIdLength), *offset};
+}
+
+std::optional<uint64_t> parse_synced_line(std::string_view line) {
+  if (!line.starts_with(kSyncedPrefix) || line.size() != kSyncedPrefix.size() + 16) {
+    return std::nullopt;
+  }
+  return whole_number<uint64_t>(line.substr(kSyncedPrefix.size()), 16);
+}
+
+bool says_synced_above(std::string_view bytes, uint64_t offset) {
+  for (size_t at = bytes.find(kSyncedPrefix); at != std::string_view::npos;
+       at = bytes.find(kSyncedPrefix, at + 1)) {
+    const size_t end = bytes.find('\r', at);
+    if (end == std::string_view::npos) return false;
+    if (at > 0 && bytes[at - 1] != '\n') continue;
+    const std::optional<uint64_t> synced = parse_synced_line(bytes.substr(at, end - at));
+    if (synced && *synced > offset) return true;
+  }
+  return false;
+}
+
+std::optional<int64_t> parse_time_line(std::string_view line) {
+  if (!line.starts_with(kTimePrefix)) return std::nullopt;
+  return whole_number<int64_t>(line.substr(kTimePrefix.size()), 10);
+}
+
+}  // namespace redoubt

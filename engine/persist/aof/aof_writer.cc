@@ -1,0 +1,220 @@
+#include "engine/persist/aof/aof_writer.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "engine/persist/aof/aof_format.h"
+#include "net/places.h"
+
+namespace redoubt {
+
+namespace {
+
+// So much is written at once, and more only where one entry is larger.
+constexpr size_t kBatchBytes = 1 << 20;
+// What a batch keeps of its memory between writes.
+constexpr size_t kKeptBytes = 256 << 10;
+
+}  // namespace
+
+AofWriter::AofWriter(Env& env, EffectLog& effects, AofWriterOwner& owner, TurnHook& flush_hook)
+    : env_(env), effects_(effects), owner_(owner), flush_hook_(flush_hook) {
+  write_.kind = OpKind::write;
+  write_.prompt = true;
+  truncate_.kind = OpKind::truncate;
+  sync_.kind = OpKind::sync_data;
+  write_.owner = truncate_.owner = sync_.owner = this;
+  write_.on_done = [](Op& op) { static_cast<AofWriter*>(op.owner)->on_write_done(); };
+  truncate_.on_done = [](Op& op) { static_cast<AofWriter*>(op.owner)->on_truncated(); };
+  sync_.on_done = [](Op& op) { static_cast<AofWriter*>(op.owner)->on_sync_done(); };
+}
+
+// The world has forgotten what was in flight.
+AofWriter::~AofWriter() {
+  ASSERT(!writing() && !syncing());
+  if (file_) env_.close(file_);
+}
+
+// --- files
+
+void AofWriter::open() {
+  ASSERT(!is_open() && !file_);
+  effects_.attach(*this);
+  written_ = synced_ = batch_end_ = position();
+  write_error_ = sync_error_ = Error::none;
+  cut_ = false;
+  cut();
+}
+
+void AofWriter::end() {
+  if (!is_open() || ending_) return;
+  ending_ = true;
+  if (!cut_) cut();
+  go_on_ending();
+}
+
+void AofWriter::go_on_ending() {
+  if (writing() || syncing()) return;
+  const bool failed = write_error_ != Error::none || sync_error_ != Error::none;
+  if (failed || !file_ || drained()) return close();
+  flush();
+  if (!writing()) sync();
+}
+
+void AofWriter::close() {
+  ASSERT(is_open() && !writing() && !syncing());
+  effects_.detach(*this);
+  entries_.clear();
+  batch_ = {};
+  ending_ = cut_ = false;
+  if (file_) env_.close(std::exchange(file_, {}));
+}
+
+void AofWriter::cut() {
+  ASSERT(is_open() && !cut_ && !effects_.in_group());
+  cut_ = true;
+  cut_offset_ = effects_.end_offset();
+  effects_.select_again();
+}
+
+bool AofWriter::drained() const {
+  return cut_ && !writing() && !syncing() && written_ >= cut_offset_ &&
+         (synced_ >= cut_offset_ || sync_error_ != Error::none);
+}
+
+void AofWriter::continue_in(Handle file, uint64_t size) {
+  ASSERT(file && drained() && position() >= cut_offset_ && batch_.empty());
+  if (file_) env_.close(file_);
+  file_ = file;
+  file_bytes_ = size;
+  truncated_ = true;
+  write_error_ = sync_error_ = Error::none;
+  last_time_s_ = 0;
+  said_synced_ = synced_ = written_;
+  cut_ = false;
+  if (!entries_.empty()) env_.request(flush_hook_);
+}
+
+void AofWriter::undo_cut() {
+  cut_ = false;
+  if (!entries_.empty()) env_.request(flush_hook_);
+}
+
+// --- writing
+
+void AofWriter::on_entry(const EffectEntry& entry) {
+  entries_.push_back(entry);
+  env_.request(flush_hook_);
+}
+
+// Entries from the log, as many as make a batch.
+void AofWriter::fill_batch() {
+  std::vector<Slice> slices;
+  while (!entries_.empty() && batch_.size() < kBatchBytes) {
+    const EffectEntry entry = entries_.front();
+    if (cut_ && entry.end > cut_offset_) return;
+    ASSERT(entry.begin == position());
+    const size_t size = static_cast<size_t>(entry.end - entry.begin);
+    if (!entry.control) {
+      if (batch_.empty() && synced_ > said_synced_) append_synced_line(batch_, synced_);
+      said_synced_ = std::max(said_synced_, synced_);
+      const int64_t now_s = env_.wall().unix_s();
+      if (timestamps_ && now_s != std::exchange(last_time_s_, now_s)) {
+        append_time_line(batch_, now_s);
+      }
+      slices.clear();
+      EffectReader::slices(size, slices);
+      append_marked_entry(batch_, entry.end, [&](std::string& out) {
+        for (const Slice slice : slices) {
+          out.append(reinterpret_cast<const char*>(slice.data()), slice.size());
+        }
+      });
+    }
+    take(size);
+    batch_end_ = entry.end;
+    entries_.pop_front();
+    if (REDOUBT_UNLUCKY(aof_entry_alone)) return;
+  }
+}
+
+void AofWriter::flush() {
+  if (!is_open() || writing() || write_error_ != Error::none || !truncated_) return;
+  if (entries_.empty() || !file_) return;
+  if (cut_ && entries_.front().end > cut_offset_) return;
+  fill_batch();
+  if (!batch_.empty()) return submit_write();
+  written_ = batch_end_;  // nothing of it was for a file
+}
+
+void AofWriter::submit_write() {
+  ASSERT(!writing() && truncated_ && !batch_.empty());
+  write_.handle = file_;
+  write_.offset = file_bytes_;
+  batch_slice_ = as_slice(batch_);
+  write_.gather = std::span<const Slice>(&batch_slice_, 1);
+  write_.result = {};
+  env_.submit(write_);
+  if (write_.prompted) written_ = batch_end_;
+}
+
+void AofWriter::on_write_done() {
+  if (!write_.result.ok()) {
+    write_error_ = write_.result.error;
+    truncated_ = false;
+    // Bytes of the batch may be there. The next write would not begin behind a whole entry.
+    truncate_.handle = file_;
+    truncate_.offset = file_bytes_;
+    truncate_.result = {};
+    env_.submit(truncate_);
+    return owner_.on_aof_progress();
+  }
+  write_error_ = Error::none;
+  file_bytes_ += batch_.size();
+  written_ = batch_end_;
+  batch_.clear();
+  if (batch_.capacity() > kKeptBytes) batch_ = {};
+  if (!entries_.empty()) env_.request(flush_hook_);
+  if (ending_) go_on_ending();
+  owner_.on_aof_progress();
+}
+
+void AofWriter::on_truncated() {
+  truncated_ = truncate_.result.ok();
+  if (ending_) go_on_ending();
+  owner_.on_aof_progress();
+}
+
+void AofWriter::retry() {
+  if (!is_open() || writing() || write_error_ == Error::none) return;
+  if (!truncated_) {
+    truncate_.handle = file_;
+    truncate_.offset = file_bytes_;
+    truncate_.result = {};
+    env_.submit(truncate_);
+    return;
+  }
+  submit_write();
+}
+
+// --- syncing
+
+void AofWriter::sync() {
+  if (!is_open() || syncing() || sync_error_ != Error::none || synced_ == written_) return;
+  sync_covers_ = written_;
+  sync_.handle = file_;
+  sync_.result = {};
+  env_.submit(sync_);
+}
+
+void AofWriter::on_sync_done() {
+  if (sync_.result.ok() || ignores_sync_errors_) {
+    synced_ = std::max(synced_, sync_covers_);
+  } else {
+    sync_error_ = sync_.result.error;
+  }
+  if (ending_) go_on_ending();
+  owner_.on_aof_progress();
+}
+
+}  // namespace redoubt

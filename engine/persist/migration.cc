@@ -1,0 +1,314 @@
+#include "engine/persist/migration.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/dispatch/context.h"
+#include "engine/dispatch/dispatcher.h"
+#include "engine/keyspace/keyspace.h"
+#include "engine/persist/persist.h"
+#include "engine/persist/rdb/payload.h"
+#include "engine/store/number.h"
+
+namespace redoubt {
+
+namespace {
+
+// A key that is written each time while it is on its way stays here.
+constexpr int kRounds = 3;
+// The other server's replies are lines; a longer one is no such reply.
+constexpr size_t kLineMax = 64 * 1024;
+
+void append_command(std::string& out, std::initializer_list<std::string_view> words) {
+  out += fmt::format("*{}\r\n", words.size());
+  for (const std::string_view word : words) {
+    out += fmt::format("${}\r\n", word.size());
+    out += word;
+    out += "\r\n";
+  }
+}
+
+std::string failed(std::string_view what) {
+  return fmt::format("IOERR error or timeout {} target instance", what);
+}
+
+std::string refused(std::string_view line) {
+  if (line.starts_with('-')) line.remove_prefix(1);
+  return fmt::format("ERR Target instance replied with error: {}", line);
+}
+
+}  // namespace
+
+Migration::Migration(const Services& services, bool compress, MigrationPlan plan)
+    : services_(services), env_(services.env), compress_(compress), plan_(std::move(plan)) {
+  timer_.owner = this;
+  timer_.on_fire = [](Timer& timer) {
+    auto& migration = *static_cast<Migration*>(timer.owner);
+    migration.timed_out_ = true;
+    if (migration.waiting_ != nullptr) migration.env_.cancel(*migration.waiting_);
+  };
+}
+
+Migration::~Migration() {
+  env_.disarm(timer_);
+  if (stream_) env_.close(stream_);
+}
+
+void Migration::start(std::function<void(std::string_view)> done) {
+  done_ = std::move(done);
+  task_ = run();
+  task_.start(
+      [](void* owner) {
+        auto& migration = *static_cast<Migration*>(owner);
+        const std::string error = migration.task_.result();
+        const auto ended = std::move(migration.done_);
+        ended(error);
+      },
+      this);
+}
+
+// --- the other server
+
+// An operation that ends at the latest after the time-out.
+Task<Error> Migration::operate(Op& wanted) {
+  IoOp io(env_);
+  io.op.kind = wanted.kind;
+  io.op.handle = wanted.handle;
+  io.op.gather = wanted.gather;
+  io.op.into = wanted.into;
+  io.op.path = wanted.path;
+  io.op.address = wanted.address;
+  timed_out_ = false;
+  env_.arm_in(timer_, plan_.timeout);
+  waiting_ = &io.op;
+  co_await io;
+  waiting_ = nullptr;
+  env_.disarm(timer_);
+  wanted.result = io.op.result;
+  co_return timed_out_ && !io.op.result.ok() ? Error::timed_out : io.op.result.error;
+}
+
+Task<std::string> Migration::connect() {
+  Op resolve;
+  resolve.kind = OpKind::resolve;
+  resolve.path = plan_.host;
+  Error error = co_await operate(resolve);
+  if (error == Error::none && resolve.result.names.empty()) error = Error::not_found;
+  if (error == Error::none) {
+    Op dial;
+    dial.kind = OpKind::connect;
+    dial.address = Address::tcp(resolve.result.names.front(), plan_.port);
+    error = co_await operate(dial);
+    if (error == Error::none) stream_ = dial.result.handle;
+  }
+  if (error == Error::none) co_return std::string();
+  co_return "IOERR error or timeout connecting to the client";
+}
+
+Task<Error> Migration::send(std::string bytes) {
+  const Slice slice = as_slice(bytes);
+  Op op;
+  op.kind = OpKind::send;
+  op.handle = stream_;
+  op.gather = std::span<const Slice>(&slice, 1);
+  co_return co_await operate(op);
+}
+
+Task<Error> Migration::receive_line(std::string* line) {
+  for (;;) {
+    const size_t end = received_.find("\r\n");
+    if (end != std::string::npos) {
+      *line = received_.substr(0, end);
+      received_.erase(0, end + 2);
+      co_return Error::none;
+    }
+    if (received_.size() > kLineMax) co_return Error::invalid;
+    std::string room(4096, '\0');
+    Op op;
+    op.kind = OpKind::receive;
+    op.handle = stream_;
+    op.into = std::as_writable_bytes(std::span<char>(room));
+    const Error error = co_await operate(op);
+    if (error != Error::none) co_return error;
+    received_.append(room, 0, op.result.bytes);
+  }
+}
+
+// AUTH and SELECT.
+Task<std::string> Migration::greet() {
+  std::string bytes;
+  int replies = 1;
+  if (plan_.password) {
+    ++replies;
+    if (plan_.user) {
+      append_command(bytes, {"AUTH", *plan_.user, *plan_.password});
+    } else {
+      append_command(bytes, {"AUTH", *plan_.password});
+    }
+  }
+  append_command(bytes, {"SELECT", IntegerText(plan_.db_there).view()});
+  if (co_await send(std::move(bytes)) != Error::none) co_return failed("writing to");
+  for (; replies > 0; --replies) {
+    std::string line;
+    if (co_await receive_line(&line) != Error::none) co_return failed("reading from");
+    if (!line.starts_with('+')) co_return refused(line);
+  }
+  co_return std::string();
+}
+
+// --- keys
+
+Task<std::string> Migration::send_keys(std::vector<std::string> keys, bool replace) {
+  sent_.clear();
+  std::string bytes;
+  for (std::string& key : keys) {
+    const Entry* entry = services_.keys.peek(plan_.db, key, services_.keys.hash(key));
+    if (entry == nullptr) continue;
+    std::optional<std::string> payload = dump_payload(*entry, compress_);
+    ASSERT(payload);
+    const int64_t now_ms = env_.wall().unix_ms();
+    const int64_t ttl_ms =
+        entry->has_expiry() ? std::max<int64_t>(entry->expiry_ms() - now_ms, 1) : 0;
+    const IntegerText ttl(ttl_ms);
+    if (replace) {
+      append_command(bytes, {"RESTORE", key, ttl.view(), *payload, "REPLACE"});
+    } else {
+      append_command(bytes, {"RESTORE", key, ttl.view(), *payload});
+    }
+    sent_.push_back({std::move(key), std::move(*payload)});
+  }
+  env_.count_work(bytes.size() >> 6);
+  if (co_await send(std::move(bytes)) != Error::none) co_return failed("writing to");
+  std::string first_error;
+  std::vector<Sent> taken;
+  for (Sent& sent : sent_) {
+    std::string line;
+    if (co_await receive_line(&line) != Error::none) {
+      first_error = failed("reading from");
+      break;
+    }
+    if (line.starts_with('+')) {
+      taken.push_back(std::move(sent));
+    } else if (first_error.empty()) {
+      first_error = refused(line);
+    }
+  }
+  sent_ = std::move(taken);
+  co_return first_error;
+}
+
+// Removes what the other server has as it is here; returns the keys that were written meanwhile.
+std::vector<std::string> Migration::remove_unchanged() {
+  std::vector<std::string> changed;
+  Keyspace& keys = services_.keys;
+  std::vector<std::string_view> effect = {"DEL"};
+  std::vector<std::string> removed;
+  for (Sent& sent : sent_) {
+    const uint64_t hash = keys.hash(sent.key);
+    const Entry* entry = keys.peek(plan_.db, sent.key, hash);
+    if (entry == nullptr) continue;
+    if (dump_payload(*entry, compress_) != sent.payload) {
+      changed.push_back(std::move(sent.key));
+    } else {
+      removed.push_back(std::move(sent.key));
+    }
+  }
+  sent_.clear();
+  for (const std::string& key : removed) {
+    keys.erase(plan_.db, key, keys.hash(key), services_.settings.lazyfree_lazy_server_del);
+    effect.push_back(key);
+  }
+  if (removed.empty()) return changed;
+  services_.effects.open_group();
+  keys.count_changes(removed.size());
+  services_.effects.append(plan_.db, effect);
+  for (const std::string& key : removed) keys.modified(plan_.db, key, 'g', "del");
+  services_.effects.close_group();
+  services_.dispatcher.request_turn();
+  return changed;
+}
+
+Task<std::string> Migration::run() {
+  std::string error = co_await connect();
+  if (error.empty()) error = co_await greet();
+  if (!error.empty()) co_return error;
+  std::vector<std::string> keys = plan_.keys;
+  for (int round = 0; round < kRounds && !keys.empty(); ++round) {
+    error = co_await send_keys(std::move(keys), plan_.replace || round > 0);
+    keys.clear();
+    if (!plan_.copy) keys = remove_unchanged();
+    if (!error.empty()) co_return error;
+  }
+  if (keys.empty()) co_return std::string();
+  co_return fmt::format("ERR {} keys stay here: they were written while they were migrated",
+                        keys.size());
+}
+
+// --- the command
+
+// MIGRATE host port key|"" destination-db timeout [COPY] [REPLACE] [AUTH password]
+// [AUTH2 user password] [KEYS key ...].
+void begin_migration(Context& c) {
+  MigrationPlan plan;
+  plan.host = c.args[1];
+  plan.db = c.db_index();
+  size_t first_key = 3;
+  size_t key_count = 1;
+  for (size_t i = 6; i < c.args.size(); ++i) {
+    const size_t behind = c.args.size() - i - 1;
+    if (c.is(i, "copy")) {
+      plan.copy = true;
+    } else if (c.is(i, "replace")) {
+      plan.replace = true;
+    } else if (c.is(i, "auth") && behind >= 1) {
+      plan.password = c.args[++i];
+    } else if (c.is(i, "auth2") && behind >= 2) {
+      plan.user = c.args[++i];
+      plan.password = c.args[++i];
+    } else if (c.is(i, "keys")) {
+      if (!c.args[3].empty()) {
+        c.error(
+            "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string");
+        return;
+      }
+      first_key = i + 1;
+      key_count = behind;
+      break;
+    } else {
+      c.syntax_error();
+      return;
+    }
+  }
+  const std::optional<int64_t> timeout = c.integer(5);
+  if (!timeout) return;
+  const std::optional<int64_t> db_there = c.integer(4);
+  if (!db_there) return;
+  const std::optional<int64_t> port = c.integer_between(2, 1, 65535, "ERR Invalid port");
+  if (!port) return;
+  plan.port = static_cast<uint16_t>(*port);
+  plan.db_there = *db_there;
+  constexpr int64_t kDefaultMs = 1000;
+  constexpr int64_t kLongestMs = int64_t{24} * 3600 * 1000;
+  plan.timeout =
+      Duration::milliseconds(*timeout <= 0 ? kDefaultMs : std::min(*timeout, kLongestMs));
+  for (const std::string_view key : c.args.subspan(first_key, key_count)) {
+    if (c.read_untouched(key) != nullptr) plan.keys.emplace_back(key);
+  }
+  if (plan.keys.empty()) {
+    c.reply.simple("NOKEY");
+    return;
+  }
+  if (!c.dispatcher().may_block(c.session)) {
+    c.error("ERR MIGRATE waits for another server, which is not possible here");
+    return;
+  }
+  const DeferredReply reply = c.defer();
+  c.part<Persistence>().migrate(std::move(plan),
+                                [&dispatcher = c.dispatcher(), reply](std::string_view error) {
+                                  dispatcher.finish_deferred(reply, error);
+                                });
+}
+
+}  // namespace redoubt

@@ -1,0 +1,81 @@
+// Migration: MIGRATE on its way.
+//
+// The keys are sent as RESTORE to the other server. A key is removed here when the other server has
+// it as it is: one that was written meanwhile is sent again. Nobody waits for it but the client who
+// asked.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/dispatch/services.h"
+#include "net/env.h"
+#include "net/task.h"
+
+namespace redoubt {
+
+class Context;
+
+struct MigrationPlan {
+  std::string host;
+  uint16_t port = 0;
+  int db = 0;  // here
+  int64_t db_there = 0;
+  std::vector<std::string> keys;  // that exist
+  Duration timeout = Duration::seconds(1);  // of each step
+  bool copy = false;
+  bool replace = false;
+  std::optional<std::string> user;
+  std::optional<std::string> password;
+};
+
+class Migration {
+ public:
+  // The services outlive it.
+  Migration(const Services& services, bool compress, MigrationPlan plan);
+  Migration(const Migration&) = delete;
+  Migration& operator=(const Migration&) = delete;
+  ~Migration();
+
+  // Begins. At the end `done` is called, with an empty text or a whole error line; it may destroy
+  // this.
+  void start(std::function<void(std::string_view error)> done);
+
+ private:
+  struct Sent {
+    std::string key;
+    std::string payload;
+  };
+
+  Task<std::string> run();
+  Task<std::string> connect();
+  Task<std::string> greet();
+  Task<std::string> send_keys(std::vector<std::string> keys, bool replace);
+  Task<Error> operate(Op& op);
+  Task<Error> send(std::string bytes);
+  Task<Error> receive_line(std::string* line);
+  std::vector<std::string> remove_unchanged();
+
+  const Services& services_;
+  Env& env_;
+  const bool compress_;
+  const MigrationPlan plan_;
+  Handle stream_;
+  std::string received_;
+  std::vector<Sent> sent_;         // the last round
+  std::vector<std::string> gone_;  // removed here
+  Op* waiting_ = nullptr;          // the operation that the timer ends
+  bool timed_out_ = false;
+  Timer timer_;
+  Task<std::string> task_;
+  std::function<void(std::string_view)> done_;
+};
+
+// Reads the arguments of MIGRATE, and begins or replies.
+void begin_migration(Context& c);
+
+}  // namespace redoubt

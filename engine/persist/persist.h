@@ -1,0 +1,104 @@
+// Persistence: the part of a node that keeps its data: RDB files (saver.h) and the append-only log
+// (aof/aof.h), what is loaded at the start, and what has to be kept before a stop.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/dispatch/part.h"
+#include "engine/dispatch/services.h"
+#include "engine/persist/aof/aof.h"
+#include "engine/persist/snapshots/load_progress.h"
+#include "engine/persist/migration.h"
+#include "engine/persist/snapshots/persist_settings.h"
+#include "engine/persist/snapshots/saver.h"
+#include "net/task.h"
+
+namespace redoubt {
+
+class Persistence final : public Part {
+ public:
+  static const PartKind kKind;
+
+  explicit Persistence(Node& node);
+  ~Persistence() override;
+
+  Task<Error> start() override;
+  Task<Error> before_stop(const StopRequest& request) override;
+  void abort_stop() override;
+  void settings_changed() override;
+  void cron() override;
+  void register_info(InfoRegistry& registry) override;
+  size_t memory_bytes() const override;
+
+  Saver& saver() { return saver_; }
+  Aof& aof() { return aof_; }
+  const Aof& aof() const { return aof_; }
+  const PersistSettings& settings() const { return settings_; }
+  const LoadProgress& loading() const { return loading_; }
+  Node& node() { return node_; }
+
+  // The data is loaded again from the files, while clients are answered LOADING: DEBUG RELOAD and
+  // DEBUG LOADAOF. `done` gets an empty text, or what went wrong; then the data is gone, in part or
+  // as a whole. Not while this, a save or a rewrite runs.
+  struct Reload {
+    bool from_aof = false;
+    bool save = true;   // before it, to the RDB file
+    bool flush = true;  // before loading
+    bool merge = false;  // keys of the file replace those that are there; otherwise: an error
+  };
+  bool reloading() const { return reloading_.started(); }
+  void reload(const Reload& what, std::function<void(std::string_view error)> done);
+
+  // MIGRATE: `done` gets an empty text or a whole error line.
+  void migrate(MigrationPlan plan, std::function<void(std::string_view error)> done);
+
+  // Called at the latest when replies to writes of this moment must be refused, or need not.
+  void update_refusal();
+
+ private:
+  Task<Error> start_up();
+  Task<Error> lock_directory();
+  Task<bool> load_snapshot();
+  Task<bool> load_log(bool* found);
+  Task<Error> reload_all(Reload what);
+  void begin_loading();
+  void end_loading(std::string_view from);
+  void adopt_history(const std::string& id, uint64_t offset);
+  Task<Error> remove_temporary_files();
+  bool keeps_data() const;
+  void switch_lock();
+  void switch_log();
+  void fail(std::string_view text);
+  void log(LogLevel level, std::string_view text) const { services_.logger.log(level, text); }
+
+  Node& node_;
+  Env& env_;
+  const Services& services_;
+  PersistSettings settings_;  // as of the last change
+  LoadProgress loading_;
+  std::vector<std::string> functions_;  // sources of libraries: kept, and run by nothing yet
+  Aof aof_;
+  Saver saver_;
+  bool started_ = false;
+  TurnHook switch_hook_;  // the settings have changed: not within a command
+  Handle lock_;
+  Task<Error> locking_;
+  Task<Error> reloading_;
+  std::function<void(std::string_view)> reloaded_;
+  std::vector<std::unique_ptr<Migration>> migrations_;
+  std::vector<Migration*> ended_migrations_;  // freed at the next tick
+  std::string failure_;               // why loading has failed
+};
+
+// The directives and commands of the part.
+inline constexpr size_t kPersistDirectiveCount = 27;
+extern const std::array<Directive, kPersistDirectiveCount> kPersistDirectives;
+inline constexpr size_t kPersistCommandCount = 9;
+extern const std::array<Command, kPersistCommandCount> kPersistCommands;
+
+}  // namespace redoubt

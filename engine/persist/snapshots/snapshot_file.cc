@@ -1,0 +1,195 @@
+#include "engine/persist/snapshots/snapshot_file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/config/settings.h"
+#include "engine/keyspace/keyspace.h"
+#include "engine/node/version.h"
+#include "engine/store/snapshot.h"
+#include "net/files.h"
+#include "net/places.h"
+
+namespace redoubt {
+
+namespace {
+
+// What waits to be written while a piece is on its way.
+constexpr size_t kWaitingBytesMax = 1 << 20;
+// A piece is not smaller, unless nothing more comes.
+constexpr size_t kPieceBytes = 256 << 10;
+// So much is written between two syncs.
+constexpr uint64_t kSyncBytes = uint64_t{8} << 20;
+// How long to wait for a piece.
+constexpr Duration kPatience = Duration::milliseconds(1);
+// What writers change while the snapshot is on its way is kept up to this, or half of the data.
+constexpr size_t kKeptBytesMin = size_t{256} << 20;
+
+}  // namespace
+
+RdbForm rdb_form(std::string_view version) {
+  if (version == "10") return RdbForm::redis10;
+  if (version == "11") return RdbForm::redis11;
+  if (version == "12") return RdbForm::redis12;
+  if (version == "80") return RdbForm::valkey80;
+  return RdbForm::automatic;
+}
+
+SnapshotFile::SnapshotFile(const Surroundings& surroundings, std::string path)
+    : env_(surroundings.env),
+      keys_(surroundings.keys),
+      settings_(surroundings.settings),
+      persist_(surroundings.persist),
+      path_(std::move(path)) {}
+
+SnapshotFile::~SnapshotFile() = default;
+
+SnapshotSink& SnapshotFile::sink() {
+  return *writer_;
+}
+
+uint64_t SnapshotFile::keys() const {
+  return writer_ == nullptr ? 0 : writer_->keys();
+}
+
+size_t SnapshotFile::kept_bytes() const {
+  size_t bytes = 0;
+  for (const auto& database : keys_.databases()) bytes += database->kept_bytes();
+  return bytes;
+}
+
+bool SnapshotFile::begin(const Facts& facts) {
+  ASSERT(writer_ == nullptr);
+  RdbWriterOptions options;
+  options.form = rdb_form(persist_.rdb_version);
+  options.compress = persist_.rdb_compression;
+  options.checksum = persist_.rdb_checksum;
+  options.waiting_bytes_max = kWaitingBytesMax;
+  options.functions = facts.functions;
+  options.aux = {{"redoubt-ver", std::string(kRedoubtVersion)},
+                 {"redis-ver", settings_.reported_redis_version},
+                 {"redis-bits", "64"},
+                 {"ctime", std::to_string(env_.wall().unix_s())},
+                 {"used-mem", std::to_string(facts.used_memory)}};
+  if (!facts.history_id.empty()) {
+    options.aux.emplace_back("repl-stream-db", "0");
+    options.aux.emplace_back("repl-id", facts.history_id);
+    options.aux.emplace_back("repl-offset", std::to_string(facts.offset));
+  }
+  options.aux.emplace_back("aof-base", facts.aof_base ? "1" : "0");
+  size_t bytes = 0;
+  for (int i = 0; i < keys_.count(); ++i) {
+    const Database& database = keys_.database(i);
+    options.sizes.push_back({i, database.size(), database.expiring()});
+    bytes += database.used_bytes();
+  }
+  const bool limited = settings_.maxmemory > 0;
+  if (limited && settings_.maxmemory_policy != EvictionPolicy::noeviction) {
+    const AccessClock& clock = keys_.clock();
+    options.use = clock.counts_uses() ? RdbUse::frequency : RdbUse::idle_s;
+    options.use_of = [&clock](const Entry& entry) {
+      return clock.counts_uses() ? static_cast<uint64_t>(clock.frequency(entry))
+                                 : static_cast<uint64_t>(clock.idle_ms(entry)) / 1000;
+    };
+  }
+  const SnapshotLimits limits{.kept_bytes = std::max(kKeptBytesMin, bytes / 2)};
+  writer_ = std::make_unique<RdbWriter>(std::move(options));
+  running_ = keys_.snapshots().begin(keys_.snapshot_sources(), limits, *this);
+  return running_;
+}
+
+void SnapshotFile::snapshot_ended(SnapshotEnd end) {
+  running_ = false;
+  end_ = end;
+}
+
+void SnapshotFile::cancel() {
+  if (running_) keys_.snapshots().cancel(*this);
+  if (end_ == SnapshotEnd::none || end_ == SnapshotEnd::complete) end_ = SnapshotEnd::cancelled;
+}
+
+Task<Error> SnapshotFile::write() {
+  ASSERT(writer_ != nullptr);
+  OpenFlags anew;
+  anew.write = anew.create = anew.truncate = true;
+  Expected<Handle> file = co_await open_file(env_, path_, anew);
+  Error error = file ? co_await write_all(*file) : file.error();
+  cancel_pass();
+  if (error != Error::none && problem_.empty()) {
+    problem_ = fmt::format("{}: {}", path_, describe(error));
+  }
+  if (file) {
+    env_.close(*file);
+    if (error != Error::none) static_cast<void>(co_await remove_file(env_, path_));
+  }
+  co_return error;
+}
+
+void SnapshotFile::cancel_pass() {
+  if (running_) keys_.snapshots().cancel(*this);
+}
+
+Task<Error> SnapshotFile::write_piece(Handle file, uint64_t offset, std::string bytes) {
+  const Slice slice = as_slice(bytes);
+  IoOp io(env_);
+  io.op.kind = OpKind::write;
+  io.op.handle = file;
+  io.op.offset = offset;
+  io.op.gather = std::span<const Slice>(&slice, 1);
+  co_await io;
+  co_return io.op.result.error;
+}
+
+Task<Error> SnapshotFile::sync(Handle file, OpKind kind) {
+  IoOp io(env_);
+  io.op.kind = kind;
+  io.op.handle = file;
+  co_return (co_await io).error;
+}
+
+Task<Error> SnapshotFile::write_all(Handle file) {
+  uint64_t synced = 0;
+  bool finished = false;
+  for (;;) {
+    // The pass may go on between these: what it delivers is in the buffer.
+    if (end_ == SnapshotEnd::complete && !finished) {
+      writer_->finish();
+      finished = true;
+    }
+    if (!writer_->error().empty()) {
+      problem_ = writer_->error();
+      co_return Error::invalid;
+    }
+    if (end_ == SnapshotEnd::cancelled) {
+      problem_ = "it was cancelled";
+      co_return Error::cancelled;
+    }
+    if (end_ == SnapshotEnd::kept_too_much) {
+      problem_ = "the disk is too slow: what was changed meanwhile takes too much memory";
+      co_return Error::no_memory;
+    }
+    if (writer_->waiting_bytes() >= kPieceBytes || (finished && writer_->waiting_bytes() > 0)) {
+      std::string piece = writer_->take();
+      const size_t size = piece.size();
+      const Error error = co_await write_piece(file, bytes_, std::move(piece));
+      if (error != Error::none) co_return error;
+      bytes_ += size;
+      if (bytes_ - synced < kSyncBytes) continue;
+      synced = bytes_;
+      const Error failed = co_await sync(file, OpKind::sync_data);
+      if (failed != Error::none) co_return failed;
+    } else if (finished) {
+      break;
+    } else {
+      co_await Sleep(env_, kPatience);
+    }
+  }
+  // Which version it had to be is known at the end.
+  const Error error = co_await write_piece(file, 0, std::string(writer_->magic()));
+  if (error != Error::none) co_return error;
+  co_return co_await sync(file, OpKind::sync);
+}
+
+}  // namespace redoubt
