@@ -4,6 +4,7 @@
 
 #include "engine/clients/clients.h"
 #include "engine/dispatch/dispatcher.h"
+#include "engine/insight/stats.h"
 #include "engine/keyspace/keyspace.h"
 
 namespace redoubt {
@@ -30,12 +31,16 @@ Applier::~Applier() {
 void Applier::begin() {
   ASSERT(!services_.keys.applying());
   services_.keys.set_applying(true);
+  hits_before_ = services_.stats.keyspace_hits;
+  misses_before_ = services_.stats.keyspace_misses;
   services_.effects.open_group();
 }
 
 void Applier::end() {
   services_.effects.close_group();
   services_.keys.set_applying(false);
+  services_.stats.keyspace_hits = hits_before_;
+  services_.stats.keyspace_misses = misses_before_;
 }
 
 Applier::Outcome Applier::apply(std::span<const std::string_view> args) {

@@ -43,6 +43,9 @@ class Applier {
   const Services& services_;
   Session& session_;
   std::string error_;
+  // Of the statistics, which are about what clients read.
+  uint64_t hits_before_ = 0;
+  uint64_t misses_before_ = 0;
 };
 
 }  // namespace redoubt

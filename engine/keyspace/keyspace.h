@@ -149,8 +149,10 @@ class Keyspace {
     return hash(key) ^ static_cast<uint64_t>(db) * 0x9e3779b97f4a7c15;
   }
   // Whether this node decides what expires and is evicted.
-  bool decides() const { return decides_ && !applying_; }
+  bool decides() const { return decides_ && !applying_ && !loading_; }
   void set_decides(bool decides) { decides_ = decides; }
+  // Data is being loaded from now on, or is there.
+  void set_loading(bool loading) { loading_ = loading; }
   // Effects of a file or a primary are applied from now on, or no longer.
   bool applying() const { return applying_; }
   void set_applying(bool applying) { applying_ = applying; }
@@ -217,6 +219,7 @@ class Keyspace {
   uint64_t changes_before_ = 0;  // the transaction that may be undone
   bool decides_ = true;
   bool applying_ = false;
+  bool loading_ = false;
   bool attentive_ = false;  // somebody, or something, is to learn of changes
 };
 

@@ -154,12 +154,16 @@ void Node::start(void (*on_started)(void* owner, Error error), void* owner) {
   on_started_ = on_started;
   started_owner_ = owner;
   dispatcher_.admission().set(Alert::loading, true);
+  keyspace_.set_loading(true);
   starting_ = parts_.start();
   starting_.start([](void* node) { static_cast<Node*>(node)->on_parts_started(); }, this);
 }
 
 void Node::on_parts_started() {
-  if (starting_.result() == Error::none) dispatcher_.admission().set(Alert::loading, false);
+  if (starting_.result() == Error::none) {
+    dispatcher_.admission().set(Alert::loading, false);
+    keyspace_.set_loading(false);
+  }
   on_started_(started_owner_, starting_.result());
 }
 

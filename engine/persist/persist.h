@@ -38,6 +38,8 @@ class Persistence final : public Part {
   Saver& saver() { return saver_; }
   Aof& aof() { return aof_; }
   const Aof& aof() const { return aof_; }
+  // Files that it keeps open between turns, when nothing is being written anew.
+  size_t open_files() const { return (lock_ ? 1u : 0u) + (aof_.writer().has_file() ? 1u : 0u); }
   const PersistSettings& settings() const { return settings_; }
   const LoadProgress& loading() const { return loading_; }
   Node& node() { return node_; }

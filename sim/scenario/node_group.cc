@@ -210,7 +210,8 @@ void NodeGroup::check_leaks() {
   };
   none("connections", node_->clients().count(), 0);
   none("lent chunks", door.lent_count(), 0);
-  none("open handles", door.open_count(), 1);
+  auto& persistence = static_cast<Persistence&>(*node_->parts().find(Persistence::kKind));
+  none("open handles", door.open_count(), 1 + persistence.open_files());
   none("operations in flight", door.in_flight_count(), 1);
   // An operator's settings have a size of their own.
   if (draw_.numbers.topology_operators == 0) {

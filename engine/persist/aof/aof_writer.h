@@ -43,6 +43,7 @@ class AofWriter final : private EffectReader {
   // group of effects.
   void open();
   bool is_open() const { return attached(); }
+  bool has_file() const { return static_cast<bool>(file_); }
   // What there is now is written and synced, as far as that is possible, and then the file is closed.
   void end();
 
