@@ -10,14 +10,15 @@
 namespace redoubt {
 namespace {
 
-const RdbLimits kSmallLimits{.list_fill = 4,
-                             .set = {.intset_entries = 16, .listpack_entries = 8, .listpack_value = 32},
-                             .hash = {.listpack_entries = 8, .listpack_value = 32},
-                             .zset = {.entries_max = 8, .value_bytes_max = 32}};
+const RdbLimits kSmallLimits{
+    .list_fill = 4,
+    .set = {.intset_entries = 16, .listpack_entries = 8, .listpack_value = 32},
+    .hash = {.listpack_entries = 8, .listpack_value = 32},
+    .zset = {.entries_max = 8, .value_bytes_max = 32}};
 
 // Whether all is as it was, and no chunk size makes a difference.
-void expect_same(RandomWriter& writer, const RdbWriterOptions& options, const SnapshotLimits& limits,
-                 const HashKey& hash_key, RdbForm expected) {
+void expect_same(RandomWriter& writer, const RdbWriterOptions& options,
+                 const SnapshotLimits& limits, const HashKey& hash_key, RdbForm expected) {
   std::string error;
   const std::string file = written_file(writer.sources(), options, limits, &error);
   if (!error.empty()) {
@@ -47,7 +48,8 @@ TEST(RdbRoundTrip, DatabasesAtRandom) {
     for (int i = 0; i < 400; ++i) writer.write();
     Random& random = writer.random();
     RdbWriterOptions options;
-    options.form = random.below(3) == 0 ? static_cast<RdbForm>(random.below(6)) : RdbForm::automatic;
+    options.form =
+        random.below(3) == 0 ? static_cast<RdbForm>(random.below(6)) : RdbForm::automatic;
     options.compress = random.below(2) == 0;
     options.checksum = random.below(4) != 0;
     SnapshotLimits limits;

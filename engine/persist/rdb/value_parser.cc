@@ -71,8 +71,7 @@ std::optional<RdbValueParser::Shape> RdbValueParser::shape_of(uint8_t type, RdbV
     }
     case quicklist_ziplist:
       return Shape{.source = Source::nodes, .type = Type::list, .blob = RdbBlobKind::ziplist};
-    case quicklist:
-      return Shape{.source = Source::nodes, .type = Type::list, .plain_nodes = true};
+    case quicklist: return Shape{.source = Source::nodes, .type = Type::list, .plain_nodes = true};
     case stream:
     case stream2:
     case stream3:
@@ -286,7 +285,8 @@ const char* RdbValueParser::set_stored_deadline(uint64_t stored) {
 // All of the item is there. False: it is not as it should be.
 bool RdbValueParser::read_item(RdbInput& in) {
   const bool valkey = version_.family == RdbFamily::valkey;
-  const bool has_deadline = type_ == RdbType::hash_deadlines_old || type_ == RdbType::hash_deadlines;
+  const bool has_deadline =
+      type_ == RdbType::hash_deadlines_old || type_ == RdbType::hash_deadlines;
   element_ = {};
   if (has_deadline && !valkey) {
     if (const char* why = set_stored_deadline(in.length())) {

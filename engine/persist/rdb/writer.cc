@@ -139,8 +139,8 @@ void RdbWriter::begin_value(const Entry& header, uint64_t count) {
 
 void RdbWriter::end_value() {
   if (!good()) return;
-  const bool stream = type_ == RdbType::stream2 || type_ == RdbType::stream3 ||
-                      type_ == RdbType::stream_redoubt;
+  const bool stream =
+      type_ == RdbType::stream2 || type_ == RdbType::stream3 || type_ == RdbType::stream_redoubt;
   if (stream) values_.stream().end();
   type_ = RdbType::string;
 }

@@ -34,14 +34,14 @@ struct RdbWriterOptions {
   bool compress = true;
   bool checksum = true;
   // In this order.
-  std::vector<std::pair<std::string, std::string>> aux;
+  std::vector<std::pair<std::string, std::string>> aux = {};
   // Sources of libraries.
-  std::vector<std::string> functions;
+  std::vector<std::string> functions = {};
   // Of the databases, as of the beginning of the snapshot.
-  std::vector<DatabaseSize> sizes;
+  std::vector<DatabaseSize> sizes = {};
   RdbUse use = RdbUse::none;
   // The use of an entry, or of the header of one; with another use than none.
-  std::function<uint64_t(const Entry&)> use_of;
+  std::function<uint64_t(const Entry&)> use_of = {};
   // While so many bytes wait, no more is taken.
   size_t waiting_bytes_max = size_t{1} << 20;
 };
