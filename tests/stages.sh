@@ -13,7 +13,7 @@ source tests/queue.sh
 sim_seconds=${REDOUBT_SIM_SECONDS:-110}
 fuzz_seconds=${REDOUBT_FUZZ_SECONDS:-44}
 
-all_stages=(format source tidy build unit asan-build asan transcripts differential fuzz sim report server)
+all_stages=(format source tidy build unit asan-build asan transcripts differential rdb fuzz sim report server)
 # Run only when they are named.
 more_stages=(alone)
 
@@ -28,6 +28,7 @@ describe_stage() {
     asan) echo "unit and property tests in that build" ;;
     transcripts) echo "commands and their exact replies: both builds, and the reference server" ;;
     differential) echo "random commands to the reference and to our server or the model" ;;
+    rdb) echo "RDB files of other servers, and exchanged with the reference" ;;
     fuzz) echo "the fuzz targets over the corpus and more, for REDOUBT_FUZZ_SECONDS ($fuzz_seconds)" ;;
     sim) echo "fixed seeds with gcc and clang, digests compared; more for REDOUBT_SIM_SECONDS ($sim_seconds)" ;;
     report) echo "reports of runs in a browser, narrow and wide" ;;
@@ -139,6 +140,13 @@ stage_differential() {
   differential build 16..30 '{2}' build/redoubt-server
   differential "build asan-build" 31..35 '{2}' build/asan/redoubt-server
   differential build 1..15 model
+}
+
+stage_rdb() {
+  needs build rdbtool
+  job rdb --after build --cost 20 rdb.data python3 tests/persist/rdb_data.py build/rdbtool
+  job rdb --after build --cost 30 --waits rdb.exchange \
+    python3 tests/persist/rdb_exchange.py build/rdbtool build/reference/redis-server 3
 }
 
 # fuzz_for TARGET SECONDS: with the command that tries again what failed.

@@ -128,6 +128,23 @@ TEST(RdbReader, TheVersionSaysWhatANumberMeans) {
   EXPECT_EQ(problem(file_of(meta, "REDIS0013")), "data of a module that is not there at 9");
 }
 
+// Values keep 0 for none.
+TEST(RdbReader, ADeadlineOfZeroIsOneThatIsOver) {
+  const HashKey hash_key = make_hash_key();
+  LoadedFile loaded(hash_key);
+  const std::string set = "\xc8\1s\1\1m" + little(0);
+  ASSERT_TRUE(loaded.load(file_of("\x18\1h" + little(0) + "\1\1\1f\1v"s + set, "REDOUBT01"), 1, 1));
+  Database& database = *loaded.databases[0];
+  RdbKey key;
+  EXPECT_EQ(
+      rdb_json_line(key, *database.find("h", database.hash("h"))),
+      "{\"db\":0,\"key\":\"h\",\"type\":\"hash\",\"value\":[[\"f\",\"v\"]],\"expire_ms\":null,"
+      "\"field_expire_ms\":[[\"f\",1]]}");
+  EXPECT_EQ(rdb_json_line(key, *database.find("s", database.hash("s"))),
+            "{\"db\":0,\"key\":\"s\",\"type\":\"set\",\"value\":[\"m\"],\"expire_ms\":null,"
+            "\"field_expire_ms\":[[\"m\",1]]}");
+}
+
 TEST(RdbReader, ChecksumsAndWhatStandsBehindThem) {
   const HashKey hash_key = make_hash_key();
   const std::string body = "\0\1a\1b"s;

@@ -25,7 +25,6 @@ void expect_same(RandomWriter& writer, const RdbWriterOptions& options,
     EXPECT_LT(options.form, RdbForm::redoubt1) << error;
     return;
   }
-  static_cast<void>(expected);
   for (const size_t chunk : {size_t{1} << 30, size_t{4096}, size_t{7}}) {
     if (chunk < 100 && file.size() > 300'000) continue;
     LoadedFile loaded(hash_key);
@@ -42,7 +41,7 @@ void expect_same(RandomWriter& writer, const RdbWriterOptions& options,
 
 TEST(RdbRoundTrip, DatabasesAtRandom) {
   const HashKey hash_key = make_hash_key(99);
-  for (uint64_t seed = 1; seed <= 60; ++seed) {
+  for (uint64_t seed = 1; seed <= 25; ++seed) {
     SCOPED_TRACE(seed);
     RandomWriter writer(seed, PassBug::none);
     for (int i = 0; i < 400; ++i) writer.write();
@@ -57,7 +56,7 @@ TEST(RdbRoundTrip, DatabasesAtRandom) {
       limits.whole_parts = 1 + random.below(40);
       limits.whole_bytes = 64 + random.below(20'000);
     }
-    expect_same(writer, options, limits, hash_key, options.form);
+    expect_same(writer, options, limits, hash_key);
     if (HasFatalFailure()) return;
   }
 }

@@ -268,7 +268,8 @@ int64_t RdbValueParser::deadline_max() const {
 
 const char* RdbValueParser::set_deadline(int64_t deadline_ms) {
   if (deadline_ms < 0 || deadline_ms > deadline_max()) return "a deadline that is out of range";
-  element_.deadline_ms = deadline_ms;
+  // 0 stands for none in values; that deadline is over like the next one.
+  element_.deadline_ms = std::max<int64_t>(deadline_ms, 1);
   return nullptr;
 }
 
