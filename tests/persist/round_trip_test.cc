@@ -18,7 +18,7 @@ const RdbLimits kSmallLimits{
 
 // Whether all is as it was, and no chunk size makes a difference.
 void expect_same(RandomWriter& writer, const RdbWriterOptions& options,
-                 const SnapshotLimits& limits, const HashKey& hash_key, RdbForm expected) {
+                 const SnapshotLimits& limits, const HashKey& hash_key) {
   std::string error;
   const std::string file = written_file(writer.sources(), options, limits, &error);
   if (!error.empty()) {

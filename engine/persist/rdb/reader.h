@@ -77,7 +77,7 @@ class RdbReader {
     failed,       // error() says why
   };
 
-  // All outlive it.
+  // Listener and hash key outlive it.
   RdbReader(RdbListener& listener, const HashKey& hash_key, const RdbLimits& limits,
             const RdbReaderOptions& options);
 

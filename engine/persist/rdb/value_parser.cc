@@ -471,6 +471,8 @@ RdbStep RdbValueParser::run_elements(RdbInput& in, size_t& budget) {
     spend(budget, element_.text.size() + element_.value.size());
   }
   blob_.reset();
+  constexpr size_t kKeptBytes = 1 << 20;
+  if (blob_bytes_.capacity() > kKeptBytes) std::string().swap(blob_bytes_);
   if (shape_.source == Source::nodes) {
     state_ = State::node;
   } else {

@@ -21,7 +21,7 @@ namespace redoubt {
 
 class RdbValueParser {
  public:
-  // Both outlive it.
+  // The hash key outlives it.
   RdbValueParser(const HashKey& hash_key, const RdbLimits& limits);
   ~RdbValueParser();
 
@@ -86,7 +86,7 @@ class RdbValueParser {
   void finish();
 
   const HashKey& hash_key_;
-  const RdbLimits& limits_;
+  const RdbLimits limits_;
   Allocator* allocator_ = nullptr;
 
   RdbType type_ = RdbType::string;

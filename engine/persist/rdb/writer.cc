@@ -46,7 +46,9 @@ std::string_view RdbWriter::magic() const {
 
 std::string RdbWriter::take() {
   std::string taken = std::move(out_.bytes());
+  out_.bytes() = std::move(spare_);
   out_.bytes().clear();
+  spare_.clear();
   taken_bytes_ += taken.size();
   if (options_.checksum) crc_ = crc64(crc_, taken);
   return taken;

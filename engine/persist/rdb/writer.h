@@ -55,6 +55,8 @@ class RdbWriter final : public SnapshotSink {
   size_t waiting_bytes() const { return out_.bytes().size(); }
   // Takes them.
   std::string take();
+  // Gives a string back whose bytes are no longer needed, so that its memory is used again.
+  void recycle(std::string taken) { spare_ = std::move(taken); }
   // The snapshot is complete: writes the end.
   void finish();
 
@@ -97,6 +99,7 @@ class RdbWriter final : public SnapshotSink {
   const RdbWriterOptions options_;
   RdbOutput out_;
   RdbValueWriter values_;
+  std::string spare_;
   std::string error_;
   uint64_t taken_bytes_ = 0;
   uint64_t crc_ = 0;  // of the bytes that were taken
