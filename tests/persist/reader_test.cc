@@ -8,6 +8,8 @@
 
 #include "engine/persist/rdb/crc64.h"
 #include "engine/persist/rdb/json.h"
+#include "engine/persist/rdb/output.h"
+#include "engine/store/stream_type.h"
 #include "tests/persist/rdb_files.h"
 #include "tests/store/random_hash_key.h"
 
@@ -111,6 +113,56 @@ TEST(RdbReader, HostileLengthsTakeNoMemory) {
                             "12345"s)),
             "a compressed string that claims to be longer than it can be, in key 'k' at 12");
   EXPECT_EQ(problem(file_of("\0\1k"s + huge)), "a string that is too long, in key 'k' at 12");
+}
+
+// The names of a node stand once in a file: entries that have them must not become as long each.
+TEST(RdbReader, NamesOfStreamEntriesAreNotRepeated) {
+  constexpr int64_t kEntries = 5000;
+  const std::string name(60'000, 'n');
+  std::string node(Listpack::kHeaderBytes, '\0');
+  size_t elements = 0;
+  const auto add = [&](auto value) {
+    Listpack::append_encoded(node, value);
+    ++elements;
+  };
+  // The first entry, which has another name, or is deleted.
+  for (const int64_t first_flags : {0, 3}) {
+    node.assign(Listpack::kHeaderBytes, '\0');
+    elements = 0;
+    add(first_flags == 0 ? kEntries + 1 : kEntries);
+    add(int64_t{first_flags == 0 ? 0 : 1});
+    add(int64_t{1});
+    add(std::string_view(name));
+    add(int64_t{0});
+    add(first_flags);
+    add(int64_t{0});
+    add(int64_t{0});
+    if (first_flags == 0) {
+      add(int64_t{1});
+      add(std::string_view("other"));
+    }
+    add(int64_t{1});
+    add(int64_t{first_flags == 0 ? 6 : 4});
+    for (int64_t i = 1; i <= kEntries; ++i) {
+      for (const int64_t number : {int64_t{2}, i, int64_t{0}, int64_t{7}, int64_t{4}}) add(number);
+    }
+    Listpack::finish_encoded(node, elements);
+    RdbOutput out(false);
+    out.raw("REDIS0009\x0f\1s\1\x10"s);
+    out.id_of_bytes({0, 1});
+    out.blob(node);
+    const auto length = static_cast<uint64_t>(first_flags == 0 ? kEntries + 1 : kEntries);
+    out.length(length);
+    out.id_of_lengths({kEntries, 1});
+    out.length(0);
+    const HashKey hash_key = make_hash_key();
+    LoadedFile loaded(hash_key);
+    const std::string file = finished(out.bytes());
+    ASSERT_TRUE(loaded.load(file, SIZE_MAX, 100)) << loaded.error.text;
+    EXPECT_LT(loaded.databases[0]->used_bytes(), 3 * file.size());
+    const Entry* entry = loaded.databases[0]->find("s", loaded.databases[0]->hash("s"));
+    EXPECT_EQ(stream_of(*entry).length(), length);
+  }
 }
 
 TEST(RdbReader, TheVersionSaysWhatANumberMeans) {

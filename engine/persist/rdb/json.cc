@@ -28,7 +28,10 @@ void put_text(std::string& out, std::string_view bytes) {
     } else if (byte >= ' ' && byte <= '~') {
       out += c;
     } else {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+      constexpr std::string_view kDigits = "0123456789abcdef";
+      out += "\\u00";
+      out += kDigits[byte >> 4];
+      out += kDigits[byte & 15];
     }
   }
   out += '"';
@@ -138,7 +141,7 @@ void put_zset(std::string& out, const Entry& entry) {
 }
 
 void put_id(std::string& out, std::string_view name, StreamId id) {
-  fmt::format_to(std::back_inserter(out), "\"{}\":\"{}\"", name, StreamIdText(id).view());
+  out += fmt::format("\"{}\":\"{}\"", name, StreamIdText(id).view());
 }
 
 void put_group(std::string& out, const StreamGroup& group) {
