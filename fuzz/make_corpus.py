@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Writes a seed corpus for the fuzz targets: make_corpus.py DIRECTORY
 
-Every part of every transcript (tests/transcripts) becomes one input for each target, so that the
-fuzzers begin with all commands that there are. What fuzzing has found before is kept, as files, in
+Every part of every transcript (tests/transcripts) becomes one input for each target that takes
+commands, so that the fuzzers begin with all commands that there are. For RDB there are values of
+each type and encoding. What fuzzing has found before is kept, as files, in
 fuzz/corpus; those are used beside these.
 """
 
 import os
 import random
 import re
+import struct
 import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -56,8 +58,126 @@ def write(directory, name, data):
         out.write(data)
 
 
+# --- RDB: files and payloads with each type and encoding, small ones.
+
+def rdb_length(n):
+    return bytes([n]) if n < 64 else bytes([0x40 | n >> 8, n & 255])
+
+
+def rdb_text(data):
+    return rdb_length(len(data)) + data
+
+
+def ziplist(*elements):
+    body, before, last = b"", 0, 10
+    for element in elements:
+        last = 10 + len(body)
+        if isinstance(element, int):
+            data = bytes([0xF1 + element]) if 0 <= element <= 12 else b"\xc0" + struct.pack("<h", element)
+        else:
+            data = bytes([len(element)]) + element
+        entry = bytes([before]) + data
+        before = len(entry)
+        body += entry
+    return struct.pack("<IIH", 11 + len(body), last, len(elements)) + body + b"\xff"
+
+
+def listpack(*elements):
+    body = b""
+    for element in elements:
+        if not isinstance(element, int):
+            data = bytes([0x80 | len(element)]) + element
+        elif 0 <= element <= 127:
+            data = bytes([element])
+        elif -4096 <= element < 4096:
+            data = bytes([0xC0 | (element & 0x1FFF) >> 8, element & 255])
+        else:
+            data = b"\xf4" + struct.pack("<q", element)
+        body += data + bytes([len(data)])
+    return struct.pack("<IH", 7 + len(body), len(elements)) + body + b"\xff"
+
+
+def intset(width, *numbers):
+    code = {2: "h", 4: "i", 8: "q"}[width]
+    return struct.pack("<II", width, len(numbers)) + struct.pack(f"<{len(numbers)}{code}", *numbers)
+
+
+def rdb_stream(kind):
+    node = listpack(2, 1, 1, b"f", 0, 2, 0, 0, b"v", 4, 3, 0, 1, b"gone", 4, 0, 1, -1, 2, b"g", 5, b"h", b"x", 8)
+    ids = [struct.pack(">QQ", ms, seq) for ms, seq in ((5, 1), (6, 0))]
+    data = rdb_length(1) + rdb_text(ids[0]) + rdb_text(node) + b"\x02\x06\x00"
+    if kind > 15:
+        data += b"\x05\x01" + b"\x05\x02" + b"\x03"
+    data += b"\x01" + rdb_text(b"group") + b"\x06\x00" + (b"\x03" if kind > 15 else b"")
+    data += b"\x02" + b"".join(each + struct.pack("<q", 1000) + b"\x01" for each in ids)
+    owned = ids if kind not in (27, 201) else ids[:1]
+    times = struct.pack("<q", 1000) * (2 if kind > 19 else 1)
+    data += b"\x01" + rdb_text(b"consumer") + times + rdb_length(len(owned)) + b"".join(owned)
+    if kind in (27, 201):
+        data += b"\x01" + ids[1]
+    if kind in (26, 27):
+        data += b"\x40\x64\x0a\x01" + rdb_text(b"producer") + b"\x01" + rdb_text(b"id") + b"\x05\x01\x01\x00"
+    if kind == 201:
+        data += b"\x01\x40\x64\x0a\x01\x00\x01" + rdb_text(b"producer")
+        data += b"\x01\x00" + rdb_text(b"id") + b"\x05\x01" + struct.pack("<q", 1000) + b"\x00"
+    return bytes([kind]) + data
+
+
+def rdb_values():
+    score, time = struct.pack("<d", 1.5), struct.pack("<q", 4102444800000)
+    a, b = rdb_text(b"a"), rdb_text(b"b")
+    yield b"\x00" + rdb_text(b"text")
+    yield b"\x00\xc1\x39\x30"
+    yield b"\x00\xc3\x04\x20\x00a\xe0\x12\x00"[:2] + b"\x05\x1c\x00a\xe0\x12\x00"
+    yield b"\x01\x02" + a + b
+    yield b"\x02\x02" + a + b"\xc0\x07"
+    yield b"\x03\x02" + a + b"\x031.5" + b + b"\xff"
+    yield b"\x04\x01" + a + b
+    yield b"\x05\x02" + b + score + a + score
+    yield b"\x07\x81" + bytes(8) + b"\x02\x01\x05" + a + b"\x04" + score + b"\x00"
+    yield b"\x09" + rdb_text(b"\x01\x01a\x01\x00b\xff")
+    yield b"\x0a" + rdb_text(ziplist(b"one", 2, 300))
+    yield b"\x0b" + rdb_text(intset(2, -1, 5, 300))
+    yield b"\x0b" + rdb_text(intset(8, -1, 1 << 40))
+    yield b"\x0c" + rdb_text(ziplist(b"m", 1, b"n", b"2.5"))
+    yield b"\x0d" + rdb_text(ziplist(b"f", b"v"))
+    yield b"\x0e\x02" + rdb_text(ziplist(b"x")) + rdb_text(ziplist(1, 2))
+    yield b"\x10" + rdb_text(listpack(b"f", b"v", b"g", 4000))
+    yield b"\x11" + rdb_text(listpack(b"m", 1, b"n", b"2.5"))
+    yield b"\x12\x02\x01" + rdb_text(b"plain") + b"\x02" + rdb_text(listpack(1, b"two", 1 << 40))
+    yield b"\x14" + rdb_text(listpack(b"a", 5, b"c"))
+    yield b"\x16\x01" + a + b + time
+    yield b"\x16\x01\x05" + a + b
+    yield b"\x17" + rdb_text(listpack(b"f", b"v", 1 << 40))
+    yield b"\x18" + time + b"\x02\x01" + a + b + b"\x00" + b + a
+    yield b"\x19" + time + rdb_text(listpack(b"f", b"v", 1 << 41, b"g", b"w", 0))
+    yield b"\xc8\x02" + a + time + b + b"\xff" * 7 + b"\x7f"
+    for kind in (15, 19, 21, 26, 27, 201):
+        yield rdb_stream(kind)
+
+
+def write_rdb(directory):
+    values = list(rdb_values())
+    for number, value in enumerate(values):
+        for version in (3, 6, 7) if value[0] in (22, 200, 201) else (2,):
+            for how in (1, 33):
+                write(directory, f"payload-{number}-{version}-{how}", bytes([how, version]) + value)
+    head = b"\xfa\x03ver\x017\xf5" + rdb_text(b"#!lua name=x\n") + b"\xfe\x00\xfb\x05\x01"
+    for number, magic in enumerate((b"REDIS0004", b"REDIS0012", b"REDIS0015", b"VALKEY080", b"REDOUBT01")):
+        body = b""
+        for key, value in enumerate(values):
+            body += (b"\xfc" + struct.pack("<q", 4102444800000) if key % 5 == 1 else b"")
+            body += (b"\xf8\x07" if key % 5 == 2 else b"\xf9\x08" if key % 5 == 3 else b"")
+            body += value[:1] + rdb_text(b"k%d" % key) + value[1:]
+            write(directory, f"file-{number}-{key}",
+                  bytes([2 * (key % 16)]) + magic + head + body + b"\xff" + bytes(8))
+            if key % 8 == 7:
+                body = b"\xf4\x01\x02\x01"
+
+
 def main():
     target = sys.argv[1]
+    write_rdb(os.path.join(target, "rdb"))
     chance = random.Random(1)
     for number in range(64):
         # Choices from the command table, see fuzz/vocabulary.h.

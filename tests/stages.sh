@@ -13,7 +13,7 @@ source tests/queue.sh
 sim_seconds=${REDOUBT_SIM_SECONDS:-110}
 fuzz_seconds=${REDOUBT_FUZZ_SECONDS:-44}
 
-all_stages=(format source tidy build unit asan-build asan transcripts differential fuzz sim report server)
+all_stages=(format source tidy build unit asan-build asan transcripts differential rdb fuzz sim report server)
 # Run only when they are named.
 more_stages=(alone)
 
@@ -28,6 +28,7 @@ describe_stage() {
     asan) echo "unit and property tests in that build" ;;
     transcripts) echo "commands and their exact replies: both builds, and the reference server" ;;
     differential) echo "random commands to the reference and to our server or the model" ;;
+    rdb) echo "RDB files of other servers, and exchanged with the reference" ;;
     fuzz) echo "the fuzz targets over the corpus and more, for REDOUBT_FUZZ_SECONDS ($fuzz_seconds)" ;;
     sim) echo "fixed seeds with gcc and clang, digests compared; more for REDOUBT_SIM_SECONDS ($sim_seconds)" ;;
     report) echo "reports of runs in a browser, narrow and wide" ;;
@@ -141,6 +142,13 @@ stage_differential() {
   differential build 1..15 model
 }
 
+stage_rdb() {
+  needs build rdbtool
+  job rdb --after build --cost 20 rdb.data python3 tests/persist/rdb_data.py build/rdbtool
+  job rdb --after build --cost 30 --waits rdb.exchange \
+    python3 tests/persist/rdb_exchange.py build/rdbtool build/reference/redis-server 3
+}
+
 # fuzz_for TARGET SECONDS: with the command that tries again what failed.
 fuzz_for() {
   local target=$1 seconds=$2 status=0
@@ -152,11 +160,11 @@ fuzz_for() {
 
 stage_fuzz() {
   local target share
-  needs asan-build fuzz_resp fuzz_commands fuzz_listpack
+  needs asan-build fuzz_resp fuzz_commands fuzz_listpack fuzz_rdb
   job fuzz --cost 60 fuzz.corpus fuzz/make_corpus.py build/corpus
-  for target in commands resp listpack; do
-    share=$((fuzz_seconds / 4))
-    [[ $target != commands ]] || share=$((fuzz_seconds / 2))
+  for target in commands resp listpack rdb; do
+    share=$((fuzz_seconds / 5))
+    [[ $target != commands ]] || share=$((fuzz_seconds * 2 / 5))
     job fuzz --after "asan-build fuzz.corpus" --cost "$share" "fuzz.$target" \
       fuzz_for "$target" "$((share > 0 ? share : 1))"
   done

@@ -118,8 +118,8 @@ class Listpack {
   static size_t element_bytes(std::string_view text);
   static size_t element_bytes(int64_t number);
 
-  // A block that is written from front to back into a string: kHeaderBytes of any content, elements,
-  // and at the end, when `count` elements have been added, header and end.
+  // A block that is written from front to back into a string: kHeaderBytes of any content,
+  // elements, and at the end, when `count` elements have been added, header and end.
   static void append_encoded(std::string& block, std::string_view text);
   static void append_encoded(std::string& block, int64_t number);
   static void finish_encoded(std::string& block, size_t count);

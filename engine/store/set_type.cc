@@ -459,9 +459,8 @@ PassList* set_passes(const Entry& entry) {
 }
 
 std::unique_ptr<ValuePass> open_set_pass(PassMemory& memory, unsigned slot, const Entry& entry) {
-  return std::make_unique<TablePass<SetPassKind>>(memory, *set_passes(entry), slot,
-                                                  SetView(entry).table(),
-                                                  SetView(entry).may_expire());
+  return std::make_unique<TablePass<SetPassKind>>(
+      memory, *set_passes(entry), slot, SetView(entry).table(), SetView(entry).may_expire());
 }
 
 int64_t set_next_expiry(const Entry& entry) {

@@ -71,7 +71,8 @@ class SnapshotSink {
   // count is that of bytes, elements, members, fields, or entries of a stream.
   virtual void begin_value(const Entry& header, uint64_t count) = 0;
   virtual void end_value() = 0;
-  // Called in front of begin_value() when fields of the hash, or members of the set, have deadlines.
+  // Called in front of begin_value() when fields of the hash, or members of the set, have
+  // deadlines.
   virtual void expect_deadlines() {}
 
   virtual void string_bytes(std::string_view bytes) = 0;

@@ -127,8 +127,8 @@ class Stream {
   void append(StreamId id, std::span<const std::string_view> fields, const StreamLimits& limits);
   // The same in a new block.
   void append_block(StreamId id, std::span<const std::string_view> fields);
-  // The same in the last block, which has room for it; `same_names`: its names are known to be those
-  // of the block's first entry.
+  // The same in the last block, which has room for it; `same_names`: its names are known to be
+  // those of the block's first entry.
   void append_to_block(StreamId id, std::span<const std::string_view> fields, bool same_names);
   // Bytes of the last block.
   size_t last_block_bytes() const { return blocks_.empty() ? 0 : blocks_.back()->size; }

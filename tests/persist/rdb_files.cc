@@ -73,7 +73,9 @@ std::string written_file(const std::vector<Snapshot::Source>& sources, RdbWriter
   for (;;) {
     size_t budget = 50;
     const bool ended = snapshot.step(writer, budget);
-    file += writer.take();
+    std::string taken = writer.take();
+    file += taken;
+    writer.recycle(std::move(taken));
     if (ended) break;
   }
   *error = writer.error();

@@ -32,7 +32,9 @@ class LoadedFile : public RdbListener {
     aux_fields.emplace_back(name, value);
   }
   void function(std::string_view source) override { functions.emplace_back(source); }
-  void skipped(const RdbKey& key, std::string_view) override { skipped_keys.emplace_back(key.name); }
+  void skipped(const RdbKey& key, std::string_view) override {
+    skipped_keys.emplace_back(key.name);
+  }
 
   std::string digest() const;
   // The first key that is another one, or has another value, than in this database; empty: none.

@@ -1,10 +1,10 @@
 // What tests/persist/rdb_files.py does with files: reads and writes them as the server does.
 //
-//   rdbtool dump FILE              contents as JSON lines; status 1 and the reason when it is damaged
-//   rdbtool check FILE             one line
-//   rdbtool payload FILE           the value of a DUMP payload as a JSON line
-//   rdbtool convert FILE FORM OUT  reads a file and writes it: 10, 11, 12, 80, 1 (ours) or auto
-//   rdbtool random SEED FORM OUT   writes databases at random, without what the form does not hold
+//   rdbtool dump FILE              contents as JSON lines; status 1 and the reason when it is
+//   damaged rdbtool check FILE             one line rdbtool payload FILE           the value of a
+//   DUMP payload as a JSON line rdbtool convert FILE FORM OUT  reads a file and writes it: 10, 11,
+//   12, 80, 1 (ours) or auto rdbtool random SEED FORM OUT   writes databases at random, without
+//   what the form does not hold
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -102,8 +102,7 @@ int write_databases(const std::vector<Snapshot::Source>& sources, const std::str
   options.functions = functions;
   options.aux = {{"redis-ver", "7.0.15"}, {"redis-bits", "64"}};
   for (const Snapshot::Source& source : sources) {
-    options.sizes.push_back(
-        {source.index, source.database->size(), source.database->expiring()});
+    options.sizes.push_back({source.index, source.database->size(), source.database->expiring()});
   }
   SnapshotLimits limits;
   limits.whole_parts = whole_parts;
@@ -157,8 +156,9 @@ int run(const std::vector<std::string>& args) {
   if (args.size() == 5 && args[1] == "random") {
     return random(std::strtoull(args[2].c_str(), nullptr, 10), args[3], args[4].c_str());
   }
-  std::fprintf(stderr, "usage: rdbtool dump|check|payload FILE | convert FILE FORM OUT | "
-                       "random SEED FORM OUT\n");
+  std::fprintf(stderr,
+               "usage: rdbtool dump|check|payload FILE | convert FILE FORM OUT | "
+               "random SEED FORM OUT\n");
   return 2;
 }
 

@@ -10,21 +10,21 @@
 namespace redoubt {
 namespace {
 
-const RdbLimits kSmallLimits{.list_fill = 4,
-                             .set = {.intset_entries = 16, .listpack_entries = 8, .listpack_value = 32},
-                             .hash = {.listpack_entries = 8, .listpack_value = 32},
-                             .zset = {.entries_max = 8, .value_bytes_max = 32}};
+const RdbLimits kSmallLimits{
+    .list_fill = 4,
+    .set = {.intset_entries = 16, .listpack_entries = 8, .listpack_value = 32},
+    .hash = {.listpack_entries = 8, .listpack_value = 32},
+    .zset = {.entries_max = 8, .value_bytes_max = 32}};
 
 // Whether all is as it was, and no chunk size makes a difference.
-void expect_same(RandomWriter& writer, const RdbWriterOptions& options, const SnapshotLimits& limits,
-                 const HashKey& hash_key, RdbForm expected) {
+void expect_same(RandomWriter& writer, const RdbWriterOptions& options,
+                 const SnapshotLimits& limits, const HashKey& hash_key) {
   std::string error;
   const std::string file = written_file(writer.sources(), options, limits, &error);
   if (!error.empty()) {
     EXPECT_LT(options.form, RdbForm::redoubt1) << error;
     return;
   }
-  static_cast<void>(expected);
   for (const size_t chunk : {size_t{1} << 30, size_t{4096}, size_t{7}}) {
     if (chunk < 100 && file.size() > 300'000) continue;
     LoadedFile loaded(hash_key);
@@ -41,13 +41,14 @@ void expect_same(RandomWriter& writer, const RdbWriterOptions& options, const Sn
 
 TEST(RdbRoundTrip, DatabasesAtRandom) {
   const HashKey hash_key = make_hash_key(99);
-  for (uint64_t seed = 1; seed <= 60; ++seed) {
+  for (uint64_t seed = 1; seed <= 25; ++seed) {
     SCOPED_TRACE(seed);
     RandomWriter writer(seed, PassBug::none);
     for (int i = 0; i < 400; ++i) writer.write();
     Random& random = writer.random();
     RdbWriterOptions options;
-    options.form = random.below(3) == 0 ? static_cast<RdbForm>(random.below(6)) : RdbForm::automatic;
+    options.form =
+        random.below(3) == 0 ? static_cast<RdbForm>(random.below(6)) : RdbForm::automatic;
     options.compress = random.below(2) == 0;
     options.checksum = random.below(4) != 0;
     SnapshotLimits limits;
@@ -55,7 +56,7 @@ TEST(RdbRoundTrip, DatabasesAtRandom) {
       limits.whole_parts = 1 + random.below(40);
       limits.whole_bytes = 64 + random.below(20'000);
     }
-    expect_same(writer, options, limits, hash_key, options.form);
+    expect_same(writer, options, limits, hash_key);
     if (HasFatalFailure()) return;
   }
 }

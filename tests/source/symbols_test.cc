@@ -17,9 +17,10 @@ struct Library {
   std::string name;
   std::string folder;
 };
-const std::array<Library, 13> kLibraries = {{{"redoubt_net", "net"},
+const std::array<Library, 14> kLibraries = {{{"redoubt_net", "net"},
                                              {"redoubt_resp", "net/resp"},
                                              {"redoubt_store", "engine/store"},
+                                             {"redoubt_rdb", "engine/persist/rdb"},
                                              {"redoubt_config", "engine/config"},
                                              {"redoubt_command", "engine/command"},
                                              {"redoubt_insight", "engine/insight"},

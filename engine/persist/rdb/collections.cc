@@ -241,8 +241,8 @@ RdbValue RdbCollection::adopt(Type type, Encoding encoding, const RdbMaker& make
   // Larger ones are copied by each command that changes them.
   constexpr size_t kLargestBlock = size_t{1} << 30;
   if (block.size() > kLargestBlock) return {};
-  const size_t elements =
-      encoding == Encoding::listpack ? Listpack::count(bytes_of(block)) : Intset::count(bytes_of(block));
+  const size_t elements = encoding == Encoding::listpack ? Listpack::count(bytes_of(block))
+                                                         : Intset::count(bytes_of(block));
   if (elements == 0) return {};
   const uint8_t* bytes = bytes_of(block);
   switch (type) {

@@ -1,5 +1,5 @@
-// Lists, sets, hashes and sorted sets that are put together from elements of a file. The encoding is
-// what commands would have chosen for so many elements of these sizes.
+// Lists, sets, hashes and sorted sets that are put together from elements of a file. The encoding
+// is what commands would have chosen for so many elements of these sizes.
 #pragma once
 
 #include <cstdint>

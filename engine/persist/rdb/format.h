@@ -86,8 +86,8 @@ struct RdbVersion {
   int number = 0;
 };
 
-// What is written. With `automatic`, the least of 10, 12 and our own that holds all values, which is
-// known at the end.
+// What is written. With `automatic`, the least of 10, 12 and our own that holds all values, which
+// is known at the end.
 enum class RdbForm : uint8_t { redis10, redis11, redis12, valkey80, redoubt1, automatic };
 
 inline std::string_view rdb_magic(RdbForm form) {

@@ -28,7 +28,10 @@ void put_text(std::string& out, std::string_view bytes) {
     } else if (byte >= ' ' && byte <= '~') {
       out += c;
     } else {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
+      constexpr std::string_view kDigits = "0123456789abcdef";
+      out += "\\u00";
+      out += kDigits[byte >> 4];
+      out += kDigits[byte & 15];
     }
   }
   out += '"';
@@ -138,7 +141,7 @@ void put_zset(std::string& out, const Entry& entry) {
 }
 
 void put_id(std::string& out, std::string_view name, StreamId id) {
-  fmt::format_to(std::back_inserter(out), "\"{}\":\"{}\"", name, StreamIdText(id).view());
+  out += fmt::format("\"{}\":\"{}\"", name, StreamIdText(id).view());
 }
 
 void put_group(std::string& out, const StreamGroup& group) {
@@ -169,9 +172,30 @@ void put_group(std::string& out, const StreamGroup& group) {
     separator.next();
     out += "{\"name\":";
     put_text(out, consumer->name());
-    out += fmt::format(",\"seen_ms\":{},\"active_ms\":{}}}", consumer->seen_ms,
-                       consumer->active_ms);
+    out +=
+        fmt::format(",\"seen_ms\":{},\"active_ms\":{}}}", consumer->seen_ms, consumer->active_ms);
   }
+  out += "]}";
+}
+
+void put_idempotency(std::string& out, const StreamIdempotency& idempotency) {
+  out += fmt::format(
+      ",\"producers\":{{\"duration_s\":{},\"maxsize\":{},\"ids\":{},"
+      "\"duplicates\":{},\"records\":[",
+      idempotency.limits().duration_s, idempotency.limits().maxsize, idempotency.made(),
+      idempotency.duplicates());
+  Separator separator(out);
+  idempotency.for_each_producer([&](const IdempotentProducer& producer) {
+    for (auto at = producer.by_age.first(); const IdempotentRecord* record = producer.by_age.at(at);
+         at = producer.by_age.next(at)) {
+      separator.next();
+      out += '[';
+      put_text(out, producer.name());
+      out += ',';
+      put_text(out, record->id());
+      out += fmt::format(",\"{}\",{}]", StreamIdText(record->entry).view(), record->made_ms);
+    }
+  });
   out += "]}";
 }
 
@@ -205,7 +229,9 @@ void put_stream(std::string& out, const Entry& entry) {
     groups.next();
     put_group(out, *group);
   }
-  out += "]}";
+  out += ']';
+  if (stream.idempotency() != nullptr) put_idempotency(out, *stream.idempotency());
+  out += '}';
 }
 
 // The databases of a file, each made when it is needed.
@@ -363,9 +389,9 @@ std::string describe(const RdbSummary& summary) {
   if (!summary.whole) {
     return fmt::format("at offset {}: {}", summary.error.offset, summary.error.text);
   }
-  std::string text = fmt::format("{}, {} keys, {} of them with a deadline, {} libraries",
-                                 name_of(summary.version), summary.keys, summary.expiring,
-                                 summary.functions);
+  std::string text =
+      fmt::format("{}, {} keys, {} of them with a deadline, {} libraries", name_of(summary.version),
+                  summary.keys, summary.expiring, summary.functions);
   if (summary.skipped_keys > 0) {
     text += fmt::format(", {} keys of modules or without elements", summary.skipped_keys);
   }

@@ -10,7 +10,9 @@
 //           stream: {"entries":[[id,[name,value,...]],...],"length","last_id","first_id",
 //           "max_deleted_id","entries_added","groups":[{"name","last_delivered_id","entries_read",
 //           "pending":[[id,consumer,delivered_ms,deliveries],...],"consumers":[{"name","seen_ms",
-//           "active_ms"},...]},...]}
+//           "active_ms"},...]},...]}, and "producers" when it remembers what they sent:
+//           {"duration_s",
+//           "maxsize","ids","duplicates","records":[[producer,id,entry,made_ms],...]}
 //   field_expire_ms   pairs of name and deadline, when fields or members have one
 //   idle_s, freq      what the file says of the key's use
 //

@@ -16,15 +16,15 @@
 
 namespace redoubt {
 
-// The payload of an entry's value, in this form; with RdbForm::automatic in the least that holds it:
-// version 10, 12, or our own. Nothing when the form does not hold it.
+// The payload of an entry's value, in this form; with RdbForm::automatic in the least that holds
+// it: version 10, 12, or our own. Nothing when the form does not hold it.
 std::optional<std::string> dump_payload(const Entry& entry, bool compress,
                                         RdbForm form = RdbForm::automatic);
 
 enum class RestoreEnd : uint8_t {
   restored,
-  // "DUMP payload version or checksum are wrong": too short, of a version that is not known here, or
-  // damaged.
+  // "DUMP payload version or checksum are wrong": too short, of a version that is not known here,
+  // or damaged.
   wrong_checksum,
   // "Bad data format": it holds no value, or one of a type that is not known here.
   bad_format,

@@ -61,6 +61,11 @@ void RdbReader::feed(std::string_view bytes) {
     buffer_.erase(0, position_);
     position_ = 0;
   }
+  // What a large item needed is not kept.
+  constexpr size_t kKeptBytes = 4 << 20;
+  if (buffer_.capacity() > kKeptBytes && buffer_.size() + bytes.size() < kKeptBytes) {
+    buffer_.shrink_to_fit();
+  }
   buffer_.append(bytes);
 }
 

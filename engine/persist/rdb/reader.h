@@ -3,8 +3,8 @@
 // The owner feeds bytes of any number and calls step() with a budget; the reader builds values
 // straight into the databases that the owner gives it, and tells it of everything through an
 // RdbListener. No step is longer than its budget, but for an item that has to be looked at as a
-// whole: a string, or a block of elements of a small collection. Memory is taken for bytes that have
-// come, never for what a length claims.
+// whole: a string, or a block of elements of a small collection. Memory is taken for bytes that
+// have come, never for what a length claims.
 //
 // It reads what Redis writes in versions 1 to 12, and of 13 to 15 what is known of them; Valkey's
 // version 80; and our own (format.h).
@@ -77,7 +77,7 @@ class RdbReader {
     failed,       // error() says why
   };
 
-  // All outlive it.
+  // Listener and hash key outlive it.
   RdbReader(RdbListener& listener, const HashKey& hash_key, const RdbLimits& limits,
             const RdbReaderOptions& options);
 

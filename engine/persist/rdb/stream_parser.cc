@@ -161,8 +161,7 @@ const char* RdbStreamParser::take_fields(bool same_names) {
   size_t count = names_.size();
   if (!same_names) {
     int64_t number = 0;
-    if (!take_number(number) || number < 0 ||
-        static_cast<uint64_t>(number) > elements_left_ / 2) {
+    if (!take_number(number) || number < 0 || static_cast<uint64_t>(number) > elements_left_ / 2) {
       return kDamagedNode;
     }
     count = static_cast<size_t>(number);
@@ -201,7 +200,8 @@ const char* RdbStreamParser::entry(size_t& bytes) {
   if ((flags & kDeleted) != 0) {
     return deleted_left_-- > 0 ? nullptr : kDamagedNode;
   }
-  const StreamId id{master_.ms + static_cast<uint64_t>(ms), master_.seq + static_cast<uint64_t>(seq)};
+  const StreamId id{master_.ms + static_cast<uint64_t>(ms),
+                    master_.seq + static_cast<uint64_t>(seq)};
   if (live_left_-- <= 0) return kDamagedNode;
   if (id <= stream_->last_id()) return "an entry of a stream with an id that is not larger";
   if (bytes >= StreamBlock::kEntryBytesMax) return "an entry of a stream that is too large";
@@ -281,7 +281,8 @@ RdbStep RdbStreamParser::run_group(RdbInput& in, size_t& budget) {
   left_ = again.length();
   if (!in.take_failure(again)) return stopped(in);
   // XSETID may leave a group of an empty stream with less than nothing read.
-  if (entries_read < -static_cast<int64_t>(kCountMax / 2)) return failed(in, "a group with a wrong position");
+  if (entries_read < -static_cast<int64_t>(kCountMax / 2))
+    return failed(in, "a group with a wrong position");
   if (stream_->find_group(text_.view()) != nullptr) {
     return failed(in, "a group that is there twice");
   }
@@ -458,8 +459,8 @@ RdbStep RdbStreamParser::run_producer(RdbInput& in, size_t& budget) {
   return RdbStep::done;
 }
 
-const char* RdbStreamParser::restore(std::string_view producer, std::string_view id,
-                                     StreamId entry, int64_t made_ms, uint64_t number) {
+const char* RdbStreamParser::restore(std::string_view producer, std::string_view id, StreamId entry,
+                                     int64_t made_ms, uint64_t number) {
   if (made_ms < 0 || number >= kCountMax) return "a producer's record made at a time that is none";
   StreamIdempotency& all = stream_->need_idempotency(limits_);
   return all.restore(producer, id, entry, made_ms, number)
@@ -514,8 +515,8 @@ RdbStep RdbStreamParser::run_idempotency_end(RdbInput& in) {
   in = item;
   state_ = State::done;
   // Redis writes limits for each stream, used or not.
-  const bool unused = there == nullptr && ids_made_ == 0 && duplicates_ == 0 &&
-                      limits_ == IdempotencyLimits{};
+  const bool unused =
+      there == nullptr && ids_made_ == 0 && duplicates_ == 0 && limits_ == IdempotencyLimits{};
   if (unused && !is_ours()) return RdbStep::done;
   StreamIdempotency& all = stream_->need_idempotency(limits_);
   all.set_made(std::max(ids_made_, records));

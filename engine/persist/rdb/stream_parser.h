@@ -1,14 +1,15 @@
 // RdbStreamParser: reads a stream in steps.
 //
-//   nodes: an id and a listpack each, in which stand: count of entries, of deleted ones, names of the
+//   nodes: an id and a listpack each, in which stand: count of entries, of deleted ones, names of
+//   the
 //          first entry's fields; then each entry (see entry() in the .cc)
 //   length, last id, [first id, largest deleted id, entries ever added]
 //   groups: name, last id, [entries read], pending entries, consumers with the ids of theirs,
 //           [pending entries that nobody has]
 //   [what producers sent]
 //
-// A node becomes a block, so that trimming with "~" goes on as it would have. Groups must agree with
-// themselves: a pending entry has one consumer, one that is there.
+// A node becomes a block, so that trimming with "~" goes on as it would have. Groups must agree
+// with themselves: a pending entry has one consumer, one that is there.
 #pragma once
 
 #include <cstdint>
@@ -58,9 +59,7 @@ class RdbStreamParser {
 
   bool has_counts() const { return type_ != RdbType::stream; }
   bool has_active() const { return type_ != RdbType::stream && type_ != RdbType::stream2; }
-  bool has_unowned() const {
-    return type_ == RdbType::stream5 || type_ == RdbType::stream_redoubt;
-  }
+  bool has_unowned() const { return type_ == RdbType::stream5 || type_ == RdbType::stream_redoubt; }
   bool has_idempotency() const { return has_unowned() || type_ == RdbType::stream4; }
   bool is_ours() const { return type_ == RdbType::stream_redoubt; }
 

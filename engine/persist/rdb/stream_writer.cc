@@ -165,8 +165,8 @@ void RdbStreamWriter::idempotency(const StreamIdempotency& idempotency) {
   size_t producers = 0;
   idempotency.for_each_producer([&](const IdempotentProducer& producer) {
     out_.text(producer.name());
-    for (auto at = producer.by_age.first();
-         const IdempotentRecord* record = producer.by_age.at(at); at = producer.by_age.next(at)) {
+    for (auto at = producer.by_age.first(); const IdempotentRecord* record = producer.by_age.at(at);
+         at = producer.by_age.next(at)) {
       records.push_back({record->number, producers, record});
     }
     ++producers;
@@ -215,8 +215,8 @@ void RdbStreamWriter::write(RdbType type, const Stream& stream) {
     }
     for (auto at = each->pending.first(); const StreamPending* one = each->pending.at(at);
          at = each->pending.next(at)) {
-      pending({one->id, one->consumer != nullptr, owner_of(*one), one->delivered_ms,
-               one->deliveries});
+      pending(
+          {one->id, one->consumer != nullptr, owner_of(*one), one->delivered_ms, one->deliveries});
     }
   }
   if (stream.idempotency() != nullptr) idempotency(*stream.idempotency());

@@ -71,8 +71,7 @@ std::optional<RdbValueParser::Shape> RdbValueParser::shape_of(uint8_t type, RdbV
     }
     case quicklist_ziplist:
       return Shape{.source = Source::nodes, .type = Type::list, .blob = RdbBlobKind::ziplist};
-    case quicklist:
-      return Shape{.source = Source::nodes, .type = Type::list, .plain_nodes = true};
+    case quicklist: return Shape{.source = Source::nodes, .type = Type::list, .plain_nodes = true};
     case stream:
     case stream2:
     case stream3:
@@ -269,7 +268,8 @@ int64_t RdbValueParser::deadline_max() const {
 
 const char* RdbValueParser::set_deadline(int64_t deadline_ms) {
   if (deadline_ms < 0 || deadline_ms > deadline_max()) return "a deadline that is out of range";
-  element_.deadline_ms = deadline_ms;
+  // 0 stands for none in values; that deadline is over like the next one.
+  element_.deadline_ms = std::max<int64_t>(deadline_ms, 1);
   return nullptr;
 }
 
@@ -286,7 +286,8 @@ const char* RdbValueParser::set_stored_deadline(uint64_t stored) {
 // All of the item is there. False: it is not as it should be.
 bool RdbValueParser::read_item(RdbInput& in) {
   const bool valkey = version_.family == RdbFamily::valkey;
-  const bool has_deadline = type_ == RdbType::hash_deadlines_old || type_ == RdbType::hash_deadlines;
+  const bool has_deadline =
+      type_ == RdbType::hash_deadlines_old || type_ == RdbType::hash_deadlines;
   element_ = {};
   if (has_deadline && !valkey) {
     if (const char* why = set_stored_deadline(in.length())) {
@@ -470,6 +471,8 @@ RdbStep RdbValueParser::run_elements(RdbInput& in, size_t& budget) {
     spend(budget, element_.text.size() + element_.value.size());
   }
   blob_.reset();
+  constexpr size_t kKeptBytes = 1 << 20;
+  if (blob_bytes_.capacity() > kKeptBytes) std::string().swap(blob_bytes_);
   if (shape_.source == Source::nodes) {
     state_ = State::node;
   } else {

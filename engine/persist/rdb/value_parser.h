@@ -21,7 +21,7 @@ namespace redoubt {
 
 class RdbValueParser {
  public:
-  // Both outlive it.
+  // The hash key outlives it.
   RdbValueParser(const HashKey& hash_key, const RdbLimits& limits);
   ~RdbValueParser();
 
@@ -46,9 +46,9 @@ class RdbValueParser {
     Source source = Source::text;
     Type type = Type::string;
     RdbBlobKind blob = RdbBlobKind::listpack;
-    uint8_t width = 1;            // elements of a blob that make one of the value
-    bool plain_nodes = false;     // nodes may be one element
-    bool has_minimum = false;     // the least deadline stands in front
+    uint8_t width = 1;         // elements of a blob that make one of the value
+    bool plain_nodes = false;  // nodes may be one element
+    bool has_minimum = false;  // the least deadline stands in front
   };
   enum class State : uint8_t {
     none,
@@ -86,7 +86,7 @@ class RdbValueParser {
   void finish();
 
   const HashKey& hash_key_;
-  const RdbLimits& limits_;
+  const RdbLimits limits_;
   Allocator* allocator_ = nullptr;
 
   RdbType type_ = RdbType::string;
@@ -97,17 +97,17 @@ class RdbValueParser {
   RdbValue value_;
 
   std::unique_ptr<RdbCollection> collection_;
-  uint64_t left_ = 0;           // items, nodes
-  int64_t minimum_ms_ = 0;      // of the deadlines
-  RdbElement element_;          // what is read now; its texts are in the two below
+  uint64_t left_ = 0;       // items, nodes
+  int64_t minimum_ms_ = 0;  // of the deadlines
+  RdbElement element_;      // what is read now; its texts are in the two below
   RdbText texts_[2];
   std::optional<IntegerText> digits_[2];
 
-  std::string blob_bytes_;      // what is walked
+  std::string blob_bytes_;  // what is walked
   std::optional<RdbBlob> blob_;
   uint64_t elements_left_ = 0;  // of the blob, each of the width
 
-  Blob large_;                  // a string that comes in parts
+  Blob large_;  // a string that comes in parts
   uint64_t large_left_ = 0;
 
   RdbStreamParser stream_;

@@ -194,6 +194,7 @@ void RdbValueWriter::write_hash_block(RdbType type, const Entry& entry) {
   hash.for_each([&](const HashField& field) { fields.push_back(field); });
   // What comes first of those with the same deadline is the same each time: each has its index.
   std::vector<std::pair<int64_t, size_t>> order;
+  order.reserve(fields.size());
   for (size_t i = 0; i < fields.size(); ++i) order.emplace_back(fields[i].deadline_ms, i);
   std::sort(order.begin(), order.end());
   std::string block(Listpack::kHeaderBytes, '\0');

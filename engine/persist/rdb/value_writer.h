@@ -30,8 +30,7 @@ class RdbValueWriter {
   // Parts of collections. In front of them stands begin_parts().
   void begin_parts(RdbType type, uint64_t count);
   void set_member(RdbType type, std::string_view member, int64_t deadline_ms);
-  void hash_field(RdbType type, std::string_view name, std::string_view value,
-                  int64_t deadline_ms);
+  void hash_field(RdbType type, std::string_view name, std::string_view value, int64_t deadline_ms);
   void zset_member(std::string_view member, double score);
 
   // For a stream's parts.

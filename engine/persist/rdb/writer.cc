@@ -46,7 +46,9 @@ std::string_view RdbWriter::magic() const {
 
 std::string RdbWriter::take() {
   std::string taken = std::move(out_.bytes());
+  out_.bytes() = std::move(spare_);
   out_.bytes().clear();
+  spare_.clear();
   taken_bytes_ += taken.size();
   if (options_.checksum) crc_ = crc64(crc_, taken);
   return taken;
@@ -139,8 +141,8 @@ void RdbWriter::begin_value(const Entry& header, uint64_t count) {
 
 void RdbWriter::end_value() {
   if (!good()) return;
-  const bool stream = type_ == RdbType::stream2 || type_ == RdbType::stream3 ||
-                      type_ == RdbType::stream_redoubt;
+  const bool stream =
+      type_ == RdbType::stream2 || type_ == RdbType::stream3 || type_ == RdbType::stream_redoubt;
   if (stream) values_.stream().end();
   type_ = RdbType::string;
 }

@@ -34,14 +34,14 @@ struct RdbWriterOptions {
   bool compress = true;
   bool checksum = true;
   // In this order.
-  std::vector<std::pair<std::string, std::string>> aux;
+  std::vector<std::pair<std::string, std::string>> aux = {};
   // Sources of libraries.
-  std::vector<std::string> functions;
+  std::vector<std::string> functions = {};
   // Of the databases, as of the beginning of the snapshot.
-  std::vector<DatabaseSize> sizes;
+  std::vector<DatabaseSize> sizes = {};
   RdbUse use = RdbUse::none;
   // The use of an entry, or of the header of one; with another use than none.
-  std::function<uint64_t(const Entry&)> use_of;
+  std::function<uint64_t(const Entry&)> use_of = {};
   // While so many bytes wait, no more is taken.
   size_t waiting_bytes_max = size_t{1} << 20;
 };
@@ -55,6 +55,8 @@ class RdbWriter final : public SnapshotSink {
   size_t waiting_bytes() const { return out_.bytes().size(); }
   // Takes them.
   std::string take();
+  // Gives a string back whose bytes are no longer needed, so that its memory is used again.
+  void recycle(std::string taken) { spare_ = std::move(taken); }
   // The snapshot is complete: writes the end.
   void finish();
 
@@ -97,6 +99,7 @@ class RdbWriter final : public SnapshotSink {
   const RdbWriterOptions options_;
   RdbOutput out_;
   RdbValueWriter values_;
+  std::string spare_;
   std::string error_;
   uint64_t taken_bytes_ = 0;
   uint64_t crc_ = 0;  // of the bytes that were taken
