@@ -68,7 +68,7 @@ std::optional<typename Kind::Part> PartWriter<Kind>::find(std::string_view name)
   std::optional<Part> part = editor_.view().find(name);
   if (!part || part->deadline_ms >= context_.now_ms()) return part;
   editor_.remove(name);
-  context_.keys().parts_expired(context_.db_index(), key_, Kind::kType, {&name, 1});
+  context_.keys().removal().parts_expired(context_.db_index(), key_, Kind::kType, {&name, 1});
   return std::nullopt;
 }
 

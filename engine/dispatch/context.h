@@ -140,17 +140,17 @@ class Context {
                    uint64_t changes = 1) {
     changed_ = true;
     keys().count_changes(changes);
-    keys().modified(db_index, key, event_class, event);
+    keys().feed().modified(db_index, key, event_class, event);
   }
   // A further keyspace event of a change that is already announced: counts nothing.
   void announce(std::string_view key, char event_class, std::string_view event) {
-    keys().announce(db_, key, event_class, event);
+    keys().feed().announce(db_, key, event_class, event);
   }
   // The fields of a hash that an event is about, which was announced just now: `names`, or each
   // second one of them.
   void announce_fields(std::string_view key, std::string_view event,
                        std::span<const std::string_view> names, size_t step = 1) {
-    if (keys().events().wants_parts()) [[unlikely]]
+    if (keys().feed().events().wants_parts()) [[unlikely]]
       publish_fields(key, event, names, step);
   }
   // The value of a key has become empty: the key is removed.

@@ -44,9 +44,9 @@ Dispatcher::~Dispatcher() {
 }
 
 void Dispatcher::set_observer(NodeObserver* observer) {
-  if (observer_ != nullptr) keys_.set_listening(*observer_, false);
+  if (observer_ != nullptr) keys_.feed().set_listening(*observer_, false);
   observer_ = observer;
-  if (observer_ != nullptr) keys_.set_listening(*observer_, true);
+  if (observer_ != nullptr) keys_.feed().set_listening(*observer_, true);
   // In simulations commands go the way that they go without an observer, and are told there.
   admission_.set(Alert::observed, observer_ != nullptr && !kSimulation);
 }
@@ -99,7 +99,7 @@ void Dispatcher::on_push(const Session& session, std::string_view message) {
 }
 
 void Dispatcher::on_tracking_changed() {
-  keys_.set_listening(clients_.tracking(), clients_.tracking().active());
+  keys_.feed().set_listening(clients_.tracking(), clients_.tracking().active());
 }
 
 // --- a turn

@@ -15,11 +15,11 @@ namespace redoubt {
 namespace {
 
 constexpr InfoRow kWatching[] = {
-    gauge<Keyspace>("watching_clients", [](const Keyspace& k) { return k.watched().clients(); }),
+    gauge<Keyspace>("watching_clients", [](const Keyspace& k) { return k.feed().watched().clients(); }),
 };
 
 constexpr InfoRow kWatched[] = {
-    gauge<Keyspace>("total_watched_keys", [](const Keyspace& k) { return k.watched().keys(); }),
+    gauge<Keyspace>("total_watched_keys", [](const Keyspace& k) { return k.feed().watched().keys(); }),
 };
 
 constexpr InfoRow kFreeing[] = {

@@ -70,7 +70,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config, const NodeMake& make)
   std::string error;
   const bool renamed = commands_.rename(config_->renamed_commands(), &error);
   ASSERT(renamed);  // who starts a node from a configuration file has looked
-  keyspace_.events().publish_to(clients_.pubsub());
+  keyspace_.feed().events().publish_to(clients_.pubsub());
 
   cron_timer_.owner = this;
   cron_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->cron(); };

@@ -49,15 +49,15 @@ std::span<const std::unique_ptr<Database>> Upkeep::databases() const {
 }
 
 bool Upkeep::decides() const {
-  return services_.keys.decides();
+  return services_.keys.removal().decides();
 }
 
 void Upkeep::remove_expired(int db, std::string_view key, size_t parts_max) {
-  services_.keys.remove_expired(db, key, parts_max);
+  services_.keys.removal().expire(db, key, parts_max);
 }
 
 void Upkeep::evict(int db, std::string_view key) {
-  services_.keys.evict(db, key);
+  services_.keys.removal().evict(db, key);
 }
 
 size_t Upkeep::client_bytes() const {

@@ -105,7 +105,7 @@ bool Plants::is_about_keys() const {
 // Bugs that no reply shows. False: the planted one is another.
 bool Plants::strike_beside(Node& node) {
   if (is("stray_event")) {
-    node.keyspace().announce(0, "nobody's", 'g', "del");
+    node.keyspace().feed().announce(0, "nobody's", 'g', "del");
   } else if (is("deaf_tracker")) {
     for (Session* s = node.clients().first(); s != nullptr; s = s->next)
       node.clients().tracking().disable(*s);
@@ -176,7 +176,7 @@ void Plants::strike_transactions(Node& node, NodeChecker& checker) {
   if (is("blind_watch")) {
     for (int db = 0; db < node.keyspace().count(); ++db) {
       const WatchPlace* place = nullptr;
-      while ((place = node.keyspace().watched().next_in(db, place)) != nullptr)
+      while ((place = node.keyspace().feed().watched().next_in(db, place)) != nullptr)
         place->expired = true;
     }
     return;
@@ -268,7 +268,7 @@ bool Plants::change_data(Node& node, NodeChecker& checker) {
         const std::string later = std::to_string(entry.deadline_ms + 5'000);
         node.dispatcher().execute(session, Words{"PEXPIREAT", key, later});
       } else if (is("early_expiry")) {
-        node.keyspace().expire_key(db, key, node.keyspace().hash(key));
+        node.keyspace().removal().expire_key(db, key, node.keyspace().hash(key));
       } else {
         node.dispatcher().execute(session, Words{"DEL", key});
       }

@@ -94,7 +94,7 @@ std::optional<std::string> look_up(Context& c, const SortOptions& options, std::
     return std::string(Database::string_value(*entry, scratch));
   }
   if (entry->type() != Type::hash) return std::nullopt;
-  if (options.store && !c.keys().remove_all_expired_parts(c.db_index(), *entry))
+  if (options.store && !c.keys().removal().expire_all_parts(c.db_index(), *entry))
     return std::nullopt;
   const std::optional<HashField> found = HashView(*entry).find(field);
   if (!found || !is_live(*found, c.now_ms())) return std::nullopt;
