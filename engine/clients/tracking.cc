@@ -42,7 +42,8 @@ void Tracking::enable(Session& session, TrackingOptions options) {
   state.options.prefixes.clear();
   state.caching = state.broken_redirect = false;
   if (state.options.redirect != 0) {
-    if (Session* to = clients_.find(state.options.redirect)) redirects_.emplace(to->id, to);
+    if (Session* to = clients_.sessions().find(state.options.redirect))
+      redirects_.emplace(to->id, to);
   }
   if (!state.options.broadcast) return;
   if (added.empty()) added.emplace_back();

@@ -150,10 +150,10 @@ void Dispatcher::execute_batch() {
 void Dispatcher::end_turn() {
   for (size_t i = 0; i < ready_.size(); ++i) {
     Session& session = *ready_[i];
-    clients_.finish_requests(session);
+    clients_.io().finish_requests(session);
     replies_.flush(session);
-    clients_.read(session);
-    clients_.count_after_turn(session);
+    clients_.io().read(session);
+    clients_.limits().count_after_turn(session);
   }
   clients_.end_turn();
   batch_.clear();
@@ -292,7 +292,7 @@ bool Dispatcher::end_reply(Session& session, const CommandEntry* entry, bool sil
 }
 
 void Dispatcher::finish_deferred(const DeferredReply& reply, std::string_view error) {
-  Session* session = clients_.find(reply.session_id);
+  Session* session = clients_.sessions().find(reply.session_id);
   if (!error.empty()) services_.stats.count_error(error);
   if (session == nullptr || session->deferred == nullptr) return;
   ASSERT(session->has(kSessionWaiting) && session->wait == nullptr);

@@ -92,14 +92,15 @@ Node::~Node() {
   env_.disarm(cron_timer_);
   env_.disarm(stop_timer_);
   env_.withdraw(quiet_hook_);
-  for (Session* session = clients_.first(); session != nullptr; session = session->next) {
+  for (Session* session = clients_.sessions().first(); session != nullptr;
+       session = session->next) {
     dispatcher_.blocked().forget(*session);
     dispatcher_.transactions().forget(*session);
   }
 }
 
 void Node::settings_changed() {
-  clients_.settings_changed();
+  clients_.limits().settings_changed();
   keyspace_.settings_changed();
   eviction_.settings_changed();
   instrumentation_.settings_changed();
@@ -124,8 +125,8 @@ void Node::cron() {
 // --- start
 
 bool Node::listen(std::string* why) {
-  if (!clients_.listen(why)) return false;
-  if (!clients_.listens()) {
+  if (!clients_.acceptor().listen(why)) return false;
+  if (!clients_.acceptor().listens()) {
     *why = "nothing to listen on: give a port, or a unixsocket";
     return false;
   }
@@ -141,7 +142,7 @@ bool Node::listen(std::string* why) {
 // After CONFIG SET.
 bool Node::listen_elsewhere(std::string* reason) {
   std::string why;
-  if (clients_.listen(&why)) return true;
+  if (clients_.acceptor().listen(&why)) return true;
   log(LogLevel::warning, why);
   *reason = settings().port == tcp_port() ? "Failed to bind to specified addresses."
                                           : "Unable to listen on this port. Check server logs.";
@@ -169,14 +170,15 @@ void Node::stop(std::string_view reason) {
   stopping_ = true;
   log(LogLevel::warning, reason);
   env_.backend().report(ServiceState::stopping, reason);
-  clients_.listeners().close_all();
+  clients_.acceptor().listeners().close_all();
   ending_ = parts_.before_stop();
   ending_.start([](void* node) { static_cast<Node*>(node)->let_clients_go(); }, this);
 }
 
 void Node::let_clients_go() {
   dispatcher_.pause().end();
-  for (Session* session = clients_.first(); session != nullptr; session = session->next) {
+  for (Session* session = clients_.sessions().first(); session != nullptr;
+       session = session->next) {
     clients_.close(*session, true);
   }
   env_.arm_in(stop_timer_, kStopPatience);
@@ -187,7 +189,7 @@ void Node::let_clients_go() {
 
 // The process ends when the last reply has left.
 void Node::end_when_quiet() {
-  if (!stop_timer_.armed() || clients_.any_connected() || !jobs_.idle()) return;
+  if (!stop_timer_.armed() || clients_.sessions().any_connected() || !jobs_.idle()) return;
   env_.disarm(stop_timer_);
   log(LogLevel::notice, "Bye.");
   env_.backend().request_exit(0);

@@ -107,7 +107,7 @@ bool Plants::strike_beside(Node& node) {
   if (is("stray_event")) {
     node.keyspace().feed().announce(0, "nobody's", 'g', "del");
   } else if (is("deaf_tracker")) {
-    for (Session* s = node.clients().first(); s != nullptr; s = s->next)
+    for (Session* s = node.clients().sessions().first(); s != nullptr; s = s->next)
       node.clients().tracking().disable(*s);
   } else if (is("wrong_count")) {
     ++node.stats().expired_keys;
@@ -144,15 +144,15 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
   if (is("missed_entry")) return mark_entries(node);
   if (strike_beside(node)) return;
   if (is("lost_subscription")) {
-    for (Session* s = node.clients().first(); s != nullptr; s = s->next) {
+    for (Session* s = node.clients().sessions().first(); s != nullptr; s = s->next) {
       node.clients().pubsub().unsubscribe(*s, ChannelKind::channel, "news:0");
     }
     return;
   }
   if (is_about_waiting()) return strike_waiting(node);
   if (is("exit")) return node.env().backend().request_exit(3);
-  if (is("hang_up") && node.clients().first() != nullptr) {
-    return node.clients().close(*node.clients().first(), false);
+  if (is("hang_up") && node.clients().sessions().first() != nullptr) {
+    return node.clients().close(*node.clients().sessions().first(), false);
   }
   if (is("stray_eviction")) {
     const std::string limit = std::to_string(node.used_memory() / 2);
@@ -168,7 +168,7 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
 
 void Plants::strike_transactions(Node& node, NodeChecker& checker) {
   if (is("blind_exec")) {
-    for (Session* s = node.clients().first(); s != nullptr; s = s->next) {
+    for (Session* s = node.clients().sessions().first(); s != nullptr; s = s->next) {
       if (s->watches != nullptr) s->watches->failed = false;
     }
     return;
@@ -193,7 +193,7 @@ void Plants::strike_transactions(Node& node, NodeChecker& checker) {
 
 void Plants::strike_waiting(Node& node) {
   Session* first = nullptr;
-  for (Session* s = node.clients().first(); s != nullptr; s = s->next) {
+  for (Session* s = node.clients().sessions().first(); s != nullptr; s = s->next) {
     if (s->wait == nullptr) continue;
     if (is("early_timeout") && s->wait->deadline != Instant::never()) {
       node.dispatcher().blocked().unblock(*s, false);
