@@ -78,7 +78,7 @@ void PartWriter<Kind>::finish() {
     editor_.store(*entry_);
     const int64_t earliest_ms = editor_.view().earliest_ms();
     if (earliest_ms != earliest_before_ms_) {
-      context_.db().parts_expiry_changed(key_, earliest_before_ms_, earliest_ms);
+      context_.db().expiring_parts().changed(key_, earliest_before_ms_, earliest_ms);
     }
   } else if (editor_.size() == 0) {
     editor_.discard();

@@ -26,7 +26,7 @@ bool Removal::expire_parts(int db, const Entry& entry, size_t most) {
   Entry& changed = database.write(entry, hash);
   ops.remove_expired(database.allocator(), keys_.hash_key(), changed, now_ms, most, names);
   ASSERT(names.size() <= most);
-  database.parts_expiry_changed(key, before_ms, ops.next_expiry(changed));
+  database.expiring_parts().changed(key, before_ms, ops.next_expiry(changed));
   keys_.env().count_work(names.size());
   const bool empty = ops.length(changed) == 0;
   parts_expired(db, key, changed.type(), std::vector<std::string_view>(names.begin(), names.end()));

@@ -100,7 +100,7 @@ bool Expiry::expire_parts(int db, size_t& budget) {
   const Database& database = *keys_.databases()[static_cast<size_t>(db)];
   const int64_t now_ms = env_.wall().unix_ms();
   while (true) {
-    const auto next = database.first_with_expired_parts(now_ms);
+    const auto next = database.expiring_parts().first_before(now_ms);
     if (!next) return false;
     if (budget == 0) return true;
     key_.assign(*next);

@@ -68,13 +68,13 @@ void Reclaim::settings_changed() {
 
 size_t Reclaim::bytes() const {
   size_t bytes = bytes_in_flight_ + garbage_.bytes();
-  for (const auto& database : databases_) bytes += database->remains_bytes();
+  for (const auto& database : databases_) bytes += database->remains().bytes();
   return bytes;
 }
 
 size_t Reclaim::objects() const {
   size_t count = objects_in_flight_ + garbage_.objects();
-  for (const auto& database : databases_) count += database->remains();
+  for (const auto& database : databases_) count += database->remains().count();
   return count;
 }
 
@@ -87,17 +87,17 @@ void Reclaim::pay(const Database& payer) {
   Database& database = **found;
   const size_t before = std::exchange(payer_bytes_, database.used_bytes());
   if (std::exchange(payer_, &payer) != &payer || payer_bytes_ <= before) return;
-  if (database.remains_bytes() <= remains_max_) return;
+  if (database.remains().bytes() <= remains_max_) return;
   size_t owed = 2 * (payer_bytes_ - before);
-  const size_t removed = database.remains();
+  const size_t removed = database.remains().count();
   bool done = false;
-  while (owed > 0 && !done && database.remains_bytes() > remains_max_) {
+  while (owed > 0 && !done && database.remains().bytes() > remains_max_) {
     const size_t there = database.used_bytes();
     size_t budget = kPayment;
-    done = database.free_some(budget);
+    done = database.remains().free_some(budget);
     owed -= std::min(owed, there - std::min(there, database.used_bytes()));
   }
-  stats_.lazyfreed_objects += removed - database.remains();
+  stats_.lazyfreed_objects += removed - database.remains().count();
   payer_bytes_ = database.used_bytes();
 }
 
@@ -106,9 +106,9 @@ void Reclaim::free_remains() {
   size_t budget = REDOUBT_UNLUCKY(free_little) ? 1 : kSlice;
   bool done = true;
   for (const std::unique_ptr<Database>& database : databases_) {
-    const size_t before = database->remains();
-    done = database->free_some(budget) && done;
-    stats_.lazyfreed_objects += before - database->remains();
+    const size_t before = database->remains().count();
+    done = database->remains().free_some(budget) && done;
+    stats_.lazyfreed_objects += before - database->remains().count();
   }
   if (payer_ != nullptr) payer_bytes_ = std::min(payer_bytes_, payer_->used_bytes());
   if (done) {

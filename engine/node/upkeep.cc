@@ -39,7 +39,7 @@ size_t Upkeep::not_counted_for_eviction() const {
   size_t bytes =
       services_.clients.memory_not_evictable() + services_.keys.snapshots().flushed_bytes();
   for (const auto& database : services_.keys.databases()) {
-    bytes += database->remains_bytes() + database->kept_bytes();
+    bytes += database->remains().bytes() + database->kept_bytes();
   }
   return bytes;
 }

@@ -34,7 +34,8 @@ void DatabasePasses::before_change(const Entry& entry, uint64_t hash) {
       pass.open(entry);
     } else {
       if (!copy) {
-        copy = Shared(new KeptEntry(database_, kept_bytes_, database_.copy_of(entry)));
+        copy =
+            Shared(new KeptEntry(database_, kept_bytes_, copy_entry(database_.allocator(), entry)));
       }
       pass.keep(copy);
     }

@@ -58,7 +58,7 @@ void SnapshotPass::keep(Shared<KeptEntry> kept) {
 // A value that its entry keeps.
 void SnapshotPass::open(const Entry& entry) {
   Waiting& waiting = waiting_.emplace_back();
-  waiting.header = database_.header_of(entry);
+  waiting.header = copy_header(database_.allocator(), entry);
   memory_.hold(counted_size(waiting.header->footprint()));
   memory_.count(kWaitingBytes + kValuePassBytes);
   waiting.parts = ops_of(entry).open_pass(memory_, joined_.slot, entry);

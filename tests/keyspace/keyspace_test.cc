@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "engine/store/hash_type.h"
+#include "engine/store/string_type.h"
 #include "tests/keyspace/subject.h"
 
 namespace redoubt {
@@ -172,7 +173,7 @@ TEST_F(PartsTest, ExpiredPartsAreRemovedAndTold) {
   EXPECT_TRUE(keys.removal().expire_parts(0, hash_of("h"), 10));
   EXPECT_EQ(witness.take(), "changed 0 h\nparts 0 h\nf1\n");
   EXPECT_EQ(HashView(hash_of("h")).size(), 1U);
-  EXPECT_EQ(keys.database(0).with_expiring_parts(), 0U);
+  EXPECT_EQ(keys.database(0).expiring_parts().count(), 0U);
   EXPECT_EQ(stats.expired_parts, 2U);
 }
 
@@ -245,7 +246,7 @@ TEST_F(KeyspaceTest, WhatIsUndoneIsNeverTold) {
   EXPECT_FALSE(there("b"));
   EXPECT_TRUE(there("gone")) << "it comes back, and expires again";
   StringScratch scratch;
-  EXPECT_EQ(Database::string_value(*read("a"), scratch), "before");
+  EXPECT_EQ(string_value(*read("a"), scratch), "before");
   EXPECT_TRUE(read("a")->has_expiry());
 }
 

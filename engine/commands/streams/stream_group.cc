@@ -129,7 +129,7 @@ void xgroup_destroy_command(Context& c) {
   if (group != nullptr) {
     Stream* remains = stream->remove_group(*group);
     if (remains != nullptr) {
-      c.db().discard(Type::stream, Encoding::stream, remains, remains->pieces(), remains->bytes());
+      c.db().remains().discard(Type::stream, Encoding::stream, remains, remains->pieces(), remains->bytes());
     }
     c.modified(c.args[2], 't', "xgroup-destroy");
   }
