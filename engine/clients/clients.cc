@@ -60,7 +60,7 @@ void Clients::close(Session& session, bool after_output) {
   if (after_output) {
     sink_.on_ending(session);
     session.set(kSessionCloseAfterReply);
-    // Whoever calls this may still write a reply: the end of the turn sends it and closes.
+    // The caller may still write a reply: the end of the turn sends it and closes.
     sink_.on_output(session);
   } else if (session.executing) {
     doom(session);

@@ -38,7 +38,7 @@ class Clients final {
           RequestSink& sink);
   Clients(const Clients&) = delete;
   Clients& operator=(const Clients&) = delete;
-  // Frees all sessions. The world ends, or has forgotten what was in flight.
+  // Frees all sessions. The world ends, or has forgotten operations that were in flight.
   ~Clients();
 
   Env& env() { return env_; }

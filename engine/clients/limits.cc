@@ -11,7 +11,7 @@ namespace redoubt {
 
 namespace {
 
-// A limit too small to let anybody talk is not meant.
+// A smaller limit would close every client.
 constexpr uint64_t kSmallestMemory = 128 * 1024;
 
 }  // namespace

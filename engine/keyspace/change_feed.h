@@ -1,4 +1,4 @@
-// ChangeFeed: everybody who has to know what happens to keys.
+// ChangeFeed: reports of changes to keys, and their receivers.
 //
 // Commands, expiry and eviction report here. A change goes, in this order, to the access clock
 // (under an LRM policy), the reply gate, watched keys, the listeners and keyspace events. While
@@ -73,7 +73,7 @@ class ChangeFeed {
   // Adds or removes a listener. Does nothing when it is in that state already. A listener must not
   // call this from one of its own functions.
   void set_listening(KeyListener& listener, bool listens);
-  // Recomputes whether anybody is interested, after a receiver has changed.
+  // A receiver has become interested in changes, or no longer is.
   void update_attention();
 
   // --- transactions that may be undone
@@ -82,7 +82,7 @@ class ChangeFeed {
   void hold_back(const Rollback& rollback);
   // Makes the reports that were held back, in their order.
   void release();
-  // Forgets the reports that were held back, and what databases have noted for keyspace events.
+  // Forgets the reports that were held back, and the notes of databases for keyspace events.
   void forget();
 
  private:
@@ -113,7 +113,7 @@ class ChangeFeed {
   std::vector<KeyListener*> listeners_;
   const Rollback* rollback_ = nullptr;  // while reports are held back
   std::vector<Held> held_;
-  bool attentive_ = false;  // somebody but the gate is interested in changes
+  bool attentive_ = false;  // a receiver besides the gate is interested in changes
 };
 
 }  // namespace redoubt

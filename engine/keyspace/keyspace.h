@@ -92,13 +92,13 @@ class Keyspace {
   // were.
   size_t flush(int index, bool lazy);
   // Changes of data that clients have made since the start, as rdb_changes_since_last_save counts
-  // them: not what expires or is evicted.
+  // them: without keys that expire or are evicted.
   void count_changes(uint64_t count) { changes_ += count; }
   uint64_t changes() const { return changes_; }
 
   // --- components
 
-  // Everybody who has to know of changes.
+  // Reports of changes.
   ChangeFeed& feed() { return feed_; }
   const ChangeFeed& feed() const { return feed_; }
   // Expiry and eviction.

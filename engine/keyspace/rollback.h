@@ -1,4 +1,4 @@
-// Rollback: what it takes to undo a transaction.
+// Rollback: the state that undoing a transaction needs.
 //
 // Before a queued command runs, the entries of the keys that it may write are copied to databases
 // of the rollback, once for each key and transaction, or noted as missing. When a command fails

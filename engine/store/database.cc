@@ -117,7 +117,7 @@ void Database::set_text(std::string_view key, uint64_t hash, std::string_view va
   // The common overwrite: same allocation, no expiry gained or lost.
   if (old != nullptr && old->fits_in_place(value.size()) &&
       old->has_expiry() == expiry_ms.has_value()) {
-    // Classes are charged by rounded size, which is what fits_in_place compares.
+    // Memory is counted by the size of the class, and fits_in_place() compares that size.
     if (key_log_ != nullptr) [[unlikely]]
       note(key, old, Type::string);
     before_change(*old, hash);

@@ -19,7 +19,7 @@
 
 namespace redoubt {
 
-// What a write does to the expiry of a key.
+// The expiry of a key after a write.
 struct NewExpiry {
   enum class Kind : uint8_t { none, keep, at };
   Kind kind = Kind::none;

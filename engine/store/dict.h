@@ -100,7 +100,8 @@ class Dict {
   // before `now_ms`, and appends such entries to `due`; the caller erases them before the next
   // call. The budget counts entries that are looked at, and kDueCost more for each that is due; it
   // is overdrawn by four buckets at most. Returns false at the end of the round, and then sets the
-  // cursor to 0. What moves to another bucket during a round may be left for the next one.
+  // cursor to 0. An entry that moves to another bucket during a round may have to wait for the next
+  // one.
   static constexpr size_t kDueCost = Segment::kDueCost;
   bool find_expired(uint64_t& cursor, int64_t now_ms, size_t& budget, std::vector<Entry*>& due);
   // No entry expires before this.
@@ -114,7 +115,7 @@ class Dict {
   // Buckets of which an entry is displaced: a look-up that finds nothing looks into four there.
   // Walks everything.
   size_t overflowed_buckets() const;
-  // Asserts what must hold between fields. Walks everything.
+  // Asserts relations between fields. Walks everything.
   void check_invariants() const;
 
  private:

@@ -83,7 +83,7 @@ struct alignas(64) DictSegment {
   static constexpr int kPositionBits = 14;
   // How far from its own bucket an entry may be.
   static constexpr size_t kMaxDisplacement = 3;
-  // What an entry that is due costs more than one that is looked at (find_expired).
+  // The cost of an entry that is due, besides that of looking at it (find_expired).
   static constexpr size_t kDueCost = 16;
   static constexpr int64_t kNever = ExpiryBounds::kNever;
 

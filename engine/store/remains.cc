@@ -23,8 +23,8 @@ constexpr size_t kFreedTogether = 4096;
 
 // Giving so many bytes back takes about as long as freeing one small piece.
 constexpr size_t kBytesPerAllocation = 4096;
-// What a value that was added adds to the next slice, at most. So values that are replaced again
-// and again are freed as fast as they come, and values that only go add nothing.
+// The allocations that a new value adds to the next slice, at most. So values that are replaced
+// again and again are freed as fast as they come, and values that only go add nothing.
 constexpr size_t kExtraMax = 16'000;
 
 // While it lives, large pieces that are released go to the garbage.

@@ -215,7 +215,7 @@ uint64_t Stream::trim_acknowledged(const StreamTrim& how, StreamId* reached) {
   const StreamBlock* next = blocks_.at(place);
   *reached = next == nullptr ? StreamId::largest() : next->first;
   find_first_id();
-  // What was left in front of it makes a hole of what was removed, as XDEL does.
+  // Entries that are left in front of removed ones make a hole, as XDEL does.
   if (length_ > 0 && last_removed > first_id_) {
     max_deleted_id_ = std::max(max_deleted_id_, last_removed);
   }

@@ -18,7 +18,7 @@
 
 namespace redoubt {
 
-// What trimming does with entries that groups still refer to.
+// The treatment of entries that groups still refer to, when a stream is trimmed.
 enum class StreamReferences : uint8_t {
   keep,          // the entry goes, the references stay
   remove,        // the references go too
