@@ -2,23 +2,9 @@
 
 #include <utility>
 
-#include "net/places.h"
+#include "net/assert.h"
 
 namespace redoubt {
-
-namespace {
-
-constexpr std::string_view kProtectedMode =
-    "-DENIED Redoubt is running in protected mode: no password is set for the default user, so "
-    "that "
-    "connections from other hosts than its own are refused. To be answered, do one of these: 1) "
-    "set "
-    "a password, with 'CONFIG SET requirepass <password>' from the server's own host, or in the "
-    "configuration file; 2) if nobody else can reach the server, switch the protection off with "
-    "'CONFIG SET protected-mode no' from its own host, or with '--protected-mode no' at its start; "
-    "3) connect from its own host, by the loopback interface or a unix socket.\r\n";
-
-}  // namespace
 
 Clients::Clients(Env& env, const Settings& settings, Stats& stats, const Logger& logger,
                  RequestSink& sink)
@@ -27,73 +13,35 @@ Clients::Clients(Env& env, const Settings& settings, Stats& stats, const Logger&
       stats_(stats),
       logger_(logger),
       sink_(sink),
-      listeners_(env, logger) {}
+      acceptor_(*this),
+      io_(env, stats, sink, limits_) {}
 
 Clients::~Clients() {
-  while (first_ != nullptr) {
-    Session* session = first_;
+  while (Session* session = sessions_.first()) {
     pubsub_.unsubscribe_all(*session);
-    unlink(*session);
-    delete session;
+    free(*session);
   }
 }
 
 // --- beginning
 
-Session& Clients::add() {
-  auto* session = new Session(*this, next_id_++, outputs());
+Session& Clients::add(uint32_t flags) {
+  auto* session = new Session(*this, sessions_.take_id(), outputs());
   session->traffic.connected = session->traffic.last_request = env_.now();
-  session->previous = last_;
-  (last_ == nullptr ? first_ : last_->next) = session;
-  last_ = session;
-  ++count_;
-  by_id_.add(session->id, session);
-  if (!settings_.requirepass.empty()) session->set(kSessionUnauthenticated);
+  session->flags = flags;
+  sessions_.add(*session);
   return *session;
 }
 
-void Clients::on_accepted(Handle stream, Address peer) {
-  Session& session = add();
+Session& Clients::add_connection(Handle stream, Address peer) {
+  Session& session = add(settings_.requirepass.empty() ? 0u : kSessionUnauthenticated);
   session.connection = std::make_unique<Connection>(env_, pool_, session);
   session.connection->adopt(stream, std::move(peer));
-  ++stats_.connections_received;
-  if (!session.peer().unix_socket && settings_.tcp_keepalive_s > 0) {
-    env_.backend().set_keepalive(stream, settings_.tcp_keepalive_s);
-  }
-  if (!refuse(session)) read(session);
-}
-
-Expected<Handle> Clients::open_listener(const Address& address, uint32_t mode) {
-  return listeners_.open(address, {.backlog = settings_.tcp_backlog, .mode = mode}, *this);
-}
-
-// A connection that may not stay gets its reason and is closed.
-bool Clients::refuse(Session& session) {
-  std::string_view reason;
-  if (count_ > settings_.maxclients) {
-    reason = "-ERR max number of clients reached\r\n";
-  } else if (settings_.protected_mode && settings_.requirepass.empty() &&
-             !session.peer().is_loopback()) {
-    reason = kProtectedMode;
-  } else {
-    return false;
-  }
-  ++stats_.rejected_connections;
-  session.output.append(reason);
-  close(session, true);
-  return true;
-}
-
-Session* Clients::find(uint64_t id) const {
-  Session* session = by_id_.find(id);
-  return session == nullptr || session->has(kSessionClosing) ? nullptr : session;
+  return session;
 }
 
 Session& Clients::make_local() {
-  Session& session = add();
-  session.flags = kSessionLocal;
-  ++local_count_;
-  return session;
+  return add(kSessionLocal);
 }
 
 void Clients::drop_local(Session& session) {
@@ -102,112 +50,7 @@ void Clients::drop_local(Session& session) {
   end(session);
   sink_.on_closed(session);
   monitors_.purge();
-  unlink(session);
-  delete &session;
-}
-
-// --- receiving
-
-void Clients::read(Session& session) {
-  constexpr uint32_t kLook =
-      kSessionEnding | kSessionLocal | kSessionPaused | kSessionWaiting | kSessionHeldBack;
-  if (session.has(kLook) && !may_read(session)) return;
-  if (session.parser.held()) {
-    session.set(kSessionHeldBack);
-    held_back_.push_back(&session);
-    sink_.request_turn();
-    return;
-  }
-  Connection& connection = *session.connection;
-  if (session.parser.in_request() && !connection.reading()) {
-    connection.read(session.parser.direct_room());
-  } else {
-    connection.read();
-  }
-}
-
-bool Clients::may_read(const Session& session) const {
-  if (session.has(kSessionEnding | kSessionLocal | kSessionHeldBack)) return false;
-  // One that waits for keys is read on: it may be gone before it is served.
-  return session.has(kSessionBlocked) || !session.has(kSessionPaused | kSessionWaiting);
-}
-
-// Requests that stood behind others which had to be executed first.
-void Clients::take_held_back() {
-  for (Session* session : std::exchange(held_back_, {})) {
-    session->clear(kSessionHeldBack);
-    if (!session->has(kSessionEnding)) sink_.take(*session, {});
-  }
-}
-
-void Clients::on_bytes(Session& session, std::span<const char> bytes) {
-  ASSERT(!session.has(kSessionClosing));
-  session.traffic.last_request = env_.now();
-  session.traffic.bytes_in += bytes.size();
-  ++stats_.reads_processed;
-  stats_.net_input_bytes += bytes.size();
-  sink_.take(session, bytes);
-}
-
-void Clients::on_direct(Session& session, size_t bytes) {
-  ASSERT(!session.has(kSessionClosing));
-  session.traffic.last_request = env_.now();
-  session.traffic.bytes_in += bytes;
-  ++stats_.reads_processed;
-  stats_.net_input_bytes += bytes;
-  session.parser.direct_filled(bytes);
-  read(session);
-  limits_.count(session);
-  sink_.request_turn();
-}
-
-void Clients::finish_requests(Session& session) {
-  session.parser.release();
-  if (session.connection != nullptr) session.connection->release_chunk();
-}
-
-// --- sending
-
-void Clients::flush(Session& session) {
-  if (session.has(kSessionClosing | kSessionLocal)) return;
-  Connection& connection = *session.connection;
-  if (!connection.queue().empty()) {
-    if (connection.sending()) {
-      REDOUBT_REACHED(output_held);
-    } else {
-      ++stats_.writes_processed;
-    }
-  }
-  if (session.has(kSessionCloseAfterReply) && session.held == nullptr && session.output.empty()) {
-    connection.close_after_output();
-  }
-  connection.flush();
-}
-
-void Clients::send_output(Session& session) {
-  ASSERT(!session.has(kSessionClosing | kSessionLocal) && !session.output.empty());
-  Connection& connection = *session.connection;
-  if (session.has(kSessionCloseAfterReply)) {
-    session.output.move_to(connection.queue());
-    flush(session);
-    return;
-  }
-  if (connection.sending()) {
-    REDOUBT_REACHED(output_held);
-  } else {
-    ++stats_.writes_processed;
-  }
-  connection.flush(session.output);
-}
-
-void Clients::on_sent(Session& session, size_t bytes) {
-  session.traffic.bytes_out += bytes;
-  stats_.net_output_bytes += bytes;
-  Connection& connection = *session.connection;
-  if (!connection.queue().empty()) ++stats_.writes_processed;
-  if (session.has(kSessionCloseAfterReply) && session.held == nullptr && session.output.empty()) {
-    connection.close_after_output();
-  }
+  free(session);
 }
 
 // --- closing
@@ -217,7 +60,7 @@ void Clients::close(Session& session, bool after_output) {
   if (after_output) {
     sink_.on_ending(session);
     session.set(kSessionCloseAfterReply);
-    // Whoever calls this may still write a reply: the end of the turn sends it and closes.
+    // The caller may still write a reply: the end of the turn sends it and closes.
     sink_.on_output(session);
   } else if (session.executing) {
     doom(session);
@@ -259,7 +102,7 @@ std::unique_ptr<Connection> Clients::detach(Session& session) {
   return connection;
 }
 
-// Takes the session off what it is on, and drops what it has.
+// Removes the session from all lists but the table, and drops its replies and requests.
 void Clients::end(Session& session) {
   monitors_.stop(session);
   session.output.clear();
@@ -272,8 +115,8 @@ void Clients::end(Session& session) {
   tracking_.session_closed(session);
 }
 
-// A closed session without operations in flight. It is freed at the end of the turn, when neither
-// the batch nor anybody else can still point to it.
+// The session is closed and has no operation in flight. It is freed at the end of the turn, when
+// neither the batch nor anything else points to it.
 void Clients::retire(Session& session) {
   ASSERT(session.has(kSessionClosing) && !session.retiring);
   session.retiring = true;
@@ -284,20 +127,16 @@ void Clients::retire(Session& session) {
 void Clients::free_all_retired() {
   for (Session* session : std::exchange(retiring_, {})) {
     ASSERT(!session->executing && session != current_);
-    finish_requests(*session);
-    unlink(*session);
-    delete session;
+    io_.finish_requests(*session);
+    free(*session);
   }
   sink_.on_freed();
 }
 
-void Clients::unlink(Session& session) {
+void Clients::free(Session& session) {
   limits_.forget(session);
-  (session.previous == nullptr ? first_ : session.previous->next) = session.next;
-  (session.next == nullptr ? last_ : session.next->previous) = session.previous;
-  --count_;
-  if (session.has(kSessionLocal)) --local_count_;
-  by_id_.remove(session.id);
+  sessions_.remove(session);
+  delete &session;
 }
 
 // --- turns
@@ -309,12 +148,6 @@ void Clients::write_messages() {
     if (!doomed_[i]->has(kSessionClosing)) close_now(*doomed_[i]);
   }
   doomed_.clear();
-}
-
-void Clients::count_now(Session& session) {
-  if (session.has(kSessionLocal)) return;
-  if (session.has(kSessionUnauthenticated)) limits_.check_unauthenticated(session);
-  limits_.count(session);
 }
 
 void Clients::cron() {
@@ -329,24 +162,16 @@ size_t Clients::memory_bytes() const {
 }
 
 void Clients::check_invariants() const {
-  size_t count = 0;
-  size_t local = 0;
   size_t bytes = 0;
   size_t output = 0;
-  const Session* before = nullptr;
-  for (const Session* session = first_; session != nullptr; session = session->next) {
-    ASSERT(session->previous == before && by_id_.find(session->id) == session);
-    ASSERT(before == nullptr || before->id < session->id);
+  sessions_.check_invariants();
+  for (const Session* session = sessions_.first(); session != nullptr; session = session->next) {
     ASSERT(session->has(kSessionLocal | kSessionClosing) || session->connection != nullptr);
     ASSERT(!session->has(kSessionClosing) || session->output.empty());
     ASSERT(session->held == nullptr || !session->held->empty());
-    ++count;
-    local += session->has(kSessionLocal) ? 1 : 0;
     bytes += session->memory.bytes;
     output += session->memory.output_bytes;
-    before = session;
   }
-  ASSERT(before == last_ && count == count_ && local == local_count_ && by_id_.size() == count);
   ASSERT(bytes == limits_.memory_bytes() && output == limits_.output_bytes());
 }
 

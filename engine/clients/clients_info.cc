@@ -12,7 +12,7 @@ int64_t second_of(Clients& clients) {
 }
 
 constexpr InfoRow kConnected[] = {
-    gauge<Clients>("connected_clients", [](const Clients& c) { return c.count(); }),
+    gauge<Clients>("connected_clients", [](const Clients& c) { return c.sessions().count(); }),
     gauge<Clients>("maxclients", [](const Clients& c) { return c.settings().maxclients; }),
     gauge<Clients>("client_recent_max_input_buffer",
                    [](Clients& c) { return c.limits().recent_input().value(second_of(c)); }),

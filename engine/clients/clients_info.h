@@ -1,4 +1,4 @@
-// What INFO shows of the clients.
+// Rows of INFO about the clients.
 #pragma once
 
 namespace redoubt {

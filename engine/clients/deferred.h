@@ -1,5 +1,6 @@
 // Deferred replies: a command whose reply takes operations of the world (CONFIG REWRITE) answers
-// later, while what it wrote before and what others of its transaction write keeps its place.
+// later, while earlier output of its transaction, and output of its later commands, keeps its
+// place.
 //
 //   output of the client   [ before | slot 0 | before | slot 1 ] behind
 //
@@ -20,7 +21,7 @@
 
 namespace redoubt {
 
-// A reply that somebody owes. It outlives the client.
+// A reply that will come later. It outlives the client.
 struct DeferredReply {
   uint64_t session_id = 0;
   uint32_t slot = 0;
@@ -42,7 +43,7 @@ class DeferredReplies {
   Output& slot(uint32_t number) { return pieces_[number].reply; }
   // The slot is filled. True when it was the last one that was open.
   bool close_slot(uint32_t number);
-  // Puts everything in front of what is in `output`.
+  // Puts everything in front of the bytes in `output`.
   void assemble(Output& output);
 
   // The request that they belong to: its reply began at this position of the output, and was to be

@@ -1,5 +1,5 @@
-// Fieldsets: what a connection has prepared for HIMPORT: ordered names of hash fields, each list
-// under a name of its own.
+// Fieldsets: lists that a connection has prepared for HIMPORT, each an ordered list of names of
+// hash fields under a name of its own.
 //
 // The names of a list lie one behind the other, so that a list of a million is freed at once.
 #pragma once
@@ -41,7 +41,7 @@ class Fieldset {
 
 class Fieldsets {
  public:
-  // In place of the one of this name.
+  // Replaces the list of this name, if there is one.
   void put(std::string_view name, Fieldset fieldset) {
     discard(name);
     const auto [at, made] = sets_.emplace(std::string(name), std::move(fieldset));

@@ -11,7 +11,7 @@ namespace redoubt {
 
 namespace {
 
-// A limit too small to let anybody talk is not meant.
+// A smaller limit would close every client.
 constexpr uint64_t kSmallestMemory = 128 * 1024;
 
 }  // namespace
@@ -25,6 +25,12 @@ void ClientLimits::settings_changed() {
 }
 
 // --- memory
+
+void ClientLimits::count_now(Session& session) {
+  if (session.has(kSessionLocal)) return;
+  if (session.has(kSessionUnauthenticated)) check_unauthenticated(session);
+  count(session);
+}
 
 void ClientLimits::count(Session& session) {
   const bool gone = session.has(kSessionClosing);
@@ -48,12 +54,13 @@ void ClientLimits::forget(Session& session) {
 
 void ClientLimits::evict_largest() {
   std::vector<Session*> sessions;
-  for (Session* session = clients_.first(); session != nullptr; session = session->next) {
+  for (Session* session = clients_.sessions().first(); session != nullptr;
+       session = session->next) {
     if (!session->has(kSessionClosing | kSessionLocal | kSessionNoEvict)) {
       sessions.push_back(session);
     }
   }
-  clients_.env().count_work(clients_.count());
+  clients_.env().count_work(clients_.sessions().count());
   std::sort(sessions.begin(), sessions.end(), [](const Session* a, const Session* b) {
     return a->memory.bytes != b->memory.bytes ? a->memory.bytes > b->memory.bytes : a->id < b->id;
   });
@@ -136,9 +143,9 @@ bool ClientLimits::idles_too_long(const Session& session) const {
 
 void ClientLimits::check_some() {
   constexpr size_t kEachTime = 1000;
-  const auto share = clients_.count() / static_cast<size_t>(clients_.settings().hz);
+  const auto share = clients_.sessions().count() / static_cast<size_t>(clients_.settings().hz);
   for (size_t left = std::max(kEachTime, share); left > 0; --left) {
-    Session* session = clients_.next_after(checked_session_);
+    Session* session = clients_.sessions().next_after(checked_session_);
     checked_session_ = session == nullptr ? 0 : session->id;
     if (session == nullptr) break;
     if (session->has(kSessionClosing)) continue;

@@ -1,26 +1,26 @@
-// ClientLimits: what clients may take: memory, time, and patience.
+// ClientLimits: limits of memory, of output that is not read, and of idle time.
 //
-// What a session takes in memory is counted ten times a second, and at the end of each turn in
-// which it did something while maxmemory-clients is set or it is large. So the sums are a little
-// late, as a whole never much.
+// The memory of a session is counted ten times a second, and at the end of each turn in which it
+// did something while maxmemory-clients is set or the session is large. So the sums are a little
+// late, but never far off.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/clients/session.h"
 #include "engine/config/settings.h"
 #include "engine/insight/stats.h"
 
 namespace redoubt {
 
 class Clients;
-class Session;
 
 class ClientLimits {
  public:
   // From here on the output limit is checked after each command instead of ten times a second.
   static constexpr size_t kLargeOutput = 256 * 1024;
-  // What may wait for a client that has not authenticated: it may ask, but has to listen.
+  // The output that may wait for a client that has not authenticated.
   static constexpr size_t kUnauthenticatedOutput = 16 * 1024;
 
   explicit ClientLimits(Clients& clients) : clients_(clients) {}
@@ -33,10 +33,14 @@ class ClientLimits {
 
   // Counts the session anew.
   void count(Session& session);
-  // A limit of memory is set: sessions are counted after each turn in which they do something.
-  bool counts_each_turn() const { return memory_max_ > 0; }
-  // The session, which has not authenticated, has done something: is closed when it does not read.
-  void check_unauthenticated(Session& session);
+  // The session has done something in this turn, which ends for it: counts it if a limit of memory
+  // is set, it is large, or it has not authenticated.
+  void count_after_turn(Session& session) {
+    if (session.has(kSessionUnauthenticated) || memory_max_ > 0 ||
+        (session.connection != nullptr && session.connection->unsent_bytes() > kLargeOutput))
+        [[unlikely]]
+      count_now(session);
+  }
   // The session is about to be freed.
   void forget(Session& session);
   // Bytes that all sessions take, and those of them that are replies on their way.
@@ -69,6 +73,8 @@ class ClientLimits {
   void check_some();
 
  private:
+  void count_now(Session& session);
+  void check_unauthenticated(Session& session);
   void evict_largest();
   int64_t current_second() const;
   bool idles_too_long(const Session& session) const;

@@ -1,9 +1,9 @@
-// ListenAddresses: where a node listens, as port, bind, unixsocket and unixsocketperm say, at the
-// start and after CONFIG SET.
+// ListenAddresses: the addresses at which a node listens, by port, bind, unixsocket and
+// unixsocketperm, at the start and after CONFIG SET.
 //
-// A change opens what is new first and closes what is old last, so that a mistake leaves the node
+// A change opens new addresses first and closes old ones last, so that a mistake leaves the node
 // reachable. One case is the other way round: "*" cannot be bound while 127.0.0.1 is on the same
-// port. Then the old one is closed, and opened again when the new one cannot be had.
+// port. Then the old address is closed, and opened again when the new one cannot be bound.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// ListenerSet: the addresses where connections are accepted, each with what it does with them.
+// ListenerSet: the addresses where connections are accepted, each with a handler for them.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,7 @@ Output& Messages::output_of(Session& session) {
 void Messages::push(Session& session, std::string_view message) {
   if (session.has(kSessionEnding)) return;
   const bool local = session.has(kSessionLocal);
-  if (local && !session.executing) return;  // nobody reads it
+  if (local && !session.executing) return;  // no client reads it
   Output& output = output_of(session);
   if (!local) {
     const size_t waiting = output.bytes() + session.connection->queue().bytes() + message.size();

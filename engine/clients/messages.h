@@ -1,6 +1,6 @@
-// Messages: what sessions are sent without having asked for it just now (pub/sub, invalidations).
+// Messages: output that is no reply to a request (pub/sub, invalidations).
 //
-// A message is written behind what the session was sent before, and passes the gate like a reply. A
+// A message is written behind earlier output of the session, and passes the gate like a reply. A
 // session that executes a command gets it behind the reply of that command.
 #pragma once
 
@@ -24,14 +24,14 @@ class Messages {
 
   // Sends an encoded message. A session that is too slow for it is closed at the end of the turn.
   void push(Session& session, std::string_view message);
-  // Where such a message is written.
+  // The output for such a message.
   Output& output_of(Session& session);
 
   // Some wait for the end of the command that is executed.
   bool any_late() const { return any_late_; }
-  // The command is through: those of its session follow the reply. `last`: it was the outermost.
+  // The command has ended: messages to its session follow the reply. `last`: it was the outermost.
   void release_late(Session& session, bool last);
-  // The end of the turn: sends what was pushed.
+  // The end of the turn: sends messages that were pushed.
   void flush() {
     if (!pushed_.empty()) flush_pushed();
   }

@@ -25,7 +25,7 @@ class Monitors {
   // leave at the end of the turn.
   void feed(const Session& session, const CommandEntry& entry,
             std::span<const std::string_view> args, std::string_view source = {});
-  // The end of the turn: what they were shown leaves.
+  // The end of the turn: sends the lines.
   void flush() {
     if (!sessions_.empty()) flush_all();
   }

@@ -1,4 +1,4 @@
-// Pub/sub: who has subscribed to what, and messages on their way to them.
+// Pub/sub: subscriptions, and messages to subscribers.
 //
 // There are three name spaces: channels, patterns (which see the messages of all channels that they
 // match), and shard channels. A subscription is on two lists: its session has it by name, the
@@ -43,7 +43,7 @@ struct Channel {
   size_t count = 0;
 };
 
-// What a session has subscribed to. The names are the channels' own.
+// The subscriptions of a session. The channels own the names.
 struct Subscriptions {
   std::array<std::map<std::string_view, Subscription>, kChannelKinds> by_kind;
 
@@ -69,7 +69,7 @@ class PubSub final : public EventChannels {
   bool subscribe(Session& session, ChannelKind kind, std::string_view name);
   // False: it was not subscribed.
   bool unsubscribe(Session& session, ChannelKind kind, std::string_view name);
-  // Leaves everything without a word to the client.
+  // Leaves everything without a message to the client.
   void unsubscribe_all(Session& session);
   // The names of a session's subscriptions, in order.
   static std::vector<std::string> names(const Session& session, ChannelKind kind);
@@ -78,12 +78,12 @@ class PubSub final : public EventChannels {
   // many messages were sent.
   int64_t publish(std::string_view channel, std::string_view message) override;
   int64_t publish_to_shard(std::string_view channel, std::string_view message);
-  // Whether a message of any channel could reach anybody.
+  // Whether any client could receive a message.
   bool has_listeners() const override {
     return !of(ChannelKind::channel).empty() || !patterns().empty();
   }
 
-  // The channels (or patterns) that somebody has subscribed to, in order.
+  // The channels (or patterns) with subscribers, in order.
   const Channels& of(ChannelKind kind) const { return channels_[static_cast<size_t>(kind)]; }
   size_t subscriber_count(ChannelKind kind, std::string_view name) const;
   // Sessions with any subscription.

@@ -48,15 +48,15 @@ size_t Session::memory_bytes() const {
 }
 
 void Session::on_bytes(std::span<const char> bytes) {
-  clients.on_bytes(*this, bytes);
+  clients.io().on_bytes(*this, bytes);
 }
 
 void Session::on_direct(size_t bytes) {
-  clients.on_direct(*this, bytes);
+  clients.io().on_direct(*this, bytes);
 }
 
 void Session::on_sent(size_t bytes) {
-  clients.on_sent(*this, bytes);
+  clients.io().on_sent(*this, bytes);
 }
 
 void Session::on_end(Error) {
@@ -66,7 +66,7 @@ void Session::on_end(Error) {
 void Session::on_replies_ready(HeldReplies& ready) {
   ASSERT(&ready == held.get());
   if (!ready.take_ready(connection->queue())) held.reset();
-  clients.flush(*this);
+  clients.io().flush(*this);
 }
 
 void Session::on_replies_failed(size_t behind, size_t size, std::string_view replaced) {

@@ -1,5 +1,5 @@
-// Session: one client of a node. Its connection carries bytes; the session knows what they mean:
-// what was asked, what was answered, and what the client has set.
+// Session: one client of a node. Its connection carries bytes; the session has the requests, the
+// replies, and the settings of the client.
 #pragma once
 
 #include <cstdint>
@@ -53,13 +53,13 @@ enum SessionFlag : uint32_t {
 inline constexpr uint32_t kSessionEnding =
     kSessionCloseAfterReply | kSessionClosing | kSessionDoomed;
 
-// What a client says of its library.
+// The library of a client, as the client names it.
 struct ClientLibrary {
   std::string name;
   std::string version;
 };
 
-// Who a client is, by its own account.
+// The identity of a client, as the client gives it.
 struct ClientIdentity {
   std::string name;                        // CLIENT SETNAME
   std::unique_ptr<ClientLibrary> library;  // null: CLIENT SETINFO has not been used
@@ -71,7 +71,7 @@ struct ClientIdentity {
   }
 };
 
-// What passed over a connection.
+// Counts of a connection's traffic.
 struct ClientTraffic {
   Instant connected;
   Instant last_request;
@@ -80,7 +80,7 @@ struct ClientTraffic {
   uint64_t commands = 0;
 };
 
-// What a session takes, as part of the sums of Clients.
+// The memory of a session, as part of the sums of ClientLimits.
 struct ClientMemory {
   size_t bytes = 0;
   size_t output_bytes = 0;  // of which replies

@@ -42,7 +42,8 @@ void Tracking::enable(Session& session, TrackingOptions options) {
   state.options.prefixes.clear();
   state.caching = state.broken_redirect = false;
   if (state.options.redirect != 0) {
-    if (Session* to = clients_.find(state.options.redirect)) redirects_.emplace(to->id, to);
+    if (Session* to = clients_.sessions().find(state.options.redirect))
+      redirects_.emplace(to->id, to);
   }
   if (!state.options.broadcast) return;
   if (added.empty()) added.emplace_back();
@@ -198,7 +199,7 @@ void Tracking::clean() {
     }
     if (table.empty()) garbage_.pop_back();
   }
-  // Nobody is left to be told.
+  // No client is left to get a message.
   while (!active() && oldest_ != nullptr && budget > 0) {
     unlink(table_.find(*oldest_->key));
     --budget;
@@ -216,7 +217,7 @@ void Tracking::note_for_broadcast(std::string_view key) {
     const auto found = prefixes_.find(key.substr(0, length));
     if (found == prefixes_.end()) continue;
     if (found->second.changed.empty()) due_.emplace(found->first, &found->second);
-    // The last one counts: who changed it before somebody else does not know its value.
+    // The last one counts: an earlier one does not know the value any more.
     found->second.changed.insert_or_assign(std::string(key), changed_by);
     clients_.sink().request_turn();
   }

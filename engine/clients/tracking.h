@@ -1,12 +1,13 @@
-// Client-side caching: which clients are told that keys have changed.
+// Client-side caching: messages to clients about keys that have changed.
 //
 // A client in the default mode is remembered for the keys that its read-only commands name; when
-// one of them changes, it is told once and forgotten for this key. Keys are remembered by name, not
-// by database, as Redis does. The table is bounded by tracking-table-max-keys: beyond it, those who
-// were remembered for the oldest key are told that it changed.
+// one of them changes, the client gets one message and is forgotten for this key. Keys are
+// remembered by name, not by database, as Redis does. The table is bounded by
+// tracking-table-max-keys: beyond it, the clients of the oldest key get a message as if it had
+// changed.
 //
-// A client in broadcasting mode (BCAST) names prefixes instead, and is told of all keys that begin
-// with one of them, once a turn, with all keys of the turn in one message.
+// A client in broadcasting mode (BCAST) names prefixes instead, and gets one message a turn with
+// all keys that begin with one of them and have changed in the turn.
 //
 // A message goes to the client itself as a push of RESP3, or (REDIRECT) to another connection: as a
 // push, or in RESP2 as a message of the channel __redis__:invalidate.
@@ -29,12 +30,12 @@ namespace redoubt {
 class Clients;
 class Session;
 
-// What CLIENT TRACKING ON asks for, and what it has become in a session.
+// The options of CLIENT TRACKING ON, and the state of a session that tracks.
 struct TrackingOptions {
   bool broadcast = false;
   bool opt_in = false;
   bool opt_out = false;
-  bool no_loop = false;   // not told of its own changes
+  bool no_loop = false;   // no messages about its own changes
   uint64_t redirect = 0;  // the session that gets the messages; 0: this one
   std::vector<std::string> prefixes;
 };
@@ -55,7 +56,7 @@ class Tracking final : public KeyListener {
   Tracking(const Tracking&) = delete;
   Tracking& operator=(const Tracking&) = delete;
 
-  // Whether anybody tracks.
+  // Whether any client tracks.
   bool active() const { return !sessions_.empty(); }
 
   // Switches tracking on, or to other options of the same mode; prefixes are added to those that
@@ -70,11 +71,11 @@ class Tracking final : public KeyListener {
   void on_key_changed(int db, std::string_view key) override;
   // All keys may have changed.
   void on_flushed() override;
-  // Tells those in broadcasting mode what has changed in this turn.
+  // Sends the changes of this turn to clients in broadcasting mode.
   void broadcast();
-  // Something has.
+  // Whether there are such changes.
   bool broadcast_due() const { return !due_.empty(); }
-  // Frees, in slices, what has become superfluous; ten times a second.
+  // Frees superfluous tables in slices; ten times a second.
   void clean();
   // Keeps the table within tracking-table-max-keys.
   void enforce_limit();

@@ -1,6 +1,6 @@
-// Transaction: what a session has queued since MULTI.
+// Transaction: the commands that a session has queued since MULTI.
 //
-// EXEC runs the queued commands one after another; nobody else is served in between, and their
+// EXEC runs the queued commands one after another; no other client is served in between, and their
 // effects reach the stream as one entry. By default a command that fails changes nothing for the
 // others. With rollback (transaction-on-error, CLIENT TRANSACTION ROLLBACK) the first that fails
 // undoes the whole (rollback.h).
@@ -14,7 +14,7 @@
 
 namespace redoubt {
 
-// What a session says about its transactions; `inherit` leaves it to transaction-on-error.
+// The choice of a session for its transactions; `inherit` means transaction-on-error.
 enum class RollbackChoice : uint8_t { inherit, off, on };
 
 struct Transaction {

@@ -1,4 +1,4 @@
-// Wait: a session that waits for keys, and what it waits for. The table of all waits is in
+// Wait: a session that waits for keys, and its condition. The table of all waits is in
 // engine/dispatch/blocking.h.
 #pragma once
 
@@ -21,7 +21,7 @@ class BlockedClients;
 class Session;
 struct Wait;
 
-// What a command that waited in vain replies. move: a null array, but null where it may not wait.
+// The reply of a command that waited in vain. move: a null array, but null where it may not wait.
 // zero: of WAIT; two_zeros, one_and_zero: of WAITAOF.
 enum class BlockReply : uint8_t { null, null_array, move, zero, two_zeros, one_and_zero };
 
@@ -29,7 +29,7 @@ enum class BlockReply : uint8_t { null, null_array, move, zero, two_zeros, one_a
 // while_key_exists: when it is deleted or changes its type, too, the command is executed again.
 enum class BlockMode : uint8_t { until_served, while_key_exists };
 
-// What a command waits for.
+// The keys, and the time, that a command waits for.
 struct BlockRequest {
   std::span<const std::string_view> args;  // of the command
   size_t first = 0;                        // the keys are args[first .. last); there may be none

@@ -1,4 +1,4 @@
-// Pieces of RESP in a string: for what is encoded once and then sent to many connections.
+// Pieces of RESP in a string: for messages that are encoded once and sent to many connections.
 #pragma once
 
 #include <cstdint>

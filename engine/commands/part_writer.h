@@ -68,7 +68,7 @@ std::optional<typename Kind::Part> PartWriter<Kind>::find(std::string_view name)
   std::optional<Part> part = editor_.view().find(name);
   if (!part || part->deadline_ms >= context_.past_ms()) return part;
   editor_.remove(name);
-  context_.keys().parts_expired(context_.db_index(), key_, Kind::kType, {&name, 1});
+  context_.keys().removal().parts_expired(context_.db_index(), key_, Kind::kType, {&name, 1});
   return std::nullopt;
 }
 
@@ -78,7 +78,7 @@ void PartWriter<Kind>::finish() {
     editor_.store(*entry_);
     const int64_t earliest_ms = editor_.view().earliest_ms();
     if (earliest_ms != earliest_before_ms_) {
-      context_.db().parts_expiry_changed(key_, earliest_before_ms_, earliest_ms);
+      context_.db().expiring_parts().changed(key_, earliest_before_ms_, earliest_ms);
     }
   } else if (editor_.size() == 0) {
     editor_.discard();

@@ -42,7 +42,7 @@ void BlockedClients::block(Session& session, CommandEntry& command, const BlockR
   wait.mode = request.mode;
   wait.on_timeout = request.on_timeout;
   table_.add(wait, session.db, request);
-  services_.keys.set_listening(table_, true);
+  services_.keys.feed().set_listening(table_, true);
   session.set(kSessionWaiting | kSessionBlocked);
   wait.timer.owner = &wait;
   wait.timer.on_fire = [](Timer& timer) {
@@ -115,7 +115,7 @@ void BlockedClients::forget(Session& session) {
   if (session.wait == nullptr) return;
   services_.env.disarm(session.wait->timer);
   table_.remove(*session.wait);
-  if (table_.idle()) services_.keys.set_listening(table_, false);
+  if (table_.idle()) services_.keys.feed().set_listening(table_, false);
   session.wait.reset();
   session.clear(kSessionWaiting | kSessionBlocked);
 }

@@ -118,7 +118,7 @@ void Caller::append_effect(int db, const CommandEntry& entry,
   effects_.append(db, effect);
 }
 
-// Removed values pay for what waits to be freed, and the limit of memory is watched.
+// Frees removed values if too many wait, and looks at the limit of memory.
 void Caller::data_changed(int db) {
   Database& changed = keys_.database(db);
   keys_.reclaim().after_change(changed);

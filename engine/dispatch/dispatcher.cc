@@ -44,9 +44,9 @@ Dispatcher::~Dispatcher() {
 }
 
 void Dispatcher::set_observer(NodeObserver* observer) {
-  if (observer_ != nullptr) keys_.set_listening(*observer_, false);
+  if (observer_ != nullptr) keys_.feed().set_listening(*observer_, false);
   observer_ = observer;
-  if (observer_ != nullptr) keys_.set_listening(*observer_, true);
+  if (observer_ != nullptr) keys_.feed().set_listening(*observer_, true);
   // In simulations commands go the way that they go without an observer, and are told there.
   admission_.set(Alert::observed, observer_ != nullptr && !kSimulation);
 }
@@ -104,7 +104,7 @@ void Dispatcher::on_replies_failed(const Session& session, size_t behind, size_t
 }
 
 void Dispatcher::on_tracking_changed() {
-  keys_.set_listening(clients_.tracking(), clients_.tracking().active());
+  keys_.feed().set_listening(clients_.tracking(), clients_.tracking().active());
 }
 
 // --- a turn
@@ -159,10 +159,10 @@ void Dispatcher::execute_batch() {
 void Dispatcher::end_turn() {
   for (size_t i = 0; i < ready_.size(); ++i) {
     Session& session = *ready_[i];
-    clients_.finish_requests(session);
+    clients_.io().finish_requests(session);
     replies_.flush(session);
-    clients_.read(session);
-    clients_.count_after_turn(session);
+    clients_.io().read(session);
+    clients_.limits().count_after_turn(session);
   }
   clients_.end_turn();
   batch_.clear();
@@ -301,7 +301,7 @@ bool Dispatcher::end_reply(Session& session, const CommandEntry* entry, bool sil
 }
 
 void Dispatcher::finish_deferred(const DeferredReply& reply, std::string_view error) {
-  Session* session = clients_.find(reply.session_id);
+  Session* session = clients_.sessions().find(reply.session_id);
   if (!error.empty()) services_.stats.count_error(error);
   if (session == nullptr || session->deferred == nullptr) return;
   ASSERT(session->has(kSessionWaiting) && session->wait == nullptr);

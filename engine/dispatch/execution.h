@@ -21,8 +21,8 @@ class Execution {
   Execution& operator=(const Execution&) = delete;
   ~Execution() {
     session_.executing = nested_;
-    if (clients_.messages().any_late() || keys_.events().has_notes()) [[unlikely]] {
-      keys_.events().emit_notes();
+    if (clients_.messages().any_late() || keys_.feed().events().has_notes()) [[unlikely]] {
+      keys_.feed().events().emit_notes();
       clients_.messages().release_late(session_, outer_ == nullptr);
     }
     clients_.set_current(outer_);

@@ -19,7 +19,7 @@ void Pause::tell_admission() {
   Admission& admission = services_.dispatcher.admission();
   admission.set(Alert::pause_all, mode_ == PauseMode::all);
   admission.set(Alert::pause_writes, mode_ == PauseMode::write);
-  services_.keys.set_decides(!active());
+  services_.keys.removal().set_decides(!active());
 }
 
 void Pause::begin(PauseMode mode, Instant until) {
@@ -31,7 +31,7 @@ void Pause::begin(PauseMode mode, Instant until) {
 
 void Pause::end() {
   if (!active()) return;
-  ASSERT(!services_.keys.decides());
+  ASSERT(!services_.keys.removal().decides());
   services_.env.disarm(timer_);
   mode_ = PauseMode::none;
   tell_admission();

@@ -54,13 +54,13 @@ void ReplyPath::flush(Session& session) {
   // What is behind an open slot leaves after what is owed there.
   if (session.deferred != nullptr) return;
   if (!gate_.active()) {
-    if (!session.output.empty()) return clients_.send_output(session);
-    if (session.has(kSessionCloseAfterReply)) clients_.flush(session);
+    if (!session.output.empty()) return clients_.io().send_output(session);
+    if (session.has(kSessionCloseAfterReply)) clients_.io().flush(session);
     return;
   }
   settle(session, effects_.end_offset(), 0);
   if (!session.connection->queue().empty() || session.has(kSessionCloseAfterReply)) {
-    clients_.flush(session);
+    clients_.io().flush(session);
   }
 }
 

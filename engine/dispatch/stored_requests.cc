@@ -32,7 +32,8 @@ void StoredRequests::wake(Session& session) {
 }
 
 void StoredRequests::wake_all() {
-  for (Session* session = services_.clients.first(); session != nullptr; session = session->next) {
+  for (Session* session = services_.clients.sessions().first(); session != nullptr;
+       session = session->next) {
     if (session->has(kSessionPaused) && !session->has(kSessionWaiting)) wake(*session);
   }
   services_.dispatcher.request_turn();

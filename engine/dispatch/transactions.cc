@@ -56,7 +56,7 @@ std::string_view error_line(std::string_view reply) {
 }
 
 bool key_expired(const Keyspace& keys, const Session& session) {
-  return session.watches != nullptr && keys.watched().any_expired(*session.watches);
+  return session.watches != nullptr && keys.feed().watched().any_expired(*session.watches);
 }
 
 }  // namespace
@@ -209,12 +209,12 @@ void Transactions::reject(Session& session, CommandEntry* entry, std::string_vie
 
 void Transactions::watch(Session& session, std::string_view key) {
   if (session.watches == nullptr) session.watches = std::make_unique<Watches>(session.id);
-  services_.keys.watched().add(*session.watches, session.db, key);
+  services_.keys.feed().watched().add(*session.watches, session.db, key);
 }
 
 void Transactions::unwatch(Session& session) {
   if (session.watches == nullptr) return;
-  services_.keys.watched().remove(*session.watches);
+  services_.keys.feed().watched().remove(*session.watches);
   session.watches.reset();
 }
 

@@ -111,7 +111,7 @@ void EffectLog::detach(EffectReader& reader) {
     free_taken();
     return;
   }
-  // Nobody will see the rest of an open group.
+  // No reader will get the rest of an open group.
   if (effects_ > 0) changed_in_silence_ = true;
   effects_ = 0;
   segments_.clear();
@@ -235,7 +235,7 @@ void EffectLog::commit(bool control) {
   const EffectEntry entry{.begin = end_, .end = tail_, .control = control};
   end_ = tail_;
   effects_ = 0;
-  // A reader may leave when it is told.
+  // A reader may leave during the call.
   for (size_t i = 0; i < readers_.size();) {
     EffectReader* reader = readers_[i];
     reader->on_entry(entry);
@@ -255,7 +255,7 @@ void EffectLog::append_foreign(std::string_view bytes, bool control) {
   ASSERT(depth_ == 0 && effects_ == 0);
   if (bytes.empty()) return;
   if (readers_.empty()) {
-    // The offset is the primary's, whoever reads.
+    // The offset is the primary's, with or without readers.
     ASSERT(segments_.empty());
     base_ = end_ = tail_ = first_segment_ = end_ + bytes.size();
     return;

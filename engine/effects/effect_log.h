@@ -1,10 +1,10 @@
-// EffectLog: the stream of effects. What changed data is appended to it in the deterministic form
-// of the command, as RESP; AOF, replicas, migration and the checkers read it, and nothing else
+// EffectLog: the stream of effects. Each change of data is appended to it as a command in its
+// deterministic form, as RESP; AOF, replicas, migration and the checkers read it, and nothing else
 // propagates.
 //
-// An entry is what one call did: a command, or a whole EXEC or script. Dispatch opens a group
-// around each call and closes it behind it. A group with one effect is that effect; a group with
-// several is MULTI, the effects, EXEC; a group without any is nothing. What is appended outside a
+// An entry has the effects of one call: of a command, or of a whole EXEC or script. Dispatch opens
+// a group around each call and closes it behind it. A group with one effect is that effect; a group
+// with several is MULTI, the effects, EXEC; a group without any is nothing. An effect outside a
 // group (expiry and eviction between commands) is an entry of its own. When the database differs
 // from that of the entry before, SELECT stands in front.
 //
@@ -17,9 +17,9 @@
 // freed. A reader that joins while a group is open begins behind it, so that it never sees half an
 // entry.
 //
-// While nobody reads, nothing is encoded and the offset stands still. If data changes meanwhile,
-// the offset no longer says what the data is: the history ends, and the next reader begins a new
-// one (history.h).
+// While there is no reader, nothing is encoded and the offset stands still. If data changes
+// meanwhile, the offset no longer identifies the data: the history ends, and the next reader begins
+// a new one (history.h).
 #pragma once
 
 #include <cstddef>
@@ -45,7 +45,7 @@ struct EffectEntry {
   bool control = false;  // PING or REPLCONF of a primary: moves the offset, is not for a file
 };
 
-// One who reads the log. It is detached when it is destroyed; the log outlives it.
+// A reader of the log. It is detached when it is destroyed; the log outlives it.
 class EffectReader {
  public:
   EffectReader() = default;
@@ -100,14 +100,14 @@ class EffectLog {
   EffectLog& operator=(const EffectLog&) = delete;
   ~EffectLog();
 
-  // Somebody reads, or will from the end of the open group on.
+  // Whether there is a reader, or will be from the end of the open group on.
   bool active() const { return !readers_.empty(); }
   // The offset behind the last committed entry.
   uint64_t end_offset() const { return end_; }
   // The offset of the first byte that is still there.
   uint64_t first_offset() const { return base_; }
   const History& history() const { return history_; }
-  // Whether the history and end_offset() together say what the data is.
+  // Whether the history and end_offset() together identify the data.
   bool follows_data() const { return !changed_in_silence_; }
   // Bytes that the log takes, as counted.
   size_t memory_bytes() const { return segments_.size() * kSegmentBytes; }
@@ -120,7 +120,7 @@ class EffectLog {
   void detach(EffectReader& reader);
 
   // Appends the effect of a command in database `db`: its name, which is the canonical one, and its
-  // arguments. While nobody reads it only notes that data changed.
+  // arguments. Without a reader it only notes that data changed.
   void append(int db, std::span<const std::string_view> args) {
     if (!encodes_) {
       if (!replayed_) changed_in_silence_ = true;
@@ -140,7 +140,7 @@ class EffectLog {
   // A message that moves the offset but is no effect. Not inside a group.
   void append_control(std::span<const std::string_view> args);
 
-  // What is appended between these two is one entry. Groups nest: the outermost one counts.
+  // All effects between these two are one entry. Groups nest: the outermost one counts.
   void open_group() { ++depth_; }
   void close_group() {
     ASSERT(depth_ > 0);
@@ -153,20 +153,20 @@ class EffectLog {
     ASSERT(depth_ == 0);
     db_ = -1;
   }
-  // Takes back what the open group has appended so far. The group stays open.
+  // Removes the effects that the open group has appended so far. The group stays open.
   void abandon_group();
   // The effects that the open group has so far.
   size_t effects_in_group() const { return effects_; }
 
-  // The history goes on under another id (a replica was promoted); what was there keeps its id as
-  // the second one.
+  // The history goes on under another id (a replica was promoted); the old id becomes the second
+  // one.
   void continue_history(std::string_view new_id);
   // The same with an id that is drawn.
   void continue_history();
   // The history is that of a primary from now on (a replica after a full synchronisation).
   void adopt_history(const History& history, uint64_t offset);
 
-  // Asserts what must hold between fields.
+  // Asserts relations between fields.
   void check_invariants() const;
 
  private:
@@ -196,10 +196,10 @@ class EffectLog {
   std::deque<Segment> segments_;
   uint64_t base_ = 0;           // offset of the first byte that is there
   uint64_t end_ = 0;            // behind the last committed entry
-  uint64_t tail_ = 0;           // behind what the open group has appended
+  uint64_t tail_ = 0;           // behind the effects of the open group
   uint64_t first_segment_ = 0;  // offset of the first segment's first byte
 
-  int db_ = -1;  // the database that the readers have selected; -1: they have to be told
+  int db_ = -1;  // the database that the readers have selected; -1: they need a SELECT
   int depth_ = 0;
   size_t effects_ = 0;         // of the open group
   uint64_t first_effect_ = 0;  // where its first one begins, behind the SELECT in front of all

@@ -1,4 +1,4 @@
-// What INFO shows of the stream of effects: where replication would stand.
+// Rows of INFO about the stream of effects: the offsets of replication.
 #pragma once
 
 namespace redoubt {

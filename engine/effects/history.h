@@ -22,7 +22,7 @@ struct History {
   // The id changes at `offset`; the old one becomes the second.
   void fork(std::string_view new_id, uint64_t offset);
   // Whether one that has everything of history `of` up to `offset` (the offset of the first byte it
-  // lacks) can go on with this history: it is this one or its past, not ahead of what they share,
+  // lacks) can go on with this history: it is this one or its past, not ahead of their common part,
   // and the bytes [offset, end) are there, where [first, end] is what the log holds.
   bool continues(std::string_view of, uint64_t offset, uint64_t first, uint64_t end) const;
 };

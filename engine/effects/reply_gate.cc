@@ -37,7 +37,7 @@ bool HeldReplies::take_ready(Output& to) {
   return !pieces_.empty();
 }
 
-// What needs more than is released becomes errors, which need nothing.
+// Replies that need more than is released become errors, which need nothing.
 void HeldReplies::fail(uint64_t released, std::string_view error) {
   size_t behind = bytes_;
   for (Piece& piece : pieces_) {
@@ -72,7 +72,7 @@ ReplyGate::~ReplyGate() {
 
 ReplyGate::Source ReplyGate::open_source(std::string_view name, uint64_t offset,
                                          bool covers_past) {
-  // What was written before is the new source's too, but nobody noted the keys.
+  // The new source also counts for earlier writes, but their keys were not noted.
   if (sources_.empty() && covers_past) all_offset_ = last_offset_;
   const Source id = next_source_++;
   sources_.push_back({id, std::string(name), offset, {}});
@@ -118,7 +118,7 @@ void ReplyGate::recover(Source source, uint64_t offset) {
   update();
 }
 
-// The sources have changed: what may leave now, leaves.
+// The sources have changed: releases the replies that may leave now.
 void ReplyGate::update() {
   released_ = UINT64_MAX;
   failure_.clear();
@@ -132,7 +132,7 @@ void ReplyGate::update() {
   for (HeldReplies* held : holders) {
     if (!failure_.empty()) held->fail(released_, failure_);
   }
-  // A holder that is told may end others.
+  // A holder may end others during the call.
   for (HeldReplies* held = first_; held != nullptr;) {
     HeldReplies* next = held->next_;
     if (held->pieces_.front().need <= released_) held->holder_.on_replies_ready(*held);
@@ -156,7 +156,7 @@ void ReplyGate::entry_abandoned() {
   all_written_ = false;
 }
 
-// --- who waits
+// --- replies that wait
 
 void ReplyGate::add(HeldReplies& held) {
   ASSERT(!held.listed_);

@@ -1,12 +1,12 @@
 // ReplyGate: replies that promise something leave when the promise holds.
 //
-// A source says up to which offset of the effect log something is true: the file, that it is on the
-// medium; a quorum, that a majority has it. With several sources the least offset counts, and with
+// A source releases the effect log up to an offset: the file, up to which it is on the medium; a
+// quorum, up to which a majority has it. With several sources the least offset counts, and with
 // none every reply leaves at once.
 //
-// What a reply depends on is known by key: the offset at which the last entry ends that wrote one
-// of the keys that the command named, found or not. A reply of what reads no single key depends on
-// all that was written. So a read of a key that nobody has touched waits for nobody.
+// The need of a reply is known by key: the offset at which the last entry ends that wrote one of
+// the keys that the command named, found or not. The reply of a command that reads no single key
+// needs all entries. So a read of a key that no command has written does not wait.
 //
 // Replies of a client leave in order: a reply needs at least what the one before it needs. Messages
 // (pub/sub, invalidations, MONITOR) pass the gate like replies.
@@ -30,7 +30,7 @@ namespace redoubt {
 class ReplyGate;
 class HeldReplies;
 
-// Who holds replies is told when some may leave.
+// The owner of held replies, which learns when some may leave.
 class ReplyHolder {
  public:
   virtual ~ReplyHolder() = default;
@@ -53,7 +53,7 @@ class HeldReplies {
   // Takes over these bytes, `replies` of them replies to requests, until the gate has released
   // `need`, and everything that is held before them.
   void hold(uint64_t need, Output& bytes, size_t replies);
-  // Moves what may leave to `to`. Returns whether anything is still held.
+  // Moves replies that may leave to `to`. Returns whether any are still held.
   bool take_ready(Output& to);
 
   size_t bytes() const { return bytes_; }
@@ -93,11 +93,11 @@ class ReplyGate {
 
   // --- sources
 
-  // From now on replies also wait for this source, which has released up to `offset`. What was
-  // written before the first source was opened is waited for by whoever reads it, unless
+  // From now on replies also wait for this source, which has released up to `offset`. Replies to
+  // reads of keys that were written before the first source was opened wait, too, unless
   // `covers_past` is false.
   Source open_source(std::string_view name, uint64_t offset, bool covers_past = true);
-  // Nobody waits for it any more.
+  // Replies do not wait for it any more.
   void close_source(Source source);
   // Never goes back.
   void release(Source source, uint64_t offset);
@@ -121,19 +121,19 @@ class ReplyGate {
   // That entry is committed and ends at `end_offset`; or nothing came of it.
   void entry_ended(uint64_t end_offset);
   void entry_abandoned();
-  // What a reply needs that depends on a key, or on all that was written.
+  // The need of a reply that depends on a key, or on all entries.
   uint64_t need_of(uint64_t key_hash) const {
     return std::max(writes_.find(key_hash), all_offset_);
   }
   uint64_t need_of_all() const { return last_offset_; }
 
-  // --- who waits
+  // --- replies that wait
 
   size_t holders() const { return holders_; }
   // Replies that are held.
   size_t held() const;
   size_t memory_bytes() const { return writes_.memory_bytes(); }
-  // Asserts what must hold between fields.
+  // Asserts relations between fields.
   void check_invariants() const;
 
  private:

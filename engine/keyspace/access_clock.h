@@ -35,7 +35,7 @@ class AccessClock {
   void settings_changed();
   // Follows the time of the turn. Several times a second.
   void advance();
-  // What new entries get.
+  // The stamp of new entries.
   uint32_t stamp() const { return stamp_; }
 
   // A command used the entry.
@@ -56,7 +56,7 @@ class AccessClock {
   int64_t idle_ms(const Entry& entry) const { return int64_t{idle(entry)} * kTickMs; }
   // The counter of an LFU policy.
   int frequency(const Entry& entry) const;
-  // Larger for what is to be evicted first.
+  // Larger for an entry that is to be evicted earlier.
   uint64_t eviction_score(const Entry& entry) const;
 
   // Goes on with the pass over all entries. Several times a second.

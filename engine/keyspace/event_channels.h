@@ -1,4 +1,4 @@
-// EventChannels: where keyspace events are published. The clients' pub/sub implements it.
+// EventChannels: the channels on which keyspace events are published. Pub/sub implements it.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@ namespace redoubt {
 
 class EventChannels {
  public:
-  // Whether a message of any channel could reach anybody.
+  // Whether any client could receive a message.
   virtual bool has_listeners() const = 0;
   // Returns how many messages were sent.
   virtual int64_t publish(std::string_view channel, std::string_view message) = 0;

@@ -1,10 +1,9 @@
 // Eviction: memory stays below maxmemory.
 //
-// A command that may need memory is let in when there is room for what it brings. When there is
-// not, keys are evicted, as many as maxmemory-eviction-tenacity allows for one command; eviction
-// then goes on between commands, a slice a turn. Meanwhile commands are let in as long as memory is
-// at most a thirty-second above the limit; beyond, and when nothing can be evicted, they are
-// refused.
+// A command that may need memory is let in when there is room for its data. When there is not, keys
+// are evicted, as many as maxmemory-eviction-tenacity allows for one command; eviction then goes on
+// between commands, a slice a turn. Meanwhile commands are let in as long as memory is at most a
+// thirty-second above the limit; beyond, and when nothing can be evicted, they are refused.
 //
 // Nothing of this costs a command anything while there is enough room. When memory is summed, each
 // database gets a mark on its allocator, and clients get one too, so that the sum stays below the
@@ -60,7 +59,7 @@ class Eviction {
     int db = 0;
     std::string key;
   };
-  // What one slice may take.
+  // The limits of one slice.
   struct Slice {
     Duration time;
     size_t keys;

@@ -13,11 +13,11 @@ namespace {
 constexpr size_t kStepWork = 1000 * (Dict::kDueCost + 1);
 // Between two steps at an effort of 1: a quarter of the processor at most.
 constexpr Duration kPause = Duration::milliseconds(3);
-// What a field or member that expires counts as, and how many of a value go at a time.
+// The cost of a field or member that expires, and how many of a value are removed at a time.
 constexpr size_t kPartCost = 8;
 constexpr size_t kPartsEach = 64;
 
-// Steps through so many places that reach each once, far from each other: what is left of a segment
+// Steps through so many places that reach each once, far from each other: the rest of a segment
 // then fits into a smaller one, which it would not when one end of it is erased first.
 size_t stride_through(size_t count) {
   size_t stride = count * 5 / 8 | 1;
@@ -100,7 +100,7 @@ bool Expiry::expire_parts(int db, size_t& budget) {
   const Database& database = *keys_.databases()[static_cast<size_t>(db)];
   const int64_t now_ms = env_.wall().unix_ms();
   while (true) {
-    const auto next = database.first_with_expired_parts(now_ms);
+    const auto next = database.expiring_parts().first_before(now_ms);
     if (!next) return false;
     if (budget == 0) return true;
     key_.assign(*next);

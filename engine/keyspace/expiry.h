@@ -1,9 +1,9 @@
-// Expiry: keys that nobody asks for are removed too, and so are parts of values.
+// Expiry: removes expired keys, and expired parts of values, that no command asks for.
 //
-// The dict knows what falls due without reading entries (dict.h), so a step costs next to nothing
-// while nothing is due. Work is bounded by count: a step removes up to about a thousand keys, which
-// takes a millisecond; if there is more, the next step follows after a pause, which is shorter with
-// a larger active-expire-effort.
+// The dict finds entries that fall due without reading others (dict.h), so a step costs next to
+// nothing while nothing is due. Work is bounded by count: a step removes up to about a thousand
+// keys, which takes a millisecond; if there is more, the next step follows after a pause, which is
+// shorter with a larger active-expire-effort.
 #pragma once
 
 #include <cstddef>

@@ -51,7 +51,7 @@ void KeyEvents::emit(int db, std::string_view key, char event_class, std::string
   publish(db, key, event_class, event);
 }
 
-// `event` of `key` is what the command itself says.
+// The command itself reports `event` of `key`.
 void KeyEvents::emit_notes(int db, std::string_view key, std::string_view event) {
   const std::vector<KeyLog::Note> notes = std::exchange(log_.notes, {});
   for (const KeyLog::Note& note : notes) {

@@ -1,10 +1,10 @@
 // KeyEvents: keyspace notifications (notify-keyspace-events).
 //
-// Commands say what they did to a key, and with it goes a message to the channels of the key and of
-// the event, and to those of the parts of its value. Two kinds of events do not come from the
-// commands: that a key is new, and that a value was replaced as a whole. The databases note these
-// in a KeyLog while somebody wants to know, and the notes become events right before the event of
-// the command that caused them, or at the end of that command.
+// For each event that a command reports, a message goes to the channels of the key and of the
+// event, and to those of the parts of its value. Two kinds of events do not come from commands:
+// that a key is new, and that a value was replaced as a whole. The databases note these in a KeyLog
+// while such events are published, and the notes become events right before the event of the
+// command that caused them, or at the end of that command.
 #pragma once
 
 #include <cstdint>
@@ -28,20 +28,20 @@ class KeyEvents {
   KeyEvents(const KeyEvents&) = delete;
   KeyEvents& operator=(const KeyEvents&) = delete;
 
-  // Where events are published, which outlives it. Without a call, nowhere.
+  // Publishes events on these channels, which outlive it. Without a call, it publishes none.
   void publish_to(EventChannels& channels) { channels_ = &channels; }
   // The classes to publish from now on, as bits (event_class_bit); with neither K nor E, or nothing
-  // else, none. What was noted before is forgotten. The databases are to be given log() anew.
+  // else, none. Forgets all notes. The caller gives log() to the databases anew.
   void select(uint32_t classes);
 
   // Whether any events are published.
   bool on() const { return classes_ != 0; }
-  // Where databases note what happens to their keys; null: they need not.
+  // The log in which databases note new keys and replaced values; null: they need not.
   KeyLog* log();
   // Something is noted that has not been published.
   bool has_notes() const { return !log_.notes.empty(); }
 
-  // Publishes an event, behind what the databases have noted.
+  // Publishes an event, behind the notes of the databases.
   void emit(int db, std::string_view key, char event_class, std::string_view event);
   // Whether the parts of a value (fields of a hash) that events are about are published, too.
   bool wants_parts() const { return wants_parts_; }
@@ -49,9 +49,9 @@ class KeyEvents {
   // wanted.
   void emit_parts(int db, std::string_view key, char event_class, std::string_view event,
                   std::span<const std::string_view> parts);
-  // Publishes what the databases have noted: the command is through.
+  // The command has ended: publishes the notes of the databases.
   void emit_notes() { emit_notes(-1, {}, {}); }
-  // What they have noted was undone.
+  // The changes that were noted are undone.
   void forget_notes() { log_.notes.clear(); }
 
  private:

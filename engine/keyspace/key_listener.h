@@ -1,5 +1,5 @@
-// KeyListener: one who is told what happens to keys. The keyspace owns the interface; clients that
-// wait for keys or cache them, and the simulator's checkers, implement it.
+// KeyListener: a receiver of all changes of keys. Tables of clients that wait for keys or cache
+// them, and the simulator's checkers, implement it; the change feed calls it.
 #pragma once
 
 #include <span>
@@ -7,9 +7,9 @@
 
 namespace redoubt {
 
-// Told between the change and the end of the command that made it, in the order in which the
-// listeners began to listen. A listener must not change data. What a transaction with rollback does
-// is told when it has succeeded, or never.
+// The calls come between the change and the end of the command that made it, in the order in which
+// the listeners began to listen. A listener must not change data. Changes of a transaction that may
+// be undone come when it has succeeded, or never.
 class KeyListener {
  public:
   // The value of a key has changed, or the key came or is gone.

@@ -1,14 +1,10 @@
-// Keyspace: the databases of a node as commands see them. It knows expiry, counts what is read and
-// changed, and is where a change becomes known: to those who watch, wait for or cache the key, to
-// keyspace events, and to the simulator's checkers.
+// Keyspace: the databases of a node as commands see them. It knows expiry and the access clock, and
+// counts reads and changes.
 //
-// A look-up returns const entries. A value that is to change is asked for with write(), or with
-// Database::write() for an entry that was found already; strings are replaced by the functions of
-// Database. After the change the command says modified(), once for each event.
-//
-// While decides() is false (clients are paused), data stands still: an expired key is hidden, but
-// not removed. In a transaction that may be undone (rollback.h), what would be told is kept back
-// until it has succeeded.
+// A look-up returns const entries. A command asks for a value that it changes in place with
+// write(), or with Database::write() when it has found the entry already; the functions of Database
+// replace strings. After the change the command reports it to the feed (change_feed.h), once for
+// each event. Expiry and eviction remove keys through removal() (removal.h).
 #pragma once
 
 #include <cstdint>
@@ -23,12 +19,11 @@
 #include "engine/insight/latency.h"
 #include "engine/insight/stats.h"
 #include "engine/keyspace/access_clock.h"
-#include "engine/keyspace/key_events.h"
-#include "engine/keyspace/key_listener.h"
+#include "engine/keyspace/change_feed.h"
 #include "engine/keyspace/reclaim.h"
+#include "engine/keyspace/removal.h"
 #include "engine/keyspace/rollback.h"
 #include "engine/keyspace/snapshots.h"
-#include "engine/keyspace/watched_keys.h"
 #include "engine/store/database.h"
 #include "engine/store/hash.h"
 #include "engine/store/random.h"
@@ -38,7 +33,7 @@ namespace redoubt {
 
 class Keyspace {
  public:
-  // What it works with. All of it outlives the keyspace.
+  // Components of the node that it uses. They outlive the keyspace.
   struct Surroundings {
     Env& env;
     const Settings& settings;
@@ -57,17 +52,17 @@ class Keyspace {
   const HashKey& hash_key() const { return hash_key_; }
   uint64_t hash(std::string_view key) const { return hash_key_(key); }
 
-  // How many databases there are, one of them, and all. The index is below count(); a check would
-  // be a fiftieth of what GET takes.
+  // The number of databases, one of them, and all. The index is below count(); a check of it would
+  // take a fiftieth of the time of GET.
   int count() const { return static_cast<int>(databases_.size()); }
   Database& database(int index) { return *databases_[static_cast<size_t>(index)]; }
   const std::vector<std::unique_ptr<Database>>& databases() const { return databases_; }
 
   // --- look-ups. `hash` is that of the key. Entries are valid until the next write. An expired key
-  // is not there, and is removed where decides() is true.
+  // is not found, and is removed unless data stands still.
 
   // The entry of a key for reading; null when there is none. Counts a hit or a miss; `set_clock`:
-  // its access clock is set.
+  // sets its access clock.
   const Entry* read(int db, std::string_view key, uint64_t hash, bool set_clock);
   // The same without counting: for a command that replaces or removes the value as a whole, or may
   // find nothing to change.
@@ -90,72 +85,37 @@ class Keyspace {
   // --- changes
 
   // Removes a key; a value that is slow to free is freed in the background when `lazy`. False: it
-  // is not there. The caller announces it.
+  // is not there. The caller reports the removal.
   bool erase(int db, std::string_view key, uint64_t hash, bool lazy) {
     return database(db).erase(key, hash, lazy);
   }
-  // Removes an expired key: counted and announced, with its effect. Not while decides() is false.
-  void expire_key(int db, std::string_view key, uint64_t hash);
-  // The value of a key was changed. `event` is the keyspace event's name ("set"), of class
-  // `event_class` ('$' string, 'g' generic, ...).
-  void modified(int db, std::string_view key, char event_class, std::string_view event) {
-    if (attentive_ || gate_.active()) [[unlikely]]
-      note_or_tell(db, key, event_class, event);
-  }
-  // Whether anything is to be done with a change has changed: for watched keys.
-  void update_attention() {
-    attentive_ = rollback_ != nullptr || clock_.follows_changes() || !watched_.idle() ||
-                 !listeners_.empty() || events_.on();
-  }
-  // A keyspace event beside that of a change.
-  void announce(int db, std::string_view key, char event_class, std::string_view event);
-  // The parts of its value (fields of a hash) that an event is about, which was told just now.
-  void announce_parts(int db, std::string_view key, char event_class, std::string_view event,
-                      std::span<const std::string_view> parts);
-  // A read found no such key: counted and announced.
-  void missed(int db, std::string_view key);
-  // Removes the key, which is there, if it has expired, else up to `parts_max` parts of its value
-  // that have: for active expiry.
-  void remove_expired(int db, std::string_view key, size_t parts_max);
-  // Removes a key to make room: counted and announced, with its effect.
-  void evict(int db, std::string_view key);
   // Two databases change places.
   void swap(int a, int b);
   // Empties a database, or all with -1; in the background when `lazy`. Returns how many keys there
   // were.
   size_t flush(int index, bool lazy);
   // Changes of data that clients have made since the start, as rdb_changes_since_last_save counts
-  // them: not what expires or is evicted.
+  // them: without keys that expire or are evicted.
   void count_changes(uint64_t count) { changes_ += count; }
   uint64_t changes() const { return changes_; }
 
-  // --- expired parts of values (expired_parts.cc)
+  // --- components
 
-  // Removes fields of a hash or members of a set that have expired, at most `most`: counted and
-  // announced, with their effect. False: none are left, and the key is gone. While decides() is
-  // false nothing is removed; in a transaction that may be undone only of what it writes.
-  bool remove_expired_parts(int db, const Entry& entry, size_t most);
-  // Removes all of them before a command stores what it makes of the value: what applies the stream
-  // of effects has another clock. False: none are left, and the key is gone.
-  bool remove_all_expired_parts(int db, const Entry& entry);
-  // Counts and announces expired parts that were removed, with their effect.
-  void parts_expired(int db, std::string_view key, Type type,
-                     std::span<const std::string_view> names);
-
-  // --- what stands beside the data
-
-  // How the reply gate knows a key.
+  // Reports of changes.
+  ChangeFeed& feed() { return feed_; }
+  const ChangeFeed& feed() const { return feed_; }
+  // Expiry and eviction.
+  Removal& removal() { return removal_; }
+  // The number under which the reply gate knows a key.
   uint64_t gate_key(int db, std::string_view key) const {
     return hash(key) ^ static_cast<uint64_t>(db) * 0x9e3779b97f4a7c15;
   }
-  // Whether this node decides what expires and is evicted.
-  bool decides() const { return decides_ && !applying_ && !loading_; }
-  void set_decides(bool decides) { decides_ = decides; }
-  // Data is being loaded from now on, or is there.
-  void set_loading(bool loading) { loading_ = loading; }
   // Effects of a file or a primary are applied from now on, or no longer.
   bool applying() const { return applying_; }
-  void set_applying(bool applying) { applying_ = applying; }
+  void set_applying(bool applying) {
+    applying_ = applying;
+    removal_.set_applying(applying);
+  }
   AccessClock& clock() { return clock_; }
   const AccessClock& clock() const { return clock_; }
   Reclaim& reclaim() { return reclaim_; }
@@ -164,24 +124,18 @@ class Keyspace {
   const Snapshots& snapshots() const { return snapshots_; }
   // All databases, for a snapshot.
   std::vector<Snapshot::Source> snapshot_sources();
-  KeyEvents& events() { return events_; }
-  WatchedKeys& watched() { return watched_; }
-  const WatchedKeys& watched() const { return watched_; }
-  // From now on the listener is told what happens to keys, or is no more. Nothing happens when it
-  // is so already. Not by a listener that is being told.
-  void set_listening(KeyListener& listener, bool listens);
 
-  // A transaction begins that may be undone. Before a command of it runs, the keys that it may
-  // write are kept.
+  // A transaction begins that may be undone. Before each of its commands runs, the caller gives the
+  // keys that the command may write to Rollback::keep().
   void begin_rollback();
   // Null outside of such a transaction.
   Rollback* rollback() { return rollback_.get(); }
-  // The transaction has succeeded: what it did is told.
+  // The transaction has succeeded: its changes are reported.
   void commit_rollback();
   // The transaction has failed: everything is as it was at its beginning.
   void undo_rollback();
 
-  // Settings have changed that are cached here or in the databases.
+  // Settings have changed of which this object or the databases have copies.
   void settings_changed();
   // Ten times a second: advances the access clock.
   void cron();
@@ -189,38 +143,22 @@ class Keyspace {
  private:
   std::unique_ptr<Database> make_database();
   void advance_clock();
-  void note(Rollback::Event::Kind kind, int db, std::string_view key, char event_class,
-            std::string_view event);
-  void note_or_tell(int db, std::string_view key, char event_class, std::string_view event);
-  void tell(const Rollback::Event& event);
-  void tell_modified(int db, std::string_view key, char event_class, std::string_view event);
-  void tell_expired(int db, std::string_view key);
-  void tell_parts_expired(int db, std::string_view key, char event_class,
-                          std::span<const std::string_view> names);
-  void tell_database_changed(int db);
   void free_copies(Rollback& rollback);
 
   Env& env_;
   const Settings& settings_;
   Stats& stats_;
-  LatencyMonitor& latency_;
-  EffectLog& effects_;
-  ReplyGate& gate_;
   HashKey hash_key_;
   AccessClock clock_;
   std::vector<std::unique_ptr<Database>> databases_;
   Reclaim reclaim_;
   Snapshots snapshots_;  // ends before the databases
-  KeyEvents events_{databases_};
-  WatchedKeys watched_{*this};
-  std::vector<KeyListener*> listeners_;  // those that listen
-  std::unique_ptr<Rollback> rollback_;   // in a transaction that may be undone
+  ChangeFeed feed_;
+  Removal removal_;
+  std::unique_ptr<Rollback> rollback_;  // in a transaction that may be undone
   uint64_t changes_ = 0;
   uint64_t changes_before_ = 0;  // the transaction that may be undone
-  bool decides_ = true;
   bool applying_ = false;
-  bool loading_ = false;
-  bool attentive_ = false;  // somebody, or something, is to learn of changes
 };
 
 }  // namespace redoubt

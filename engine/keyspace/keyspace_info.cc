@@ -15,11 +15,13 @@ namespace redoubt {
 namespace {
 
 constexpr InfoRow kWatching[] = {
-    gauge<Keyspace>("watching_clients", [](const Keyspace& k) { return k.watched().clients(); }),
+    gauge<Keyspace>("watching_clients",
+                    [](const Keyspace& k) { return k.feed().watched().clients(); }),
 };
 
 constexpr InfoRow kWatched[] = {
-    gauge<Keyspace>("total_watched_keys", [](const Keyspace& k) { return k.watched().keys(); }),
+    gauge<Keyspace>("total_watched_keys",
+                    [](const Keyspace& k) { return k.feed().watched().keys(); }),
 };
 
 constexpr InfoRow kFreeing[] = {
@@ -53,7 +55,7 @@ void write_keyspace(void* owner, InfoWriter& out) {
     out.field(fmt::format("db{}", i),
               fmt::format("keys={},expires={},avg_ttl={},subexpiry={}", database.size(),
                           database.expiring(), average_ttl_ms(keyspace, database),
-                          database.with_expiring_parts()));
+                          database.expiring_parts().count()));
   }
 }
 

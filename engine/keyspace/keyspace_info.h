@@ -1,4 +1,4 @@
-// What INFO shows of the keyspace.
+// Rows of INFO about the keyspace.
 #pragma once
 
 namespace redoubt {

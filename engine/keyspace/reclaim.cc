@@ -11,10 +11,10 @@ namespace {
 
 // Allocations that are freed between two turns: a fraction of a millisecond.
 constexpr size_t kSlice = 4000;
-// And those that a command which pays frees at a time.
-constexpr size_t kPayment = 512;
+// And those that a command frees at a time.
+constexpr size_t kCommandSlice = 512;
 
-// What may wait: a part of maxmemory, or so much without one.
+// Bytes that may wait: a part of maxmemory, or so many without one.
 constexpr size_t kWaitingMax = 64 * 1024 * 1024;
 constexpr size_t kWaitingMin = 256 * 1024;
 constexpr size_t kPartOfLimit = 64;
@@ -68,52 +68,54 @@ void Reclaim::settings_changed() {
 
 size_t Reclaim::bytes() const {
   size_t bytes = bytes_in_flight_ + garbage_.bytes();
-  for (const auto& database : databases_) bytes += database->remains_bytes();
+  for (const auto& database : databases_) bytes += database->remains().bytes();
   return bytes;
 }
 
 size_t Reclaim::objects() const {
   size_t count = objects_in_flight_ + garbage_.objects();
-  for (const auto& database : databases_) count += database->remains();
+  for (const auto& database : databases_) count += database->remains().count();
   return count;
 }
 
-// What the database has grown by since the last command is what that command made, less what it
-// freed by itself.
-void Reclaim::pay(const Database& payer) {
+// The growth of the database since the last command is the data of this command, less the data that
+// it freed itself.
+void Reclaim::free_in_proportion(const Database& changed) {
   const auto found = std::ranges::find_if(
-      databases_, [&](const auto& database) { return database.get() == &payer; });
+      databases_, [&](const auto& database) { return database.get() == &changed; });
   if (found == databases_.end()) return;
   Database& database = **found;
-  const size_t before = std::exchange(payer_bytes_, database.used_bytes());
-  if (std::exchange(payer_, &payer) != &payer || payer_bytes_ <= before) return;
-  if (database.remains_bytes() <= remains_max_) return;
-  size_t owed = 2 * (payer_bytes_ - before);
-  const size_t removed = database.remains();
+  const size_t before = std::exchange(last_changed_bytes_, database.used_bytes());
+  if (std::exchange(last_changed_, &changed) != &changed || last_changed_bytes_ <= before) return;
+  if (database.remains().bytes() <= remains_max_) return;
+  size_t owed = 2 * (last_changed_bytes_ - before);
+  const size_t removed = database.remains().count();
   bool done = false;
-  while (owed > 0 && !done && database.remains_bytes() > remains_max_) {
+  while (owed > 0 && !done && database.remains().bytes() > remains_max_) {
     const size_t there = database.used_bytes();
-    size_t budget = kPayment;
-    done = database.free_some(budget);
+    size_t budget = kCommandSlice;
+    done = database.remains().free_some(budget);
     owed -= std::min(owed, there - std::min(there, database.used_bytes()));
   }
-  stats_.lazyfreed_objects += removed - database.remains();
-  payer_bytes_ = database.used_bytes();
+  stats_.lazyfreed_objects += removed - database.remains().count();
+  last_changed_bytes_ = database.used_bytes();
 }
 
-// Between turns, so that nobody waits for a value of many parts.
+// Between turns, so that no command waits for a value of many parts.
 void Reclaim::free_remains() {
   size_t budget = REDOUBT_UNLUCKY(free_little) ? 1 : kSlice;
   bool done = true;
   for (const std::unique_ptr<Database>& database : databases_) {
-    const size_t before = database->remains();
-    done = database->free_some(budget) && done;
-    stats_.lazyfreed_objects += before - database->remains();
+    const size_t before = database->remains().count();
+    done = database->remains().free_some(budget) && done;
+    stats_.lazyfreed_objects += before - database->remains().count();
   }
-  if (payer_ != nullptr) payer_bytes_ = std::min(payer_bytes_, payer_->used_bytes());
+  if (last_changed_ != nullptr) {
+    last_changed_bytes_ = std::min(last_changed_bytes_, last_changed_->used_bytes());
+  }
   if (done) {
     garbage_.no_remains();
-    payer_ = nullptr;
+    last_changed_ = nullptr;
     return;
   }
   REDOUBT_REACHED(freed_in_slices);
@@ -137,12 +139,12 @@ void Reclaim::submit_garbage() {
 }
 
 void Reclaim::free_in_background(std::unique_ptr<Database> database) {
-  if (payer_ == database.get()) payer_ = nullptr;
+  if (last_changed_ == database.get()) last_changed_ = nullptr;
   submit(std::move(database), {});
 }
 
 void Reclaim::submit(std::unique_ptr<Database> database, Garbage garbage) {
-  ASSERT(database == nullptr || payer_ != database.get());
+  ASSERT(database == nullptr || last_changed_ != database.get());
   FreeJob& job = *free_jobs_.emplace_back(std::make_unique<FreeJob>());
   job.owner = this;
   job.bytes = (database == nullptr ? 0 : database->used_bytes()) + garbage.bytes();
@@ -175,7 +177,7 @@ void Reclaim::on_freed(FreeJob& job) {
   std::erase_if(free_jobs_, [&](const auto& other) { return other.get() == &job; });
 }
 
-// What databases do not need goes back to the system, a little at a time.
+// Gives regions that databases do not need back to the system, a few at a time.
 void Reclaim::trim() {
   const bool now = REDOUBT_UNLUCKY(trim_everything);
   if (env_.now() - last_trim_ < kTrimEvery && !now) return;

@@ -1,10 +1,10 @@
-// Reclaim: memory that nobody uses any more.
+// Reclaim: frees memory that is no longer in use.
 //
 // A removed value of many parts stays with its database and is freed in slices between turns; large
-// pieces and whole databases are freed by another thread. What waits has a bound: beyond it, large
-// pieces are freed at once, and a command that makes data while removed values wait frees twice as
-// much as it made before it ends. So values that are replaced again and again are freed as fast as
-// they come, and one that only goes holds nobody up.
+// pieces and whole databases are freed by another thread. The memory that waits has a bound: beyond
+// it, large pieces are freed at once, and a command that makes data while removed values wait frees
+// twice as much before it ends. So values that are replaced again and again are freed as fast as
+// they come, and a value that is only removed delays no command.
 //
 // Also here: the databases' empty regions go back to the system, and a database that grows gets its
 // next region from another thread (regions.h).
@@ -31,19 +31,19 @@ class Reclaim {
   Reclaim(Env& env, const Databases& databases, const Settings& settings, Stats& stats);
   Reclaim(const Reclaim&) = delete;
   Reclaim& operator=(const Reclaim&) = delete;
-  // Nothing of what is in flight touches it afterwards.
+  // Operations that are in flight do not touch it afterwards.
   ~Reclaim();
 
-  // What databases hand over what takes long to free to.
+  // Databases put large pieces of memory here.
   Garbage& garbage() { return garbage_; }
   // The database may ask for regions.
   void attach(Database& database);
   void settings_changed();
 
-  // A command has changed data in the database: it pays, if it has to.
+  // A command has changed data in the database: frees removed values, if too many wait.
   void after_change(const Database& database) {
     if (garbage_.has_remains()) [[unlikely]]
-      pay(database);
+      free_in_proportion(database);
   }
   void end_turn();
   // Ten times a second.
@@ -51,7 +51,7 @@ class Reclaim {
   // Frees the database in another thread.
   void free_in_background(std::unique_ptr<Database> database);
 
-  // What is removed and not freed yet: bytes, and values or keys.
+  // Bytes, and values or keys, that are removed and not freed yet.
   size_t bytes() const;
   size_t objects() const;
 
@@ -59,7 +59,7 @@ class Reclaim {
   struct FreeJob;
   struct RegionJob;
 
-  void pay(const Database& database);
+  void free_in_proportion(const Database& database);
   void free_remains();
   void submit_garbage();
   void submit(std::unique_ptr<Database> database, Garbage garbage);
@@ -76,10 +76,11 @@ class Reclaim {
   std::vector<std::unique_ptr<FreeJob>> free_jobs_;
   size_t bytes_in_flight_ = 0;
   size_t objects_in_flight_ = 0;
-  size_t remains_max_ = 0;  // bytes of a database's remains from which on commands pay
-  // The database that paid last, and its bytes then; null when nothing waits.
-  const Database* payer_ = nullptr;
-  size_t payer_bytes_ = 0;
+  size_t remains_max_ = 0;  // bytes of a database's remains above which commands free some
+  // The database of the last command that changed data while removed values waited, and its bytes
+  // then; null when nothing waits.
+  const Database* last_changed_ = nullptr;
+  size_t last_changed_bytes_ = 0;
   std::unique_ptr<RegionJob> region_job_;
   bool region_wanted_ = false;  // by some database
   Instant last_trim_;

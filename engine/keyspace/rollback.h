@@ -1,13 +1,12 @@
-// Rollback: what it takes to undo a transaction.
+// Rollback: the state that undoing a transaction needs.
 //
 // Before a queued command runs, the entries of the keys that it may write are copied to databases
-// of our own, once for each key and transaction, or noted as missing. When a command fails they are
-// put back. What the transaction would tell others (keyspace events, and with them watchers,
-// waiting clients and caches; expired keys) is kept back until all commands have succeeded.
+// of the rollback, once for each key and transaction, or noted as missing. When a command fails
+// they are put back. Meanwhile the change feed holds all reports back (change_feed.h).
 //
 // An expired key that a command meets is copied like one that it writes, and removed. Expired parts
 // of a value that the transaction neither writes nor makes another value of are left alone until it
-// is over: their removal would be undone by nobody.
+// is over: nothing could undo their removal.
 #pragma once
 
 #include <cstdint>
@@ -26,30 +25,17 @@ class Keyspace;
 
 class Rollback {
  public:
-  // Something that others are told when the transaction has succeeded.
-  struct Event {
-    enum class Kind : uint8_t { modified, announced, parts, expired, parts_expired };
-    Kind kind;
-    char event_class;
-    int db;
-    std::string key;
-    std::string event;
-    std::vector<std::string> parts;  // those that the event is about
-  };
-
   // The keyspace outlives it.
   explicit Rollback(Keyspace& keyspace) : keyspace_(keyspace) {}
   Rollback(const Rollback&) = delete;
   Rollback& operator=(const Rollback&) = delete;
 
-  // Copies the entry of a key as it is now, unless it has been already.
+  // Copies the entry of a key as it is now, unless it was copied before.
   void keep(int db, std::string_view key);
   bool keeps(int db, std::string_view key) const;
   // Puts everything back.
   void undo();
 
-  void note(Event event) { events_.push_back(std::move(event)); }
-  std::vector<Event> take_events() { return std::exchange(events_, {}); }
   // The copies, to be freed beside the node when they are large.
   std::vector<std::unique_ptr<Database>> take_copies();
 
@@ -70,7 +56,6 @@ class Rollback {
   Keyspace& keyspace_;
   std::map<Key, bool, Order> kept_;  // whether there was an entry
   std::map<int, std::unique_ptr<Database>> copies_;
-  std::vector<Event> events_;
 };
 
 }  // namespace redoubt

@@ -63,7 +63,7 @@ void Snapshots::cancel(SnapshotConsumer& consumer) {
   }
 }
 
-// Steps one, and tells its consumer of the end, which may come before all is freed.
+// Steps one, and reports the end to its consumer, maybe before all is freed.
 void Snapshots::step_run(Run& run, size_t& budget) {
   ASSERT(run.snapshot != nullptr && run.consumer != nullptr);
   const bool over = run.told ? run.snapshot->release_some(budget)
@@ -71,13 +71,13 @@ void Snapshots::step_run(Run& run, size_t& budget) {
   if (run.snapshot->end() != SnapshotEnd::none && !std::exchange(run.told, true)) {
     run.consumer->snapshot_ended(run.snapshot->end());
   }
-  ASSERT(!over || run.told);  // nobody waits for an end that never comes
+  ASSERT(!over || run.told);  // no consumer waits for an end that never comes
   if (over) run.snapshot = nullptr;
 }
 
 size_t Snapshots::step(size_t budget) {
   size_t used = 0;
-  // A consumer that is told of the end may begin another one.
+  // A consumer may begin another snapshot when it learns of the end.
   for (size_t i = 0; i < runs_.size(); ++i) {
     size_t left = budget;
     step_run(runs_[i], left);

@@ -17,7 +17,7 @@
 
 namespace redoubt {
 
-// Who wants a snapshot. It is told of the end, after which nothing more comes; not when the node
+// The receiver of a snapshot. snapshot_ended() is the last call; it does not come when the node
 // ends.
 class SnapshotConsumer {
  public:
@@ -41,7 +41,7 @@ class Snapshots {
   // already, or marks of aborted ones are still being cleared.
   bool begin(std::span<const Snapshot::Source> sources, const SnapshotLimits& limits,
              SnapshotConsumer& consumer);
-  // Ends the snapshot of a consumer, which is told so.
+  // Ends the snapshot of a consumer, with a call of snapshot_ended().
   void cancel(SnapshotConsumer& consumer);
   size_t running() const { return runs_.size(); }
   // Goes on with all of them now, each by about `budget` entries or parts; returns how many it was.
@@ -68,7 +68,7 @@ class Snapshots {
   Reclaim& reclaim_;
   const std::vector<std::unique_ptr<Database>>& databases_;
   Timer timer_;
-  std::deque<Run> runs_;  // what is in there does not move
+  std::deque<Run> runs_;  // its elements do not move
   std::vector<std::unique_ptr<Database>> flushed_;
 };
 

@@ -26,7 +26,7 @@ void WatchedKeys::add(Watches& watches, int db, std::string_view key) {
   if (watches.places.empty()) ++clients_;
   watches.places.push_back(at);
   watches.key_bytes += key.size();
-  keyspace_.update_attention();
+  keyspace_.feed().update_attention();
 }
 
 void WatchedKeys::remove(Watches& watches) {
@@ -44,7 +44,7 @@ void WatchedKeys::remove(Watches& watches) {
   ASSERT(clients_ > 0);
   --clients_;
   ASSERT((clients_ == 0) == places_.empty());
-  keyspace_.update_attention();
+  keyspace_.feed().update_attention();
 }
 
 bool WatchedKeys::any_expired(const Watches& watches) const {

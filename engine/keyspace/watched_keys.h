@@ -1,8 +1,8 @@
 // WATCH: which clients watch which keys.
 //
-// One ordered set of (database, key, client): those who watch a key are a range of it, and looking
-// whether a client watches a key already is one search. A client whose key was touched watches
-// nothing any more: it is marked, and that is all that its EXEC has to know.
+// One ordered set of (database, key, client): the clients that watch a key are a range of it, and
+// one search tells whether a client watches a key already. A client whose key was touched is marked
+// as failed, for its EXEC, and watches nothing any more.
 #pragma once
 
 #include <cstddef>
@@ -43,7 +43,7 @@ struct WatchOrder {
 
 using WatchSet = std::set<WatchPlace, WatchOrder>;
 
-// What a client watches. It belongs to the client, and stays where it is as long as it has places.
+// The places of one client. The client owns it, and does not move it while it has places.
 struct Watches {
   explicit Watches(uint64_t id) : client_id(id) {}
   Watches(const Watches&) = delete;
@@ -66,7 +66,7 @@ class WatchedKeys {
   WatchedKeys(const WatchedKeys&) = delete;
   WatchedKeys& operator=(const WatchedKeys&) = delete;
 
-  // Nobody watches anything.
+  // No client watches anything.
   bool idle() const { return places_.empty(); }
   // The client watches this key, too. Nothing happens when it has failed already.
   void add(Watches& watches, int db, std::string_view key);
@@ -77,15 +77,15 @@ class WatchedKeys {
 
   // The key was changed, or has come or gone.
   void key_changed(int db, std::string_view key);
-  // A database is about to have other contents, or none: what is watched in it and is there before
-  // or after counts as changed.
+  // A database is about to have other contents, or none: watched keys that exist in it before or
+  // after count as changed.
   void database_changes(int db, const Database& before, const Database* after);
 
   // The first place in a database behind this one, or at all with null.
   const WatchPlace* next_in(int db, const WatchPlace* after) const;
   // Clients that watch something.
   size_t clients() const { return clients_; }
-  // Keys that somebody watches.
+  // Keys that some client watches.
   size_t keys() const { return keys_; }
 
  private:

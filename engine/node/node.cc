@@ -71,7 +71,7 @@ Node::Node(Env& env, std::unique_ptr<Config> config, const NodeMake& make)
   std::string error;
   const bool renamed = commands_.rename(config_->renamed_commands(), &error);
   ASSERT(renamed);  // who starts a node from a configuration file has looked
-  keyspace_.events().publish_to(clients_.pubsub());
+  keyspace_.feed().events().publish_to(clients_.pubsub());
 
   cron_timer_.owner = this;
   cron_timer_.on_fire = [](Timer& timer) { static_cast<Node*>(timer.owner)->cron(); };
@@ -93,14 +93,15 @@ Node::~Node() {
   env_.disarm(cron_timer_);
   env_.disarm(stop_timer_);
   env_.withdraw(quiet_hook_);
-  for (Session* session = clients_.first(); session != nullptr; session = session->next) {
+  for (Session* session = clients_.sessions().first(); session != nullptr;
+       session = session->next) {
     dispatcher_.blocked().forget(*session);
     dispatcher_.transactions().forget(*session);
   }
 }
 
 void Node::settings_changed() {
-  clients_.settings_changed();
+  clients_.limits().settings_changed();
   keyspace_.settings_changed();
   eviction_.settings_changed();
   instrumentation_.settings_changed();
@@ -125,8 +126,8 @@ void Node::cron() {
 // --- start
 
 bool Node::listen(std::string* why) {
-  if (!clients_.listen(why)) return false;
-  if (!clients_.listens()) {
+  if (!clients_.acceptor().listen(why)) return false;
+  if (!clients_.acceptor().listens()) {
     *why = "nothing to listen on: give a port, or a unixsocket";
     return false;
   }
@@ -142,7 +143,7 @@ bool Node::listen(std::string* why) {
 // After CONFIG SET.
 bool Node::listen_elsewhere(std::string* reason) {
   std::string why;
-  if (clients_.listen(&why)) return true;
+  if (clients_.acceptor().listen(&why)) return true;
   log(LogLevel::warning, why);
   *reason = settings().port == tcp_port() ? "Failed to bind to specified addresses."
                                           : "Unable to listen on this port. Check server logs.";
@@ -154,7 +155,7 @@ void Node::start(void (*on_started)(void* owner, Error error), void* owner) {
   on_started_ = on_started;
   started_owner_ = owner;
   dispatcher_.admission().set(Alert::loading, true);
-  keyspace_.set_loading(true);
+  keyspace_.removal().set_loading(true);
   starting_ = parts_.start();
   starting_.start([](void* node) { static_cast<Node*>(node)->on_parts_started(); }, this);
 }
@@ -162,7 +163,7 @@ void Node::start(void (*on_started)(void* owner, Error error), void* owner) {
 void Node::on_parts_started() {
   if (starting_.result() == Error::none) {
     dispatcher_.admission().set(Alert::loading, false);
-    keyspace_.set_loading(false);
+    keyspace_.removal().set_loading(false);
   }
   on_started_(started_owner_, starting_.result());
 }
@@ -176,7 +177,7 @@ void Node::stop(StopRequest request, std::function<void()> on_failure) {
   on_stop_failure_ = std::move(on_failure);
   log(LogLevel::warning, stop_request_.reason);
   env_.backend().report(ServiceState::stopping, stop_request_.reason);
-  clients_.listeners().close_all();
+  clients_.acceptor().listeners().close_all();
   ending_ = parts_.before_stop(stop_request_);
   ending_.start([](void* node) { static_cast<Node*>(node)->on_parts_stopped(); }, this);
 }
@@ -205,10 +206,11 @@ void Node::go_on() {
   if (on_stop_failure_) std::exchange(on_stop_failure_, {})();
 }
 
-// What waits for the end of a pause is not executed any more: it might not be kept.
+// Requests that wait for the end of a pause are not executed any more: they might not be kept.
 void Node::let_clients_go() {
   letting_go_ = true;
-  for (Session* session = clients_.first(); session != nullptr; session = session->next) {
+  for (Session* session = clients_.sessions().first(); session != nullptr;
+       session = session->next) {
     const bool waits = session->has(kSessionPaused) || session->deferred != nullptr;
     clients_.close(*session, !waits);
   }
@@ -220,7 +222,7 @@ void Node::let_clients_go() {
 
 // The process ends when the last reply has left.
 void Node::end_when_quiet() {
-  if (!stop_timer_.armed() || clients_.any_connected() || !jobs_.idle()) return;
+  if (!stop_timer_.armed() || clients_.sessions().any_connected() || !jobs_.idle()) return;
   env_.disarm(stop_timer_);
   log(LogLevel::notice, "Bye.");
   env_.backend().request_exit(0);

@@ -58,7 +58,7 @@ class Node {
   // called, with the error of the part that has failed or Error::none; maybe within this call.
   void start(void (*on_started)(void* owner, Error error), void* owner);
   // The port that clients reach this node on, 0 for none (with port 0 in tests: the one it got).
-  int tcp_port() const { return clients_.listeners().tcp_port(); }
+  int tcp_port() const { return clients_.acceptor().listeners().tcp_port(); }
   // SIGTERM, SHUTDOWN: stops accepting, lets parts and jobs end and replies leave, and ends the
   // process with status 0. When a part could not do what has to be done, and the request does not
   // force it, the node goes on; then `on_failure`, which may be empty, is called.

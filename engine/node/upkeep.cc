@@ -39,7 +39,7 @@ size_t Upkeep::not_counted_for_eviction() const {
   size_t bytes =
       services_.clients.memory_not_evictable() + services_.keys.snapshots().flushed_bytes();
   for (const auto& database : services_.keys.databases()) {
-    bytes += database->remains_bytes() + database->kept_bytes();
+    bytes += database->remains().bytes() + database->kept_bytes();
   }
   return bytes;
 }
@@ -49,15 +49,15 @@ std::span<const std::unique_ptr<Database>> Upkeep::databases() const {
 }
 
 bool Upkeep::decides() const {
-  return services_.keys.decides();
+  return services_.keys.removal().decides();
 }
 
 void Upkeep::remove_expired(int db, std::string_view key, size_t parts_max) {
-  services_.keys.remove_expired(db, key, parts_max);
+  services_.keys.removal().expire(db, key, parts_max);
 }
 
 void Upkeep::evict(int db, std::string_view key) {
-  services_.keys.evict(db, key);
+  services_.keys.removal().evict(db, key);
 }
 
 size_t Upkeep::client_bytes() const {

@@ -282,7 +282,7 @@ void Persistence::reload(const Reload& what, std::function<void(std::string_view
 Task<Error> Persistence::reload_all(Reload what) {
   failure_.clear();
   services_.dispatcher.admission().set(Alert::loading, true);
-  services_.keys.set_loading(true);
+  services_.keys.removal().set_loading(true);
   if (what.from_aof) {
     const Error flushed = co_await aof_.flush_all();
     if (flushed != Error::none) failure_ = describe(flushed);
@@ -318,7 +318,7 @@ Task<Error> Persistence::reload_all(Reload what) {
     loading_.active = false;
   }
   services_.dispatcher.admission().set(Alert::loading, false);
-  services_.keys.set_loading(false);
+  services_.keys.removal().set_loading(false);
   if (!failure_.empty()) log(LogLevel::warning, "Loading again has failed: " + failure_);
   co_return Error::none;
 }

@@ -4,7 +4,7 @@
 // per-piece header. Pieces of one class are cut from slabs of 32 KB (128 KB for pieces above 1 KB,
 // such as the dict's segments); a piece's address says which slab it is in, so that freeing needs
 // no search. A slab that becomes empty is given back. Pieces above kLargestPiece come from malloc.
-// What is counted are class sizes (counted_size), never what malloc says.
+// It counts class sizes (counted_size), never the sizes of malloc.
 //
 // One Allocator belongs to one database, so that a flushed database can be freed by another thread.
 #pragma once
@@ -45,13 +45,13 @@ class Allocator {
     used_bytes_ -= bytes;
   }
 
-  // Whoever watches over memory is told when there is more in use than `used` and `room` together.
+  // above_mark() is true while more is in use than `used` and `room` together.
   void set_mark(size_t used, size_t room) {
     mark_ = room > SIZE_MAX - used ? SIZE_MAX : used + room;
   }
   bool above_mark() const { return used_bytes_ > mark_; }
 
-  // Where slabs come from, for what is cut otherwise.
+  // The source of slabs, for memory that is not cut into pieces of one class.
   Regions& regions() { return regions_; }
 
   // Bytes in use, as counted.

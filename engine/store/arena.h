@@ -45,11 +45,11 @@ class Arena {
   char* memory_ = nullptr;
   size_t capacity_ = 0;
   size_t cut_ = 0;           // regions from the beginning that are accessible
-  std::vector<char*> free_;  // of them, those that nobody has
+  std::vector<char*> free_;  // of them, those that are not in use
 };
 
-// A region that another thread touches before somebody needs it. It keeps its arena alive, so that
-// the database that asked for it may end meanwhile.
+// A region that another thread touches before a database needs it. It keeps its arena alive, so
+// that the database that asked for it may end meanwhile.
 class SpareRegion {
  public:
   SpareRegion() = default;

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "net/places.h"
+#include "engine/store/string_type.h"
+#include "net/assert.h"
 
 namespace redoubt {
 
@@ -13,37 +14,6 @@ namespace {
 constexpr size_t kLargestEmbstr = 44;
 
 constexpr size_t kLargestDoubling = 1024 * 1024;
-
-// From here on a string is freed by another thread even when nobody asked for that: it would take
-// longer than a slice does.
-constexpr size_t kTooSlowToFree = 8 * 1024 * 1024;
-
-// A value of more allocations or bytes than this is freed in slices, and one of many that are
-// removed together when they have more.
-constexpr size_t kFreedAtOnce = 256;
-constexpr size_t kBytesFreedAtOnce = 1024 * 1024;
-constexpr size_t kFreedTogether = 4096;
-
-// Giving so many bytes back takes about as long as freeing one small piece.
-constexpr size_t kBytesPerAllocation = 4096;
-// Of what waits to be freed, a slice frees as much on top as values came meanwhile, which took as
-// long to make, up to this for each: so what is replaced again and again is freed as fast as it
-// comes. Values that only go add nothing.
-constexpr size_t kPaidByOne = 16'000;
-
-// While it lives, large pieces that are released go to the garbage.
-class LargeToGarbage {
- public:
-  LargeToGarbage(Allocator& allocator, Garbage* garbage) : allocator_(allocator) {
-    allocator_.set_garbage(garbage);
-  }
-  LargeToGarbage(const LargeToGarbage&) = delete;
-  LargeToGarbage& operator=(const LargeToGarbage&) = delete;
-  ~LargeToGarbage() { allocator_.set_garbage(nullptr); }
-
- private:
-  Allocator& allocator_;
-};
 
 Blob copied(std::string_view bytes, size_t capacity) {
   Blob blob;
@@ -56,110 +26,29 @@ Blob copied(std::string_view bytes, size_t capacity) {
 }  // namespace
 
 Database::Database(const HashKey& hash_key, Garbage* garbage)
-    : dict_(allocator_, hash_key), garbage_(garbage) {}
+    : dict_(allocator_, hash_key), remains_(allocator_, garbage) {}
 
 Database::~Database() {
   ASSERT(!passes_.any());
-  garbage_ = nullptr;  // we may be in another thread
   allocator_.regions().set_wish(nullptr);
-  constexpr size_t kAll = std::numeric_limits<size_t>::max();
-  size_t budget = kAll;
-  free_some(budget);
+  remains_.free_all();  // another thread may be executing this
   dict_.for_each([&](Entry& entry) {
     if (entry.layout() == Layout::outside) {
       void* value = entry.outside();
-      budget = kAll;
+      size_t budget = std::numeric_limits<size_t>::max();
       ops_of(entry).free_some(allocator_, entry.encoding(), value, budget);
     }
     Entry::release(allocator_, &entry);
   });
 }
 
-void Database::parts_expiry_changed(std::string_view key, int64_t before_ms, int64_t after_ms) {
-  constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-  if (before_ms == after_ms) return;
-  // A node of the tree, as counted.
-  const size_t bytes = counted_size(sizeof(std::pair<int64_t, std::string>) + 32 + key.size());
-  if (before_ms != kNever && parts_expiry_.erase({before_ms, std::string(key)}) > 0) {
-    allocator_.discount(bytes);
-  }
-  if (after_ms != kNever && parts_expiry_.emplace(after_ms, key).second) allocator_.count(bytes);
-}
-
-// A value came to its key, or goes.
-void Database::follow_parts(const Entry& entry, bool there) {
-  constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-  const TypeOps& ops = ops_of(entry);
-  if (ops.next_expiry == nullptr) return;
-  const int64_t next = ops.next_expiry(entry);
-  if (next == kNever) return;
-  parts_expiry_changed(entry.key(), there ? kNever : next, there ? next : kNever);
-}
-
 // Frees an entry that has left the table, unless passes need it.
 void Database::drop(Entry* entry, uint64_t hash, bool lazy) {
-  if (entry->layout() == Layout::outside) follow_parts(*entry, false);
+  expiring_parts_.remove(*entry);
   if (passes_.any() && passes_.take(entry, hash)) [[unlikely]]
     return;
-  free_value(*entry, lazy);
+  remains_.free_value(*entry, lazy);
   Entry::release(allocator_, entry);
-}
-
-void Database::free_value(Entry& entry, bool lazy) {
-  if (entry.layout() != Layout::outside) return;
-  const TypeOps& ops = ops_of(entry);
-  void* value = entry.outside();
-  const size_t bytes = ops.outside_bytes(entry);
-  if (entry.type() != Type::string) {
-    discard(entry.type(), entry.encoding(), value, ops.free_effort(entry), bytes);
-  } else if (garbage_ != nullptr &&
-             garbage_->takes(bytes, lazy ? Garbage::kSlowToFree : kTooSlowToFree)) {
-    allocator_.discount(bytes);
-    garbage_->add(Blob::adopt(value));
-  } else {
-    allocator_.release(Blob::adopt(value));
-  }
-}
-
-void Database::discard(Type type, Encoding encoding, void* value, size_t effort, size_t bytes) {
-  size_t budget = kFreedAtOnce;
-  freed_together_ += effort;
-  const bool little = effort <= kFreedAtOnce && bytes <= kBytesFreedAtOnce;
-  if (little && freed_together_ <= kFreedTogether && !REDOUBT_UNLUCKY(free_later)) {
-    const LargeToGarbage scope(allocator_, garbage_);
-    if (ops_of(type).free_some(allocator_, encoding, value, budget)) return;
-    bytes = 0;
-  }
-  discard(type, encoding, value, bytes);
-}
-
-void Database::discard(Type type, Encoding encoding, void* value, size_t bytes) {
-  remains_bytes_ += bytes;
-  remains_.push_back({type, encoding, value});
-  if (garbage_ != nullptr) garbage_->note_remains();
-}
-
-bool Database::free_some(size_t& budget) {
-  // Few enough that the bytes of so many do not matter.
-  constexpr size_t kStep = 64;
-  const LargeToGarbage scope(allocator_, garbage_);
-  freed_together_ = 0;
-  const size_t paid = std::exchange(paid_, 0);
-  budget = budget > SIZE_MAX - paid ? SIZE_MAX : budget + paid;
-  const size_t before = used_bytes();
-  while (!remains_.empty() && budget > 0) {
-    Remains& next = remains_.front();
-    const size_t step = std::min(budget, kStep);
-    const size_t bytes = used_bytes();
-    size_t left = step;
-    const bool done = ops_of(next.type).free_some(allocator_, next.encoding, next.value, left);
-    budget -= std::min(budget, step - left + (bytes - used_bytes()) / kBytesPerAllocation);
-    if (done) remains_.pop_front();
-  }
-  remains_bytes_ -= std::min(remains_bytes_, before - used_bytes());
-  if (!remains_.empty()) return false;
-  remains_bytes_ = 0;
-  return true;
 }
 
 void Database::note(std::string_view key, const Entry* old, Type type) {
@@ -181,23 +70,17 @@ Entry* Database::put(Dict::Place at, uint64_t hash, Entry::Parts parts) {
   if (!at) {
     made->set_fine_access(access_for_new_);
     dict_.insert(made, hash);
-    follow_parts(*made, true);
-    pay_for(*made);
+    expiring_parts_.add(*made);
+    remains_.note_added(*made);
     return made;
   }
   Entry* old = at.entry();
   made->set_fine_access(old->fine_access());
   dict_.replace(at, made);
   drop(old, hash, lazy_replace_);
-  follow_parts(*made, true);
-  pay_for(*made);
+  expiring_parts_.add(*made);
+  remains_.note_added(*made);
   return made;
-}
-
-// A value of many parts came while others wait to be freed.
-void Database::pay_for(const Entry& made) {
-  if (remains_.empty() || made.layout() != Layout::outside || made.type() == Type::string) return;
-  paid_ += std::min(ops_of(made).free_effort(made), kPaidByOne);
 }
 
 namespace {
@@ -234,7 +117,7 @@ void Database::set_text(std::string_view key, uint64_t hash, std::string_view va
   // The common overwrite: same allocation, no expiry gained or lost.
   if (old != nullptr && old->fits_in_place(value.size()) &&
       old->has_expiry() == expiry_ms.has_value()) {
-    // Classes are charged by rounded size, which is what fits_in_place compares.
+    // Memory is counted by the size of the class, and fits_in_place() compares that size.
     if (key_log_ != nullptr) [[unlikely]]
       note(key, old, Type::string);
     before_change(*old, hash);
@@ -338,20 +221,6 @@ std::span<char> Database::string_for_update(std::string_view key, uint64_t hash,
   return bytes;
 }
 
-std::optional<int64_t> Database::integer_value(const Entry& entry) {
-  switch (entry.layout()) {
-    case Layout::integer: return entry.integer();
-    case Layout::embedded: return parse_integer(entry.embedded());
-    case Layout::outside: break;
-  }
-  return parse_integer(Blob::view_of(entry.outside()));
-}
-
-size_t Database::string_size(const Entry& entry) {
-  StringScratch scratch;
-  return string_value(entry, scratch).size();
-}
-
 Entry* Database::set_expiry(std::string_view key, uint64_t hash, std::optional<int64_t> expiry_ms) {
   const Dict::Place at = dict_.find(key, hash);
   ASSERT(at);
@@ -386,7 +255,7 @@ void Database::rename(std::string_view key, uint64_t hash, std::string_view new_
   Entry* old = dict_.erase(at, hash);
   if (key_log_ != nullptr) [[unlikely]]
     note(new_key, nullptr, old->type());
-  follow_parts(*old, false);
+  expiring_parts_.remove(*old);
   const Layout layout = old->layout();
   Entry* made = Entry::make(
       allocator_, {.key = new_key,
@@ -401,7 +270,7 @@ void Database::rename(std::string_view key, uint64_t hash, std::string_view new_
   if (passes_.any()) [[unlikely]]
     passes_.added(*made, new_hash);
   dict_.insert(made, new_hash);
-  follow_parts(*made, true);
+  expiring_parts_.add(*made);
   Entry::release(allocator_, old);
 }
 
@@ -439,41 +308,16 @@ void Database::insert_copy(const Entry& entry, std::string_view key, uint64_t ha
        .expiry_ms = expiry_ms});
 }
 
-Entry* Database::copy_of(const Entry& entry) {
-  Entry* copy = header_of(entry);
-  if (entry.layout() == Layout::outside) {
-    copy->set_outside(ops_of(entry).copy(allocator_, entry));
-  }
-  return copy;
-}
-
-Entry* Database::header_of(const Entry& entry) {
-  Entry* copy = static_cast<Entry*>(allocator_.allocate(entry.footprint()));
-  std::memcpy(static_cast<void*>(copy), &entry, entry.footprint());
-  return copy;
-}
-
 void Database::release_kept(Entry* entry) {
-  free_value(*entry, true);
+  remains_.free_value(*entry, true);
   Entry::release(allocator_, entry);
-}
-
-size_t Database::memory_usage(const Entry& entry) {
-  constexpr size_t kTableShare = 11;  // 64 bytes for 7 entries at 85%
-  return counted_size(entry.footprint()) + ops_of(entry).outside_bytes(entry) + kTableShare;
-}
-
-void Database::digest_of(const Entry& entry, Digest& digest) {
-  digest.add(ops_of(entry).name);
-  ops_of(entry).digest(entry, digest);
-  digest.add(entry.has_expiry() ? entry.expiry_ms() : int64_t{-1});
 }
 
 void Database::digest(Digest& digest, int database_index) const {
   dict_.for_each([&](Entry& entry) {
     digest.add(int64_t{database_index});
     digest.add(entry.key());
-    digest_of(entry, digest);
+    digest_entry(entry, digest);
     digest.end_element();
   });
 }

@@ -34,7 +34,8 @@ void DatabasePasses::before_change(const Entry& entry, uint64_t hash) {
       pass.open(entry);
     } else {
       if (!copy) {
-        copy = Shared(new KeptEntry(database_, kept_bytes_, database_.copy_of(entry)));
+        copy =
+            Shared(new KeptEntry(database_, kept_bytes_, copy_entry(database_.allocator(), entry)));
       }
       pass.keep(copy);
     }
@@ -65,7 +66,7 @@ bool DatabasePasses::take(Entry* entry, uint64_t hash) {
     if (!kept) kept = Shared(new KeptEntry(database_, kept_bytes_, entry));
     return kept;
   };
-  // First those that are open on the value: what is opened now is not among them.
+  // First the passes that are open on the value, without those that are opened below.
   PassList* list = passes_of(*entry);
   for (ValuePass* pass = list == nullptr ? nullptr : list->first; pass != nullptr;) {
     ValuePass* next = pass->next();

@@ -1,4 +1,4 @@
-// DatabasePasses: what a database tells the snapshot passes that run on it.
+// DatabasePasses: the snapshot passes that run on a database, and the reports of writers to them.
 //
 // A pass is a point in time: it delivers each entry that was there when it began, once, as it was
 // then. It walks the circle of hashes, so that *visited* means that the hash is below its cursor,
@@ -9,13 +9,13 @@
 //   given a value pass          when it changes, or gets another key, and its value is big
 //   handed over                 when it is replaced or removed, whatever its size
 //
-// and is marked, with the bit of the pass, so that the pass does not visit what it has become.
-// Entries that are added in front of the cursor are marked too: they are younger. So a mark says
-// that the pass has the entry already, or that the entry is younger than the pass. The cursor takes
-// marks away as it passes, and none is set behind it; a pass that ends before its cursor has come
-// round leaves marks, so its bit is not used again until the marks have been cleared, by the cursor
-// of a later pass that begins and ends after it, or by clear_marks(). Nobody waits for that:
-// there are eight bits, and two passes at once.
+// and is marked, with the bit of the pass, so that the pass does not visit its new form. Entries
+// that are added in front of the cursor are marked too: they are younger. So a mark says that the
+// pass has the entry already, or that the entry is younger than the pass. The cursor takes marks
+// away as it passes, and none is set behind it; a pass that ends before its cursor has come round
+// leaves marks, so its bit is not used again until the marks have been cleared, by the cursor of a
+// later pass that begins and ends after it, or by clear_marks(). Nobody waits for that: there are
+// eight bits, and two passes at once.
 #pragma once
 
 #include <array>
@@ -38,9 +38,9 @@ class DatabasePasses {
   DatabasePasses& operator=(const DatabasePasses&) = delete;
   ~DatabasePasses() { ASSERT(!any() && kept_bytes_ == 0); }
 
-  // --- what writers say. Nothing needs to be said while there is no pass.
+  // --- for writers. They need not call these functions while there is no pass.
 
-  // Whether there is a pass that runs, or has ended and not yet freed what it kept.
+  // Whether there is a pass that runs, or that has ended and still keeps memory.
   bool any() const { return attached_ != 0; }
   // The entry, its value or its expiry is about to change, or the value to be given to another key.
   void before_change(const Entry& entry, uint64_t hash);
@@ -53,7 +53,7 @@ class DatabasePasses {
   // The entry has left the table. True: passes need it, and have taken it over with its value.
   bool take(Entry* entry, uint64_t hash);
 
-  // --- what passes say
+  // --- for passes
 
   // Whether another pass can begin: there are fewer than two, and a bit without marks.
   bool has_room() const;
@@ -62,9 +62,9 @@ class DatabasePasses {
     uint8_t mark;
   };
   Joined join(SnapshotPass& pass);
-  // The pass ends; its cursor has come round, or has come to this hash.
+  // The pass ends; its cursor has passed all hashes, or stands at this one.
   void leave(const Joined& joined, bool came_round, uint64_t cursor);
-  // A pass that has ended has freed what it kept.
+  // A pass that has ended has freed its memory.
   void detach() {
     ASSERT(attached_ > 0);
     --attached_;
@@ -72,8 +72,8 @@ class DatabasePasses {
   // Marks that this pass takes away as it goes.
   uint8_t to_clear(unsigned slot) const { return to_clear_[slot]; }
 
-  // Clears marks that passes have left, looking at about `budget` entries; takes from the budget
-  // what it used. True when there is none left.
+  // Clears marks that passes have left, looking at about `budget` entries. The budget becomes the
+  // unused part. True when there is none left.
   bool clear_marks(size_t& budget);
   bool has_marks_to_clear() const { return stale_ != 0; }
 

@@ -11,9 +11,6 @@ namespace redoubt {
 
 namespace {
 
-constexpr uint64_t kLowBits = 0x007f7f7f7f7f7f7f;
-constexpr uint64_t kOnes = 0x0001010101010101;
-
 // Below this depth the cursor's 48 bits could not tell positions apart. It would take 10^12 keys.
 constexpr int kMaxDepth = 34;
 
@@ -22,27 +19,6 @@ size_t slots_of(size_t bucket_count) {
 }
 
 }  // namespace
-
-// A byte of 0x80 for each slot whose tag is equal.
-uint64_t Dict::matches(const Bucket& bucket, uint8_t tag) {
-  uint64_t tags;
-  std::memcpy(&tags, bucket.tags.data(), sizeof tags);
-  const uint64_t x = (tags & kAllTags) ^ (kOnes * tag);
-  return ~(((x & kLowBits) + kLowBits) | x | kLowBits) & kAllTags;
-}
-
-int Dict::free_slot(const Bucket& bucket) {
-  for (int slot = 0; slot < static_cast<int>(kSlots); ++slot) {
-    if (bucket.entries[static_cast<size_t>(slot)] == nullptr) return slot;
-  }
-  return -1;
-}
-
-uint64_t Dict::hash_at(const Segment& segment, size_t bucket) {
-  const size_t count = bucket_count(segment);
-  const uint64_t first = ((uint64_t{bucket} << kPositionBits) + count - 1) / count;
-  return segment.prefix + (first << (64 - kPositionBits - segment.depth));
-}
 
 Dict::Dict(Allocator& allocator, const HashKey& hash_key)
     : allocator_(allocator), hash_key_(hash_key) {
@@ -62,30 +38,30 @@ Dict::~Dict() {
 }
 
 Dict::Segment* Dict::make_segment(uint64_t prefix, int depth, size_t size_index) {
-  const size_t bytes = segment_bytes(size_index);
+  const size_t bytes = Segment::bytes(size_index);
   ++segment_count_;
   if (segment_count_ > kAloneMax && pools_.empty()) {
-    for (size_t size = 0; size < kSizes.size(); ++size) {
-      pools_.emplace_back(allocator_, segment_bytes(size));
+    for (size_t size = 0; size < Segment::kSizes.size(); ++size) {
+      pools_.emplace_back(allocator_, Segment::bytes(size));
     }
   }
   const bool alone = pools_.empty();
   void* memory = alone ? allocator_.allocate(bytes) : pools_[size_index].add();
   std::memset(memory, 0, bytes);
-  Segment* segment = new (memory)
-      Segment{.prefix = prefix,
-              .depth = static_cast<uint8_t>(depth),
-              .size_index = static_cast<uint8_t>(size_index),
-              .count = 0,
-              .expiring = 0,
-              .shrink_at = UINT16_MAX,
-              .index = alone ? kAlone : static_cast<uint32_t>(pools_[size_index].count() - 1),
-              .earliest_expiry_ms = kNever,
-              .bounds_from = 0,
-              .few_bounds = {}};
-  std::ranges::fill(bounds(*segment), kNoneExpires);
+  Segment* segment = new (memory) Segment{
+      .prefix = prefix,
+      .depth = static_cast<uint8_t>(depth),
+      .size_index = static_cast<uint8_t>(size_index),
+      .count = 0,
+      .expiring = 0,
+      .shrink_at = UINT16_MAX,
+      .index = alone ? Segment::kAlone : static_cast<uint32_t>(pools_[size_index].count() - 1),
+      .earliest_expiry_ms = kNever,
+      .bounds_from = 0,
+      .few_bounds = {}};
+  std::ranges::fill(segment->bounds(), Segment::kNoneExpires);
   table_bytes_ += counted_size(bytes);
-  slot_count_ += slots_of(kSizes[size_index]);
+  slot_count_ += slots_of(Segment::kSizes[size_index]);
   ++segments_at_depth_[static_cast<size_t>(depth)];
   return segment;
 }
@@ -93,12 +69,12 @@ Dict::Segment* Dict::make_segment(uint64_t prefix, int depth, size_t size_index)
 // Frees the memory of a segment to which the directory no longer points. Another segment of its
 // size may move into its place.
 void Dict::free_segment(Segment* segment) {
-  const size_t bytes = segment_bytes(segment->size_index);
+  const size_t bytes = Segment::bytes(segment->size_index);
   table_bytes_ -= counted_size(bytes);
-  slot_count_ -= slots_of(bucket_count(*segment));
+  slot_count_ -= slots_of(segment->bucket_count());
   --segments_at_depth_[segment->depth];
   --segment_count_;
-  if (segment->index == kAlone) {
+  if (segment->index == Segment::kAlone) {
     allocator_.release(segment, bytes);
     return;
   }
@@ -120,7 +96,8 @@ void Dict::free_segments(Segment* a, Segment* b) {
 void Dict::point_to(Segment& segment) {
   const uint64_t bits = reinterpret_cast<uint64_t>(&segment);
   ASSERT(bits >> 48 == 0);
-  const Reference ref{bits | uint64_t{segment.depth} << 48 | uint64_t{bucket_count(segment)} << 56};
+  const Reference ref{bits | uint64_t{segment.depth} << 48 |
+                      uint64_t{segment.bucket_count()} << 56};
   const size_t first = depth_ == 0 ? 0 : segment.prefix >> (64 - depth_);
   const size_t count = size_t{1} << (depth_ - segment.depth);
   std::fill_n(directory_.begin() + static_cast<ptrdiff_t>(first), count, ref);
@@ -128,7 +105,8 @@ void Dict::point_to(Segment& segment) {
 
 void Dict::prefetch_bucket(uint64_t hash) const {
   const Reference ref = reference(hash);
-  const Bucket* bucket = ref.buckets() + home(position(hash, ref.depth()), ref.bucket_count());
+  const Bucket* bucket =
+      ref.buckets() + Segment::home(Segment::position(hash, ref.depth()), ref.bucket_count());
   __builtin_prefetch(bucket);
   // The first of those that take what finds no place in it; behind the last one it does no harm.
   __builtin_prefetch(bucket + 1);
@@ -136,15 +114,15 @@ void Dict::prefetch_bucket(uint64_t hash) const {
 
 void Dict::prefetch_entry(uint64_t hash) const {
   const Reference ref = reference(hash);
-  const uint64_t pos = position(hash, ref.depth());
+  const uint64_t pos = Segment::position(hash, ref.depth());
   const size_t count = ref.bucket_count();
-  const size_t first = home(pos, count);
+  const size_t first = Segment::home(pos, count);
   const Bucket* bucket = &ref.buckets()[first];
-  uint64_t found = matches(*bucket, static_cast<uint8_t>(pos));
+  uint64_t found = bucket->matches(static_cast<uint8_t>(pos));
   if (found == 0) {
-    if ((bucket->marks & kOverflowed) == 0) return;
-    bucket = &ref.buckets()[behind(first, 1, count)];
-    found = matches(*bucket, static_cast<uint8_t>(pos));
+    if (!bucket->overflowed()) return;
+    bucket = &ref.buckets()[Segment::behind(first, 1, count)];
+    found = bucket->matches(static_cast<uint8_t>(pos));
     if (found == 0) return;
   }
   const Entry* entry = bucket->entries[static_cast<size_t>(std::countr_zero(found)) / 8];
@@ -155,88 +133,32 @@ void Dict::prefetch_entry(uint64_t hash) const {
 
 Dict::Place Dict::find(std::string_view key, uint64_t hash) const {
   const Reference ref = reference(hash);
-  const uint64_t pos = position(hash, ref.depth());
+  const uint64_t pos = Segment::position(hash, ref.depth());
   const uint8_t tag = static_cast<uint8_t>(pos);
   const size_t count = ref.bucket_count();
   Bucket* all = ref.buckets();
-  const size_t first = home(pos, count);
-  for (uint64_t found = matches(all[first], tag); found != 0; found &= found - 1) {
+  const size_t first = Segment::home(pos, count);
+  for (uint64_t found = all[first].matches(tag); found != 0; found &= found - 1) {
     Entry*& entry = all[first].entries[static_cast<size_t>(std::countr_zero(found)) / 8];
     if (entry != nullptr && entry->key() == key) return {&entry, ref.segment()};
   }
-  if ((all[first].marks & kOverflowed) == 0) return {};
-  for (size_t distance = 1; distance <= kMaxDisplacement && distance < count; ++distance) {
-    Bucket& bucket = all[behind(first, distance, count)];
-    for (uint64_t found = matches(bucket, tag); found != 0; found &= found - 1) {
+  if (!all[first].overflowed()) return {};
+  for (size_t distance = 1; distance <= Segment::kMaxDisplacement && distance < count; ++distance) {
+    Bucket& bucket = all[Segment::behind(first, distance, count)];
+    for (uint64_t found = bucket.matches(tag); found != 0; found &= found - 1) {
       const size_t slot = static_cast<size_t>(std::countr_zero(found)) / 8;
       Entry*& entry = bucket.entries[slot];
-      if (entry == nullptr || (bucket.marks >> slot & 1) == 0) continue;
+      if (entry == nullptr || !bucket.displaced(slot)) continue;
       if (entry->key() == key) return {&entry, ref.segment()};
     }
   }
   return {};
 }
 
-// Fills a free slot.
-void Dict::fill(Bucket& bucket, int slot, uint8_t tag, Entry* entry, bool displaced) {
-  const size_t at = static_cast<size_t>(slot);
-  bucket.tags[at] = tag;
-  bucket.entries[at] = entry;
-  const int mark = 1 << slot;
-  bucket.marks = static_cast<uint8_t>(displaced ? bucket.marks | mark : bucket.marks & ~mark);
-}
-
-// Puts the entry into its bucket or one of the next three, and returns which. -1 when they are
-// full, and none of them can lend a slot by moving an entry of its own further on.
-int Dict::place(Segment& segment, uint64_t pos, Entry* entry) {
-  const size_t count = bucket_count(segment);
-  Bucket* all = buckets(segment);
-  const size_t first = home(pos, count);
-  const size_t reach = std::min(kMaxDisplacement, count - 1);
-  for (size_t distance = 0; distance <= reach; ++distance) {
-    const size_t at = behind(first, distance, count);
-    const int slot = free_slot(all[at]);
-    if (slot < 0) continue;
-    fill(all[at], slot, static_cast<uint8_t>(pos), entry, distance > 0);
-    if (distance > 0) all[first].marks |= kOverflowed;
-    return static_cast<int>(at);
-  }
-  for (size_t distance = 0; distance <= reach; ++distance) {
-    const size_t lender = behind(first, distance, count);
-    const int slot = lend_slot(segment, lender);
-    if (slot < 0) continue;
-    fill(all[lender], slot, static_cast<uint8_t>(pos), entry, distance > 0);
-    if (distance > 0) all[first].marks |= kOverflowed;
-    return static_cast<int>(lender);
-  }
-  return -1;
-}
-
-// Moves an entry that belongs to this full bucket to one of the next three, and returns the slot
-// that is free then; -1 when that cannot be done.
-int Dict::lend_slot(Segment& segment, size_t lender) {
-  const size_t count = bucket_count(segment);
-  Bucket* all = buckets(segment);
-  const int own = std::countr_one(static_cast<unsigned>(all[lender].marks & ~kOverflowed));
-  if (own >= static_cast<int>(kSlots)) return -1;
-  const size_t from = static_cast<size_t>(own);
-  for (size_t distance = 1; distance <= kMaxDisplacement && distance < count; ++distance) {
-    const size_t to = behind(lender, distance, count);
-    const int slot = free_slot(all[to]);
-    if (slot < 0) continue;
-    fill(all[to], slot, all[lender].tags[from], all[lender].entries[from], true);
-    copy_bound(segment, lender, segment, to);
-    all[lender].marks |= kOverflowed;
-    all[lender].entries[from] = nullptr;
-    return own;
-  }
-  return -1;
-}
-
 void Dict::insert(Entry* entry, uint64_t hash) {
   Reference ref = reference(hash);
   int bucket;
-  while ((bucket = place(*ref.segment(), position(hash, ref.depth()), entry)) < 0) {
+  while ((bucket = ref.segment()->place(Segment::position(hash, ref.depth()), entry)) < 0) {
     grow(*ref.segment());
     ref = reference(hash);
   }
@@ -247,15 +169,14 @@ void Dict::insert(Entry* entry, uint64_t hash) {
 }
 
 void Dict::replace(Place at, Entry* entry) {
-  // The old entry may be freed already; whether it had an expiry is known from the counters only if
-  // the caller replaces before it frees. So it does.
+  // The caller frees the old entry only after this.
   const bool had = at.entry()->has_expiry();
   const bool has = entry->has_expiry();
   *at.slot = entry;
   if (has && had) {
     note_expiry(at);
   } else if (has) {
-    add_expiring(*at.segment, bucket_of(*at.segment, at.slot), *entry);
+    add_expiring(*at.segment, at.segment->bucket_of(at.slot), *entry);
   } else if (had) {
     remove_expiring(*at.segment);
   }
@@ -265,111 +186,23 @@ Entry* Dict::erase(Place at, uint64_t hash) {
   Entry* entry = at.entry();
   Segment& segment = *at.segment;
   ASSERT(segment.count > 0 && reference(hash).segment() == &segment);
-  const size_t bucket = bucket_of(segment, at.slot);
-  Bucket& from = buckets(segment)[bucket];
-  const size_t slot = static_cast<size_t>(at.slot - from.entries.data());
-  const bool displaced = (from.marks >> slot & 1) != 0;
-  *at.slot = nullptr;
   --segment.count;
   --size_;
   if (entry->has_expiry()) remove_expiring(segment);
-  if (displaced) {
-    update_overflow_mark(segment, home(position(hash, segment.depth), bucket_count(segment)));
-  }
-  settle(segment, bucket, slot);
-  const size_t smaller = segment.size_index == 0 ? 0 : slots_of(kSizes[segment.size_index - 1u]);
+  segment.clear(at.slot, hash, hash_key_);
+  const size_t smaller =
+      segment.size_index == 0 ? 0 : slots_of(Segment::kSizes[segment.size_index - 1u]);
   if (segment.count * 5u < smaller * 3 && segment.count <= segment.shrink_at) shrink(segment);
   return entry;
 }
 
-// False when the tag says that an entry cannot belong to the bucket.
-bool Dict::may_belong(uint8_t tag, size_t bucket, size_t bucket_count) {
-  const uint64_t low = ((uint64_t{bucket} << kPositionBits) + bucket_count - 1) / bucket_count;
-  const uint64_t end = ((uint64_t{bucket + 1} << kPositionBits) + bucket_count - 1) / bucket_count;
-  return low + ((tag - low) & 255) < end;
-}
-
-// The slot of an entry that belongs to the bucket and is in one of the next three. Null when there
-// is none.
-Entry** Dict::find_displaced(Segment& segment, size_t home_bucket) const {
-  const size_t count = bucket_count(segment);
-  Bucket* all = buckets(segment);
-  for (size_t distance = 1; distance <= kMaxDisplacement && distance < count; ++distance) {
-    Bucket& bucket = all[behind(home_bucket, distance, count)];
-    for (size_t slot = 0; slot < kSlots; ++slot) {
-      Entry* entry = bucket.entries[slot];
-      if (entry == nullptr || (bucket.marks >> slot & 1) == 0) continue;
-      if (!may_belong(bucket.tags[slot], home_bucket, count)) continue;
-      const uint64_t hash = hash_key_(entry->key());
-      if (home(position(hash, segment.depth), count) == home_bucket) return &bucket.entries[slot];
-    }
-  }
-  return nullptr;
-}
-
-void Dict::update_overflow_mark(Segment& segment, size_t bucket) const {
-  if (find_displaced(segment, bucket) != nullptr) return;
-  buckets(segment)[bucket].marks &= static_cast<uint8_t>(~kOverflowed);
-}
-
-// A slot of the bucket has become free: an entry that belongs to the bucket comes home, and so on
-// for the slot that it leaves.
-void Dict::settle(Segment& segment, size_t bucket, size_t slot) {
-  Bucket* all = buckets(segment);
-  while ((all[bucket].marks & kOverflowed) != 0) {
-    Entry** found = find_displaced(segment, bucket);
-    ASSERT(found != nullptr);
-    const size_t from = bucket_of(segment, found);
-    const size_t from_slot = static_cast<size_t>(found - all[from].entries.data());
-    fill(all[bucket], static_cast<int>(slot), all[from].tags[from_slot], *found, false);
-    *found = nullptr;
-    copy_bound(segment, from, segment, bucket);
-    update_overflow_mark(segment, bucket);
-    bucket = from;
-    slot = from_slot;
-  }
-}
-
-// The position of an entry from where it is, when that says enough.
-bool Dict::recover_position(const Segment& segment, size_t bucket, size_t slot,
-                            uint64_t* out) const {
-  const Bucket& b = buckets(const_cast<Segment&>(segment))[bucket];
-  if ((b.marks >> slot & 1) != 0) return false;
-  const size_t count = bucket_count(segment);
-  const uint64_t low = ((uint64_t{bucket} << kPositionBits) + count - 1) / count;
-  const uint64_t end = ((uint64_t{bucket + 1} << kPositionBits) + count - 1) / count;
-  const uint64_t candidate = low + ((b.tags[slot] - low) & 255);
-  if (candidate + 256 < end) return false;
-  ASSERT(candidate < end);
-  *out = candidate;
-  return true;
-}
-
-// Copies the slots of `from` into `to`, which covers the same hashes or more. False when one does
-// not fit.
-bool Dict::move_entries(Segment& from, Segment& to) const {
-  const bool same_depth = from.depth == to.depth;
+bool Dict::move_entries(Segment& from, Segment& to) {
   moved_ += from.count;
-  take_expiry(from, to);
-  for (size_t bucket = 0; bucket < bucket_count(from); ++bucket) {
-    for (size_t slot = 0; slot < kSlots; ++slot) {
-      Entry* entry = buckets(from)[bucket].entries[slot];
-      if (entry == nullptr) continue;
-      uint64_t pos;
-      if (!same_depth || !recover_position(from, bucket, slot, &pos)) {
-        pos = position(hash_key_(entry->key()), to.depth);
-      }
-      const int placed = place(to, pos, entry);
-      if (placed < 0) return false;
-      copy_bound(from, bucket, to, static_cast<size_t>(placed));
-    }
-  }
-  to.count = static_cast<uint16_t>(to.count + from.count);
-  return true;
+  return from.move_to(to, hash_key_);
 }
 
 void Dict::grow(Segment& segment) {
-  for (size_t size = segment.size_index + 1u; size < kSizes.size(); ++size) {
+  for (size_t size = segment.size_index + 1u; size < Segment::kSizes.size(); ++size) {
     Segment* larger = make_segment(segment.prefix, segment.depth, size);
     if (move_entries(segment, *larger)) {
       point_to(*larger);
@@ -381,39 +214,15 @@ void Dict::grow(Segment& segment) {
   split(segment);
 }
 
-bool Dict::split_entries(Segment& from, Segment& low, Segment& high) const {
-  Bucket* all = buckets(from);
-  const size_t count = bucket_count(from);
-  for (size_t bucket = 0; bucket < count; ++bucket) {
-    // The keys are read: fetch those of the bucket after the next.
-    if (bucket + 2 < count) {
-      for (const Entry* entry : all[bucket + 2].entries) __builtin_prefetch(entry);
-    }
-    for (Entry* entry : all[bucket].entries) {
-      if (entry == nullptr) continue;
-      const uint64_t hash = hash_key_(entry->key());
-      Segment& to = (hash << from.depth) >> 63 == 0 ? low : high;
-      const int placed = place(to, position(hash, to.depth), entry);
-      if (placed < 0) return false;
-      ++to.count;
-      if (entry->has_expiry()) {
-        ++to.expiring;
-        lower_bounds(to, static_cast<size_t>(placed), entry->expiry_ms());
-      }
-    }
-  }
-  return true;
-}
-
 void Dict::split(Segment& segment) {
   const int depth = segment.depth + 1;
   ASSERT(depth <= kMaxDepth);
   const uint64_t half = uint64_t{1} << (64 - depth);
-  for (size_t size = kSplitSize; size < kSizes.size(); ++size) {
+  for (size_t size = kSplitSize; size < Segment::kSizes.size(); ++size) {
     Segment* low = make_segment(segment.prefix, depth, size);
     Segment* high = make_segment(segment.prefix + half, depth, size);
     low->bounds_from = high->bounds_from = segment.bounds_from;
-    if (split_entries(segment, *low, *high)) {
+    if (segment.split_to(*low, *high, hash_key_)) {
       if (depth > depth_) double_directory();
       REDOUBT_REACHED(dict_segment_split);
       point_to(*low);
@@ -448,8 +257,8 @@ bool Dict::merge_with_buddy(Segment& segment) {
   if (buddy.depth != segment.depth) return false;
   const size_t count = size_t{segment.count} + buddy.count;
   size_t size = 0;
-  while (size < kSizes.size() && slots_of(kSizes[size]) * 7 < count * 10) ++size;
-  if (size + 1 >= kSizes.size()) return false;
+  while (size < Segment::kSizes.size() && slots_of(Segment::kSizes[size]) * 7 < count * 10) ++size;
+  if (size + 1 >= Segment::kSizes.size()) return false;
   Segment* merged = make_segment(segment.prefix & ~half, segment.depth - 1, size);
   if (!move_entries(segment, *merged) || !move_entries(buddy, *merged)) {
     free_segment(merged);
@@ -506,20 +315,11 @@ size_t Dict::overflowed_buckets() const {
   for (size_t i = 0; i < directory_.size();) {
     const Reference ref = directory_[i];
     const std::span<const Bucket> all(ref.buckets(), ref.bucket_count());
-    count += static_cast<size_t>(std::ranges::count_if(
-        all, [](const Bucket& bucket) { return (bucket.marks & kOverflowed) != 0; }));
+    count += static_cast<size_t>(
+        std::ranges::count_if(all, [](const Bucket& bucket) { return bucket.overflowed(); }));
     i += size_t{1} << (depth_ - ref.depth());
   }
   return count;
-}
-
-void Dict::check_overflow_marks(Segment& segment) const {
-  for (size_t bucket = 0; bucket < bucket_count(segment); ++bucket) {
-    const Bucket& marked = buckets(segment)[bucket];
-    const bool overflowed = (marked.marks & kOverflowed) != 0;
-    ASSERT(overflowed == (find_displaced(segment, bucket) != nullptr));
-    ASSERT(!overflowed || free_slot(marked) < 0);
-  }
 }
 
 void Dict::check_invariants() const {
@@ -528,11 +328,11 @@ void Dict::check_invariants() const {
   for (size_t i = 0; i < directory_.size();) {
     const Reference ref = directory_[i];
     Segment& segment = *ref.segment();
-    ASSERT(ref.depth() == segment.depth && ref.bucket_count() == bucket_count(segment));
+    ASSERT(ref.depth() == segment.depth && ref.bucket_count() == segment.bucket_count());
     ASSERT(depth_ == 0 || segment.prefix >> (64 - depth_) == i);
     size_t in_segment = 0;
     size_t expiring_here = 0;
-    visit_segment(segment, [&](Entry& entry) {
+    segment.for_each([&](Entry& entry) {
       ++in_segment;
       const uint64_t h = hash_key_(entry.key());
       const Place at = find(entry.key(), h);
@@ -540,9 +340,10 @@ void Dict::check_invariants() const {
       if (!entry.has_expiry()) return;
       ++expiring_here;
       ASSERT(entry.expiry_ms() >= segment.earliest_expiry_ms);
-      const uint16_t bound = bounds(segment)[bucket_of(segment, at.slot) / kBucketsPerBound];
-      ASSERT(bound != kNoneExpires);
-      ASSERT(bound == 0 || segment.bounds_from + bound <= entry.expiry_ms() >> kUnitShift);
+      const uint16_t bound =
+          segment.bounds()[segment.bucket_of(at.slot) / Segment::kBucketsPerBound];
+      ASSERT(bound != Segment::kNoneExpires);
+      ASSERT(bound == 0 || segment.bounds_from + bound <= entry.expiry_ms() >> Segment::kUnitShift);
     });
     ASSERT(in_segment == segment.count && expiring_here == segment.expiring);
     ASSERT((expiring_here == 0) == (segment.earliest_expiry_ms == kNever));
@@ -551,7 +352,7 @@ void Dict::check_invariants() const {
       ASSERT(expiry_bounds_.of_group(group) <= segment.earliest_expiry_ms);
       ASSERT(expiry_bounds_.next_group(group, kNever) == group || expiring_here == 0);
     }
-    check_overflow_marks(segment);
+    segment.check_overflow_marks(hash_key_);
     size += in_segment;
     expiring += expiring_here;
     i += size_t{1} << (depth_ - ref.depth());

@@ -1,5 +1,5 @@
-// The dict's part for deadlines: which entries have them, where something falls due, and samples of
-// such entries.
+// The part of the dict for deadlines: counts of entries that have one, bounds, and samples of such
+// entries.
 #include <algorithm>
 #include <bit>
 
@@ -14,65 +14,16 @@ constexpr size_t kStaleGroups = 64;
 
 }  // namespace
 
-// Nothing in it expires, whatever the bounds say.
-void Dict::forget_bounds(Segment& segment) {
-  segment.earliest_expiry_ms = kNever;
-  std::ranges::fill(bounds(segment), kNoneExpires);
-}
-
-// Counts bounds from another time. They get no later.
-void Dict::count_bounds_from(Segment& segment, int64_t unit) {
-  const int64_t moved = unit - segment.bounds_from;
-  if (moved == 0) return;
-  segment.bounds_from = unit;
-  for (uint16_t& bound : bounds(segment)) {
-    if (bound == kNoneExpires || bound == 0) continue;
-    bound = static_cast<uint16_t>(std::clamp<int64_t>(bound - moved, 0, kFarBound));
-  }
-}
-
-// True when the segment's own bound became lower.
-bool Dict::lower_bounds(Segment& segment, size_t bucket, int64_t expiry_ms) {
-  const int64_t units = (expiry_ms >> kUnitShift) - segment.bounds_from;
-  const uint16_t units_bound = static_cast<uint16_t>(std::clamp<int64_t>(units, 0, kFarBound));
-  uint16_t& bound = bounds(segment)[bucket / kBucketsPerBound];
-  bound = std::min(bound, units_bound);
-  expiry_ms = std::min(expiry_ms, kNever - 1);  // the largest deadline is one, too
-  if (expiry_ms >= segment.earliest_expiry_ms) return false;
-  segment.earliest_expiry_ms = expiry_ms;
-  return true;
-}
-
-// An entry moved from one bucket to another, and was not read. Both segments count bounds from the
-// same time.
-void Dict::copy_bound(Segment& from, size_t bucket, Segment& to, size_t to_bucket) {
-  if (from.expiring == 0) return;
-  uint16_t& bound = bounds(to)[to_bucket / kBucketsPerBound];
-  bound = std::min(bound, bounds(from)[bucket / kBucketsPerBound]);
-}
-
-// What is known of the entries of `from`, which move to `to`, but for where they are.
-void Dict::take_expiry(Segment& from, Segment& to) {
-  if (from.expiring == 0) return;
-  if (to.expiring == 0) {
-    to.bounds_from = from.bounds_from;
-  } else {
-    count_bounds_from(from, to.bounds_from);
-  }
-  to.expiring = static_cast<uint16_t>(to.expiring + from.expiring);
-  to.earliest_expiry_ms = std::min(to.earliest_expiry_ms, from.earliest_expiry_ms);
-}
-
 void Dict::note_expiry(Segment& segment, size_t bucket, const Entry& entry) {
-  if (lower_bounds(segment, bucket, entry.expiry_ms())) lower_directory_bounds(segment);
+  if (segment.lower_bounds(bucket, entry.expiry_ms())) lower_directory_bounds(segment);
 }
 
 void Dict::add_expiring(Segment& segment, size_t bucket, const Entry& entry) {
   // Whatever time it is now, deadlines within an hour of the first can be told apart.
-  constexpr int64_t kMiddle = kFarBound / 2;
+  constexpr int64_t kMiddle = Segment::kFarBound / 2;
   if (segment.expiring == 0) {
-    forget_bounds(segment);
-    segment.bounds_from = (entry.expiry_ms() >> kUnitShift) - kMiddle;
+    segment.forget_bounds();
+    segment.bounds_from = (entry.expiry_ms() >> Segment::kUnitShift) - kMiddle;
   }
   ++segment.expiring;
   ++expiring_;
@@ -128,7 +79,7 @@ bool Dict::find_expired(uint64_t& cursor, int64_t now_ms, size_t& budget,
     --budget;
     uint64_t next = segment.depth == 0 ? 0 : segment.prefix + (uint64_t{1} << (64 - segment.depth));
     const bool whole = segment.earliest_expiry_ms >= now_ms ||
-                       find_in_segment(segment, cursor, now_ms, budget, due, &next);
+                       segment.find_expired(cursor, now_ms, budget, due, &next);
     cursor = next;
     const bool left =
         whole && (next == 0 || ExpiryBounds::group_of(directory_index(next)) != group);
@@ -136,72 +87,6 @@ bool Dict::find_expired(uint64_t& cursor, int64_t now_ms, size_t& budget,
     if (whole && next == 0) return false;
   }
   return true;
-}
-
-// From the cursor to the end of the segment. False: the budget ended before, and `next` is where to
-// go on.
-bool Dict::find_in_segment(Segment& segment, uint64_t cursor, int64_t now_ms, size_t& budget,
-                           std::vector<Entry*>& due, uint64_t* next) {
-  count_bounds_from(segment, now_ms >> kUnitShift);
-  const std::span<uint16_t> all = bounds(segment);
-  const size_t first =
-      cursor <= segment.prefix
-          ? 0
-          : home(position(cursor, segment.depth), bucket_count(segment)) / kBucketsPerBound;
-  int64_t earliest = kNever;
-  bool looked = false;  // each call gets on, whatever its budget
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (all[i] == kNoneExpires) continue;
-    int64_t here = (segment.bounds_from + all[i]) * (int64_t{1} << kUnitShift);
-    if (i < first && all[i] == 0) {
-      here = segment.earliest_expiry_ms;
-    } else if (all[i] == 0) {
-      if (budget == 0 && looked) {
-        *next = hash_at(segment, i * kBucketsPerBound);
-        return false;
-      }
-      here = look_at_bound(segment, i, now_ms, budget, due);
-      looked = true;
-    }
-    earliest = std::min(earliest, here);
-  }
-  // The entries that are due are erased by the caller, one of whom may be the last that expires.
-  segment.earliest_expiry_ms = earliest == kNever ? now_ms : earliest;
-  return true;
-}
-
-// Appends what is due in four buckets, and makes their bound exact: returns when the rest of it
-// expires.
-int64_t Dict::look_at_bound(Segment& segment, size_t bound, int64_t now_ms, size_t& budget,
-                            std::vector<Entry*>& due) {
-  const size_t first = bound * kBucketsPerBound;
-  const size_t end = std::min(first + kBucketsPerBound, bucket_count(segment));
-  const std::span<Bucket> looked_at(buckets(segment) + first, end - first);
-  for (const Bucket& bucket : looked_at) {
-    for (const Entry* entry : bucket.entries) __builtin_prefetch(entry);
-  }
-  int64_t earliest = kNever;
-  size_t cost = 0;
-  for (const Bucket& bucket : looked_at) {
-    for (Entry* entry : bucket.entries) {
-      if (entry == nullptr) continue;
-      ++cost;
-      if (!entry->has_expiry()) continue;
-      if (entry->expiry_ms() < now_ms) {
-        due.push_back(entry);
-        cost += kDueCost;
-      } else {
-        earliest = std::min({earliest, entry->expiry_ms(), kNever - 1});
-      }
-    }
-  }
-  budget -= std::min(budget, cost);
-  bounds(segment)[bound] = kNoneExpires;
-  if (earliest != kNever) {
-    bounds(segment)[bound] = static_cast<uint16_t>(
-        std::clamp<int64_t>((earliest >> kUnitShift) - segment.bounds_from, 0, kFarBound));
-  }
-  return earliest;
 }
 
 // The first place in the directory from `index` on, and from its end to its beginning, with a
@@ -235,12 +120,14 @@ size_t Dict::sample(Random& random, bool only_expiring, Entry** out, size_t coun
     const Reference ref = directory_[index];
     Segment& segment = *ref.segment();
     if (segment.count == 0) continue;
-    const std::span<const uint16_t> all_bounds = bounds(segment);
+    const std::span<const uint16_t> all_bounds = segment.bounds();
     // From any slot on: slots fill from the first, and all entries are to be seen as often.
     const size_t places = ref.bucket_count() * kSlots;
     size_t place = random.below(places);
     for (size_t i = 0; i < places && found < count; ++i, place = (place + 1) % places) {
-      if (only_expiring && all_bounds[place / kSlots / kBucketsPerBound] == kNoneExpires) continue;
+      if (only_expiring &&
+          all_bounds[place / kSlots / Segment::kBucketsPerBound] == Segment::kNoneExpires)
+        continue;
       Entry* entry = ref.buckets()[place / kSlots].entries[place % kSlots];
       if (entry == nullptr || (only_expiring && !entry->has_expiry())) continue;
       out[found++] = entry;

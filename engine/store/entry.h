@@ -30,7 +30,7 @@ namespace redoubt {
 enum class Type : uint8_t { string, list, set, zset, hash, stream };
 inline constexpr size_t kTypeCount = 6;
 
-// What OBJECT ENCODING answers. Clients know the names; the layout behind them is ours.
+// The encodings that OBJECT ENCODING names. Clients know the names, not the layouts.
 enum class Encoding : uint8_t {
   raw,
   integer,
@@ -52,8 +52,8 @@ class Entry {
  public:
   static constexpr size_t kLargestEmbedded = 255;
 
-  // What to make an entry of. With Layout::embedded `value` is copied; with outside, `pointer` is
-  // taken over (a Blob's block for strings).
+  // The contents of a new entry. With Layout::embedded `value` is copied; with outside, `pointer`
+  // is taken over (a Blob's block for strings).
   struct Parts {
     std::string_view key;
     Type type = Type::string;
@@ -66,7 +66,7 @@ class Entry {
   };
 
   static Entry* make(Allocator& allocator, const Parts& parts);
-  // Frees the allocation of the entry, not what an outside payload points to.
+  // Frees the allocation of the entry, not the value outside of it.
   static void release(Allocator& allocator, Entry* entry) {
     allocator.release(entry, entry->footprint());
   }
@@ -108,7 +108,7 @@ class Entry {
     return value;
   }
   void set_integer(int64_t value) { std::memcpy(payload(), &value, sizeof value); }
-  // What a value outside of the entry is: only who may change the entry may change it.
+  // The value outside of the entry. It may be changed only where the entry may be changed.
   const void* outside() const {
     const void* pointer;
     std::memcpy(&pointer, payload(), sizeof pointer);

@@ -2,11 +2,12 @@
 //
 // A bound for 16 directory entries (a group), for 64 groups (a section) and for the whole: no entry
 // with a deadline in a segment that the directory reaches there expires before it. A bound of
-// kNever says that nothing there expires at all. So a round of the active expiry passes over what
-// is not due without reading a segment, and what expires is found even when it is rare.
+// kNever means that nothing there expires at all. So a round of the active expiry skips entries
+// that are not due without reading a segment, and finds entries that expire even when they are
+// rare.
 //
-// Bounds only get too low by themselves, as entries go or their deadlines are moved; whoever has
-// read all segments of a group sets its bound anew.
+// Bounds only get too low by themselves, as entries go or their deadlines are moved; a reader of
+// all segments of a group sets its bound anew.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,7 @@
 // Garbage: large pieces of memory on their way to be freed by a background job.
 //
 // Unmapping costs about 0.1 us a page, so a piece of many pages is worth a trip to another thread.
-// What is here is no longer counted as part of any database, so there is a bound: beyond it, pieces
-// are freed at once.
+// No database counts the pieces here, so there is a bound: beyond it, pieces are freed at once.
 #pragma once
 
 #include <cstddef>
@@ -34,7 +33,7 @@ class Garbage {
   }
   ~Garbage() { free_all(); }
 
-  // Frees the pieces. bytes() stays: what they were counted as.
+  // Frees the pieces. bytes() stays the same.
   void free_all() {
     for (void* piece : pieces_) std::free(piece);
     pieces_.clear();

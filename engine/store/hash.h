@@ -1,5 +1,5 @@
-// The hash of keys: XXH3 with a secret of 192 bytes drawn from Env, so that nobody outside can
-// choose keys that collide.
+// The hash of keys: XXH3 with a secret of 192 bytes drawn from Env, so that a client cannot choose
+// keys that collide.
 #pragma once
 
 #include <array>

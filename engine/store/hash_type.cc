@@ -11,7 +11,7 @@ namespace {
 
 // A value of more bytes lies in a Blob of its own.
 constexpr size_t kLargestInline = 1024;
-// Nobody's settings make a larger block: it would be copied with each new field.
+// No setting makes a larger block: it would be copied with each new field.
 constexpr size_t kLargestBlock = size_t{1} << 30;
 
 // An item without its deadline and value filled in.
@@ -72,7 +72,7 @@ void release_item(Allocator& allocator, HashTable& table, HashItem* item) {
   allocator.release(item, size);
 }
 
-// What passes do with fields.
+// Operations of passes on fields.
 struct HashPassKind {
   using Trait = HashItemTrait;
 

@@ -80,7 +80,7 @@ struct HashTable {
   mutable PassList passes;
 };
 
-// The listpackex encoding: the block and what is known of it.
+// The listpackex encoding: the block and its first deadline.
 struct ExpiringListpack {
   uint8_t* block;
   int64_t earliest_ms;  // the first deadline
@@ -149,8 +149,8 @@ class HashView {
   const void* value_;
 };
 
-// A hash that is changed. It owns nothing: the value is that of an entry, which is told of changes
-// with store(), or a new one on its way into an entry.
+// A hash that is changed. It owns nothing: the value is that of an entry, which store() updates, or
+// a new one on its way into an entry.
 class HashEditor {
  public:
   // A new hash.

@@ -282,7 +282,7 @@ SparseEditor::Result SparseEditor::set(Observation observation, size_t bytes_max
   return Result::changed;
 }
 
-// A run becomes up to three: what is in front of the register, the register, what is behind it.
+// A run becomes up to three: the part in front of the register, the register, the part behind it.
 SparseEditor::Result SparseEditor::replace(const Run& run, Observation observation,
                                            size_t bytes_max) {
   std::array<char, 6> runs;

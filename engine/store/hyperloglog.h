@@ -40,10 +40,10 @@ inline constexpr size_t kDenseBytes = kHeaderBytes + kRegisters * 6 / 8;
 inline constexpr size_t kSparseBytesMax = kHeaderBytes + 2 * kRegisters;
 inline constexpr uint8_t kLargestSparseValue = 32;
 
-// One byte a register: what merging works on.
+// One byte a register, for merging.
 using Registers = std::array<uint8_t, kRegisters>;
 
-// Which register an element is for, and what it asks it to be.
+// The register of an element, and the least value that the element demands of it.
 struct Observation {
   uint32_t index;
   uint8_t value;

@@ -1,5 +1,4 @@
-// KeyLog: what a database notes, while it is asked to, about keys that appear and values that are
-// replaced as a whole.
+// KeyLog: notes of a database about keys that appear and values that are replaced as a whole.
 #pragma once
 
 #include <string>

@@ -1,10 +1,10 @@
 // ListPass: a snapshot pass over the nodes of a large list, from head to tail.
 //
 // A node carries a number for each of the two passes a database may have: that of the pass which
-// has delivered it, or is older than it. What else has to be kept hangs on a node that the pass has
-// not come to: the block that the node had, and in front of it the nodes that have left the list
-// there. When the node itself leaves, all of that goes to the next one. So opening a pass costs
-// nothing, and a change costs no more than the block that it writes.
+// has delivered it, or is older than it. Everything else that is kept hangs on a node that the pass
+// has not come to: the block that the node had, and in front of it the nodes that have left the
+// list there. When the node itself leaves, all of that goes to the next one. So opening a pass
+// costs nothing, and a change costs no more than the block that it writes.
 #pragma once
 
 #include <cstddef>

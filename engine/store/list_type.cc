@@ -18,7 +18,7 @@ constexpr std::array<size_t, 5> kNodeBytes = {4096, 8192, 16384, 32768, 65536};
 // A node of the default size ends here when others follow: of a slab (allocator.h) 17 such pieces
 // leave nothing, and of 8192 bytes only 15 fit.
 constexpr size_t kInnerNodeBytes = 7680;
-// What an element takes beside its text, at most, when it is not a node of its own.
+// Bytes of an element besides its text, at most, when it is not a node of its own.
 constexpr size_t kElementOverhead = 8;
 // As many nodes as are freed at once, if they do not have more bytes.
 constexpr size_t kFreedAtOnce = 64;

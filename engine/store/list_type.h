@@ -39,7 +39,7 @@ struct Quicklist {
   QuicklistNode* tail;
   size_t count;  // elements
   size_t node_count;
-  size_t counted_bytes;  // of the nodes and what they hold, not of this object
+  size_t counted_bytes;  // of the nodes and their data, not of this object
   mutable PassList passes;
   mutable uint32_t pass_number = 0;  // of the latest pass
 };
@@ -110,8 +110,8 @@ class List {
   void erase(ListCursor& cursor, bool backwards = false);
   // Removes the elements with a text, at most `limit`, from either end; returns how many.
   size_t remove(std::string_view text, size_t limit, bool backwards);
-  // Removes `count` elements from an index on; there are so many. What takes long to free comes
-  // back as a quicklist that the caller now owns; else null.
+  // Removes `count` elements from an index on; there are so many. Returns nodes that take long to
+  // free as a quicklist that the caller owns; otherwise null.
   [[nodiscard]] Quicklist* erase_range(size_t index, size_t count);
 
   // Whether a listpack of so many bytes and elements is a list that is not a quicklist.
@@ -159,7 +159,7 @@ size_t list_length(const Entry& entry);
 PassList* list_passes(const Entry& entry);
 std::unique_ptr<ValuePass> open_list_pass(PassMemory& memory, unsigned slot, const Entry& entry);
 
-// What a node and its data are counted as.
+// Bytes of a node and its data, as counted.
 size_t list_node_bytes(const QuicklistNode& node);
 QuicklistNode* copy_list_node(Allocator& to, const QuicklistNode& node);
 void free_list_node(Allocator& allocator, QuicklistNode* node);

@@ -7,17 +7,16 @@ namespace redoubt {
 
 namespace {
 
+using namespace listpack_format;
+
 // "-9223372036854775808" has 20 characters.
 std::optional<int64_t> integer_of(std::string_view text) {
   if (text.empty() || text.size() > 20 || text[0] > '9') return std::nullopt;
   return parse_integer(text);
 }
 
-}  // namespace
-
-Listpack::Wanted::Wanted(std::string_view bytes) : text(bytes), number(integer_of(bytes)) {}
-
-struct Listpack::Encoded {
+// An element on its way into a block: a head of a few bytes, then the text, then the length.
+struct Encoded {
   explicit Encoded(std::string_view value) {
     const std::optional<int64_t> integer = integer_of(value);
     if (integer.has_value()) {
@@ -36,7 +35,7 @@ struct Listpack::Encoded {
       add(static_cast<uint8_t>(0xE0 | value.size() >> 8));
       add(static_cast<uint8_t>(value.size()));
     } else {
-      ASSERT(value.size() <= kLargestBytes);
+      ASSERT(value.size() <= Listpack::kLargestBytes);
       add(kText32);
       add_bytes(value.size(), 4);
     }
@@ -93,6 +92,88 @@ struct Listpack::Encoded {
   std::string_view text;
 };
 
+// The length behind an element, which stands at `at`, is the one that it should be.
+bool checked_length(const uint8_t* at, size_t length) {
+  const size_t count = length_bytes(length);
+  size_t rest = length;
+  for (size_t i = count; i-- > 0; rest >>= 7) {
+    if (at[i] != ((rest & 0x7F) | (i > 0 ? 0x80 : 0))) return false;
+  }
+  return true;
+}
+
+// Where the element at `at` ends; null when it is none or does not end in front of `end`.
+const uint8_t* checked_element(const uint8_t* at, const uint8_t* end) {
+  const auto room = static_cast<size_t>(end - at);
+  if (*at > kInt64) return nullptr;
+  // Bytes of the head that have to be there before its size can be read.
+  const size_t head = *at == kText32 ? 5 : *at >= 0xE0 && *at < 0xF0 ? 2 : 1;
+  if (head > room) return nullptr;
+  const size_t length = head_and_data(at);
+  const size_t size = length + length_bytes(length);
+  if (size > room || !checked_length(at + length, length)) return nullptr;
+  return at + size;
+}
+
+void add_to_count(uint8_t* block, size_t count) {
+  const uint16_t known = load<uint16_t>(block + 4);
+  if (known == kUnknownCount) return;
+  store<uint16_t>(block + 4, static_cast<uint16_t>(std::min<size_t>(known + count, kUnknownCount)));
+}
+
+// After elements were removed.
+void take_from_count(uint8_t* block, size_t count) {
+  const uint16_t known = load<uint16_t>(block + 4);
+  const size_t left = known != kUnknownCount ? known - count : Listpack::count(block);
+  store<uint16_t>(block + 4, static_cast<uint16_t>(std::min<size_t>(left, kUnknownCount)));
+}
+
+void append(std::string& block, const Encoded& element) {
+  const size_t at = block.size();
+  block.resize(at + element.size());
+  element.write(reinterpret_cast<uint8_t*>(block.data()) + at);
+}
+
+// Puts `added` bytes, to be written by the caller, in the place of `removed`.
+uint8_t* splice(Allocator& allocator, uint8_t* block, size_t offset, size_t removed, size_t added) {
+  const size_t old_bytes = Listpack::bytes(block);
+  ASSERT(offset + removed < old_bytes);
+  const size_t new_bytes = old_bytes - removed + added;
+  ASSERT(new_bytes <= Listpack::kLargestBytes);
+  const size_t tail = old_bytes - offset - removed;
+  if (counted_size(new_bytes) == counted_size(old_bytes)) {
+    std::memmove(block + offset + added, block + offset + removed, tail);
+  } else {
+    auto* moved = static_cast<uint8_t*>(allocator.allocate(new_bytes));
+    std::memcpy(moved, block, offset);
+    std::memcpy(moved + offset + added, block + offset + removed, tail);
+    allocator.release(block, old_bytes);
+    block = moved;
+  }
+  store<uint32_t>(block, static_cast<uint32_t>(new_bytes));
+  return block;
+}
+
+uint8_t* put(Allocator& allocator, uint8_t* block, size_t offset, size_t removed,
+             const Encoded& element, const uint8_t** at) {
+  block = splice(allocator, block, offset, removed, element.size());
+  element.write(block + offset);
+  if (at != nullptr) *at = block + offset;
+  return block;
+}
+
+uint8_t* insert_all(Allocator& allocator, uint8_t* block, size_t offset, const uint8_t* other) {
+  const size_t size = Listpack::bytes(other) - Listpack::kEmptyBytes;
+  block = splice(allocator, block, offset, 0, size);
+  std::memcpy(block + offset, other + kHeaderBytes, size);
+  add_to_count(block, load<uint16_t>(other + 4));
+  return block;
+}
+
+}  // namespace
+
+Listpack::Wanted::Wanted(std::string_view bytes) : text(bytes), number(integer_of(bytes)) {}
+
 uint8_t* Listpack::make(Allocator& allocator) {
   auto* block = static_cast<uint8_t*>(allocator.allocate(kEmptyBytes));
   store<uint32_t>(block, kEmptyBytes);
@@ -121,29 +202,6 @@ uint8_t* Listpack::slice(Allocator& allocator, const uint8_t* block, const uint8
   return made;
 }
 
-// The length behind an element, which stands at `at`, is the one that it should be.
-bool Listpack::checked_length(const uint8_t* at, size_t length) {
-  const size_t count = length_bytes(length);
-  size_t rest = length;
-  for (size_t i = count; i-- > 0; rest >>= 7) {
-    if (at[i] != ((rest & 0x7F) | (i > 0 ? 0x80 : 0))) return false;
-  }
-  return true;
-}
-
-// Where the element at `at` ends; null when it is none or does not end in front of `end`.
-const uint8_t* Listpack::checked_element(const uint8_t* at, const uint8_t* end) {
-  const auto room = static_cast<size_t>(end - at);
-  if (*at > kInt64) return nullptr;
-  // Bytes of the head that have to be there before its size can be read.
-  const size_t head = *at == kText32 ? 5 : *at >= 0xE0 && *at < 0xF0 ? 2 : 1;
-  if (head > room) return nullptr;
-  const size_t length = head_and_data(at);
-  const size_t size = length + length_bytes(length);
-  if (size > room || !checked_length(at + length, length)) return nullptr;
-  return at + size;
-}
-
 std::optional<size_t> Listpack::validate(std::span<const uint8_t> bytes) {
   if (bytes.size() < kEmptyBytes || load<uint32_t>(bytes.data()) != bytes.size() ||
       bytes.back() != kEnd) {
@@ -165,19 +223,6 @@ size_t Listpack::walked_count(const uint8_t* block) {
   size_t count = 0;
   for (const uint8_t* at = first(block); at != nullptr; at = next(block, at)) ++count;
   return count;
-}
-
-void Listpack::add_to_count(uint8_t* block, size_t count) {
-  const uint16_t known = load<uint16_t>(block + 4);
-  if (known == kUnknownCount) return;
-  store<uint16_t>(block + 4, static_cast<uint16_t>(std::min<size_t>(known + count, kUnknownCount)));
-}
-
-// After elements were removed.
-void Listpack::take_from_count(uint8_t* block, size_t count) {
-  const uint16_t known = load<uint16_t>(block + 4);
-  const size_t left = known != kUnknownCount ? known - count : walked_count(block);
-  store<uint16_t>(block + 4, static_cast<uint16_t>(std::min<size_t>(left, kUnknownCount)));
 }
 
 const uint8_t* Listpack::seek(const uint8_t* block, int64_t index) {
@@ -227,18 +272,12 @@ size_t Listpack::element_bytes(int64_t number) {
   return Encoded(number).size();
 }
 
-void Listpack::append_encoded(std::string& block, const Encoded& element) {
-  const size_t at = block.size();
-  block.resize(at + element.size());
-  element.write(reinterpret_cast<uint8_t*>(block.data()) + at);
-}
-
 void Listpack::append_encoded(std::string& block, std::string_view text) {
-  append_encoded(block, Encoded(text));
+  append(block, Encoded(text));
 }
 
 void Listpack::append_encoded(std::string& block, int64_t number) {
-  append_encoded(block, Encoded(number));
+  append(block, Encoded(number));
 }
 
 void Listpack::finish_encoded(std::string& block, size_t count) {
@@ -247,35 +286,6 @@ void Listpack::finish_encoded(std::string& block, size_t count) {
   auto* bytes = reinterpret_cast<uint8_t*>(block.data());
   store<uint32_t>(bytes, static_cast<uint32_t>(block.size()));
   store<uint16_t>(bytes + 4, static_cast<uint16_t>(std::min<size_t>(count, kUnknownCount)));
-}
-
-// Puts `added` bytes, to be written by the caller, in the place of `removed`.
-uint8_t* Listpack::splice(Allocator& allocator, uint8_t* block, size_t offset, size_t removed,
-                          size_t added) {
-  const size_t old_bytes = bytes(block);
-  ASSERT(offset + removed < old_bytes);
-  const size_t new_bytes = old_bytes - removed + added;
-  ASSERT(new_bytes <= kLargestBytes);
-  const size_t tail = old_bytes - offset - removed;
-  if (counted_size(new_bytes) == counted_size(old_bytes)) {
-    std::memmove(block + offset + added, block + offset + removed, tail);
-  } else {
-    auto* moved = static_cast<uint8_t*>(allocator.allocate(new_bytes));
-    std::memcpy(moved, block, offset);
-    std::memcpy(moved + offset + added, block + offset + removed, tail);
-    allocator.release(block, old_bytes);
-    block = moved;
-  }
-  store<uint32_t>(block, static_cast<uint32_t>(new_bytes));
-  return block;
-}
-
-uint8_t* Listpack::put(Allocator& allocator, uint8_t* block, size_t offset, size_t removed,
-                       const Encoded& element, const uint8_t** at) {
-  block = splice(allocator, block, offset, removed, element.size());
-  element.write(block + offset);
-  if (at != nullptr) *at = block + offset;
-  return block;
 }
 
 uint8_t* Listpack::insert(Allocator& allocator, uint8_t* block, const uint8_t* before,
@@ -337,15 +347,6 @@ uint8_t* Listpack::remove(Allocator& allocator, uint8_t* block, const Wanted& wa
   const auto offset = static_cast<size_t>(to - block);
   block = splice(allocator, block, offset, static_cast<size_t>(at - to), 0);
   take_from_count(block, *removed);
-  return block;
-}
-
-uint8_t* Listpack::insert_all(Allocator& allocator, uint8_t* block, size_t offset,
-                              const uint8_t* other) {
-  const size_t size = bytes(other) - kEmptyBytes;
-  block = splice(allocator, block, offset, 0, size);
-  std::memcpy(block + offset, other + kHeaderBytes, size);
-  add_to_count(block, load<uint16_t>(other + 4));
   return block;
 }
 

@@ -114,7 +114,7 @@ bool MemberBlocks::split(Allocator& allocator, uint64_t hash, HashOf hash_of) {
     high_count += hashes[i];
   }
   // One half may get all, as when items come in the order of their hashes. Then it has no room, and
-  // whoever wanted to insert splits again.
+  // the insertion splits again.
   const auto with_room = [](size_t count) {
     return capacity_for(std::min(count + 1, kLargestBlock));
   };

@@ -2,14 +2,14 @@
 //
 // A table of pointers to items, found by the keyed hash of an item's key (extendible hashing). The
 // items are pieces of memory of their own, so that other structures can point to them too; the
-// table knows of them only what its trait says: where the key's bytes are.
+// trait of the table tells only where the bytes of an item's key are.
 //
 //   hash       [ depth bits: the block ][ ... ][ 8 bits: the tag ]
 //   directory  2^depth references to blocks, indexed by the first bits of the hash
 //   block      count, capacity, a tag for each slot, a pointer for each slot; in no order
 //
 // * A look-up reads a reference, the tags of one block (16 at once) and the items whose tag is
-//   equal: nearly always only the one that is looked for.
+//   equal: nearly always only the item with the key.
 // * Capacities are those that fill a class of the allocator, in steps of three to seven slots. A
 //   full block of 63 or more is split in two; two that have become small are merged. So a member
 //   takes 9.5 to 10 bytes at any size, directory included.
@@ -40,7 +40,7 @@
 
 namespace redoubt {
 
-// What does not depend on the kind of items.
+// The part that does not depend on the kind of items.
 class MemberBlocks {
  public:
   static constexpr uint64_t kCursorEnd = 0;
@@ -312,7 +312,7 @@ class MemberTable : public MemberBlocks {
   }
 
   // Empties the table, which can be used for nothing else from the first call on: calls
-  // release(Item*) for up to about `budget` items, and takes what it did off the budget. True when
+  // release(Item*) for up to about `budget` items. The budget becomes the unused part. True when
   // all is gone.
   template <typename Release>
   bool clear_some(Allocator& allocator, size_t& budget, Release&& release) {
@@ -327,7 +327,7 @@ class MemberTable : public MemberBlocks {
     return true;
   }
 
-  // Asserts what must hold between fields. Walks everything.
+  // Asserts relations between fields. Walks everything.
   void check_invariants() const { check(hash_of); }
 
  private:

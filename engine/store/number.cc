@@ -32,7 +32,7 @@ bool equal_ignoring_case(std::string_view a, std::string_view lower) {
   return true;
 }
 
-// What is common to both precisions: sign, infinity, hexadecimal. Returns the magnitude's text.
+// The part for both precisions: sign, infinity, hexadecimal. Returns the magnitude's text.
 template <typename Float>
 std::optional<Float> parse_float(std::string_view text) {
   if (text.empty() || text.size() > kLongestNumber) return std::nullopt;

@@ -17,8 +17,8 @@ std::optional<uint64_t> parse_unsigned(std::string_view text);
 // A decimal or exponent number, "inf", "+inf", "-inf", "infinity" in any case, hexadecimal too; the
 // whole text. Not a number ("nan"), empty text and spaces are refused.
 std::optional<double> parse_double(std::string_view text);
-// The same as C's strtod() takes it, for the bounds of ranges: white space in front, what ends at a
-// zero byte, no text at all (0), numbers beyond the range (infinite, or 0).
+// The same as strtod() of C accepts it, for the bounds of ranges: white space in front, text that
+// ends at a zero byte, no text at all (0), numbers beyond the range (infinite, or 0).
 std::optional<double> parse_double_leniently(std::string_view text);
 // The same as parse_double with the precision of long double, for INCRBYFLOAT.
 std::optional<long double> parse_long_double(std::string_view text);

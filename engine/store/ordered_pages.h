@@ -1,13 +1,13 @@
 // OrderedPages: pointers to items in the order of their keys, on pages of up to 64, with a list of
-// the pages: what a stream needs for its blocks, groups, consumers and pending entries.
+// the pages. Streams use it for blocks, groups, consumers and pending entries.
 //
-// Most of what is added goes to the end and most of what is removed comes from the front or is
-// removed in order, so a page that is full is left full when the new item goes behind it, and the
-// list of pages begins where its first page is. A search looks at log2(n) keys. An insertion or a
-// removal moves half a page, and for one in 64 of them a part of the list of pages, which has 1/64
-// of the length: for ten million items that is 1.2 MB of memory, a tenth of a millisecond.
+// Most items are added at the end, and most are removed from the front or in order, so a page that
+// is full is left full when the new item goes behind it, and the list of pages begins where its
+// first page is. A search looks at log2(n) keys. An insertion or a removal moves half a page, and
+// for one in 64 of them a part of the list of pages, which has 1/64 of the length: for ten million
+// items that is 1.2 MB of memory, a tenth of a millisecond.
 //
-// The items belong to whoever inserted them.
+// The caller owns the items.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +36,7 @@ class ValueMemory {
     allocator_->release(piece, size);
   }
   Allocator& allocator() { return *allocator_; }
-  // What was allocated and not yet released.
+  // Memory that was allocated and not yet released.
   size_t bytes() const { return bytes_; }
   size_t pieces() const { return pieces_; }
   // A piece of this size changes hands.
@@ -71,7 +71,7 @@ struct OrderByKey {
   }
 };
 
-// `Order` says what the key of an item is: the same items may be in several orders.
+// `Order` gives the key of an item: the same items may be in several orders.
 template <typename T, typename Order = OrderByKey>
 class OrderedPages {
  public:

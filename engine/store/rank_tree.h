@@ -154,7 +154,7 @@ class RankTree : public RankTreeNodes {
       leaf_ = leaf_->previous;
       at_ = leaf_ != nullptr ? leaf_->count - 1 : 0;
     }
-    // Asks the processor for what an item some steps ahead holds.
+    // Prefetches an item some steps ahead.
     void prefetch_next(uint32_t steps) const {
       if (at_ + steps < leaf_->count) __builtin_prefetch(leaf_->items()[at_ + steps]);
     }
@@ -325,7 +325,7 @@ class RankTree : public RankTreeNodes {
     void** items = leaf->items();
     uint32_t low = 0;
     uint32_t high = leaf->count;
-    // Three steps at a time: what they may look at is fetched together.
+    // Three steps at a time: the items that they may look at are fetched together.
     while (high - low >= 8) {
       const uint32_t eighth = (high - low) / 8;
       for (uint32_t i = 1; i < 8; ++i) __builtin_prefetch(items[low + i * eighth]);

@@ -6,9 +6,9 @@
 // (copy on write would copy 2 MB for a byte); this one never forks.
 //
 // The first touch of a huge page has the system clear all of it: 0.2 ms, or many times that where
-// the machine is itself a guest whose host has to find memory. So who grows quickly gets a spare
-// region in time, made and touched by another thread. Who grows slowly meets a fresh one seldom,
-// and who is small has no huge pages: they get none.
+// the machine is itself a guest whose host has to find memory. So a database that grows quickly
+// gets a spare region in time, made and touched by another thread. One that grows slowly meets a
+// fresh region seldom, and a small one has no huge pages: neither gets a spare.
 //
 // Regions with huge pages are cut from arenas (arena.h), each as large as all before together, so
 // that the number of memory mappings grows with the logarithm of the size, and from 1 GB on by two
@@ -45,12 +45,12 @@ class Regions {
   Unit get(size_t units);
   void give_back(Unit unit, size_t units);
 
-  // Gives back to the system what has not been needed since the last call, at most so many regions:
-  // a value that is written anew again and again takes and gives back the same memory, and a fresh
-  // region is dear, as the system has to clear it. True: there is more.
+  // Gives regions that have not been needed since the last call back to the system, at most so
+  // many: a value that is written anew again and again takes and gives back the same memory, and a
+  // fresh region is expensive, as the system has to clear it. True: there are more.
   bool trim(size_t regions_max);
 
-  // From now on `*wish` becomes true when a spare region will soon be of use; null: nobody is told.
+  // From now on `*wish` becomes true when a spare region will soon be of use; null: nothing does.
   void set_wish(bool* wish) { wish_ = wish; }
   bool has_spare() const { return static_cast<bool>(spare_); }
   bool wants_spare() const { return growing_ && !spare_ && !spare_is_out_; }
@@ -69,7 +69,7 @@ class Regions {
   static constexpr size_t kRegionBytes = Arena::kRegionBytes;
   // Up to here memory comes from malloc, unit by unit: most databases of most nodes are small.
   static constexpr size_t kSmallUnits = 24;
-  // Who takes so many between two calls of trim() grows quickly.
+  // A database that takes so many between two calls of trim() grows quickly.
   static constexpr size_t kQuickUnits = 4;
 
   void note_growth();
@@ -94,7 +94,7 @@ class Regions {
   SpareRegion spare_;          // memory of a region that is not there yet
   bool spare_is_out_ = false;  // between take_spare() and give_spare()
   size_t got_units_ = 0;       // since the last trim()
-  bool growing_ = false;       // quickly, since then, and what there is is more than half used
+  bool growing_ = false;       // quickly, since then, and more than half of the memory is in use
   bool* wish_ = nullptr;
 };
 

@@ -9,7 +9,7 @@ namespace redoubt {
 
 namespace {
 
-// Nobody's settings make a larger block: it would be copied with each new member.
+// No setting makes a larger block: it would be copied with each new member.
 constexpr size_t kLargestBlock = size_t{1} << 30;
 constexpr size_t kLargestIntset = size_t{1} << 27;
 
@@ -37,7 +37,7 @@ size_t bytes_of(const SetItem& item) {
   return bytes_for(item.name(), item.expires());
 }
 
-// What passes do with members.
+// Operations of passes on members.
 struct SetPassKind {
   using Trait = SetItemTrait;
 

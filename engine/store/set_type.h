@@ -13,8 +13,8 @@
 // loses it with the last deadline. A set without deadlines pays nothing for them: the mark of an
 // item that has one is a length that is never written otherwise.
 //
-// Nothing here knows a clock: a member that has expired is there until it is removed. Who looks at
-// a set says from which time on.
+// Nothing here knows a clock: a member that has expired is there until it is removed. The reader of
+// a set gives the time.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,7 @@ struct SetLimits {
 // A member as it stands in a set: a string, which points into the set, or an integer.
 using SetElement = Listpack::Element;
 
-// A member to look for, to add or to remove. What is found out about it is kept.
+// A member to look for, to add or to remove. It keeps its integer and its hash once computed.
 class SetMember {
  public:
   explicit SetMember(std::string_view text) : text_(text) {}
@@ -129,7 +129,7 @@ struct ExpiringSet {
   Deadlines<SetItem> by_deadline;
 };
 
-// What a set knows of a member.
+// Properties of a member besides its text.
 struct SetPart {
   int64_t deadline_ms = kNeverExpires;
 };
@@ -211,8 +211,8 @@ class SetView {
   int64_t now_ms_;
 };
 
-// A set that is changed. It owns nothing: the value is that of an entry, which is told of changes
-// with store(), or a new one on its way into an entry.
+// A set that is changed. It owns nothing: the value is that of an entry, which store() updates, or
+// a new one on its way into an entry.
 class SetEditor {
  public:
   // A new set for `first` and so many members in all.

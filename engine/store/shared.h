@@ -1,6 +1,6 @@
 // Shared: an object with several owners in one thread, deleted with the last.
 //
-// What std::shared_ptr is, without its atomic counter.
+// Like std::shared_ptr, without its atomic counter.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ template <typename T>
 class Shared {
  public:
   Shared() = default;
-  // Takes over what `new` has made.
+  // Takes over an object that `new` has made.
   explicit Shared(T* object) : object_(object) {
     if (object_ != nullptr) ++object_->owners;
   }

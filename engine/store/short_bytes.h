@@ -1,5 +1,5 @@
 // A string of bytes with its length in front, as the items of sets and hashes hold it: seven bits a
-// byte, lowest first, the top bit says that another byte follows. One byte for up to 127.
+// byte, lowest first; the top bit means that another byte follows. One byte for up to 127.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ inline size_t short_length_bytes(size_t length) {
   return bytes;
 }
 
-// What short_bytes_put() writes.
+// Bytes that short_bytes_put() writes.
 inline size_t short_bytes_size(size_t length) {
   return short_length_bytes(length) + length;
 }

@@ -9,7 +9,7 @@ namespace redoubt {
 
 namespace {
 
-// What is kept is listed: bytes of a place in the list, and of a value pass, as counted.
+// Bytes of a place in the list of kept entries, and of a value pass, as counted.
 constexpr size_t kWaitingBytes = 64;
 constexpr size_t kValuePassBytes = 256;
 
@@ -58,13 +58,13 @@ void SnapshotPass::keep(Shared<KeptEntry> kept) {
 // A value that its entry keeps.
 void SnapshotPass::open(const Entry& entry) {
   Waiting& waiting = waiting_.emplace_back();
-  waiting.header = database_.header_of(entry);
+  waiting.header = copy_header(database_.allocator(), entry);
   memory_.hold(counted_size(waiting.header->footprint()));
   memory_.count(kWaitingBytes + kValuePassBytes);
   waiting.parts = ops_of(entry).open_pass(memory_, joined_.slot, entry);
 }
 
-void SnapshotPass::drop_front() {
+void SnapshotPass::release_front() {
   Waiting& front = waiting_.front();
   memory_.discount(kWaitingBytes + (front.parts != nullptr ? kValuePassBytes : 0));
   front.parts = nullptr;
@@ -81,7 +81,7 @@ bool SnapshotPass::release_some(size_t& budget) {
     ValuePass* parts = waiting_.front().parts.get();
     if (budget == 0 || (parts != nullptr && !parts->release_some(budget))) return false;
     budget -= budget > 0 ? 1 : 0;
-    drop_front();
+    release_front();
   }
   if (!std::exchange(detached_, true)) database_.passes().detach();
   return true;
@@ -109,7 +109,7 @@ bool SnapshotPass::step_kept(SnapshotSink& sink, size_t& budget) {
   if (memory_.exhausted()) finish(SnapshotEnd::kept_too_much);
   while (end_ == SnapshotEnd::none && !waiting_.empty()) {
     if (!deliver(sink, budget, waiting_.front())) return false;
-    drop_front();
+    release_front();
   }
   return true;
 }

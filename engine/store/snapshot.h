@@ -3,10 +3,10 @@
 //   SnapshotPass   over one database
 //   Snapshot       over several, as of the same moment
 //
-// A pass works in steps. A step delivers what the pass has kept first, so that it can be freed, and
-// then goes on with the cursor. When the sink takes no more, steps do nothing; writers go on, and
-// the pass keeps what they change, up to a limit that ends it. Serialising is the sink's, so it
-// happens in steps only.
+// A pass works in steps. A step first delivers the entries that the pass keeps, so that they can be
+// freed, and then goes on with the cursor. When the sink takes no more, steps do nothing; writers
+// go on, and the pass keeps entries that they change, up to a limit that ends it. The sink
+// serialises, so that happens in steps only.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +33,7 @@ struct SnapshotLimits {
 enum class SnapshotEnd : uint8_t {
   none,           // it goes on
   complete,       // everything has been delivered
-  kept_too_much,  // what writers changed was more than the limit
+  kept_too_much,  // writers changed more than the limit allows
   cancelled,
 };
 
@@ -43,18 +43,18 @@ class SnapshotPass {
   SnapshotPass(Database& database, const SnapshotLimits& limits);
   SnapshotPass(const SnapshotPass&) = delete;
   SnapshotPass& operator=(const SnapshotPass&) = delete;
-  // Cancels it; frees what it keeps.
+  // Cancels the pass and frees all entries that it keeps.
   ~SnapshotPass();
 
-  // Delivers about `budget` entries or parts, and takes from the budget what it used. True when the
+  // Delivers about `budget` entries or parts. The budget becomes the unused part. True when the
   // pass has ended.
   bool step(SnapshotSink& sink, size_t& budget);
-  // Only what has been kept. True: nothing is kept now.
+  // Delivers only entries that are kept. True: none is kept now.
   bool step_kept(SnapshotSink& sink, size_t& budget);
-  // Ends it before its time. What it keeps is freed by release_some().
+  // Ends it before its time. release_some() frees the entries that it keeps.
   void cancel() { finish(SnapshotEnd::cancelled); }
   SnapshotEnd end() const { return end_; }
-  // After the end: frees about `budget` of what was kept. True when nothing is left.
+  // After the end: frees about `budget` entries that were kept. True when none is left.
   bool release_some(size_t& budget);
 
   Database& database() const { return database_; }
@@ -83,7 +83,7 @@ class SnapshotPass {
   void keep(Shared<KeptEntry> kept);
   void open(const Entry& entry);
   bool deliver(SnapshotSink& sink, size_t& budget, Waiting& waiting);
-  void drop_front();
+  void release_front();
   void advance(SnapshotSink& sink, size_t& budget);
   void finish(SnapshotEnd end);
 
@@ -110,10 +110,10 @@ class Snapshot {
   // Begins. The databases outlive it, also those that are flushed or swapped meanwhile.
   Snapshot(std::span<const Source> sources, const SnapshotLimits& limits);
 
-  // Delivers about `budget` entries or parts, and takes from the budget what it used. True when it
-  // has ended, and all is freed that was kept.
+  // Delivers about `budget` entries or parts. The budget becomes the unused part. True when it has
+  // ended and keeps nothing any more.
   bool step(SnapshotSink& sink, size_t& budget);
-  // Ends it before its time; step() frees what is kept.
+  // Ends it before its time; step() frees the entries that it keeps.
   void cancel() { fail(SnapshotEnd::cancelled); }
   // After the end: as step(), without a sink.
   bool release_some(size_t& budget);

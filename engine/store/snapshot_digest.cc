@@ -18,7 +18,7 @@ void SnapshotDigest::begin_entry(const Entry& entry) {
 
 void SnapshotDigest::entry(const Entry& entry) {
   begin_entry(entry);
-  Database::digest_of(entry, digest_);
+  digest_entry(entry, digest_);
   digest_.end_element();
 }
 

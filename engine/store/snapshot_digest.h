@@ -1,5 +1,5 @@
-// SnapshotDigest: the consumer that checks passes. What it has taken from a pass gives the digest
-// that Database::digest() gave when the pass began.
+// SnapshotDigest: the consumer that checks passes. The entries of a pass give the digest that
+// Database::digest() gave when the pass began.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@ namespace redoubt {
 
 class SnapshotDigest final : public SnapshotSink {
  public:
-  // From now on it says so many times that it takes more.
+  // The next calls of takes_more() are true, so many of them.
   void set_room(uint64_t room) { room_ = room; }
   const Digest& digest() const { return digest_; }
   uint64_t entries() const { return entries_; }

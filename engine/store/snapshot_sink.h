@@ -1,4 +1,4 @@
-// SnapshotSink: who takes what a snapshot pass delivers.
+// SnapshotSink: the receiver of the entries that a snapshot pass delivers.
 //
 // A small value comes whole, with its entry. A big one comes in parts, so that no step of a pass
 // takes long: begin_value(), as many parts as it announced, end_value(); nothing else comes in
@@ -18,7 +18,7 @@ class StreamEntry;
 struct StreamBlock;
 class StreamIdempotency;
 
-// What a stream knows beside its entries.
+// Properties of a stream besides its entries.
 struct StreamFacts {
   StreamId first_id;
   StreamId last_id;
@@ -61,7 +61,7 @@ class SnapshotSink {
   // Whether it takes more now. It may be given up to 28 entries or 127 parts, those of one bucket,
   // or a part of 64 KB, beyond the one after which it takes no more.
   virtual bool takes_more() = 0;
-  // What follows belongs to the database that had this index when the snapshot began.
+  // The next entries are those of the database that had this index when the snapshot began.
   virtual void database(int index) = 0;
 
   // A whole entry as it was.
@@ -83,7 +83,7 @@ class SnapshotSink {
   virtual void zset_member(std::string_view member, double score) = 0;
 
   // A stream: its facts, its entries in order of id, each group with its consumers in order of name
-  // and its pending entries in order of id, and what producers sent, when there is any.
+  // and its pending entries in order of id, and the ids that producers have sent, if any.
   virtual void stream_facts(const StreamFacts& facts) = 0;
   // The next entries, `block.live` of them and at least one, stand in this block.
   virtual void stream_block(const StreamBlock& /*block*/) {}

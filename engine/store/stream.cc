@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "engine/store/stream_pass.h"
+#include "engine/store/stream_progress.h"
 
 namespace redoubt {
 
@@ -96,7 +97,7 @@ OrderedPages<StreamBlock>::Place Stream::drop_block(OrderedPages<StreamBlock>::P
   return next;
 }
 
-// --- what passes are told
+// --- reports to passes
 
 void Stream::insert_block(StreamBlock* block) {
   if (!passes_.empty()) [[unlikely]]
@@ -107,14 +108,6 @@ void Stream::insert_block(StreamBlock* block) {
 void Stream::before_change(const StreamBlock& block) const {
   if (!passes_.empty()) [[unlikely]]
     for_each_pass<StreamPass>(passes_, [&](StreamPass& pass) { pass.before_change(block); });
-}
-
-// A pending entry changes, comes (null) or goes.
-void Stream::before_pending(const StreamGroup& group, StreamId id,
-                            const StreamPending* pending) const {
-  if (!passes_.empty()) [[unlikely]]
-    for_each_pass<StreamPass>(passes_,
-                              [&](StreamPass& pass) { pass.before_pending(group, id, pending); });
 }
 
 void Stream::before_idempotency_change() const {
@@ -207,7 +200,7 @@ uint64_t Stream::trim_blocks(const StreamTrim& how) {
       if (block->live == 0) drop_block(blocks_.first());
       break;
     }
-    if (how.references == StreamReferences::remove) remove_references(*block);
+    if (how.references == StreamReferences::remove) remove_block_references(*block);
     length_ -= block->live;
     removed += block->live;
     drop_block(blocks_.first());
@@ -256,14 +249,14 @@ uint64_t Stream::trim_acknowledged(const StreamTrim& how, StreamId* reached) {
   const StreamBlock* next = blocks_.at(place);
   *reached = next == nullptr ? StreamId::largest() : next->first;
   find_first_id();
-  // What was left in front of it makes a hole of what was removed, as XDEL does.
+  // Entries that are left in front of removed ones make a hole, as XDEL does.
   if (length_ > 0 && last_removed > first_id_) {
     max_deleted_id_ = std::max(max_deleted_id_, last_removed);
   }
   return removed;
 }
 
-void Stream::remove_references(const StreamBlock& block) {
+void Stream::remove_block_references(const StreamBlock& block) {
   if (groups_.empty()) return;
   StreamEntry entry;
   uint32_t offset = block.begin;
@@ -334,10 +327,7 @@ Stream* Stream::copy(Allocator& to, const Stream& from) {
        place = from.blocks_.next(place)) {
     made->blocks_.insert(made->memory_, StreamBlock::copy(made->memory_, *block));
   }
-  for (auto place = from.groups_.first(); const StreamGroup* group = from.groups_.at(place);
-       place = from.groups_.next(place)) {
-    made->copy_group(*group);
-  }
+  made->copy_groups(from);
   if (from.idempotency_ != nullptr) {
     made->idempotency_ = StreamIdempotency::copy(made->memory_, *from.idempotency_);
   }
@@ -350,12 +340,7 @@ bool Stream::free_some(Stream* stream, size_t& budget) {
     --budget;
     StreamBlock::free(stream->memory_, stream->blocks_.pop_back(stream->memory_));
   }
-  while (StreamGroup* group = stream->groups_.back()) {
-    if (!free_group(*group, budget) || budget == 0) return false;
-    --budget;
-    stream->groups_.pop_back(stream->memory_);
-    stream->memory_.release(group, sizeof(StreamGroup) + group->name_size);
-  }
+  if (!stream->free_groups(budget)) return false;
   if (stream->idempotency_ != nullptr) {
     if (!StreamIdempotency::free_some(stream->memory_, stream->idempotency_, budget)) return false;
     stream->idempotency_ = nullptr;
@@ -404,7 +389,49 @@ void Stream::digest(Digest& digest) const {
   if (idempotency_ != nullptr) idempotency_->digest(digest);
 }
 
-// --- what producers sent
+// --- groups
+
+Stream* Stream::remove_group(StreamGroup& group) {
+  Stream* remains = make(memory_.allocator());
+  move_group(group, *remains);
+  if (passes_.empty()) [[likely]]
+    return remains;
+  Shared<KeptStream> kept;
+  bool taken = false;
+  for_each_pass<StreamPass>(passes_, [&](StreamPass& pass) {
+    if (!kept) kept = Shared(new KeptStream(pass.memory().database(), remains));
+    taken = pass.group_removed(group, kept, taken) || taken;
+  });
+  // When no pass needs it, it has gone with `kept`.
+  return kept ? nullptr : remains;
+}
+
+void Stream::set_counts(StreamId last_id, uint64_t entries_added, StreamId max_deleted_id) {
+  ASSERT(entries_added >= length_ && entries_added <= kCountMax);
+  ASSERT(last_id >= max_deleted_id && last_id >= last_entry_id());
+  const StreamProgress progress(*this);
+  const bool same =
+      last_id >= last_id_ && entries_added == entries_added_ && max_deleted_id == max_deleted_id_;
+  // Another count of added entries leaves the entries that a group has not read the same.
+  const uint64_t shift = entries_added - entries_added_;
+  for (auto place = groups_.first(); StreamGroup* group = groups_.at(place);
+       place = groups_.next(place)) {
+    if (same) break;
+    const bool stays = progress.knows_position(*group) && group->last_id <= last_id;
+    group->entries_read =
+        stays ? group->entries_read + static_cast<int64_t>(shift) : StreamGroup::kUnknown;
+  }
+  last_id_ = last_id;
+  entries_added_ = entries_added;
+  max_deleted_id_ = max_deleted_id;
+  for (auto place = groups_.first(); StreamGroup* group = groups_.at(place);
+       place = groups_.next(place)) {
+    if (same || group->entries_read != StreamGroup::kUnknown) continue;
+    group->entries_read = progress.entries_up_to(group->last_id);
+  }
+}
+
+// --- ids that producers have sent
 
 StreamIdempotency& Stream::need_idempotency(const IdempotencyLimits& limits) {
   before_idempotency_change();

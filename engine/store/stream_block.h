@@ -2,7 +2,7 @@
 //
 // Entries of a stream tend to have the same field names, and ids that lie close together. So the
 // names of the first entry stand once in front of the block, an entry that has the same ones holds
-// only values, and an id is what it adds to the block's first one:
+// only values, and an id is stored as its difference to the block's first one:
 //
 //   names: for each a length and bytes
 //   entry: size of the body

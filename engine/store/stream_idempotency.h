@@ -1,11 +1,11 @@
-// StreamIdempotency: what a stream remembers of its producers' messages, so that one that is sent
-// twice is added once (XADD IDMP).
+// StreamIdempotency: records of a stream about its producers' messages, so that a message that is
+// sent twice is added once (XADD IDMP).
 //
 // A record says which entry a producer's message became. It is forgotten when the producer has sent
 // `maxsize` newer ones, and counts as forgotten `duration` after it was made. Nothing here knows a
-// clock: who asks says what time it is, and records that are too old are removed when another one
-// is made, a few at a time. So what a stream holds follows from the records that were made and
-// their times alone, and a replica that makes the same ones holds the same.
+// clock: the caller gives the time, and records that are too old are removed when another one is
+// made, a few at a time. So the records of a stream follow from the records that were made and
+// their times alone, and a replica that makes the same ones has the same.
 //
 // Records are numbered. Each producer has its own in the order of their ids and in that of their
 // numbers; producers stand in the order of their names and in that of their oldest record, so that
@@ -124,7 +124,7 @@ class StreamIdempotency {
   void free_record(IdempotentRecord* record);
   void free_producer(IdempotentProducer* producer);
 
-  ValueMemory memory_;  // of what it holds, without itself
+  ValueMemory memory_;  // of the records, not of this object
   IdempotencyLimits limits_;
   uint64_t made_ = 0;
   uint64_t duplicates_ = 0;

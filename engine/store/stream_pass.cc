@@ -70,7 +70,8 @@ size_t StreamPass::counted_bytes() const {
 }
 
 KeptStream::~KeptStream() {
-  database_.discard(Type::stream, Encoding::stream, stream_, stream_->pieces(), stream_->bytes());
+  database_.remains().discard(Type::stream, Encoding::stream, stream_, stream_->pieces(),
+                              stream_->bytes());
 }
 
 // --- changes

@@ -1,9 +1,9 @@
 // StreamPass: a snapshot pass over a stream: entries by block in order of id, then groups.
 //
-// What the stream and its groups and consumers know of themselves is copied when the pass is
-// opened: a few words for each. Blocks and pending entries are not: a block that changes before the
-// pass has come to it is copied, one that goes is handed over, and a pending entry that changes,
-// comes or goes is noted as it was. What producers sent is copied with its first change.
+// The properties of the stream, its groups and its consumers are copied when the pass is opened: a
+// few words for each. Blocks and pending entries are not: a block that changes before the pass has
+// come to it is copied, one that goes is handed over, and a pending entry that changes, comes or
+// goes is noted as it was. The ids that producers have sent are copied before they change.
 #pragma once
 
 #include <cstddef>
@@ -51,7 +51,7 @@ class StreamPass final : public ValuePass {
   // A group has left the stream for one of its own, which is kept as long as the pass needs it.
   // False: the pass does not need it.
   bool group_removed(const StreamGroup& group, const Shared<KeptStream>& remains, bool taken);
-  // What producers sent is about to change.
+  // The ids that producers have sent are about to change.
   void before_idempotency_change();
 
   uint64_t count() const override { return facts_.length; }
@@ -114,7 +114,7 @@ class StreamPass final : public ValuePass {
   bool in_group_ = false;
 
   StreamIdempotency* idempotency_ = nullptr;  // the copy
-  size_t table_bytes_ = 0;                    // of what was copied at opening
+  size_t table_bytes_ = 0;                    // of the copies made at opening
 };
 
 }  // namespace redoubt

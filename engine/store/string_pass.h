@@ -1,6 +1,6 @@
 // StringPass: a snapshot pass over the bytes of a large string, chunk by chunk. A write to the
-// string first copies the chunks that it touches, so it costs what it writes, not what the string
-// has.
+// string first copies the chunks that it touches, so its cost follows from the bytes that it
+// writes, not from the size of the string.
 #pragma once
 
 #include <algorithm>

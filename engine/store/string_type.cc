@@ -46,6 +46,15 @@ void digest_string(const Entry& entry, Digest& digest) {
   }
 }
 
+std::optional<int64_t> string_integer(const Entry& entry) {
+  switch (entry.layout()) {
+    case Layout::integer: return entry.integer();
+    case Layout::embedded: return parse_integer(entry.embedded());
+    case Layout::outside: break;
+  }
+  return parse_integer(Blob::view_of(entry.outside()));
+}
+
 size_t string_length(const Entry& entry) {
   switch (entry.layout()) {
     case Layout::embedded: return entry.embedded().size();

@@ -1,5 +1,5 @@
-// What a value type is to the rest of the store: a row of operations. Nothing else branches on the
-// type of a value.
+// TypeOps: a row of operations for each type of value. No other code branches on the type of a
+// value. With functions that use the rows for whole entries.
 #pragma once
 
 #include <cstddef>
@@ -17,16 +17,16 @@
 namespace redoubt {
 
 struct TypeOps {
-  // What TYPE answers.
+  // The reply of TYPE.
   std::string_view name;
-  // Frees an outside payload, at most `budget` allocations of it, and takes from the budget what it
-  // used. True when all is freed; otherwise `value` is what remains.
+  // Frees an outside payload, at most `budget` allocations of it, and subtracts their number from
+  // the budget. True when all is freed; otherwise `value` becomes the rest.
   bool (*free_some)(Allocator& allocator, Encoding encoding, void*& value, size_t& budget);
   // Bytes of the outside payload, as counted; 0 when there is none. Known without a walk.
   size_t (*outside_bytes)(const Entry& entry);
-  // Allocations that freeing the value takes, more or less: what takes many is freed in slices.
+  // The number of allocations in the value, more or less: a value of many is freed in slices.
   size_t (*free_effort)(const Entry& entry);
-  // A copy of the outside payload, in another database perhaps.
+  // A copy of the outside payload, perhaps for another database.
   void* (*copy)(Allocator& to, const Entry& entry);
   // Adds the value, not the key, in a form that does not depend on encoding or layout.
   void (*digest)(const Entry& entry, Digest& digest);
@@ -40,8 +40,8 @@ struct TypeOps {
   // When the first part of the value expires on its own, Unix time in ms, or the largest number;
   // null for types without such parts.
   int64_t (*next_expiry)(const Entry& entry) = nullptr;
-  // Removes parts that had expired before `now_ms`, at most `most` of them, and says which. Null
-  // where next_expiry is.
+  // Removes parts that had expired before `now_ms`, at most `most` of them, and appends their
+  // names. Null where next_expiry is null.
   void (*remove_expired)(Allocator& allocator, const HashKey& hash_key, Entry& entry,
                          int64_t now_ms, size_t most, std::vector<std::string>& names) = nullptr;
 };
@@ -52,5 +52,14 @@ inline const TypeOps& ops_of(const Entry& entry) {
 }
 
 std::string_view encoding_name(Encoding encoding);
+
+// A copy of an entry and its value. The caller owns it.
+Entry* copy_entry(Allocator& to, const Entry& entry);
+// A copy of an entry that shares the value outside of it. The caller owns the copy alone.
+Entry* copy_header(Allocator& to, const Entry& entry);
+// Bytes of an entry, as counted, with its value and its share of the dict.
+size_t entry_bytes(const Entry& entry);
+// Adds the value and the expiry of an entry, not its key.
+void digest_entry(const Entry& entry, Digest& digest);
 
 }  // namespace redoubt

@@ -2,13 +2,13 @@
 //
 // A big value is delivered in parts, between which writers go on. So does one that is written
 // before the pass comes to it: the write opens the value pass first, which costs a few allocations,
-// not a copy. From then on the value tells the pass of each change before it happens, and the pass
-// keeps what it has not delivered yet as it was: a field that is removed or replaced is handed
-// over, one that changes in place is copied. A value that goes as a whole is handed over as a
-// whole.
+// not a copy. From then on the value reports each change to the pass before it happens, and the
+// pass keeps parts that it has not delivered yet as they were: a field that is removed or replaced
+// is handed over, one that changes in place is copied. A value that goes as a whole is handed over
+// as a whole.
 //
 //   value        has a list of the passes that are open on it (PassList), mostly empty
-//   ValuePass    what a SnapshotPass holds for a value: cursor, and what it has kept
+//   ValuePass    the state of a SnapshotPass for a value: cursor, and the parts that it keeps
 //   KeptEntry    an entry that only passes hold; shared by those that have not used it
 //
 // TablePass is the one for tables of members (hash, set, sorted set); list_pass.h, stream_pass.h
@@ -46,7 +46,7 @@ struct PassList {
 // Memory that is kept for one pass. All of it is counted by the database's allocator.
 class PassMemory {
  public:
-  // What is kept for all passes of the database is added to `total`.
+  // `total` is the memory that is kept for all passes of the database.
   PassMemory(Database& database, size_t& total, PassList& strings, size_t limit)
       : database_(database), total_(total), strings_(strings), limit_(limit) {}
   PassMemory(const PassMemory&) = delete;
@@ -69,7 +69,7 @@ class PassMemory {
     own_ -= bytes;
     total_ -= bytes;
   }
-  // The same for memory that nobody has counted yet.
+  // The same for memory that is not counted yet.
   void count(size_t bytes) {
     allocator().count(bytes);
     hold(bytes);
@@ -78,7 +78,7 @@ class PassMemory {
     allocator().discount(bytes);
     let_go(bytes);
   }
-  // Kept for other passes too, and counted in the total by whoever shares it.
+  // The memory is kept for other passes too, and the share counts it in the total.
   void hold_shared(size_t bytes) {
     shared_ += bytes;
     check_limit();
@@ -158,7 +158,7 @@ class KeptShare {
 
 class ValuePass {
  public:
-  // Joins the value's list. `slot` tells the passes of a database apart: 0 or 1.
+  // Joins the value's list. `slot` is the number of the pass on its database: 0 or 1.
   ValuePass(PassMemory& memory, PassList& list, unsigned slot);
   ValuePass(const ValuePass&) = delete;
   ValuePass& operator=(const ValuePass&) = delete;
@@ -171,7 +171,7 @@ class ValuePass {
   // Delivers parts until all are delivered (true), the budget is used up, a part each, or the sink
   // takes no more.
   virtual bool deliver(SnapshotSink& sink, size_t& budget) = 0;
-  // Frees what it keeps, for a pass that has ended, as SnapshotPass::release_some().
+  // Frees the parts that it keeps, for a pass that has ended, as SnapshotPass::release_some().
   virtual bool release_some(size_t& budget) = 0;
 
   // The value has lost its entry; the pass has a share in it, and goes on.
@@ -312,8 +312,8 @@ class TablePass final : public ValuePass {
   uint64_t delivered_ = 0;
   uint64_t cursor_ = 0;  // hashes below it have been visited
   bool at_end_ = false;
-  Touched touched_;          // ahead of the cursor: what stands in the table is not as it was
-  std::vector<Item*> kept_;  // what was there, to be delivered first
+  Touched touched_;          // ahead of the cursor: the item in the table is not as it was
+  std::vector<Item*> kept_;  // items as they were, to be delivered first
 };
 
 // An item is about to change in place.

@@ -1,13 +1,13 @@
 // The operations on a sorted set, whichever encoding it has.
 //
 //   listpack   member, score, member, score ... in order, in one block of bytes, as RDB holds it
-//   skiplist   what clients call the big encoding: a table of members (member_table.h) and a tree
-//              with ranks (rank_tree.h) over the same items (zset_item.h)
+//   skiplist   a table of members (member_table.h) and a tree with ranks (rank_tree.h) over the
+//              same items (zset_item.h)
 //
 // ZsetView and Zset are handles: the payload of an entry and, for changing it, where its memory
-// comes from. Changes may move the payload or give it another encoding, so that whoever changes a
-// set of an entry calls store_in() afterwards. Ranks count from 0 at the lowest score. Bounds are
-// answered as ranks too: everything about a range is then arithmetic.
+// comes from. Changes may move the payload or give it another encoding, so the caller that changes
+// a set of an entry calls store_in() afterwards. Ranks count from 0 at the lowest score. Bounds are
+// converted to ranks too: everything about a range is then arithmetic.
 #pragma once
 
 #include <cstdint>
@@ -123,8 +123,8 @@ class ZsetView {
 
   // Which ranks a range covers; empty ranges begin anywhere.
   RankRange ranks_of(const ScoreRange& range) const;
-  // Where scores differ there is no order of members. What a small set answers is then what a walk
-  // from its beginning, or with `backwards` from its end, finds first.
+  // Where scores differ there is no order of members. The range of a small set is then the one that
+  // a walk from its beginning, or with `backwards` from its end, finds first.
   RankRange ranks_of(const LexRange& range, bool backwards = false) const;
 
   // A page of a scan: visit(member, score) for some members; the next cursor, 0 at the end. A small
@@ -150,7 +150,7 @@ class ZsetView {
   const void* payload_;
 };
 
-// What passes do with members.
+// Operations of passes on members.
 struct ZsetPassKind {
   using Trait = ZsetTrait;
 
@@ -219,7 +219,7 @@ class Zset : public ZsetView {
   bool erase(std::string_view member);
   void erase(const RankRange& ranks);
 
-  // Frees everything at once, for sets that nobody has seen.
+  // Frees everything at once, for sets that no entry has held.
   void destroy();
 
  private:
@@ -250,7 +250,7 @@ class ZsetBuilder {
   ZsetBuilder(const ZsetBuilder&) = delete;
   ZsetBuilder& operator=(const ZsetBuilder&) = delete;
 
-  // Combines with what is there: combine(old_score).
+  // Combines with the score that is there: combine(old_score).
   template <typename Combine>
   void add(std::string_view member, double score, Combine combine) {
     const uint64_t hash = zset_->members.hash(member);

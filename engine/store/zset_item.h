@@ -1,8 +1,8 @@
 // ZsetItem: a member of a big sorted set and its score, in one piece of memory.
 //
 //   byte 0    form of the score (low 2 bits), length of the member (high 6 bits; 63: more)
-//   score     4 bytes for what is exactly an int32 or a float, otherwise 8
-//   [length]  4 bytes, when byte 0 says "more"
+//   score     4 bytes for a number that is exactly an int32 or a float, otherwise 8
+//   [length]  4 bytes, when the length in byte 0 is "more"
 //   member
 //
 // Most scores are small integers or counters: a member of 9 bytes then takes 16 bytes, not 24.

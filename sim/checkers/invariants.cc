@@ -95,14 +95,14 @@ void InvariantChecker::check_database(int number, bool deep) {
     }
     if (deep) check_parts(entry);
   });
-  if (with_parts != database.with_expiring_parts()) {
+  if (with_parts != database.expiring_parts().count()) {
     report("invariants",
            std::to_string(with_parts) + " keys of database " + std::to_string(number) +
                " in the order of their parts' deadlines",
-           std::to_string(database.with_expiring_parts()));
+           std::to_string(database.expiring_parts().count()));
   }
   bytes += database.dict().table_bytes() + database.kept_bytes();
-  if (database.remains() == 0 && bytes != database.used_bytes()) {
+  if (database.remains().count() == 0 && bytes != database.used_bytes()) {
     report("invariants",
            std::to_string(bytes) + " bytes of the keys and the table of database " +
                std::to_string(number),

@@ -90,7 +90,7 @@ std::vector<std::string> texts_of(std::string_view message) {
 
 // Messages still go to the session.
 bool is_told(const Node& node, uint64_t session) {
-  const Session* found = node.clients().find(session);
+  const Session* found = node.clients().sessions().find(session);
   return found != nullptr &&
          !found->has(kSessionClosing | kSessionCloseAfterReply | kSessionDoomed);
 }
@@ -428,7 +428,7 @@ void TrackingChecker::switch_tracking(const CheckedCommand& command) {
 }
 
 void TrackingChecker::copy_tracker(uint64_t id) {
-  const Session* session = node_->clients().find(id);
+  const Session* session = node_->clients().sessions().find(id);
   if (session == nullptr || session->tracking == nullptr) {
     trackers_.erase(id);
     return;

@@ -232,8 +232,8 @@ std::string ReplayChecker::difference(int db) const {
       } else {
         redoubt::Digest a;
         redoubt::Digest b;
-        Database::digest_of(entry, a);
-        Database::digest_of(*other, b);
+        digest_entry(entry, a);
+        digest_entry(*other, b);
         a.end_element();
         b.end_element();
         if (a.hex() == b.hex()) return;

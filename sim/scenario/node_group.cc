@@ -182,7 +182,7 @@ void NodeGroup::say_farewell() {
 
 bool NodeGroup::quiet() const {
   const size_t kept = plants_.is("kept_connection") ? 1 : 0;
-  return node_ != nullptr && node_->clients().count() <= kept;
+  return node_ != nullptr && node_->clients().sessions().count() <= kept;
 }
 
 void NodeGroup::compare_end() {
@@ -208,7 +208,7 @@ void NodeGroup::check_leaks() {
     checker_->violate("leaks", std::to_string(expected) + " " + std::string(what),
                       std::to_string(seen));
   };
-  none("connections", node_->clients().count(), 0);
+  none("connections", node_->clients().sessions().count(), 0);
   none("lent chunks", door.lent_count(), 0);
   auto& persistence = static_cast<Persistence&>(*node_->parts().find(Persistence::kKind));
   none("open handles", door.open_count(), 1 + persistence.open_files());

@@ -123,9 +123,9 @@ bool Plants::is_about_keys() const {
 // Bugs that no reply shows. False: the planted one is another.
 bool Plants::strike_beside(Node& node) {
   if (is("stray_event")) {
-    node.keyspace().announce(0, "nobody's", 'g', "del");
+    node.keyspace().feed().announce(0, "nobody's", 'g', "del");
   } else if (is("deaf_tracker")) {
-    for (Session* s = node.clients().first(); s != nullptr; s = s->next)
+    for (Session* s = node.clients().sessions().first(); s != nullptr; s = s->next)
       node.clients().tracking().disable(*s);
   } else if (is("wrong_count")) {
     ++node.stats().expired_keys;
@@ -162,15 +162,15 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
   if (is("missed_entry")) return mark_entries(node);
   if (strike_beside(node)) return;
   if (is("lost_subscription")) {
-    for (Session* s = node.clients().first(); s != nullptr; s = s->next) {
+    for (Session* s = node.clients().sessions().first(); s != nullptr; s = s->next) {
       node.clients().pubsub().unsubscribe(*s, ChannelKind::channel, "news:0");
     }
     return;
   }
   if (is_about_waiting()) return strike_waiting(node);
   if (is("exit")) return node.env().backend().request_exit(3);
-  if (is("hang_up") && node.clients().first() != nullptr) {
-    return node.clients().close(*node.clients().first(), false);
+  if (is("hang_up") && node.clients().sessions().first() != nullptr) {
+    return node.clients().close(*node.clients().sessions().first(), false);
   }
   if (is("stray_eviction")) {
     const std::string limit = std::to_string(node.used_memory() / 2);
@@ -186,7 +186,7 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
 
 void Plants::strike_transactions(Node& node, NodeChecker& checker) {
   if (is("blind_exec")) {
-    for (Session* s = node.clients().first(); s != nullptr; s = s->next) {
+    for (Session* s = node.clients().sessions().first(); s != nullptr; s = s->next) {
       if (s->watches != nullptr) s->watches->failed = false;
     }
     return;
@@ -194,7 +194,7 @@ void Plants::strike_transactions(Node& node, NodeChecker& checker) {
   if (is("blind_watch")) {
     for (int db = 0; db < node.keyspace().count(); ++db) {
       const WatchPlace* place = nullptr;
-      while ((place = node.keyspace().watched().next_in(db, place)) != nullptr)
+      while ((place = node.keyspace().feed().watched().next_in(db, place)) != nullptr)
         place->expired = true;
     }
     return;
@@ -211,7 +211,7 @@ void Plants::strike_transactions(Node& node, NodeChecker& checker) {
 
 void Plants::strike_waiting(Node& node) {
   Session* first = nullptr;
-  for (Session* s = node.clients().first(); s != nullptr; s = s->next) {
+  for (Session* s = node.clients().sessions().first(); s != nullptr; s = s->next) {
     if (s->wait == nullptr) continue;
     if (is("early_timeout") && s->wait->deadline != Instant::never()) {
       node.dispatcher().blocked().unblock(*s, false);
@@ -286,7 +286,7 @@ bool Plants::change_data(Node& node, NodeChecker& checker) {
         const std::string later = std::to_string(entry.deadline_ms + 5'000);
         node.dispatcher().execute(session, Words{"PEXPIREAT", key, later});
       } else if (is("early_expiry")) {
-        node.keyspace().expire_key(db, key, node.keyspace().hash(key));
+        node.keyspace().removal().expire_key(db, key, node.keyspace().hash(key));
       } else {
         node.dispatcher().execute(session, Words{"DEL", key});
       }

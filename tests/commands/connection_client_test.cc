@@ -131,7 +131,7 @@ TEST(ClientKill, ByAddress) {
   EXPECT_EQ(world.ask(a, "CLIENT KILL " + address), "+OK\r\n");
   EXPECT_TRUE(b.closed);
   EXPECT_EQ(world.ask(a, "CLIENT KILL " + address), "-ERR No such client\r\n");
-  EXPECT_EQ(world.node().clients().count(), 1u);
+  EXPECT_EQ(world.node().clients().sessions().count(), 1u);
 }
 
 TEST(ClientKill, OneselfGetsTheReplyFirst) {
@@ -145,7 +145,7 @@ TEST(ClientKill, OneselfGetsTheReplyFirst) {
   EXPECT_EQ(world.ask(b, "CLIENT KILL TYPE normal"), ":0\r\n");
   EXPECT_EQ(world.ask(b, "CLIENT KILL TYPE normal SKIPME no"), ":1\r\n");
   EXPECT_TRUE(b.closed);
-  EXPECT_EQ(world.node().clients().count(), 0u);
+  EXPECT_EQ(world.node().clients().sessions().count(), 0u);
 }
 
 TEST(ClientKill, Filters) {
@@ -194,7 +194,7 @@ TEST(ClientKill, ManyAtOnce) {
   world.wait(Duration::milliseconds(100));
   size_t alive = a.closed ? 0 : 1;
   for (const TestConnection* other : others) alive += other->closed ? 0 : 1;
-  EXPECT_EQ(world.node().clients().count(), alive);
+  EXPECT_EQ(world.node().clients().sessions().count(), alive);
   EXPECT_LE(alive, 1u);
 }
 

@@ -31,7 +31,7 @@ TEST(Connection, QuitRepliesAndCloses) {
   TestConnection& c = world.connect();
   EXPECT_EQ(world.ask(c, "QUIT\r\nPING"), "+OK\r\n");
   EXPECT_TRUE(c.closed);
-  EXPECT_EQ(world.node().clients().count(), 0u);
+  EXPECT_EQ(world.node().clients().sessions().count(), 0u);
 }
 
 TEST(Connection, SelectStaysInRange) {
@@ -86,7 +86,7 @@ TEST(Connection, AuthWithoutAPassword) {
 TEST(Connection, HelloSwitchesTheProtocol) {
   ConnectionWorld world;
   TestConnection& c = world.connect();
-  const std::string id = std::to_string(world.node().clients().first()->id);
+  const std::string id = std::to_string(world.node().clients().sessions().first()->id);
   EXPECT_EQ(world.ask(c, "HELLO"), hello_reply('*', "2", id));
   EXPECT_EQ(world.ask(c, "HELLO 3 SETNAME bob"), hello_reply('%', "3", id));
   EXPECT_EQ(world.ask(c, "CLIENT GETNAME"), "$3\r\nbob\r\n");
@@ -111,7 +111,7 @@ TEST(Connection, HelloThatFailsChangesNothing) {
   EXPECT_EQ(world.ask(c, "HELLO 3 AUTH default secret NAME"),
             "-ERR Syntax error in HELLO option 'NAME'\r\n");
   EXPECT_EQ(world.ask(c, "PING"), "-NOAUTH Authentication required.\r\n");
-  const std::string id = std::to_string(world.node().clients().first()->id);
+  const std::string id = std::to_string(world.node().clients().sessions().first()->id);
   EXPECT_EQ(world.ask(c, "HELLO 3 AUTH default secret SETNAME bob"), hello_reply('%', "3", id));
   EXPECT_EQ(world.ask(c, "PING"), "+PONG\r\n");
 }

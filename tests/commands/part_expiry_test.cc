@@ -202,7 +202,7 @@ TEST_P(PartExpiry, ChangesOfADeadlineLeaveNothingBehind) {
   }
   expire(words_.pexpire, "1000");
   EXPECT_EQ(node_.node->keyspace().database(0).used_bytes(), before);
-  EXPECT_EQ(node_.node->keyspace().database(0).with_expiring_parts(), 1u);
+  EXPECT_EQ(node_.node->keyspace().database(0).expiring_parts().count(), 1u);
 }
 
 TEST_P(PartExpiry, DataStandsStillWhileClientsArePaused) {

@@ -52,7 +52,7 @@ class EarlyNode : public CheckedNode {
         if (entry.has_expiry() && entry.expiry_ms() == now_ms) due.emplace_back(entry.key());
       });
       for (const std::string& key : due) {
-        node().keyspace().expire_key(db, key, database.hash(key));
+        node().keyspace().removal().expire_key(db, key, database.hash(key));
       }
     }
     return CheckedNode::execute(args);

@@ -124,7 +124,8 @@ TEST_P(HashExpiry, MemoryComesBack) {
   for (int i = 0; i < 100; ++i) node_.call({"DEL", "h" + std::to_string(i)});
   // The table of keys may stay larger than it was.
   EXPECT_LE(node_.node->keyspace().database(0).used_bytes(), before + 16'384);
-  EXPECT_FALSE(node_.node->keyspace().database(0).first_with_expired_parts(INT64_MAX).has_value());
+  EXPECT_FALSE(
+      node_.node->keyspace().database(0).expiring_parts().first_before(INT64_MAX).has_value());
 }
 
 // Small sets and large ones.
@@ -260,7 +261,7 @@ TEST_P(SetExpiry, DeadlinesFollowTheirSet) {
   make("added");
   node_.call({"SREM", "added", "a"});
   node_.call({"SADD", "added", "a"});
-  EXPECT_EQ(node_.node->keyspace().database(0).with_expiring_parts(), 2U);
+  EXPECT_EQ(node_.node->keyspace().database(0).expiring_parts().count(), 2U);
   node_.pass_ms(1000);
   EXPECT_EQ(node_.node->stats().expired_parts, 2U);
   EXPECT_EQ(node_.call({"SMEMBERS", "moved"}), "*1\r\n$1\r\nb\r\n");
@@ -277,7 +278,7 @@ TEST_P(SetExpiry, DigestsTellDeadlines) {
   const auto digest = [this](std::string_view key) {
     const Database& db = node_.node->keyspace().database(0);
     Digest whole;
-    Database::digest_of(*db.find(key, db.hash(key)), whole);
+    digest_entry(*db.find(key, db.hash(key)), whole);
     whole.end_element();
     return whole.hex();
   };

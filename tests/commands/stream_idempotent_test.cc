@@ -272,10 +272,10 @@ TEST(StreamMessages, WhatIsForgottenAllAtOnceIsFreedBesideTheCommand) {
   }
   const size_t before = node.node->used_memory();
   node.call({"XCFGSET", "s", "IDMP-MAXSIZE", "1"});
-  EXPECT_GT(node.node->keyspace().database(0).remains(), 0u);
+  EXPECT_GT(node.node->keyspace().database(0).remains().count(), 0u);
   node.pass_ms(1000);
   for (int i = 0; i < 100; ++i) node.turn();
-  EXPECT_EQ(node.node->keyspace().database(0).remains(), 0u);
+  EXPECT_EQ(node.node->keyspace().database(0).remains().count(), 0u);
   EXPECT_LT(node.node->used_memory() + 9000 * 40, before);
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/dispatch/context.h"
+#include "engine/store/string_type.h"
 #include "tests/commands/local_node.h"
 #include "tests/resp_text.h"
 
@@ -307,7 +308,7 @@ class LargeArguments : public StringSet {
   const void* value_of(std::string_view key) {
     StringScratch scratch;
     Database& db = n.node->keyspace().database(0);
-    return Database::string_value(*db.find(key, db.hash(key)), scratch).data();
+    return string_value(*db.find(key, db.hash(key)), scratch).data();
   }
 
   static constexpr size_t kLarge = 100'000;

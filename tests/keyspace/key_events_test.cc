@@ -17,45 +17,45 @@ struct KeyEventsTest : testing::Test, Subject {
 TEST_F(KeyEventsTest, AreOffUntilAChannelAndAClassAreChosen) {
   for (const std::string_view classes : {"", "K", "KE", "g$"}) {
     notify(classes);
-    EXPECT_FALSE(keys.events().on()) << classes;
-    keys.modified(0, "a", '$', "set");
+    EXPECT_FALSE(keys.feed().events().on()) << classes;
+    keys.feed().modified(0, "a", '$', "set");
     EXPECT_EQ(channels.take(), "") << classes;
   }
   notify("KE$");
-  keys.modified(3, "a", '$', "set");
-  keys.modified(3, "a", 'g', "del");
+  keys.feed().modified(3, "a", '$', "set");
+  keys.feed().modified(3, "a", 'g', "del");
   EXPECT_EQ(channels.take(), "__keyspace@3__:a set\n__keyevent@3__:set a\n");
   channels.listening = false;
-  keys.modified(3, "a", '$', "set");
+  keys.feed().modified(3, "a", '$', "set");
   EXPECT_EQ(channels.take(), "");
 }
 
 TEST_F(KeyEventsTest, SayWhatTheDatabasesHaveNotedFirst) {
   notify("E$noc");
   set("a", "1");
-  keys.modified(0, "a", '$', "set");
+  keys.feed().modified(0, "a", '$', "set");
   EXPECT_EQ(channels.take(), "__keyevent@0__:new a\n__keyevent@0__:set a\n");
   set("a", "2");
-  keys.modified(0, "a", '$', "set");
+  keys.feed().modified(0, "a", '$', "set");
   EXPECT_EQ(channels.take(), "__keyevent@0__:overwritten a\n__keyevent@0__:set a\n");
   // A command that says nothing of it: at its end.
   set("b", "1", 0, 4);
-  EXPECT_TRUE(keys.events().has_notes());
-  keys.events().emit_notes();
+  EXPECT_TRUE(keys.feed().events().has_notes());
+  keys.feed().events().emit_notes();
   EXPECT_EQ(channels.take(), "__keyevent@4__:new b\n");
-  EXPECT_FALSE(keys.events().has_notes());
+  EXPECT_FALSE(keys.feed().events().has_notes());
 }
 
 TEST_F(KeyEventsTest, FollowADatabaseThatWasSwappedAndForgetOneThatWasFlushed) {
   notify("En");
   set("a", "1", 0, 1);
   keys.swap(1, 2);
-  keys.events().emit_notes();
+  keys.feed().events().emit_notes();
   EXPECT_EQ(channels.take(), "__keyevent@2__:new a\n");
   set("b", "1");
   keys.flush(0, false);
   set("c", "1", 0, 3);
-  keys.events().emit_notes();
+  keys.feed().events().emit_notes();
   EXPECT_EQ(channels.take(), "__keyevent@3__:new c\n");
 }
 
@@ -66,9 +66,9 @@ TEST_F(KeyEventsTest, OfMissedKeysAndOfWhatWasUndone) {
   keys.begin_rollback();
   keys.rollback()->keep(0, "a");
   set("a", "1");
-  keys.modified(0, "a", '$', "set");
+  keys.feed().modified(0, "a", '$', "set");
   keys.undo_rollback();
-  keys.events().emit_notes();
+  keys.feed().events().emit_notes();
   EXPECT_EQ(channels.take(), "");
 }
 
@@ -80,7 +80,7 @@ struct WatchedKeysTest : testing::Test, Subject {
 
   Watches first{1};
   Watches second{2};
-  WatchedKeys& watched = keys.watched();
+  WatchedKeys& watched = keys.feed().watched();
 };
 
 TEST_F(WatchedKeysTest, AClientWhoseKeyIsTouchedFails) {
@@ -91,11 +91,11 @@ TEST_F(WatchedKeysTest, AClientWhoseKeyIsTouchedFails) {
   EXPECT_EQ(watched.keys(), 2U);
   EXPECT_EQ(watched.clients(), 2U);
   EXPECT_EQ(first.places.size(), 2U);
-  keys.modified(1, "a", '$', "set");
-  keys.modified(0, "c", '$', "set");
+  keys.feed().modified(1, "a", '$', "set");
+  keys.feed().modified(0, "c", '$', "set");
   EXPECT_FALSE(first.failed || second.failed);
   set("b", "1");
-  keys.modified(0, "b", '$', "set");
+  keys.feed().modified(0, "b", '$', "set");
   EXPECT_TRUE(first.failed);
   EXPECT_FALSE(second.failed);
   EXPECT_EQ(watched.keys(), 1U);
@@ -113,7 +113,7 @@ TEST_F(WatchedKeysTest, RemovingAKeyThatHadExpiredChangesNothing) {
   EXPECT_EQ(keys.peek(0, "a", keys.hash("a")), nullptr);
   EXPECT_FALSE(first.failed);
   set("a", "2");
-  keys.modified(0, "a", '$', "set");
+  keys.feed().modified(0, "a", '$', "set");
   EXPECT_TRUE(first.failed);
 }
 
@@ -121,7 +121,7 @@ TEST_F(WatchedKeysTest, AKeyThatExpiresMeanwhileIsNoticed) {
   set("a", "1", now_ms() + 10);
   watched.add(first, 0, "a");
   EXPECT_FALSE(watched.any_expired(first));
-  keys.set_decides(false);
+  keys.removal().set_decides(false);
   pass_ms(11);
   EXPECT_TRUE(watched.any_expired(first));
 }

@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "engine/store/hash_type.h"
+#include "engine/store/string_type.h"
 #include "tests/keyspace/subject.h"
 
 namespace redoubt {
@@ -49,7 +50,7 @@ TEST_F(KeyspaceTest, ReadsAreCountedAndSetTheClock) {
 
 TEST_F(KeyspaceTest, AnExpiredKeyIsRemovedAndTold) {
   Witness witness;
-  keys.set_listening(witness, true);
+  keys.feed().set_listening(witness, true);
   set("a", "1", now_ms() + 10);
   pass_ms(10);
   EXPECT_NE(read("a"), nullptr) << "a key lives through the millisecond of its deadline";
@@ -64,15 +65,15 @@ TEST_F(KeyspaceTest, AnExpiredKeyIsRemovedAndTold) {
 
 TEST_F(KeyspaceTest, WhereAnotherNodeDecidesAnExpiredKeyIsHiddenAndStays) {
   Witness witness;
-  keys.set_listening(witness, true);
+  keys.feed().set_listening(witness, true);
   set("a", "1", now_ms() + 10);
-  keys.set_decides(false);
+  keys.removal().set_decides(false);
   pass_ms(11);
   EXPECT_EQ(read("a"), nullptr);
   EXPECT_EQ(keys.write(0, "a", hash("a"), true), nullptr);
   EXPECT_TRUE(there("a"));
   EXPECT_EQ(witness.take() + take_effects(), "");
-  keys.set_decides(true);
+  keys.removal().set_decides(true);
   EXPECT_EQ(keys.peek(0, "a", hash("a")), nullptr);
   EXPECT_FALSE(there("a"));
 }
@@ -80,22 +81,22 @@ TEST_F(KeyspaceTest, WhereAnotherNodeDecidesAnExpiredKeyIsHiddenAndStays) {
 TEST_F(KeyspaceTest, OnlyThoseWhoListenAreTold) {
   Witness first;
   Witness second;
-  keys.modified(0, "a", '$', "set");
-  keys.set_listening(first, true);
-  keys.set_listening(first, true);
-  keys.modified(0, "b", '$', "set");
-  keys.set_listening(second, true);
-  keys.set_listening(first, false);
-  keys.set_listening(first, false);
-  keys.modified(1, "c", '$', "set");
-  keys.announce(1, "c", 't', "xtrim");  // not a further change
+  keys.feed().modified(0, "a", '$', "set");
+  keys.feed().set_listening(first, true);
+  keys.feed().set_listening(first, true);
+  keys.feed().modified(0, "b", '$', "set");
+  keys.feed().set_listening(second, true);
+  keys.feed().set_listening(first, false);
+  keys.feed().set_listening(first, false);
+  keys.feed().modified(1, "c", '$', "set");
+  keys.feed().announce(1, "c", 't', "xtrim");  // not a further change
   EXPECT_EQ(first.take(), "changed 0 b\n");
   EXPECT_EQ(second.take(), "changed 1 c\n");
 }
 
 TEST_F(KeyspaceTest, TheGateKnowsWhichKeysWereWritten) {
   gate.open_source("file", 0);
-  keys.modified(0, "a", '$', "set");
+  keys.feed().modified(0, "a", '$', "set");
   gate.entry_ended(10);
   EXPECT_EQ(gate.need_of(keys.gate_key(0, "a")), 10U);
   EXPECT_EQ(gate.need_of(keys.gate_key(1, "a")), 0U);
@@ -110,9 +111,9 @@ TEST_F(KeyspaceTest, TheGateKnowsWhichKeysWereWritten) {
 
 TEST_F(KeyspaceTest, EvictedKeysAreTold) {
   Witness witness;
-  keys.set_listening(witness, true);
+  keys.feed().set_listening(witness, true);
   set("a", "1", 0, 3);
-  keys.evict(3, "a");
+  keys.removal().evict(3, "a");
   EXPECT_FALSE(there("a", 3));
   EXPECT_EQ(witness.take(), "changed 3 a\nevicted 3 a\n");
   EXPECT_EQ(stats.evicted_keys, 1U);
@@ -120,7 +121,7 @@ TEST_F(KeyspaceTest, EvictedKeysAreTold) {
 
 TEST_F(KeyspaceTest, SwappedDatabasesAreTold) {
   Witness witness;
-  keys.set_listening(witness, true);
+  keys.feed().set_listening(witness, true);
   set("a", "1", 0, 2);
   keys.swap(2, 5);
   EXPECT_TRUE(there("a", 5));
@@ -130,7 +131,7 @@ TEST_F(KeyspaceTest, SwappedDatabasesAreTold) {
 
 TEST_F(KeyspaceTest, LargeDatabasesAreFreedElsewhere) {
   Witness witness;
-  keys.set_listening(witness, true);
+  keys.feed().set_listening(witness, true);
   set("a", "1");
   set("b", "1", 0, 1);
   EXPECT_EQ(keys.flush(0, false), 1U);
@@ -162,33 +163,33 @@ struct PartsTest : KeyspaceTest {
 
 TEST_F(PartsTest, ExpiredPartsAreRemovedAndTold) {
   Witness witness;
-  keys.set_listening(witness, true);
+  keys.feed().set_listening(witness, true);
   make_hash("h", 3, 2);
-  EXPECT_TRUE(keys.remove_expired_parts(0, hash_of("h"), 10));
+  EXPECT_TRUE(keys.removal().expire_parts(0, hash_of("h"), 10));
   EXPECT_EQ(witness.take(), "");
   pass_ms(11);
-  EXPECT_TRUE(keys.remove_expired_parts(0, hash_of("h"), 1));
+  EXPECT_TRUE(keys.removal().expire_parts(0, hash_of("h"), 1));
   EXPECT_EQ(witness.take(), "changed 0 h\nparts 0 h\nf0\n");
-  EXPECT_TRUE(keys.remove_expired_parts(0, hash_of("h"), 10));
+  EXPECT_TRUE(keys.removal().expire_parts(0, hash_of("h"), 10));
   EXPECT_EQ(witness.take(), "changed 0 h\nparts 0 h\nf1\n");
   EXPECT_EQ(HashView(hash_of("h")).size(), 1U);
-  EXPECT_EQ(keys.database(0).with_expiring_parts(), 0U);
+  EXPECT_EQ(keys.database(0).expiring_parts().count(), 0U);
   EXPECT_EQ(stats.expired_parts, 2U);
 }
 
 TEST_F(PartsTest, AValueWithoutPartsGoes) {
   make_hash("h", 2, 2);
   pass_ms(11);
-  EXPECT_FALSE(keys.remove_all_expired_parts(0, hash_of("h")));
+  EXPECT_FALSE(keys.removal().expire_all_parts(0, hash_of("h")));
   EXPECT_FALSE(there("h"));
   EXPECT_NE(take_effects().find("HDEL"), std::string::npos);
 }
 
 TEST_F(PartsTest, WhereDataStandsStillPartsStay) {
   make_hash("h", 2, 2);
-  keys.set_decides(false);
+  keys.removal().set_decides(false);
   pass_ms(11);
-  EXPECT_TRUE(keys.remove_all_expired_parts(0, hash_of("h")));
+  EXPECT_TRUE(keys.removal().expire_all_parts(0, hash_of("h")));
   EXPECT_EQ(HashView(hash_of("h")).size(), 2U);
 }
 
@@ -196,10 +197,10 @@ TEST_F(PartsTest, ATransactionThatMayBeUndoneRemovesOnlyWhatItKeeps) {
   make_hash("h", 2, 1);
   pass_ms(11);
   keys.begin_rollback();
-  EXPECT_TRUE(keys.remove_expired_parts(0, hash_of("h"), 10));
+  EXPECT_TRUE(keys.removal().expire_parts(0, hash_of("h"), 10));
   EXPECT_EQ(HashView(hash_of("h")).size(), 2U);
   keys.rollback()->keep(0, "h");
-  EXPECT_TRUE(keys.remove_expired_parts(0, hash_of("h"), 10));
+  EXPECT_TRUE(keys.removal().expire_parts(0, hash_of("h"), 10));
   EXPECT_EQ(HashView(hash_of("h")).size(), 1U);
   keys.undo_rollback();
   EXPECT_EQ(HashView(hash_of("h")).size(), 2U);
@@ -209,14 +210,14 @@ TEST_F(PartsTest, ATransactionThatMayBeUndoneRemovesOnlyWhatItKeeps) {
 
 TEST_F(KeyspaceTest, WhatATransactionDidIsToldWhenItHasSucceeded) {
   Witness witness;
-  keys.set_listening(witness, true);
+  keys.feed().set_listening(witness, true);
   set("gone", "1", now_ms() + 10);
   pass_ms(11);
   keys.begin_rollback();
   keys.rollback()->keep(0, "a");
   set("a", "1");
   keys.count_changes(1);
-  keys.modified(0, "a", '$', "set");
+  keys.feed().modified(0, "a", '$', "set");
   EXPECT_EQ(read("gone"), nullptr);
   EXPECT_EQ(witness.take(), "");
   keys.commit_rollback();
@@ -227,16 +228,16 @@ TEST_F(KeyspaceTest, WhatATransactionDidIsToldWhenItHasSucceeded) {
 
 TEST_F(KeyspaceTest, WhatIsUndoneIsNeverTold) {
   Witness witness;
-  keys.set_listening(witness, true);
+  keys.feed().set_listening(witness, true);
   set("a", "before", now_ms() + 1'000);
   set("gone", "1", now_ms() + 10);
   pass_ms(11);
   keys.begin_rollback();
   for (const std::string_view key : {"a", "b"}) keys.rollback()->keep(0, key);
   set("a", "after");
-  keys.modified(0, "a", '$', "set");
+  keys.feed().modified(0, "a", '$', "set");
   set("b", "new");
-  keys.modified(0, "b", '$', "set");
+  keys.feed().modified(0, "b", '$', "set");
   keys.count_changes(2);
   EXPECT_EQ(read("gone"), nullptr);
   keys.undo_rollback();
@@ -245,7 +246,7 @@ TEST_F(KeyspaceTest, WhatIsUndoneIsNeverTold) {
   EXPECT_FALSE(there("b"));
   EXPECT_TRUE(there("gone")) << "it comes back, and expires again";
   StringScratch scratch;
-  EXPECT_EQ(Database::string_value(*read("a"), scratch), "before");
+  EXPECT_EQ(string_value(*read("a"), scratch), "before");
   EXPECT_TRUE(read("a")->has_expiry());
 }
 
@@ -259,7 +260,7 @@ TEST_F(KeyspaceTest, UnderLrmOnlyChangesCountAsUse) {
   pass_ms(10'000);
   keys.cron();
   EXPECT_EQ(read("a")->fine_access(), made);
-  keys.modified(0, "a", '$', "append");
+  keys.feed().modified(0, "a", '$', "append");
   EXPECT_EQ(read("a")->fine_access(), made + 80);
 }
 

@@ -66,7 +66,7 @@ class Subject {
  public:
   Subject() {
     effects.attach(consumer);
-    keys.events().publish_to(channels);
+    keys.feed().events().publish_to(channels);
   }
 
   void set(std::string_view key, std::string_view value, int64_t expiry_ms = 0, int db = 0) {

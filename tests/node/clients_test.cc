@@ -21,8 +21,8 @@ class Echo final : public RequestSink {
     const std::vector<std::string> address = {"--bind", "127.0.0.1"};
     EXPECT_TRUE(config_.parse_arguments(address, &error)) << error;
     clients_ = std::make_unique<Clients>(env_, config_.settings(), stats_, logger_, *this);
-    clients_->settings_changed();
-    EXPECT_TRUE(clients_->listen(&error)) << error;
+    clients_->limits().settings_changed();
+    EXPECT_TRUE(clients_->acceptor().listen(&error)) << error;
   }
 
   Clients& clients() { return *clients_; }
@@ -37,7 +37,7 @@ class Echo final : public RequestSink {
     op.result.handle = {next_handle_++, 1};
     op.address = Address::tcp("127.0.0.1", static_cast<uint16_t>(next_handle_));
     backend_.finish(op);
-    Session* last = clients_->first();
+    Session* last = clients_->sessions().first();
     while (last->next != nullptr) last = last->next;
     return *last;
   }
@@ -61,10 +61,10 @@ class Echo final : public RequestSink {
     clients_->end_messages();
     for (size_t i = 0; i < ready_.size(); ++i) {
       Session& session = *ready_[i];
-      clients_->finish_requests(session);
+      clients_->io().finish_requests(session);
       send_replies(session);
-      clients_->read(session);
-      clients_->count_after_turn(session);
+      clients_->io().read(session);
+      clients_->limits().count_after_turn(session);
     }
     clients_->end_turn();
     ready_.clear();
@@ -87,7 +87,7 @@ class Echo final : public RequestSink {
   void on_output(Session& session) override { ready_.push_back(&session); }
   void send_replies(Session& session) override {
     if (session.has(kSessionClosing | kSessionLocal)) return;
-    session.output.empty() ? clients_->flush(session) : clients_->send_output(session);
+    session.output.empty() ? clients_->io().flush(session) : clients_->io().send_output(session);
   }
   void request_turn() override {}
   void on_ending(Session&) override {}
@@ -113,9 +113,9 @@ class Echo final : public RequestSink {
 TEST(Clients, ASessionFromAcceptToItsEnd) {
   Echo echo;
   Session& session = echo.connect();
-  EXPECT_EQ(echo.clients().count(), 1u);
-  EXPECT_EQ(echo.clients().find(session.id), &session);
-  EXPECT_TRUE(echo.clients().any_connected());
+  EXPECT_EQ(echo.clients().sessions().count(), 1u);
+  EXPECT_EQ(echo.clients().sessions().find(session.id), &session);
+  EXPECT_TRUE(echo.clients().sessions().any_connected());
   echo.say(session, "hello");
   echo.end_turn();
   EXPECT_EQ(echo.world().given_back, 1u);
@@ -127,12 +127,12 @@ TEST(Clients, ASessionFromAcceptToItsEnd) {
   const Handle handle = session.connection->handle();
   const uint64_t id = session.id;
   echo.clients().close(session, false);
-  EXPECT_EQ(echo.clients().find(id), nullptr);
+  EXPECT_EQ(echo.clients().sessions().find(id), nullptr);
   echo.end_turn();
-  EXPECT_EQ(echo.clients().count(), 1u) << "its receive is still in flight";
+  EXPECT_EQ(echo.clients().sessions().count(), 1u) << "its receive is still in flight";
   echo.cancel_all_of(handle);
   echo.end_turn();
-  EXPECT_EQ(echo.clients().count(), 0u);
+  EXPECT_EQ(echo.clients().sessions().count(), 0u);
   EXPECT_EQ(echo.told(), "closed:1 freed ");
   EXPECT_EQ(echo.clients().memory_bytes(), 0u);
 }
@@ -152,7 +152,7 @@ TEST(Clients, TheSessionThatExecutesIsNotClosedUnderItself) {
   EXPECT_EQ(echo.told(), "closed:1 ");
   echo.cancel_all_of(session.connection->handle());
   echo.end_turn();
-  EXPECT_EQ(echo.clients().count(), 0u);
+  EXPECT_EQ(echo.clients().sessions().count(), 0u);
 }
 
 TEST(Clients, OutputLeavesBeforeTheEnd) {
@@ -182,7 +182,7 @@ TEST(Clients, AConnectionBecomesALinkOfSomebodyElse) {
   ASSERT_NE(connection, nullptr);
   connection->set_user(link);
   echo.end_turn();
-  EXPECT_EQ(echo.clients().count(), 0u);
+  EXPECT_EQ(echo.clients().sessions().count(), 0u);
   EXPECT_TRUE(echo.world().closed.empty()) << "the stream lives on";
   connection->flush();
   EXPECT_EQ(echo.world().sending(), "+CONTINUE\r\n");
@@ -248,13 +248,13 @@ TEST(Clients, MemoryFallsWhileALongReplyLeaves) {
 TEST(Clients, ALocalSessionIsNoClient) {
   Echo echo;
   Session& session = echo.clients().make_local();
-  EXPECT_FALSE(echo.clients().any_connected());
+  EXPECT_FALSE(echo.clients().sessions().any_connected());
   EXPECT_EQ(session.peer(), Address());
   echo.clients().monitors().start(session);
   echo.clients().close(session, false);
   EXPECT_FALSE(session.has(kSessionClosing));
   echo.clients().drop_local(session);
-  EXPECT_EQ(echo.clients().count(), 0u);
+  EXPECT_EQ(echo.clients().sessions().count(), 0u);
   EXPECT_EQ(echo.clients().monitors().size(), 0u);
   echo.end_turn();
 }
@@ -280,7 +280,7 @@ TEST(Clients, AMonitorMayStopAndStartInOneTurn) {
 
 TEST(Clients, AListenerThatIsClosedAcceptsNobody) {
   Echo echo;
-  ListenerSet& listeners = echo.clients().listeners();
+  ListenerSet& listeners = echo.clients().acceptor().listeners();
   EXPECT_EQ(listeners.tcp_port(), 6379);
   Op& op = *echo.world().waiting(OpKind::accept);
   listeners.close_all();
@@ -288,7 +288,7 @@ TEST(Clients, AListenerThatIsClosedAcceptsNobody) {
   EXPECT_EQ(listeners.tcp_port(), 0);
   op.result.handle = {50, 1};
   echo.world().finish(op);
-  EXPECT_EQ(echo.clients().count(), 0u);
+  EXPECT_EQ(echo.clients().sessions().count(), 0u);
   EXPECT_EQ(echo.world().closed.size(), 2u) << "the listener and the late stream";
 }
 

@@ -289,7 +289,7 @@ TEST(Monitor, ASlowOneIsDroppedByItsLimit) {
   for (int i = 0; i < 3000; ++i) text += "SET k " + std::string(4000, 'v') + "\r\n";
   talk.say(b, text);
   talk.run(Duration::seconds(2));
-  EXPECT_EQ(talk.node().clients().count(), 1u);
+  EXPECT_EQ(talk.node().clients().sessions().count(), 1u);
   EXPECT_EQ(talk.say(b, "PING\r\n"), "+PONG\r\n");
 }
 
@@ -319,7 +319,7 @@ TEST(ClientEviction, TheLargestGoesAndWhoIsSparedStays) {
   EXPECT_EQ(talk.say(spared, "CLIENT NO-EVICT ON\r\n"), "+OK\r\n");
   EXPECT_EQ(talk.say(small, "CONFIG SET maxmemory-clients 4000000\r\n"), "+OK\r\n");
   talk.say(spared, half);
-  EXPECT_EQ(talk.node().clients().count(), 3u);
+  EXPECT_EQ(talk.node().clients().sessions().count(), 3u);
   talk.say(large, half + std::string(3500000, 'x'));
   EXPECT_TRUE(talk.client(large).closed());
   EXPECT_FALSE(talk.client(spared).closed());

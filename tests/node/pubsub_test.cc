@@ -159,7 +159,7 @@ TEST(PubSub, AMessageThatWaitsForItsPieceIsNoTrouble) {
   }
   talk.client(subscriber).disconnect();
   talk.run();
-  EXPECT_EQ(talk.node().clients().count(), 1u);
+  EXPECT_EQ(talk.node().clients().sessions().count(), 1u);
   EXPECT_EQ(talk.say(publisher, "PING\r\n"), "+PONG\r\n");
 }
 

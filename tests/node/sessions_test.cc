@@ -20,7 +20,7 @@ TEST(Sessions, AProtocolErrorIsAnsweredAfterWhatWasGoodAndCloses) {
   EXPECT_EQ(talk.say(c, "PING\r\n*1\r\n!oops"),
             "+PONG\r\n-ERR Protocol error: expected '$', got '!'\r\n");
   EXPECT_TRUE(talk.client(c).closed());
-  EXPECT_EQ(talk.node().clients().count(), 0u);
+  EXPECT_EQ(talk.node().clients().sessions().count(), 0u);
 }
 
 TEST(Sessions, QuitAnswersAndCloses) {
@@ -112,11 +112,11 @@ TEST(Sessions, RepliesToWhoHasNotAuthenticatedDoNotPileUp) {
   talk.say(deaf, "PING\r\n");
   std::string pings;
   for (int i = 0; i < 10'000; ++i) pings += "PING\r\n";
-  for (int i = 0; i < 30 && talk.node().clients().count() == 2; ++i) {
+  for (int i = 0; i < 30 && talk.node().clients().sessions().count() == 2; ++i) {
     talk.send(deaf, pings);
     talk.run(Duration::milliseconds(100));
   }
-  EXPECT_EQ(talk.node().clients().count(), 1u);
+  EXPECT_EQ(talk.node().clients().sessions().count(), 1u);
   EXPECT_EQ(talk.node().stats().output_limit_disconnections, 1u);
   EXPECT_EQ(talk.say(reader, "AUTH secret\r\n"), "+OK\r\n");
 }
@@ -134,7 +134,7 @@ TEST(Sessions, AMonitorWhoseOwnTransactionIsTooMuchForIt) {
   talk.say(monitor, "MONITOR\r\n");
   talk.send(monitor, "EXEC\r\nSET after 1\r\n");
   talk.run();
-  EXPECT_EQ(talk.node().clients().count(), 1u);
+  EXPECT_EQ(talk.node().clients().sessions().count(), 1u);
   EXPECT_EQ(talk.node().clients().monitors().size(), 0u);
   EXPECT_EQ(talk.say(other, "EXISTS after\r\n"), ":0\r\n");
 }
@@ -172,7 +172,7 @@ TEST(Sessions, RepliesThatNobodyReadsEndAtTheLimit) {
   for (int i = 0; i < 1000; ++i) pipeline += "GET big\r\n";
   talk.send(slow, pipeline);
   talk.run();
-  EXPECT_EQ(talk.node().clients().count(), 1u);
+  EXPECT_EQ(talk.node().clients().sessions().count(), 1u);
   EXPECT_EQ(talk.node().stats().output_limit_disconnections, 1u);
   EXPECT_EQ(talk.say(reader, "PING\r\n"), "+PONG\r\n");
 }
@@ -184,9 +184,9 @@ TEST(Sessions, TheSoftOutputLimitEndsAfterItsTime) {
   talk.client(slow).stop_reading();
   talk.send(slow, "GET big\r\nGET big\r\n");
   talk.run(Duration::seconds(2));
-  EXPECT_EQ(talk.node().clients().count(), 1u);
+  EXPECT_EQ(talk.node().clients().sessions().count(), 1u);
   talk.run(Duration::seconds(3));
-  EXPECT_EQ(talk.node().clients().count(), 0u);
+  EXPECT_EQ(talk.node().clients().sessions().count(), 0u);
 }
 
 TEST(Sessions, ClientReplyModes) {

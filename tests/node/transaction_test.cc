@@ -56,7 +56,7 @@ TEST_F(Transaction, ATouchedKeyMakesItFail) {
   EXPECT_EQ(talk.say(a, "WATCH x\r\n"), "+OK\r\n");
   talk.say(b, "SET x 3\r\n");
   EXPECT_EQ(talk.say(a, "WATCH y\r\n"), "+OK\r\n");
-  EXPECT_EQ(talk.node().keyspace().watched().keys(), 0u) << "it must fail already";
+  EXPECT_EQ(talk.node().keyspace().feed().watched().keys(), 0u) << "it must fail already";
   EXPECT_EQ(talk.say(a, "UNWATCH\r\nMULTI\r\nGET x\r\nEXEC\r\n"),
             "+OK\r\n+OK\r\n+QUEUED\r\n*1\r\n$1\r\n3\r\n");
 }
@@ -121,15 +121,15 @@ TEST_F(Transaction, ManyWatchersOfManyKeys) {
   talk.say(b, "SET k77 1\r\n");
   EXPECT_EQ(talk.say(a, "MULTI\r\nEXEC\r\n"), "+OK\r\n*-1\r\n");
   EXPECT_EQ(talk.say(b, "MULTI\r\nEXEC\r\n"), "+OK\r\n*-1\r\n");
-  EXPECT_EQ(talk.node().keyspace().watched().keys(), 0u);
-  EXPECT_EQ(talk.node().keyspace().watched().clients(), 0u);
+  EXPECT_EQ(talk.node().keyspace().feed().watched().keys(), 0u);
+  EXPECT_EQ(talk.node().keyspace().feed().watched().clients(), 0u);
 }
 
 TEST_F(Transaction, ADisconnectForgetsEverything) {
   talk.say(a, "WATCH x y\r\nMULTI\r\nSET x 1\r\n");
   talk.client(a).disconnect();
   talk.run();
-  EXPECT_EQ(talk.node().keyspace().watched().clients(), 0u);
+  EXPECT_EQ(talk.node().keyspace().feed().watched().clients(), 0u);
   EXPECT_EQ(talk.say(b, "GET x\r\n"), "$-1\r\n");
 }
 
@@ -165,7 +165,7 @@ TEST_F(Transaction, WhoWaitsIsServedAfterTheWhole) {
 TEST_F(Transaction, ResetDiscards) {
   EXPECT_EQ(talk.say(a, "WATCH x\r\nMULTI\r\nSET x 1\r\nRESET\r\nEXEC\r\nGET x\r\n"),
             "+OK\r\n+OK\r\n+QUEUED\r\n+RESET\r\n-ERR EXEC without MULTI\r\n$-1\r\n");
-  EXPECT_EQ(talk.node().keyspace().watched().clients(), 0u);
+  EXPECT_EQ(talk.node().keyspace().feed().watched().clients(), 0u);
 }
 
 TEST_F(Transaction, AnUndoneOneWakesNobody) {

@@ -9,6 +9,7 @@
 
 #include "engine/commands/families.h"
 #include "engine/dispatch/context.h"
+#include "engine/store/string_type.h"
 
 namespace redoubt {
 
@@ -25,11 +26,11 @@ inline void wait_and_take(Context& c, BlockMode mode) {
     }
     if (entry == nullptr) continue;
     if (c.wrong_type(entry, Type::string)) return;
-    if (mode == BlockMode::while_key_exists && Database::string_size(*entry) == 0) continue;
+    if (mode == BlockMode::while_key_exists && string_length(*entry) == 0) continue;
     StringScratch scratch;
     c.reply.array(2);
     c.reply.bulk(c.args[i]);
-    c.reply.bulk(Database::string_value(*entry, scratch));
+    c.reply.bulk(string_value(*entry, scratch));
     const std::string key(c.args[i]);
     c.keys().erase(c.db_index(), key, c.hash(key), false);
     c.modified(key, 'g', "del");
@@ -58,7 +59,7 @@ inline void waitmove_command(Context& c) {
   }
   if (c.wrong_type(entry, Type::string)) return;
   StringScratch scratch;
-  const std::string value(Database::string_value(*entry, scratch));
+  const std::string value(string_value(*entry, scratch));
   c.keys().erase(c.db_index(), c.args[1], c.hash(c.args[1]), false);
   c.modified(c.args[1], 'g', "del");
   c.db().set_string(c.args[2], c.hash(c.args[2]), value, NewExpiry::none());

@@ -27,6 +27,7 @@ struct OneStream {
     stream->append(id, views, limits);
   }
   Stream* operator->() const { return stream; }
+  Stream& operator*() const { return *stream; }
 
   Allocator allocator;
   Stream* stream;

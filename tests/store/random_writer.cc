@@ -8,6 +8,7 @@
 #include "engine/store/list_type.h"
 #include "engine/store/set_type.h"
 #include "engine/store/stream_type.h"
+#include "engine/store/string_type.h"
 #include "engine/store/zset.h"
 #include "tests/store/random_hash_key.h"
 
@@ -140,7 +141,7 @@ void RandomWriter::update_bytes() {
   const Key k = key();
   const Entry* entry = db().find(k.name, k.hash);
   if (entry != nullptr && entry->type() != Type::string) return;
-  const size_t size = entry == nullptr ? 0 : Database::string_size(*entry);
+  const size_t size = entry == nullptr ? 0 : string_length(*entry);
   const size_t from = random_.below(size + 100);
   const size_t count = 1 + random_.below(chance(30) ? 40'000 : 10);
   const bool whole = chance(20);
@@ -275,7 +276,7 @@ void RandomWriter::change_list(Entry& entry) {
           random_.below(std::min<size_t>(size - static_cast<size_t>(index), 40) + 1);
       Quicklist* cut = list.erase_range(static_cast<size_t>(index), count);
       if (cut != nullptr) {
-        db().discard(Type::list, Encoding::quicklist, cut, cut->counted_bytes);
+        db().remains().discard(Type::list, Encoding::quicklist, cut, cut->counted_bytes);
       }
       break;
     }
@@ -362,7 +363,8 @@ void RandomWriter::change_groups(Stream& stream) {
   switch (random_.below(12)) {
     case 0:
       if (Stream* remains = stream.remove_group(*group)) {
-        db().discard(Type::stream, Encoding::stream, remains, remains->pieces(), remains->bytes());
+        db().remains().discard(Type::stream, Encoding::stream, remains, remains->pieces(),
+                               remains->bytes());
       }
       break;
     case 1: stream.remove_consumer(*group, *consumer); break;
@@ -406,7 +408,8 @@ void RandomWriter::write_stream() {
           .record(text(2), text(3), stream.last_id(), 1);
     } else if (stream.idempotency() != nullptr) {
       Stream* remains = stream.restart_idempotency({.duration_s = 50, .maxsize = 3});
-      db().discard(Type::stream, Encoding::stream, remains, remains->pieces(), remains->bytes());
+      db().remains().discard(Type::stream, Encoding::stream, remains, remains->pieces(),
+                             remains->bytes());
     }
   }
 }
@@ -488,7 +491,7 @@ void RandomWriter::write() {
         expires ? std::optional(static_cast<int64_t>(random_.below(1000))) : std::nullopt);
   } else if (kind < 290) {
     size_t budget = random_.below(500);
-    db().free_some(budget);
+    db().remains().free_some(budget);
   } else {
     switch (random_.below(7)) {
       case 0: write_string(); break;

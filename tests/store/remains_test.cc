@@ -22,7 +22,7 @@ class Remains : public testing::Test {
     database_.replace_value(key, database_.hash(key), Type::set, set.encoding(), set.value(),
                             NewExpiry::none());
   }
-  void slice(size_t budget) { database_.free_some(budget); }
+  void slice(size_t budget) { database_.remains().free_some(budget); }
 
   const SetLimits limits_;
   uint64_t seed_ = 0;
@@ -35,7 +35,7 @@ TEST_F(Remains, AreFreedAsFastAsNewOnesCome) {
   for (int i = 0; i < 20; ++i) {
     replace("k");
     slice(1);
-    EXPECT_LE(database_.remains(), 2u);
+    EXPECT_LE(database_.remains().count(), 2u);
   }
 }
 
@@ -44,13 +44,13 @@ TEST_F(Remains, OfWhatOnlyGoesAreFreedByTheBudget) {
     replace("k");
     database_.erase("k", database_.hash("k"));
     size_t all = SIZE_MAX;
-    ASSERT_TRUE(database_.free_some(all));
+    ASSERT_TRUE(database_.remains().free_some(all));
   }
   replace("k");
   const size_t before = database_.used_bytes();
   database_.erase("k", database_.hash("k"));
   slice(100);
-  EXPECT_EQ(database_.remains(), 1u);
+  EXPECT_EQ(database_.remains().count(), 1u);
   EXPECT_GT(database_.used_bytes(), before - before / 10);
 }
 

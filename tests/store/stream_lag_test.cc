@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/store/random.h"
+#include "engine/store/stream_progress.h"
 #include "tests/store/one_stream.h"
 
 namespace redoubt {
@@ -49,7 +50,7 @@ class LagTrial {
   void check() {
     for (int i = 0; i < kGroups; ++i) {
       const StreamGroup& group = *stream_->find_group(std::to_string(i));
-      const std::optional<int64_t> lag = stream_->lag(group);
+      const std::optional<int64_t> lag = StreamProgress(*stream_).lag(group);
       if (lag) {
         ASSERT_EQ(*lag, naive_.behind(group.last_id));
         ++told_;
@@ -99,12 +100,13 @@ class LagTrial {
 
   void set_position(StreamGroup& group) {
     const int64_t read = static_cast<int64_t>(random_.below(stream_->entries_added() + 4)) - 1;
-    stream_->set_position(group, random_.below(3) == 0 ? stream_->last_id() : any_id(), read);
+    StreamProgress(*stream_).set_position(
+        group, random_.below(3) == 0 ? stream_->last_id() : any_id(), read);
   }
 
   void advance_over(StreamGroup& group) {
     const StreamId id = any_id();
-    if (id > group.last_id) stream_->advance_over(group, id);
+    if (id > group.last_id) StreamProgress(*stream_).advance_over(group, id);
   }
 
   void set_counts() {
@@ -119,7 +121,7 @@ class LagTrial {
     for (uint64_t n = random_.below(3) + 1; n > 0; --n) {
       const auto next = naive_.entries.upper_bound(group.last_id);
       if (next == naive_.entries.end()) return;
-      stream_->advance(group, *next);
+      StreamProgress(*stream_).advance(group, *next);
     }
   }
 
@@ -160,23 +162,23 @@ TEST(StreamLag, IsKnownAsLongAsNothingIsDeleted) {
   append_numbered(stream, 1, 20);
   StreamGroup* group = stream->add_group("g", {}, StreamGroup::kUnknown);
   for (uint64_t i = 1; i <= 20; ++i) {
-    EXPECT_EQ(stream->lag(*group), static_cast<int64_t>(21 - i));
+    EXPECT_EQ(StreamProgress(*stream).lag(*group), static_cast<int64_t>(21 - i));
     if (i == 10) trim_below(stream, 5);
-    stream->advance(*group, {i, 0});
+    StreamProgress(*stream).advance(*group, {i, 0});
     EXPECT_EQ(group->entries_read, static_cast<int64_t>(i));
   }
-  EXPECT_EQ(stream->lag(*group), 0);
+  EXPECT_EQ(StreamProgress(*stream).lag(*group), 0);
 }
 
 TEST(StreamLag, TrimmedEntriesAreNotAhead) {
   OneStream stream;
   append_numbered(stream, 1, 5);
   StreamGroup* group = stream->add_group("g", {}, StreamGroup::kUnknown);
-  stream->advance(*group, {1, 0});
+  StreamProgress(*stream).advance(*group, {1, 0});
   trim_below(stream, 4);
-  EXPECT_EQ(stream->lag(*group), 2);
-  stream->advance(*group, {4, 0});
-  EXPECT_EQ(stream->lag(*group), 1);
+  EXPECT_EQ(StreamProgress(*stream).lag(*group), 2);
+  StreamProgress(*stream).advance(*group, {4, 0});
+  EXPECT_EQ(StreamProgress(*stream).lag(*group), 1);
   EXPECT_EQ(group->entries_read, 4);
 }
 
@@ -184,12 +186,12 @@ TEST(StreamLag, HoleBehindTheGroup) {
   OneStream stream;
   append_numbered(stream, 1, 4);
   StreamGroup* group = stream->add_group("g", {}, StreamGroup::kUnknown);
-  stream->advance(*group, {1, 0});
-  stream->advance(*group, {2, 0});
+  StreamProgress(*stream).advance(*group, {1, 0});
+  StreamProgress(*stream).advance(*group, {2, 0});
   stream->erase({3, 0});
-  EXPECT_EQ(stream->lag(*group), std::nullopt);
-  stream->advance(*group, {4, 0});
-  EXPECT_EQ(stream->lag(*group), 0);
+  EXPECT_EQ(StreamProgress(*stream).lag(*group), std::nullopt);
+  StreamProgress(*stream).advance(*group, {4, 0});
+  EXPECT_EQ(StreamProgress(*stream).lag(*group), 0);
   EXPECT_EQ(group->entries_read, 4);
 }
 
@@ -197,27 +199,27 @@ TEST(StreamLag, HoleAtTheGroupsOwnEntryHidesNothing) {
   OneStream stream;
   append_numbered(stream, 1, 4);
   StreamGroup* group = stream->add_group("g", {}, StreamGroup::kUnknown);
-  stream->advance(*group, {1, 0});
-  stream->advance(*group, {2, 0});
+  StreamProgress(*stream).advance(*group, {1, 0});
+  StreamProgress(*stream).advance(*group, {2, 0});
   stream->erase({2, 0});
-  EXPECT_EQ(stream->lag(*group), 2);
-  stream->advance(*group, {3, 0});
-  EXPECT_EQ(stream->lag(*group), 1);
+  EXPECT_EQ(StreamProgress(*stream).lag(*group), 2);
+  StreamProgress(*stream).advance(*group, {3, 0});
+  EXPECT_EQ(StreamProgress(*stream).lag(*group), 1);
 }
 
 TEST(StreamLag, NumberThatTheStreamContradictsIsNotBelieved) {
   OneStream stream;
   append_numbered(stream, 1, 1);
   StreamGroup* group = stream->add_group("g", {}, StreamGroup::kUnknown);
-  stream->set_position(*group, {1, 0}, 100);
-  EXPECT_EQ(stream->lag(*group), 0);
+  StreamProgress(*stream).set_position(*group, {1, 0}, 100);
+  EXPECT_EQ(StreamProgress(*stream).lag(*group), 0);
   EXPECT_EQ(group->entries_read, 1);
   append_numbered(stream, 2, 5);
-  stream->set_position(*group, {3, 0}, 100);
-  EXPECT_EQ(stream->lag(*group), 2);
+  StreamProgress(*stream).set_position(*group, {3, 0}, 100);
+  EXPECT_EQ(StreamProgress(*stream).lag(*group), 2);
   EXPECT_EQ(group->entries_read, 3);
-  stream->set_position(*group, {3, 0}, 3);
-  EXPECT_EQ(stream->lag(*group), 2);
+  StreamProgress(*stream).set_position(*group, {3, 0}, 3);
+  EXPECT_EQ(StreamProgress(*stream).lag(*group), 2);
 }
 
 TEST(StreamLag, TrimOfWhatIsAcknowledgedLeavesAHole) {
@@ -225,7 +227,7 @@ TEST(StreamLag, TrimOfWhatIsAcknowledgedLeavesAHole) {
   append_numbered(stream, 1, 4);
   StreamGroup* first = stream->add_group("first", {}, StreamGroup::kUnknown);
   StreamConsumer* consumer = stream->add_consumer(*first, "c", 1);
-  for (uint64_t i = 1; i <= 3; ++i) stream->advance(*first, {i, 0});
+  for (uint64_t i = 1; i <= 3; ++i) StreamProgress(*stream).advance(*first, {i, 0});
   stream->add_pending(*first, consumer, {1, 0}, 1);
   StreamTrim how;
   how.kind = StreamTrim::Kind::length;
@@ -233,10 +235,10 @@ TEST(StreamLag, TrimOfWhatIsAcknowledgedLeavesAHole) {
   StreamId reached;
   EXPECT_EQ(stream->trim(how, &reached), 2u);
   EXPECT_EQ(stream->max_deleted_id(), (StreamId{3, 0}));
-  EXPECT_EQ(stream->lag(*first), 1);
+  EXPECT_EQ(StreamProgress(*stream).lag(*first), 1);
   StreamGroup* second = stream->add_group("second", {}, StreamGroup::kUnknown);
-  stream->set_position(*second, {1, 0}, 1);
-  EXPECT_EQ(stream->lag(*second), std::nullopt);
+  StreamProgress(*stream).set_position(*second, {1, 0}, 1);
+  EXPECT_EQ(StreamProgress(*stream).lag(*second), std::nullopt);
 }
 
 }  // namespace

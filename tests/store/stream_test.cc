@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/store/random.h"
+#include "engine/store/stream_progress.h"
 #include "tests/store/one_stream.h"
 
 namespace redoubt {
@@ -254,7 +255,7 @@ TEST(Stream, CountsStopAtTheLargestSignedNumber) {
   StreamGroup* group = stream->add_group("g", {1, 0}, kMost);
   stream.append({2, 0}, {"f", "v"});
   EXPECT_EQ(stream->entries_added(), static_cast<uint64_t>(kMost));
-  stream->advance(*group, {2, 0});
+  StreamProgress(*stream).advance(*group, {2, 0});
   EXPECT_EQ(group->entries_read, kMost);
 }
 

@@ -9,6 +9,7 @@
 #include "engine/commands/bits/bitmap_offset.h"
 #include "engine/commands/families.h"
 #include "engine/store/number.h"
+#include "engine/store/string_type.h"
 #include "net/text.h"
 
 namespace redoubt {
@@ -210,7 +211,7 @@ void update_fields(Context& c, std::span<const FieldOperation> operations, size_
   const std::string_view key = c.args[1];
   const Entry* entry = c.touch(key);
   if (c.wrong_type(entry, Type::string)) return;
-  const size_t old_size = entry == nullptr ? 0 : Database::string_size(*entry);
+  const size_t old_size = entry == nullptr ? 0 : string_length(*entry);
   uint64_t first_bit = uint64_t{size} * 8;
   for (const FieldOperation& operation : operations) {
     if (operation.kind == FieldOperation::Kind::get) continue;

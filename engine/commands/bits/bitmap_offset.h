@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/dispatch/context.h"
+#include "engine/store/string_type.h"
 
 namespace redoubt {
 
@@ -14,7 +15,7 @@ std::optional<uint64_t> bit_offset(Context& c, size_t index, int field_bits = 0)
 
 // The bytes of a string, none when there is no entry.
 inline std::string_view bytes_of(const Entry* entry, StringScratch& scratch) {
-  return entry == nullptr ? std::string_view{} : Database::string_value(*entry, scratch);
+  return entry == nullptr ? std::string_view{} : string_value(*entry, scratch);
 }
 
 }  // namespace redoubt

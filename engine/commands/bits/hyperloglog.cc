@@ -6,6 +6,7 @@
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
 #include "engine/commands/strings/string_options.h"
+#include "engine/store/string_type.h"
 #include "net/text.h"
 
 namespace redoubt {
@@ -22,9 +23,8 @@ constexpr std::string_view kCorrupt = "INVALIDOBJ Corrupted HLL object detected"
 std::optional<std::string_view> value_of(Context& c, const Entry* entry) {
   if (c.wrong_type(entry, Type::string)) return std::nullopt;
   StringScratch scratch;
-  const std::string_view value = entry->layout() == Layout::integer
-                                     ? std::string_view()
-                                     : Database::string_value(*entry, scratch);
+  const std::string_view value =
+      entry->layout() == Layout::integer ? std::string_view() : string_value(*entry, scratch);
   if (hyperloglog::has_header(value)) return value;
   c.error("WRONGTYPE Key is not a valid HyperLogLog string value.");
   return std::nullopt;
@@ -34,7 +34,7 @@ std::optional<std::string_view> value_of(Context& c, const Entry* entry) {
 std::span<char> store(Context& c, std::string_view key, std::string_view bytes) {
   const uint64_t hash = c.hash(key);
   const Entry* entry = c.db().find(key, hash);
-  if (entry != nullptr && Database::string_size(*entry) > bytes.size()) {
+  if (entry != nullptr && string_length(*entry) > bytes.size()) {
     c.db().set_text(key, hash, bytes, NewExpiry::keep());
   }
   const std::span<char> value = c.db().string_for_update(key, hash, bytes.size());
@@ -169,7 +169,7 @@ bool merge_into_sparse(Context& c, std::string_view key, const Registers& regist
   SparseEditor editor;
   const Entry* entry = c.db().find(key, c.hash(key));
   StringScratch scratch;
-  if (!editor.load(Database::string_value(*entry, scratch))) return false;
+  if (!editor.load(string_value(*entry, scratch))) return false;
   for (uint32_t i = 0; i < registers.size(); ++i) {
     if (registers[i] == 0) continue;
     const SparseEditor::Result set =
@@ -190,7 +190,7 @@ void pfmerge_command(Context& c) {
   for (size_t i = 1; i < c.args.size() && !dense; ++i) {
     const Entry* entry = c.peek(c.args[i]);
     StringScratch scratch;
-    dense = entry != nullptr && hyperloglog::is_dense(Database::string_value(*entry, scratch));
+    dense = entry != nullptr && hyperloglog::is_dense(string_value(*entry, scratch));
   }
   if (c.touch(key) == nullptr) store(c, key, hyperloglog::empty_value());
   if (dense || !merge_into_sparse(c, key, registers)) {

@@ -81,10 +81,11 @@ bool is_visible(const Context& c, const Session& session) {
 // All visible connections, in the order of their ids.
 std::vector<Session*> visible_sessions(Context& c) {
   std::vector<Session*> sessions;
-  for (Session* session = c.clients().first(); session != nullptr; session = session->next) {
+  for (Session* session = c.clients().sessions().first(); session != nullptr;
+       session = session->next) {
     if (is_visible(c, *session)) sessions.push_back(session);
   }
-  c.env().count_work(c.clients().count());
+  c.env().count_work(c.clients().sessions().count());
   return sessions;
 }
 
@@ -296,7 +297,7 @@ void client_unblock(Context& c) {
   }
   const std::optional<int64_t> id = c.integer(2);
   if (!id) return;
-  Session* session = *id < 0 ? nullptr : c.clients().find(static_cast<uint64_t>(*id));
+  Session* session = *id < 0 ? nullptr : c.clients().sessions().find(static_cast<uint64_t>(*id));
   c.reply.integer(session != nullptr && c.dispatcher().blocked().unblock(*session, with_error) ? 1
                                                                                                : 0);
 }

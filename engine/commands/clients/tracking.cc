@@ -30,7 +30,7 @@ bool read_options(Context& c, TrackingOptions& options) {
       }
       const std::optional<int64_t> id = c.integer(i);
       if (!id) return false;
-      if (c.clients().find(static_cast<uint64_t>(*id)) == nullptr) {
+      if (c.clients().sessions().find(static_cast<uint64_t>(*id)) == nullptr) {
         c.error("ERR The client ID you want redirect to does not exist");
         return false;
       }

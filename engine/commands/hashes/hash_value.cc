@@ -11,7 +11,7 @@ AnyEntry* without_expired(Context& c, AnyEntry* entry, bool& failed) {
   if (failed || entry == nullptr) return nullptr;
   if (HashView(*entry).earliest_ms() >= c.past_ms()) [[likely]]
     return entry;
-  return c.keys().remove_expired_parts(c.db_index(), *entry, kExpiredAtOnce) ? entry : nullptr;
+  return c.keys().removal().expire_parts(c.db_index(), *entry, kExpiredAtOnce) ? entry : nullptr;
 }
 
 }  // namespace

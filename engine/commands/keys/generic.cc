@@ -69,8 +69,8 @@ std::optional<Type> type_of(Context& c, int db, std::string_view key) {
 // What these commands say last when the destination was there.
 void announce_overwritten(Context& c, int db, std::string_view key, std::optional<Type> old) {
   if (!old) return;
-  c.keys().announce(db, key, 'o', "overwritten");
-  if (type_of(c, db, key) != old) c.keys().announce(db, key, 'c', "type_changed");
+  c.keys().feed().announce(db, key, 'o', "overwritten");
+  if (type_of(c, db, key) != old) c.keys().feed().announce(db, key, 'c', "type_changed");
 }
 
 // A key that is about to be written anew goes, whether it has expired or not.
@@ -204,7 +204,7 @@ void randomkey_command(Context& c) {
     }
     const std::string key(entry->key());
     c.env().count_work(1);
-    c.keys().expire_key(c.db_index(), key, c.hash(key));
+    c.keys().removal().expire_key(c.db_index(), key, c.hash(key));
   }
   c.reply.null();
 }

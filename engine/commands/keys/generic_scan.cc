@@ -89,7 +89,8 @@ void scan_command(Context& c) {
   c.reply.bulk(std::to_string(cursor));
   c.reply.array(found.size());
   for (const Entry* entry : found) c.reply.bulk(entry->key());
-  for (const std::string& key : expired) c.keys().expire_key(c.db_index(), key, c.hash(key));
+  for (const std::string& key : expired)
+    c.keys().removal().expire_key(c.db_index(), key, c.hash(key));
 }
 
 constexpr Command scan_rows[] = {

@@ -14,6 +14,7 @@
 #include "engine/commands/lists/list.h"
 #include "engine/commands/sets/set_value.h"
 #include "engine/store/number.h"
+#include "engine/store/string_type.h"
 #include "engine/store/zset.h"
 #include "net/stable_sort.h"
 
@@ -91,10 +92,10 @@ std::optional<std::string> look_up(Context& c, const SortOptions& options, std::
   if (field.empty()) {
     if (entry->type() != Type::string) return std::nullopt;
     StringScratch scratch;
-    return std::string(Database::string_value(*entry, scratch));
+    return std::string(string_value(*entry, scratch));
   }
   if (entry->type() != Type::hash) return std::nullopt;
-  if (options.store && !c.keys().remove_all_expired_parts(c.db_index(), *entry))
+  if (options.store && !c.keys().removal().expire_all_parts(c.db_index(), *entry))
     return std::nullopt;
   const std::optional<HashField> found = HashView(*entry).find(field);
   if (!found || !is_live(*found, c.past_ms())) return std::nullopt;

@@ -32,7 +32,7 @@ Entry* make_list(Context& c, std::string_view key) {
 
 void discard(Context& c, Quicklist* cut) {
   if (cut == nullptr) return;
-  c.db().discard(Type::list, Encoding::quicklist, cut, cut->counted_bytes);
+  c.db().remains().discard(Type::list, Encoding::quicklist, cut, cut->counted_bytes);
 }
 
 void pop_element(Context& c, std::string_view key, Entry& entry, ListEnd end) {

@@ -18,6 +18,7 @@
 #include "engine/store/listpack.h"
 #include "engine/store/number.h"
 #include "engine/store/set_type.h"
+#include "engine/store/string_type.h"
 #include "engine/store/zset.h"
 #include "net/text.h"
 
@@ -33,7 +34,7 @@ bool allowed(const Context& c) {
 // types than strings the bytes that it takes in memory.
 size_t serialized_length(const Entry& entry) {
   if (entry.type() != Type::string) return ops_of(entry).outside_bytes(entry);
-  if (const std::optional<int64_t> value = Database::integer_value(entry)) {
+  if (const std::optional<int64_t> value = string_integer(entry)) {
     const auto fits = [&](int64_t bits) {
       return *value >= -(int64_t{1} << (bits - 1)) && *value < int64_t{1} << (bits - 1);
     };
@@ -41,7 +42,7 @@ size_t serialized_length(const Entry& entry) {
     if (fits(16)) return 3;
     if (fits(32)) return 5;
   }
-  const size_t size = Database::string_size(entry);
+  const size_t size = string_length(entry);
   return size + (size < 64 ? 1 : size < 16384 ? 2 : 5);
 }
 
@@ -237,7 +238,7 @@ void debug_digest_value(Context& c) {
   for (const std::string_view key : c.args.subspan(2)) {
     Digest digest;
     if (const Entry* entry = c.db().find(key, c.hash(key))) {
-      Database::digest_of(*entry, digest);
+      digest_entry(*entry, digest);
       digest.end_element();
     }
     c.reply.simple(digest.hex());

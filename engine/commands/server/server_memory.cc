@@ -37,7 +37,7 @@ void memory_usage_command(Context& c) {
     c.reply.null();
     return;
   }
-  c.reply.integer(static_cast<int64_t>(Database::memory_usage(*entry)));
+  c.reply.integer(static_cast<int64_t>(entry_bytes(*entry)));
 }
 
 // The fields of MEMORY STATS, collected: how many there are stands in front of them.

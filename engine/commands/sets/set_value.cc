@@ -4,7 +4,7 @@ namespace redoubt {
 
 bool remove_some_expired(Context& c, const Entry& entry) {
   return SetView(entry).earliest_ms() >= c.past_ms() ||
-         c.keys().remove_expired_parts(c.db_index(), entry, kExpiredAtOnce);
+         c.keys().removal().expire_parts(c.db_index(), entry, kExpiredAtOnce);
 }
 
 const Entry* living_or_none(Context& c, const Entry* entry) {
@@ -14,7 +14,7 @@ const Entry* living_or_none(Context& c, const Entry* entry) {
 
 const Entry* without_expired_members(Context& c, const Entry* entry) {
   if (entry == nullptr || entry->type() != Type::set) return entry;
-  return c.keys().remove_all_expired_parts(c.db_index(), *entry) ? entry : nullptr;
+  return c.keys().removal().expire_all_parts(c.db_index(), *entry) ? entry : nullptr;
 }
 
 }  // namespace redoubt

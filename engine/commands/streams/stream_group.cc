@@ -4,6 +4,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/commands/streams/stream_support.h"
+#include "engine/store/stream_progress.h"
 
 namespace redoubt {
 
@@ -96,7 +97,7 @@ void xgroup_create_command(Context& c) {
     return;
   }
   StreamGroup* group = stream->add_group(c.args[3], {}, StreamGroup::kUnknown);
-  stream->set_position(*group, id, options.entries_read);
+  StreamProgress(*stream).set_position(*group, id, options.entries_read);
   c.modified(key, 't', "xgroup-create");
   c.reply.ok();
 }
@@ -117,7 +118,7 @@ void xgroup_setid_command(Context& c) {
     if (!given) return;
     id = *given;
   }
-  stream->set_position(*group, id, options.entries_read);
+  StreamProgress(*stream).set_position(*group, id, options.entries_read);
   c.modified(c.args[2], 't', "xgroup-setid");
   c.reply.ok();
 }
@@ -129,7 +130,8 @@ void xgroup_destroy_command(Context& c) {
   if (group != nullptr) {
     Stream* remains = stream->remove_group(*group);
     if (remains != nullptr) {
-      c.db().discard(Type::stream, Encoding::stream, remains, remains->pieces(), remains->bytes());
+      c.db().remains().discard(Type::stream, Encoding::stream, remains, remains->pieces(),
+                               remains->bytes());
     }
     c.modified(c.args[2], 't', "xgroup-destroy");
   }

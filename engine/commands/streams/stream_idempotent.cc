@@ -194,7 +194,8 @@ void xcfgset_command(Context& c) {
     stream->need_idempotency(limits);
   } else if (limits != old) {
     Stream* remains = stream->restart_idempotency(limits);
-    c.db().discard(Type::stream, Encoding::stream, remains, remains->pieces(), remains->bytes());
+    c.db().remains().discard(Type::stream, Encoding::stream, remains, remains->pieces(),
+                             remains->bytes());
   } else {
     return;
   }

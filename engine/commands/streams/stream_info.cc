@@ -4,6 +4,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/commands/streams/stream_support.h"
+#include "engine/store/stream_progress.h"
 
 namespace redoubt {
 
@@ -101,7 +102,7 @@ void reply_group_in_full(Context& c, const Stream& stream, const StreamGroup& gr
   c.reply.bulk(group.name());
   field(c, "last-delivered-id", group.last_id);
   field(c, "entries-read", entries_read(group));
-  field(c, "lag", stream.lag(group));
+  field(c, "lag", StreamProgress(stream).lag(group));
   field(c, "pel-count", group.pending.size());
   c.reply.bulk("pending");
   reply_pending(c, group.pending, count, true);
@@ -187,7 +188,7 @@ void xinfo_groups_command(Context& c) {
     field(c, "pending", group->pending.size());
     field(c, "last-delivered-id", group->last_id);
     field(c, "entries-read", entries_read(*group));
-    field(c, "lag", stream->lag(*group));
+    field(c, "lag", StreamProgress(*stream).lag(*group));
   }
 }
 

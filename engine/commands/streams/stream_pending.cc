@@ -5,6 +5,7 @@
 
 #include "engine/commands/families.h"
 #include "engine/commands/streams/stream_read.h"
+#include "engine/store/stream_progress.h"
 
 namespace redoubt {
 
@@ -280,7 +281,7 @@ void xclaim_command(Context& c) {
   ClaimOptions options;
   if (!read_claim(c, options)) return;
   const bool advanced = options.last_id > group->last_id;
-  if (advanced) stream->advance_over(*group, options.last_id);
+  if (advanced) StreamProgress(*stream).advance_over(*group, options.last_id);
   int64_t delivered = options.delivered_ms;
   if (delivered < 0 || (delivered > c.now_ms() && !c.keys().applying())) delivered = c.now_ms();
   const Claim claim{.key = key,

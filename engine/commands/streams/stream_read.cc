@@ -6,6 +6,7 @@
 
 #include "engine/commands/families.h"
 #include "engine/commands/streams/stream_read.h"
+#include "engine/store/stream_progress.h"
 #include "net/text.h"
 
 namespace redoubt {
@@ -258,7 +259,7 @@ void reply_new(Context& c, const ReadSource& source, StreamConsumer& consumer,
   StreamCursor cursor(*source.stream, start, end, false);
   StreamEntry entry;
   for (uint64_t i = 0; i < found && cursor.next(entry); ++i) {
-    source.changing->advance(*source.group, entry.id);
+    StreamProgress(*source.changing).advance(*source.group, entry.id);
     reply_stream_entry(c, entry);
     if (!options.no_ack) deliver(c, source, consumer, entry.id);
   }

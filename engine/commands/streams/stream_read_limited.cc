@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "engine/commands/streams/stream_read.h"
+#include "engine/store/stream_progress.h"
 
 namespace redoubt {
 
@@ -166,7 +167,7 @@ void LimitedReader::read_new(const ReadSource& source, StreamConsumer& consumer)
       c_.reply.integer(0);
     });
     if (!added) break;
-    source.changing->advance(*source.group, entry.id);
+    StreamProgress(*source.changing).advance(*source.group, entry.id);
     if (!options_.no_ack) deliver(c_, source, consumer, entry.id);
   }
   if (found_ == before) return;

@@ -5,6 +5,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/strings/string_options.h"
 #include "engine/store/number.h"
+#include "engine/store/string_type.h"
 
 namespace redoubt {
 
@@ -16,7 +17,7 @@ void add_to_key(Context& c, int64_t increment) {
   if (c.wrong_type(entry, Type::string)) return;
   int64_t value = 0;
   if (entry != nullptr) {
-    const std::optional<int64_t> old_value = Database::integer_value(*entry);
+    const std::optional<int64_t> old_value = string_integer(*entry);
     if (!old_value) {
       c.error("ERR value is not an integer or out of range");
       return;
@@ -59,7 +60,7 @@ void incrbyfloat_command(Context& c) {
   const Entry* entry = c.touch(key);
   if (c.wrong_type(entry, Type::string)) return;
   StringScratch scratch;
-  const std::string_view text = entry == nullptr ? "0" : Database::string_value(*entry, scratch);
+  const std::string_view text = entry == nullptr ? "0" : string_value(*entry, scratch);
   const std::optional<long double> value = parse_long_double(text);
   const std::optional<long double> increment = parse_long_double(c.args[2]);
   if (!value || !increment) {

@@ -9,6 +9,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/strings/string_options.h"
 #include "engine/store/number.h"
+#include "engine/store/string_type.h"
 
 namespace redoubt {
 
@@ -140,8 +141,7 @@ std::optional<typename Form::Number> old_value(Context& c, const Entry* entry) {
   if (entry == nullptr) return typename Form::Number{0};
   if (c.wrong_type(entry, Type::string)) return std::nullopt;
   StringScratch scratch;
-  const std::optional<typename Form::Number> value =
-      Form::parse(Database::string_value(*entry, scratch));
+  const std::optional<typename Form::Number> value = Form::parse(string_value(*entry, scratch));
   if (!value) {
     c.error(fmt::format("ERR value {}", Form::kInvalid));
   } else if (Form::infinite(*value)) {

@@ -5,6 +5,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/strings/string_options.h"
 #include "engine/store/number.h"
+#include "engine/store/string_type.h"
 
 namespace redoubt {
 
@@ -18,7 +19,7 @@ void digest_command(Context& c) {
     return;
   }
   StringScratch scratch;
-  const std::array<char, 16> digest = digest_text(Database::string_value(*entry, scratch));
+  const std::array<char, 16> digest = digest_text(string_value(*entry, scratch));
   c.reply.bulk({digest.data(), digest.size()});
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "engine/store/hash.h"
+#include "engine/store/string_type.h"
 #include "net/text.h"
 
 namespace redoubt {
@@ -84,7 +85,7 @@ bool condition_met(const Condition& condition, const Entry* entry) {
   }
   if (!condition.compares()) return condition.kind != ConditionKind::nx;
   StringScratch scratch;
-  const std::string_view value = Database::string_value(*entry, scratch);
+  const std::string_view value = string_value(*entry, scratch);
   bool equal;
   if (condition.compares_digest()) {
     const std::array<char, 16> digest = digest_text(value);
@@ -148,7 +149,7 @@ void reply_string(Context& c, const Entry* entry) {
     c.reply.bulk_integer(entry->integer());
   } else {
     StringScratch scratch;
-    c.reply.bulk(Database::string_value(*entry, scratch));
+    c.reply.bulk(string_value(*entry, scratch));
   }
 }
 

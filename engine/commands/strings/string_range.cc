@@ -5,6 +5,7 @@
 #include "engine/commands/families.h"
 #include "engine/commands/strings/string_lcs.h"
 #include "engine/commands/strings/string_options.h"
+#include "engine/store/string_type.h"
 
 namespace redoubt {
 
@@ -37,7 +38,7 @@ void append_command(Context& c) {
   if (entry == nullptr) {
     c.db().set_string(key, c.hash(key), added, NewExpiry::none(), large_blob(c, 2));
   } else {
-    size = Database::string_size(*entry);
+    size = string_length(*entry);
     if (!size_allowed(c, size, added.size())) return;
     write_at(c, key, size, added);
   }
@@ -56,7 +57,7 @@ void setrange_command(Context& c) {
   }
   const Entry* entry = c.touch(key);
   if (c.wrong_type(entry, Type::string)) return;
-  const size_t size = entry == nullptr ? 0 : Database::string_size(*entry);
+  const size_t size = entry == nullptr ? 0 : string_length(*entry);
   if (bytes.empty()) {
     c.reply.integer(static_cast<int64_t>(size));
     return;
@@ -78,7 +79,7 @@ void getrange_command(Context& c) {
   if (c.wrong_type(entry, Type::string)) return;
   StringScratch scratch;
   const std::string_view value =
-      entry == nullptr ? std::string_view{} : Database::string_value(*entry, scratch);
+      entry == nullptr ? std::string_view{} : string_value(*entry, scratch);
   const int64_t size = static_cast<int64_t>(value.size());
   // Two negative indexes in the wrong order are empty, even where both are cut to the first byte.
   const bool reversed = *start < 0 && *end < 0 && *start > *end;
@@ -96,7 +97,7 @@ void getrange_command(Context& c) {
 void strlen_command(Context& c) {
   const Entry* entry = c.read(c.args[1]);
   if (c.wrong_type(entry, Type::string)) return;
-  c.reply.integer(entry == nullptr ? 0 : static_cast<int64_t>(Database::string_size(*entry)));
+  c.reply.integer(entry == nullptr ? 0 : static_cast<int64_t>(string_length(*entry)));
 }
 
 // --- LCS
@@ -214,8 +215,8 @@ void lcs_command(Context& c) {
   LcsOptions options;
   if (!read_lcs_options(c, options)) return;
   StringScratch scratch[2];
-  const std::string_view a = first == nullptr ? "" : Database::string_value(*first, scratch[0]);
-  const std::string_view b = second == nullptr ? "" : Database::string_value(*second, scratch[1]);
+  const std::string_view a = first == nullptr ? "" : string_value(*first, scratch[0]);
+  const std::string_view b = second == nullptr ? "" : string_value(*second, scratch[1]);
   if (lcs_size_allowed(c, a.size(), b.size())) reply_common(c, a, b, options);
 }
 
