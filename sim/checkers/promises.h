@@ -112,16 +112,17 @@ class EvictionChecker final : public SideChecker {
     uint64_t count = 0;
   };
   bool is_denied(const CheckedCommand& command);
+  int compare(const Use& victim, const ModelEntry& entry, const Use& other_use,
+              const ModelEntry& other) const;
   void check_rank(const Place& victim, const ModelEntry& entry);
   uint64_t limit_now() const;
 
   Random random_;
   std::map<Place, Use> uses_;
   EvictionPolicy policy_ = EvictionPolicy::noeviction;
-  uint64_t evictions_ = 0;
   int64_t offset_ms_ = 0;  // of the wall clock from the other one
-  uint64_t compared_ = 0;  // victims with others, of which the victim was
-  uint64_t worse_ = 0;
+  uint64_t compared_ = 0;  // victims with all other keys
+  double shares_ = 0;      // of the other keys that should have gone rather, summed up
   // Memory was far over the limit behind the last turn and behind each command since.
   bool over_since_turn_ = false;
   // Sessions whose transaction has a command that is denied when memory is used up.
