@@ -141,7 +141,8 @@ void StatisticsChecker::done(const CheckedCommand& command) {
     report("statistics", std::to_string(evicted_) + " evicted keys",
            std::to_string(stats.evicted_keys));
   }
-  if (same_word(command.args[0], "INFO") && command.args.size() == 2 &&
+  // What expires within a transaction that may be undone is told at its end.
+  if (same_word(command.args[0], "INFO") && command.args.size() == 2 && !command.undoable &&
       same_word(command.args[1], "KEYSPACE")) {
     check_info(command.reply, node_->env().wall().unix_ms());
   }
