@@ -34,6 +34,8 @@ std::unique_ptr<Database> Keyspace::make_database() {
   database->set_access_for_new(clock_.stamp());
   database->set_key_log(feed_.events().log());
   database->set_lazy_replace(settings_.lazyfree_lazy_server_del);
+  // Its first key has memory summed anew, which says how far it may grow (eviction.h).
+  database->allocator().set_mark(database->used_bytes(), 0);
   return database;
 }
 

@@ -318,6 +318,8 @@ void TrackingChecker::node_ended() {
   others_.clear();
   changers_.clear();
   named_by_.clear();
+  named_now_.clear();
+  superfluous_.clear();
 }
 
 void TrackingChecker::forget(uint64_t session) {
@@ -454,9 +456,7 @@ void TrackingChecker::remember_keys(const CheckedCommand& command) {
       (tracker.opt_out && tracker.caching)) {
     return;
   }
-  for (const std::string_view word : command.args.subspan(1)) {
-    named_by_[std::string(word)].insert(command.session);
-  }
+  note_named(command.session, command.args);
   if (command.failed()) return;
   // What it writes itself is forgotten, whether the value is another one or not; with NOLOOP no
   // message says so.
@@ -464,6 +464,8 @@ void TrackingChecker::remember_keys(const CheckedCommand& command) {
     const auto known = remembered_.find(word);
     if (tracker.no_loop && known != remembered_.end()) known->second.erase(command.session);
   }
+  // A key that the full table forgets is told at once to who is not executing.
+  if (tracker.redirect != 0 && may_overflow()) return;
   constexpr std::string_view kReads[] = {
       "GET",  "STRLEN", "LLEN",   "SCARD",    "HLEN", "ZCARD",    "XLEN",   "HGETALL", "TTL",
       "PTTL", "HGET",   "LRANGE", "SMEMBERS", "TYPE", "GETRANGE", "ZSCORE", "LINDEX",  "SISMEMBER"};
@@ -553,6 +555,7 @@ void TrackingChecker::pushed(uint64_t session, std::string_view message) {
     if (all) seen_.emplace(session, std::nullopt);
     for (size_t i = head; i < texts.size() && !all; ++i) {
       if (no_loop) seen_without_loop_.emplace(session, texts[i]);
+      note_told(session, texts[i]);
       // Told once, it is forgotten, whether its value is another one or not.
       const auto known = remembered_.find(texts[i]);
       if (known != remembered_.end()) {
@@ -574,8 +577,43 @@ void TrackingChecker::forgive(uint64_t session) {
 
 // A command that only reads has named its keys when it begins to wait.
 void TrackingChecker::waits(uint64_t session, std::span<const std::string_view> args) {
-  if (!trackers_.contains(session)) return;
-  for (const std::string_view word : args.subspan(1)) named_by_[std::string(word)].insert(session);
+  if (trackers_.contains(session)) note_named(session, args);
+}
+
+void TrackingChecker::note_named(uint64_t session, std::span<const std::string_view> args) {
+  for (const std::string_view word : args.subspan(1)) {
+    named_by_[std::string(word)].insert(session);
+    named_now_.emplace(session, std::string(word));
+  }
+}
+
+// The node's table may be full: then keys are told of that nobody has changed.
+bool TrackingChecker::may_overflow() const {
+  constexpr uint64_t kPlenty = 10'000;
+  const uint64_t limit = node_->settings().tracking_table_max_keys;
+  return limit > 0 && limit < kPlenty;
+}
+
+// Messages of others come to it, too.
+bool TrackingChecker::is_target(uint64_t session) const {
+  return std::any_of(trackers_.begin(), trackers_.end(),
+                     [&](const auto& other) { return other.second.redirect == session; });
+}
+
+// The node forgets what it has told. What was named in the same turn may have come behind that.
+void TrackingChecker::note_told(uint64_t session, const std::string& key) {
+  const auto tracker = trackers_.find(session);
+  if (unclear_turns_ > 0 || tracker == trackers_.end() || is_target(session)) return;
+  if (tracker->second.broadcast || tracker->second.redirect != 0) return;
+  // A command that waits is executed again at each change, and names its keys again.
+  const Session* found = node_->clients().find(session);
+  if (found == nullptr || found->has(kSessionBlocked)) return;
+  const auto named = named_by_.find(key);
+  if (named == named_by_.end() || !named->second.contains(session)) {
+    superfluous_.emplace(session, key);
+  } else if (!named_now_.contains({session, key})) {
+    named->second.erase(session);
+  }
 }
 
 // What is owed to a client for the command that it executed itself comes right behind it.
@@ -612,26 +650,28 @@ void TrackingChecker::turn_ended() {
   seen_without_loop_.clear();
   others_.clear();
   changers_.clear();
+  named_now_.clear();
+  superfluous_.clear();
 }
 
 // Nobody in the default mode is told of a key that it has not named, nor with NOLOOP of what only
 // it has changed.
 void TrackingChecker::check_superfluous() {
+  for (const auto& [session, key] : superfluous_) {
+    if (!trackers_.contains(session) || is_target(session)) continue;
+    report("tracking", "nobody is told of a key that it did not ask for since it was told last",
+           "session " + std::to_string(session) + " is told of " + quote_bytes(*key));
+  }
   for (const auto& [session, key] : seen_) {
     const auto found = trackers_.find(session);
-    const bool target = std::any_of(trackers_.begin(), trackers_.end(), [&](const auto& other) {
-      return other.second.redirect == session;
-    });
-    if (found == trackers_.end() || !key || target || found->second.redirect != 0) continue;
-    if (found->second.broadcast) continue;
-    const auto named = named_by_.find(*key);
-    if (named == named_by_.end() || !named->second.contains(session)) {
-      report("tracking", "nobody is told of a key that it did not ask for",
-             "session " + std::to_string(session) + " is told of " + quote_bytes(*key));
+    if (found == trackers_.end() || !key || is_target(session) || found->second.redirect != 0) {
+      continue;
     }
+    if (found->second.broadcast) continue;
     const auto by = changers_.find(*key);
     const bool own = by != changers_.end() && by->second == std::set<uint64_t>{session};
-    if (seen_without_loop_.contains({session, key}) && own && !others_.contains(*key)) {
+    if (seen_without_loop_.contains({session, key}) && own && !others_.contains(*key) &&
+        !may_overflow()) {
       report("tracking", "with NOLOOP nobody is told of its own changes",
              "session " + std::to_string(session) + " is told of " + quote_bytes(*key));
     }

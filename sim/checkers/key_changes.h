@@ -7,8 +7,8 @@
 // nothing removed. Each comes by key and by event.
 //
 // Tracking: a client that has read a key is told once when it changes; one in broadcasting mode of
-// each key that begins with one of its prefixes; with NOLOOP not of its own changes. To be told too
-// often, of keys that the command names, is no mistake.
+// each key that begins with one of its prefixes; with NOLOOP not of its own changes. Whoever was
+// told of a key is not told again before it has named the key again.
 #pragma once
 
 #include <map>
@@ -121,6 +121,10 @@ class TrackingChecker final : public SideChecker {
   void owe(uint64_t to, std::string_view key);
   void settle();
   void forget(uint64_t session);
+  void note_named(uint64_t session, std::span<const std::string_view> args);
+  void note_told(uint64_t session, const std::string& key);
+  bool is_target(uint64_t session) const;
+  bool may_overflow() const;
   void check_superfluous();
 
   KeyChangeFinder finder_;
@@ -145,7 +149,10 @@ class TrackingChecker final : public SideChecker {
   std::set<std::string, std::less<>> others_;  // keys that something else has changed
   std::map<std::string, std::set<uint64_t>, std::less<>> changers_;  // in this turn
   // Who may be remembered for a key: whoever named it while its reads counted.
+  // A message ends it, until the key is named again.
   std::map<std::string, std::set<uint64_t>, std::less<>> named_by_;
+  std::set<Debt> named_now_;    // in this turn
+  std::set<Debt> superfluous_;  // messages of keys that nobody had named
 };
 
 }  // namespace redoubt::sim

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <iterator>
 
+#include "sim/checkers/key_changes.h"
 #include "sim/model/call.h"
 #include "sim/model/resp_value.h"
 
@@ -140,7 +141,8 @@ void StatisticsChecker::done(const CheckedCommand& command) {
     report("statistics", std::to_string(evicted_) + " evicted keys",
            std::to_string(stats.evicted_keys));
   }
-  if (same_word(command.args[0], "INFO") && command.args.size() == 2 &&
+  // What expires within a transaction that may be undone is told at its end.
+  if (same_word(command.args[0], "INFO") && command.args.size() == 2 && !command.undoable &&
       same_word(command.args[1], "KEYSPACE")) {
     check_info(command.reply, node_->env().wall().unix_ms());
   }
@@ -171,27 +173,178 @@ void StatisticsChecker::check_info(std::string_view reply, int64_t now_ms) {
   }
 }
 
+// --- access
+
+namespace {
+
+constexpr std::string_view kQuiet = "quiet:";
+constexpr int64_t kFrequencyOfNew = 5;
+constexpr int64_t kFrequencyMax = 255;
+
+// The key that the command is about, if that is one of those followed.
+std::string_view quiet_key(std::span<const std::string_view> args) {
+  const size_t at = same_word(args[0], "OBJECT") ? 2 : 1;
+  return args.size() > at && args[at].starts_with(kQuiet) ? args[at] : std::string_view();
+}
+
+}  // namespace
+
+void AccessChecker::node_started(Node& node) {
+  SideChecker::node_started(node);
+  uses_.clear();
+  policy_ = node.settings().maxmemory_policy;
+  last_turn_ = node.env().now();
+  unsure_until_ = last_turn_ + cron_period();
+}
+
+Duration AccessChecker::cron_period() const {
+  constexpr Duration kLate = Duration::milliseconds(250);
+  return Duration{1'000'000'000 / std::max(node_->settings().hz, 1)} + kLate;
+}
+
+void AccessChecker::turn_ended() {
+  const Instant now = node_->env().now();
+  if (now - last_turn_ > cron_period() + cron_period()) {
+    uses_.clear();
+    unsure_until_ = now + cron_period();
+  }
+  last_turn_ = now;
+}
+
+void AccessChecker::began(const CheckedCommand& command) {
+  const std::string_view key = quiet_key(command.args);
+  was_there_ = !key.empty() && held(command.database, key) != nullptr;
+}
+
+// The bounds after the minutes that have passed.
+AccessChecker::Use AccessChecker::decayed(const Use& use, Instant now) const {
+  constexpr int64_t kMinuteNs = 60'000'000'000;
+  const int64_t decay_min = node_->settings().lfu_decay_time_min;
+  Use result = use;
+  if (decay_min == 0) return result;
+  const int64_t minutes = (now - use.last).ns / kMinuteNs;
+  result.most = std::max<int64_t>(use.most - minutes / decay_min, 0);
+  result.least = std::max<int64_t>(use.least - (minutes + 1), 0);
+  return result;
+}
+
+void AccessChecker::done(const CheckedCommand& command) {
+  const EvictionPolicy policy = node_->settings().maxmemory_policy;
+  if (policy != policy_ || command.undoable || changes_databases(command.args)) uses_.clear();
+  policy_ = policy;
+  const std::string_view key = quiet_key(command.args);
+  if (key.empty() || command.reply == "+QUEUED\r\n") return;
+  const Place place(command.database, key);
+  const Instant now = node_->env().now();
+  if (now - last_turn_ > cron_period() + cron_period() || now < unsure_until_) {
+    uses_.erase(place);
+    return;
+  }
+  if (!same_word(command.args[0], "OBJECT")) return used(command, place);
+  const auto use = uses_.find(place);
+  if (use == uses_.end() || !command.reply.starts_with(':')) return;
+  if (same_word(command.args[1], "IDLETIME")) check_idle(command, use->second);
+  if (same_word(command.args[1], "FREQ")) check_frequency(command, use->second);
+}
+
+void AccessChecker::used(const CheckedCommand& command, const Place& place) {
+  const Session* session = node_->clients().find(command.session);
+  const bool leaves_alone = session == nullptr || session->has(kSessionNoTouch);
+  const std::string_view name = command.args[0];
+  const Instant now = node_->env().now();
+  const bool pushes = same_word(name, "RPUSH");
+  if ((same_word(name, "SET") || (pushes && !was_there_)) && !command.failed()) {
+    const auto known = uses_.find(place);
+    if (!was_there_ && !leaves_alone) {
+      uses_[place] = {now, kFrequencyOfNew, kFrequencyOfNew};
+    } else if (known != uses_.end()) {
+      // What becomes of the counter of what is replaced is not promised.
+      leaves_alone ? static_cast<void>(uses_.erase(known))
+                   : static_cast<void>(known->second = {now, 0, kFrequencyMax});
+    }
+    return;
+  }
+  const auto known = uses_.find(place);
+  if (known == uses_.end()) return;
+  if (names_one_of(name, {"EXISTS", "TTL", "TYPE"})) return;
+  const bool touch = same_word(name, "TOUCH");
+  if (!touch && !pushes && !names_one_of(name, {"GET", "STRLEN", "LLEN", "LINDEX"})) {
+    uses_.erase(known);
+    return;
+  }
+  if (!touch && leaves_alone) return;
+  known->second = decayed(known->second, now);
+  known->second.last = now;
+  known->second.most = std::min(known->second.most + 1, kFrequencyMax);
+}
+
+// The node looks at the time once a cron, so that a use may seem that much older.
+void AccessChecker::check_idle(const CheckedCommand& command, const Use& use) {
+  constexpr int64_t kTickMs = 250;
+  const int64_t idle_ms = (node_->env().now() - use.last).ns / 1'000'000;
+  const int64_t least = std::max<int64_t>(idle_ms - kTickMs, 0) / 1000;
+  const int64_t most = (idle_ms + cron_period().ns / 1'000'000 + kTickMs) / 1000;
+  const int64_t seen =
+      parse_integer(command.reply.substr(1, command.reply.size() - 3)).value_or(-1);
+  if (seen >= least && seen <= most) return;
+  report("statistics",
+         words_text(command.args) + " -> " + std::to_string(least) + " to " + std::to_string(most) +
+             " seconds",
+         std::to_string(seen));
+}
+
+void AccessChecker::check_frequency(const CheckedCommand& command, const Use& use) {
+  const Use bounds = decayed(use, node_->env().now());
+  const int64_t seen =
+      parse_integer(command.reply.substr(1, command.reply.size() - 3)).value_or(-1);
+  if (seen >= bounds.least && seen <= bounds.most) return;
+  report("statistics",
+         words_text(command.args) + " -> " + std::to_string(bounds.least) + " to " +
+             std::to_string(bounds.most),
+         std::to_string(seen));
+}
+
 // --- eviction
 
 void EvictionChecker::node_started(Node& node) {
   SideChecker::node_started(node);
   uses_.clear();
-  compared_ = worse_ = 0;
+  compared_ = 0;
+  shares_ = 0;
   policy_ = node.settings().maxmemory_policy;
   over_since_turn_ = false;
+  queued_denied_.clear();
 }
 
 uint64_t EvictionChecker::limit_now() const {
   return node_->settings().maxmemory;
 }
 
+// Whether the command has done what is denied when memory is used up, itself or as EXEC.
+bool EvictionChecker::is_denied(const CheckedCommand& command) {
+  const std::string_view name = command.args[0];
+  const bool denied =
+      Model::denied_when_out_of_memory(command.args) && !names_one_of(name, {"HIMPORT", "XGROUP"});
+  if (command.reply == "+QUEUED\r\n") {
+    if (denied) queued_denied_.insert(command.session);
+    return false;
+  }
+  if (command.within_exec || command.waited) return false;
+  if (!names_one_of(name, {"EXEC", "DISCARD", "RESET"})) return denied && !command.failed();
+  const bool has_denied = queued_denied_.erase(command.session) > 0;
+  const bool runs = command.reply.starts_with('*') && command.reply != "*-1\r\n";
+  return has_denied && runs && same_word(name, "EXEC");
+}
+
 void EvictionChecker::done(const CheckedCommand& command) {
+  const bool denied = is_denied(command);
   const uint64_t limit = limit_now();
   if (limit == 0) return;
   const EvictionPolicy policy = node_->settings().maxmemory_policy;
   if (policy != policy_) {
     policy_ = policy;
-    compared_ = worse_ = 0;
+    compared_ = 0;
+    shares_ = 0;
   }
   const bool queued = command.reply == "+QUEUED\r\n";
   const Instant now = node_->env().now();
@@ -207,10 +360,7 @@ void EvictionChecker::done(const CheckedCommand& command) {
     ++use.count;
   }
   const bool over = far_over();
-  const bool denied = Model::denied_when_out_of_memory(command.args) &&
-                      !names_one_of(command.args[0], {"HIMPORT", "XGROUP"});
-  if (over_since_turn_ && over && denied && policy == EvictionPolicy::noeviction && !queued &&
-      !command.within_exec && !command.waited && !command.failed()) {
+  if (over_since_turn_ && over && denied && policy == EvictionPolicy::noeviction) {
     report("eviction", "OOM, since memory is over maxmemory and nothing may be evicted",
            words_text(command.args) + " -> " + quote_bytes(command.reply.substr(0, 100)));
   }
@@ -246,49 +396,72 @@ void EvictionChecker::evicted(int database, std::string_view key) {
   uses_.erase(place);
 }
 
-// Compares the victim with a key by chance. Equal ones do not count.
+// 1: the other key should have gone rather than the victim; -1: it should stay; 0: they are equal,
+// or it cannot go.
+int EvictionChecker::compare(const Use& victim, const ModelEntry& entry, const Use& other_use,
+                             const ModelEntry& other) const {
+  const bool is_volatile =
+      policy_ == EvictionPolicy::volatile_lru || policy_ == EvictionPolicy::volatile_lfu;
+  if (is_volatile && other.deadline_ms == ModelEntry::no_deadline) return 0;
+  // The node looks at the time once a cron.
+  const Duration apart =
+      Duration{2'000'000'000 / std::max(node_->settings().hz, 1)} + Duration::milliseconds(400);
+  switch (policy_) {
+    case EvictionPolicy::allkeys_lru:
+    case EvictionPolicy::volatile_lru:
+      if (other_use.last - victim.last > apart) return -1;
+      return victim.last - other_use.last > apart ? 1 : 0;
+    case EvictionPolicy::allkeys_lfu:
+    case EvictionPolicy::volatile_lfu:
+      if (other_use.count > 2 * victim.count) return -1;
+      return victim.count > 2 * other_use.count ? 1 : 0;
+    case EvictionPolicy::volatile_ttl:
+      if (other.deadline_ms == ModelEntry::no_deadline || other.deadline_ms == entry.deadline_ms) {
+        return 0;
+      }
+      return other.deadline_ms < entry.deadline_ms ? 1 : -1;
+    default: return 0;
+  }
+}
+
+// Which share of the other keys should have gone rather: on average fewer than half.
 void EvictionChecker::check_rank(const Place& victim, const ModelEntry& entry) {
-  constexpr uint64_t kEnough = 400;
-  constexpr Duration kApart = Duration::milliseconds(500);
+  constexpr size_t kOthers = 4;
+  const bool by_frequency =
+      policy_ == EvictionPolicy::allkeys_lfu || policy_ == EvictionPolicy::volatile_lfu;
+  // Deadlines are known exactly, frequencies are not.
+  const bool by_deadline = policy_ == EvictionPolicy::volatile_ttl;
+  const uint64_t enough = by_frequency ? 400 : by_deadline ? 15 : 40;
   // A wall clock that jumps makes all of them look used just now.
   const int64_t offset_ms = node_->env().wall().unix_ms() - node_->env().now().ns / 1'000'000;
   if (std::abs(offset_ms - offset_ms_) > 100) {
     offset_ms_ = offset_ms;
     uses_.clear();
   }
-  if (uses_.empty() || node_->settings().maxmemory_samples < 3 || ++evictions_ % 4 != 0) return;
-  const auto at = std::next(uses_.begin(), static_cast<ptrdiff_t>(random_.below(uses_.size())));
-  const auto& [place, use] = *at;
-  const ModelEntry* other = held(place.first, place.second);
   const auto mine = uses_.find(victim);
-  if (other == nullptr || mine == uses_.end() || place == victim) return;
-  int worse = 0;  // 1: the victim is the one to go
-  switch (policy_) {
-    case EvictionPolicy::allkeys_lru:
-    case EvictionPolicy::volatile_lru:
-      if (policy_ == EvictionPolicy::volatile_lru && other->deadline_ms < 0) return;
-      if (use.last - mine->second.last > kApart) worse = 1;
-      if (mine->second.last - use.last > kApart) worse = -1;
-      break;
-    case EvictionPolicy::allkeys_lfu:
-    case EvictionPolicy::volatile_lfu:
-      if (policy_ == EvictionPolicy::volatile_lfu && other->deadline_ms < 0) return;
-      if (use.count > 2 * mine->second.count) worse = 1;
-      if (mine->second.count > 2 * use.count) worse = -1;
-      break;
-    case EvictionPolicy::volatile_ttl:
-      if (other->deadline_ms < 0 || other->deadline_ms == entry.deadline_ms) return;
-      worse = entry.deadline_ms < other->deadline_ms ? 1 : -1;
-      break;
-    default: return;
+  // Each victim costs a walk.
+  const bool unknown = mine == uses_.end() && !by_deadline;
+  if (unknown || node_->settings().maxmemory_samples < 3) return;
+  const Use own = mine == uses_.end() ? Use() : mine->second;
+  if (compared_ >= enough && random_.below(8) != 0) return;
+  size_t better = 0;
+  size_t worse = 0;
+  for (const auto& [place, use] : uses_) {
+    if (place == victim) continue;
+    const ModelEntry* other = held(place.first, place.second);
+    if (other == nullptr) continue;
+    const int order = compare(own, entry, use, *other);
+    better += order > 0 ? 1 : 0;
+    worse += order < 0 ? 1 : 0;
   }
-  if (worse == 0) return;
+  if (better + worse < kOthers) return;
   ++compared_;
-  worse_ += worse > 0 ? 1 : 0;
-  if (compared_ < kEnough || worse_ * 2 >= compared_) return;
-  report("eviction", "what is evicted is worse than the average of what stays",
-         "it was better in " + std::to_string(compared_ - worse_) + " of " +
-             std::to_string(compared_) + " comparisons");
+  shares_ += static_cast<double>(better) / static_cast<double>(better + worse);
+  if (compared_ < enough || shares_ * 2 <= static_cast<double>(compared_)) return;
+  report("eviction", "what is evicted is worse than most of what stays",
+         "of " + std::to_string(compared_) + " victims each was better than " +
+             std::to_string(static_cast<int>(100 * shares_ / static_cast<double>(compared_))) +
+             " % of the other keys, on average");
 }
 
 }  // namespace redoubt::sim

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -58,6 +59,40 @@ class StatisticsChecker final : public SideChecker {
   bool unseen_ = false;  // something was looked for that no command told of
 };
 
+// When and how often keys were used, as OBJECT IDLETIME and OBJECT FREQ say. It follows the keys
+// that only Asides::quiet() names.
+class AccessChecker final : public SideChecker {
+ public:
+  using SideChecker::SideChecker;
+  void node_started(Node& node) override;
+  void began(const CheckedCommand& command) override;
+  void done(const CheckedCommand& command) override;
+  void evicted(int database, std::string_view key) override {
+    uses_.erase({database, std::string(key)});
+  }
+  void turn_ended() override;
+
+ private:
+  using Place = std::pair<int, std::string>;
+  struct Use {
+    Instant last;
+    // Bounds of the counter of an LFU policy at that time.
+    int64_t least = 0;
+    int64_t most = 0;
+  };
+  Duration cron_period() const;
+  Use decayed(const Use& use, Instant now) const;
+  void used(const CheckedCommand& command, const Place& place);
+  void check_idle(const CheckedCommand& command, const Use& use);
+  void check_frequency(const CheckedCommand& command, const Use& use);
+
+  std::map<Place, Use> uses_;
+  EvictionPolicy policy_ = EvictionPolicy::noeviction;
+  bool was_there_ = false;  // the key, before the command
+  Instant last_turn_;
+  Instant unsure_until_;  // the node stood still, and its clock may be late
+};
+
 // Victims of volatile policies had a deadline; those of the policies that rank are, over a run,
 // worse than the keys that stay; and what noeviction cannot hold is refused.
 class EvictionChecker final : public SideChecker {
@@ -67,6 +102,7 @@ class EvictionChecker final : public SideChecker {
   void node_started(Node& node) override;
   void done(const CheckedCommand& command) override;
   void evicted(int database, std::string_view key) override;
+  void session_closed(uint64_t session) override { queued_denied_.erase(session); }
   void turn_ended() override;
 
  private:
@@ -75,18 +111,22 @@ class EvictionChecker final : public SideChecker {
     Instant last;
     uint64_t count = 0;
   };
+  bool is_denied(const CheckedCommand& command);
+  int compare(const Use& victim, const ModelEntry& entry, const Use& other_use,
+              const ModelEntry& other) const;
   void check_rank(const Place& victim, const ModelEntry& entry);
   uint64_t limit_now() const;
 
   Random random_;
   std::map<Place, Use> uses_;
   EvictionPolicy policy_ = EvictionPolicy::noeviction;
-  uint64_t evictions_ = 0;
   int64_t offset_ms_ = 0;  // of the wall clock from the other one
-  uint64_t compared_ = 0;  // victims with others, of which the victim was
-  uint64_t worse_ = 0;
+  uint64_t compared_ = 0;  // victims with all other keys
+  double shares_ = 0;      // of the other keys that should have gone rather, summed up
   // Memory was far over the limit behind the last turn and behind each command since.
   bool over_since_turn_ = false;
+  // Sessions whose transaction has a command that is denied when memory is used up.
+  std::set<uint64_t> queued_denied_;
   bool far_over() const;
 };
 

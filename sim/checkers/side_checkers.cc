@@ -10,6 +10,7 @@ SideCheckers::SideCheckers(const Model& model, const SideChecker::Report& report
   add<EffectFormChecker>(model, report);
   add<PauseChecker>(model, report);
   add<EvictionChecker>(model, report, Random(random_.next()));
+  add<AccessChecker>(model, report);
   add<KeyEventChecker>(model, report);
   add<TrackingChecker>(model, report);
   scans_ = add<ScanChecker>(model, report);

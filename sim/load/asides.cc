@@ -61,6 +61,13 @@ Asides::Words Asides::settings() {
   }
 }
 
+// Short ones follow each other, so that what was begun before one meets it.
+Asides::Words Asides::pause() {
+  if (random_.below(6) == 0) return {"CLIENT", "UNPAUSE"};
+  const std::string ms = std::to_string(random_.between_log(1, 200));
+  return {"CLIENT", "PAUSE", ms, random_.below(4) == 0 ? "ALL" : "WRITE"};
+}
+
 Asides::Words Asides::tracking(const std::string& redirect) {
   if (random_.below(4) == 0) return {"CLIENT", "TRACKING", "OFF"};
   if (random_.below(4) == 0) return {"CLIENT", "CACHING", random_.below(3) == 0 ? "NO" : "YES"};
@@ -105,6 +112,23 @@ Asides::Words Asides::question() {
     case 2: return {"OBJECT", "IDLETIME", key()};
     case 3: return {"CLIENT", "INFO"};
     default: return {"INFO", "KEYSPACE"};
+  }
+}
+
+Asides::Words Asides::quiet() {
+  const int64_t number = random_.between_log(1, 40);
+  const std::string key = "quiet:" + std::to_string(number);
+  const bool list = number % 3 == 0;
+  switch (random_.below(10)) {
+    case 0:
+    case 1: return list ? Words{"RPUSH", key, "v"} : Words{"SET", key, "v"};
+    case 2: return {"TOUCH", key};
+    case 3: return {list ? "LLEN" : "GET", key};
+    case 4: return list ? Words{"LINDEX", key, "0"} : Words{"STRLEN", key};
+    case 5: return {"EXISTS", key};
+    case 6:
+    case 7: return {"OBJECT", "FREQ", key};
+    default: return {"OBJECT", "IDLETIME", key};
   }
 }
 

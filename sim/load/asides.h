@@ -20,11 +20,16 @@ class Asides {
 
   Words unknown();
   Words settings();
+  // CLIENT PAUSE, mostly of writes, or its end.
+  Words pause();
   // `redirect`: a session that messages may go to, or nothing.
   Words tracking(const std::string& redirect);
   // The first command of a walk.
   Words walk();
   Words question();
+  // A use of a key that nothing else names, some more often than others, or when and how often it
+  // was used.
+  Words quiet();
 
  private:
   std::string key();

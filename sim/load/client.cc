@@ -226,6 +226,10 @@ bool LoadClient::add_aside(int64_t now_ms) {
     words = asides_.unknown();
   } else if (random_.chance(plan_.settings_ppm)) {
     words = bursts_.in_transaction() || !answers ? Asides::Words{"PING"} : asides_.settings();
+  } else if (random_.chance(plan_.quiet_ppm)) {
+    words = asides_.quiet();
+  } else if (random_.chance(plan_.pause_ppm)) {
+    words = bursts_.in_transaction() ? Asides::Words{"PING"} : asides_.pause();
   } else if (random_.chance(plan_.tracking_ppm)) {
     const std::optional<uint64_t> other = checker_.session_of_another(*link_, random_);
     const bool possible = resp3_ && answers && !bursts_.in_transaction();

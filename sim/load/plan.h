@@ -27,6 +27,8 @@ struct LoadPlan {
   int64_t tracking_ppm = 0;         // CLIENT TRACKING and its kin
   int64_t walk_ppm = 0;             // of pipelines: a walk of SCAN or its kin begins
   int64_t settings_ppm = 0;         // CONFIG SET
+  int64_t pause_ppm = 0;            // CLIENT PAUSE and UNPAUSE
+  int64_t quiet_ppm = 0;            // keys whose idle times are known
   bool evicts = false;              // there is a limit of memory
   std::string password;             // empty: none is asked for
   BurstPlan bursts;

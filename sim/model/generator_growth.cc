@@ -35,6 +35,7 @@ class GrowthCommand {
   void add_range(uint64_t most);
   void grow();
   void shrink();
+  void take_many();
   void look();
   void look_at_list();
   void look_at_others();
@@ -146,7 +147,35 @@ void GrowthCommand::grow() {
   }
 }
 
+// From the first of several that is there, or many elements to another list.
+void GrowthCommand::take_many() {
+  const uint64_t keys = 1 + random_.below(2);
+  const bool lists = random_.one_in(2);
+  if (lists && random_.one_in(3)) {
+    g_.begin("LMOVEM");
+    g_.mark_newer();
+    add_key("list");
+    add_key("list");
+    add_one_of(g_, {"LEFT", "RIGHT"});
+    add_one_of(g_, {"LEFT", "RIGHT"});
+    g_.add("COUNT");
+    g_.add_number(static_cast<int64_t>(bulk()));
+    return g_.add(random_.one_in(2) ? "OBO" : "BULK");
+  }
+  g_.begin(lists ? "LMPOP" : "ZMPOP");
+  g_.add_number(static_cast<int64_t>(keys));
+  for (uint64_t i = 0; i < keys; i++) add_key(lists ? "list" : "zset");
+  if (lists) {
+    add_one_of(g_, {"LEFT", "RIGHT"});
+  } else {
+    add_one_of(g_, {"MIN", "MAX"});
+  }
+  g_.add("COUNT");
+  g_.add_number(static_cast<int64_t>(bulk()));
+}
+
 void GrowthCommand::shrink() {
+  if (random_.one_in(10)) return take_many();
   switch (random_.below(12)) {
     case 0:
       add_one_of(g_, {"LPOP", "RPOP"});
@@ -164,7 +193,9 @@ void GrowthCommand::shrink() {
     case 3:
       g_.begin("SPOP");
       add_key(random_.one_in(2) ? "set" : "ints");
-      return g_.add_number(static_cast<int64_t>(bulk()));
+      // More than go into an effect, and fewer than there are.
+      return g_.add_number(
+          static_cast<int64_t>(random_.one_in(3) ? 1000 + random_.below(1200) : bulk()));
     case 4:
       g_.begin("HDEL");
       add_key("hash");
@@ -192,8 +223,10 @@ void GrowthCommand::shrink() {
       return add_old_elements("set");
     default: {
       add_one_of(g_, {"DEL", "UNLINK"});
+      // Now and then so many that few are left in the end.
       const uint64_t first = random_.below(kManyKeys);
-      for (uint64_t i = 0, count = bulk(); i < count; i++) {
+      const uint64_t count = random_.one_in(3) ? 1000 + random_.below(3000) : bulk();
+      for (uint64_t i = 0; i < count; i++) {
         g_.add("many:" + std::to_string((first + i) % kManyKeys));
       }
     }
@@ -274,9 +307,17 @@ void GrowthCommand::look_at_others() {
       g_.add("1");
       return add_element(recent(), "hash");
     case 8:
+      if (random_.one_in(2)) {
+        add_one_of(g_, {"SINTERCARD", "ZINTERCARD"});
+        g_.add("2");
+        add_key(random_.one_in(2) ? "set" : "ints");
+        add_key(random_.one_in(2) ? "set" : "ints");
+        g_.add("LIMIT");
+        return g_.add_number(static_cast<int64_t>(bulk()));
+      }
       g_.begin("PFCOUNT");
-      add_key("hll");
-      return add_key("hll");
+      for (uint64_t i = 1 + random_.below(4); i > 0; i--) add_key("hll");
+      return;
     case 9:
       g_.begin("XRANGE");
       add_key("stream");

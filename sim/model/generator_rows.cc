@@ -409,6 +409,10 @@ void add_field_type(G& g) {
     add_one_of(g, {"u64", "i65", "u0", "i0", "x8", "i", "", "i-1"});
     return;
   }
+  if (g.random().one_in(5)) {
+    return add_one_of(g, {"u1", "i1", "u8", "i8", "u16", "i16", "u31", "u32", "i32", "i33", "u62",
+                          "i62", "u63", "i63", "i64"});
+  }
   const bool is_signed = g.random().one_in(2);
   const uint64_t bits =
       g.random().one_in(3) ? 1 + g.random().below(is_signed ? 64 : 63) : 4 + g.random().below(6);

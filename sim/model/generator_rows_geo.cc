@@ -75,8 +75,11 @@ void add_shown(G& g) {
 void make_geoadd(G& g) {
   g.begin("GEOADD");
   add_geo_key(g);
-  if (g.random().one_in(5)) {
-    add_one_of(g, {"NX", "XX", "CH"});
+  if (g.random().one_in(4)) {
+    add_one_of(g, {"NX", "XX"});
+  }
+  if (g.random().one_in(4)) {
+    g.add_word("CH");
   }
   for (uint64_t i = 0, count = g.random().below(g.random().one_in(8) ? 40 : 4); i <= count; i++) {
     add_any_point(g);

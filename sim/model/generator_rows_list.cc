@@ -224,11 +224,16 @@ void make_blmpop(G& g) {
 void make_sort(G& g) {
   const bool read_only = g.random().one_in(4);
   g.begin(read_only ? "SORT_RO" : "SORT");
-  g.add_key();
-  const bool by = g.random().one_in(4);
+  switch (g.random().below(6)) {
+    case 0:
+    case 1: g.add("set:" + std::to_string(g.random().below(6))); break;
+    case 2: g.add("zset:" + std::to_string(g.random().below(6))); break;
+    default: g.add_key();
+  }
+  const bool by = g.random().one_in(3);
   if (by) {
     g.add_word("BY");
-    add_one_of(g, {"k*", "*", "k*->a", "same"});
+    add_one_of(g, {"k*", "*", "k*->a", "same", "nosort"});
   }
   if (g.random().one_in(3)) {
     g.add_word("LIMIT");
@@ -245,7 +250,7 @@ void make_sort(G& g) {
   if (!by && g.random().one_in(2)) {
     g.add_word("ALPHA");
   }
-  if (!read_only && g.random().one_in(4)) {
+  if (!read_only && g.random().one_in(3)) {
     g.add_word("STORE");
     g.add_key();
   }

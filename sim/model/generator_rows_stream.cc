@@ -19,11 +19,19 @@ void add_id(G& g) {
                    "18446744073709551615", "18446744073709551616-1", "(1-1"});
     return;
   }
+  if (g.random().one_in(4)) {
+    return g.add(std::to_string(largest_ms) + "-" + std::to_string(g.random().below(200)));
+  }
   std::string id = std::to_string(g.random().below(largest_ms));
   if (!g.random().one_in(4)) {
     id += "-" + std::to_string(g.random().below(6));
   }
   g.add(id);
+}
+
+// A few keys of their own, whose streams and groups live on and become long.
+void add_stream_key(G& g) {
+  g.random().one_in(2) ? g.add_key() : g.add("stream:" + std::to_string(g.random().below(3)));
 }
 
 void add_range_end(G& g, std::string_view edge) {
@@ -93,7 +101,8 @@ void add_fields(G& g) {
 
 void make_xadd(G& g) {
   g.begin("XADD");
-  g.add_key();
+  const bool own = g.random().one_in(2);
+  own ? g.add("stream:" + std::to_string(g.random().below(3))) : g.add_key();
   if (g.random().one_in(12)) {
     g.add_word("NOMKSTREAM");
   }
@@ -103,27 +112,28 @@ void make_xadd(G& g) {
   if (g.random().one_in(6)) {
     add_id(g);
   } else {
-    g.add(std::to_string(g.random().one_in(20) ? g.random().below(largest_ms) : 7) + "-*");
+    const uint64_t usual = own ? largest_ms : 7;
+    g.add(std::to_string(g.random().one_in(20) ? g.random().below(largest_ms) : usual) + "-*");
   }
   add_fields(g);
 }
 
 void make_careful_xtrim(G& g) {
   g.begin("XTRIM");
-  g.add_key();
+  add_stream_key(g);
   add_one_of(g, {"KEEPREF", "DELREF", "ACKED"});
   add_trim(g);
 }
 
 void make_xtrim(G& g) {
   g.begin("XTRIM");
-  g.add_key();
+  add_stream_key(g);
   add_trim(g);
 }
 
 void make_xdel(G& g) {
   g.begin("XDEL");
-  g.add_key();
+  add_stream_key(g);
   add_ids(g, 4);
 }
 
@@ -132,7 +142,7 @@ constexpr char xlen[] = "XLEN";
 void make_xrange(G& g) {
   const bool reverse = g.random().one_in(2);
   g.begin(reverse ? "XREVRANGE" : "XRANGE");
-  g.add_key();
+  add_stream_key(g);
   add_range_end(g, reverse ? "+" : "-");
   add_range_end(g, reverse ? "-" : "+");
   if (g.random().one_in(2)) {
@@ -154,7 +164,7 @@ void add_xread(G& g, bool waits) {
     add_block(g);
   }
   g.add_word("STREAMS");
-  const size_t streams = add_keys(g, 2);
+  const size_t streams = add_keys(g, 2, add_stream_key);
   for (size_t i = 0; i < streams; i++) {
     if (g.random().one_in(6)) {
       g.add("$");
@@ -186,7 +196,7 @@ void add_xreadgroup(G& g, bool waits) {
     add_block(g);
   }
   g.add_word("STREAMS");
-  const size_t streams = add_keys(g, 2);
+  const size_t streams = add_keys(g, 2, add_stream_key);
   for (size_t i = 0; i < streams; i++) {
     if (g.random().one_in(5)) {
       add_id(g);
@@ -222,7 +232,7 @@ void make_limited_xread(G& g) {
   g.add_word("STREAMS");
   const size_t streams = 1 + g.random().below(3);
   for (size_t i = 0; i < streams; i++) {
-    g.add_key();
+    add_stream_key(g);
   }
   for (size_t i = 0; i < streams; i++) {
     g.add_number(static_cast<int64_t>(g.random().below(largest_ms)));
@@ -249,7 +259,7 @@ void make_claiming_xreadgroup(G& g) {
   g.add_word("STREAMS");
   const size_t streams = 1 + g.random().below(3);
   for (size_t i = 0; i < streams; i++) {
-    g.add_key();
+    add_stream_key(g);
   }
   for (size_t i = 0; i < streams; i++) {
     if (g.random().one_in(6)) {
@@ -270,7 +280,7 @@ void make_waiting_xreadgroup(G& g) {
 void make_xgroup_create(G& g) {
   g.begin("XGROUP");
   g.add_word("CREATE");
-  g.add_key();
+  add_stream_key(g);
   add_group(g);
   add_one_of(g, {"$", "0", "0", "7-3"});
   if (g.random().one_in(2)) {
@@ -287,7 +297,7 @@ void make_xgroup(G& g) {
   constexpr std::string_view names[] = {"SETID", "DESTROY", "DELCONSUMER"};
   const uint64_t kind = g.random().below(3);
   g.add_word(names[kind]);
-  g.add_key();
+  add_stream_key(g);
   add_group(g);
   if (kind == 0) {
     add_one_of(g, {"$", "0", "-", "+", "7-3"});
@@ -302,14 +312,14 @@ void make_xgroup(G& g) {
 
 void make_xack(G& g) {
   g.begin("XACK");
-  g.add_key();
+  add_stream_key(g);
   add_group(g);
   add_ids(g, 6);
 }
 
 void make_xpending(G& g) {
   g.begin("XPENDING");
-  g.add_key();
+  add_stream_key(g);
   add_group(g);
   if (g.random().one_in(3)) {
     return;
@@ -328,7 +338,7 @@ void make_xpending(G& g) {
 
 void make_xclaim(G& g) {
   g.begin("XCLAIM");
-  g.add_key();
+  add_stream_key(g);
   add_group(g);
   attach(g);
   add_idle(g);
@@ -351,7 +361,7 @@ void make_xclaim(G& g) {
 
 void make_xautoclaim(G& g) {
   g.begin("XAUTOCLAIM");
-  g.add_key();
+  add_stream_key(g);
   add_group(g);
   attach(g);
   add_idle(g);
@@ -367,12 +377,12 @@ void make_xautoclaim(G& g) {
 void make_xinfo_groups(G& g) {
   g.begin("XINFO");
   g.add_word("GROUPS");
-  g.add_key();
+  add_stream_key(g);
 }
 
 void make_xsetid(G& g) {
   g.begin("XSETID");
-  g.add_key();
+  add_stream_key(g);
   add_id(g);
   if (g.random().one_in(3)) {
     g.add_word("ENTRIESADDED");
@@ -398,20 +408,20 @@ void add_references(G& g) {
 
 void make_xdelex(G& g) {
   g.begin("XDELEX");
-  g.add_key();
+  add_stream_key(g);
   add_references(g);
 }
 
 void make_xackdel(G& g) {
   g.begin("XACKDEL");
-  g.add_key();
+  add_stream_key(g);
   add_group(g);
   add_references(g);
 }
 
 void make_xnack(G& g) {
   g.begin("XNACK");
-  g.add_key();
+  add_stream_key(g);
   add_group(g);
   add_one_of(g, {"SILENT", "FAIL", "FATAL"});
   g.add_word("IDS");
@@ -509,7 +519,7 @@ void make_idempotent_look(G& g) {
 
 constexpr GeneratorRow stream_rows[] = {
     {50, nothing, make_xadd},         {3, nothing, make_xtrim},
-    {6, nothing, make_xdel},          {3, nothing, with_key<xlen>},
+    {6, nothing, make_xdel},          {3, nothing, with_key<xlen, add_stream_key>},
     {8, nothing, make_xrange},        {6, nothing, make_xread},
     {24, nothing, make_xreadgroup},   {10, nothing, make_xgroup_create},
     {3, nothing, make_xgroup},        {8, nothing, make_xack},
@@ -526,18 +536,24 @@ constexpr GeneratorRow stream_rows[] = {
 
 // --- HyperLogLog ---------------------------------------------------------------------------------
 
+// A few keys of their own, whose registers fill up.
+void add_hyperloglog_key(G& g) {
+  g.random().one_in(2) ? g.add_key() : g.add("hll:" + std::to_string(g.random().below(3)));
+}
+
 void make_pfadd(G& g) {
   g.begin("PFADD");
-  g.add_key();
+  add_hyperloglog_key(g);
   const size_t count = g.random().below(g.random().one_in(10) ? 200 : 5);
+  const bool any = g.random().one_in(2);
   for (size_t i = 0; i < count; i++) {
-    g.add_number(static_cast<int64_t>(g.random().below(3000)));
+    g.add_number(static_cast<int64_t>(any ? g.random().next() >> 1 : g.random().below(3000)));
   }
 }
 
 void make_pf_keys(G& g) {
   add_one_of(g, {"PFCOUNT", "PFCOUNT", "PFMERGE"});
-  add_keys(g, 3);
+  add_keys(g, g.random().one_in(4) ? 6 : 3, add_hyperloglog_key);
 }
 
 void make_pfdebug(G& g) {

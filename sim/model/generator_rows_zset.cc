@@ -84,11 +84,14 @@ void add_limit(G& g) {
 void make_zadd(G& g) {
   g.begin("ZADD");
   add_zset_key(g);
-  if (g.random().one_in(4)) {
-    add_one_of(g, {"NX", "XX", "GT", "LT"});
+  if (g.random().one_in(5)) {
+    add_one_of(g, {"NX", "XX"});
   }
   if (g.random().one_in(6)) {
-    add_one_of(g, {"CH", "GT", "LT", "XX"});
+    add_one_of(g, {"GT", "LT"});
+  }
+  if (g.random().one_in(4)) {
+    g.add_word("CH");
   }
   const bool increment = g.random().one_in(8);
   if (increment) {
@@ -208,6 +211,9 @@ void make_zrangestore(G& g) {
   g.begin("ZRANGESTORE");
   add_zset_key(g);
   add_range(g);
+  if (g.random().one_in(4)) {
+    g.add_word("REV");
+  }
 }
 
 void make_old_range(G& g) {

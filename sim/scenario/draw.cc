@@ -171,6 +171,8 @@ LoadPlan load_plan(const RunDraw& draw, const ScenarioSpec& spec, const Plants& 
   plan.tracking_ppm = numbers.workload_tracking_ppm;
   plan.walk_ppm = numbers.workload_walk_ppm;
   plan.settings_ppm = numbers.workload_settings_ppm;
+  plan.pause_ppm = numbers.workload_pause_ppm;
+  plan.quiet_ppm = numbers.workload_quiet_ppm;
   plan.evicts = numbers.memory_spare_bytes > 0;
   plan.inline_ppm = numbers.workload_inline_ppm;
   plan.password = draw.password;

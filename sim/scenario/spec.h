@@ -75,6 +75,10 @@ namespace redoubt::sim {
     "of pipelines: a walk over keys or elements begins, and then goes on")                         \
   X(workload, settings_ppm, "0 | 0 | 10..1000 log", 0, 1'000'000,                                  \
     "of commands: CONFIG SET of what may change at any time")                                      \
+  X(workload, pause_ppm, "0 | 0 | 100..5000 log", 0, 1'000'000,                                    \
+    "of commands: CLIENT PAUSE, or its end")                                                       \
+  X(workload, quiet_ppm, "0 | 1000..20000 log", 0, 1'000'000,                                      \
+    "of commands: on keys of their own, whose idle times and frequencies are known")               \
   X(workload, inline_ppm, "0 | 100..500000 log", 0, 1'000'000,                                     \
     "of commands: sent as inline commands")                                                        \
   X(workload, hang_up_ppm, "0 | 100..20000 log", 0, 1'000'000,                                     \
