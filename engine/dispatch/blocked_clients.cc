@@ -148,7 +148,7 @@ void BlockedClients::serve_ready() {
     serve_key(ready.db, ready.key);
   }
   for (const uint64_t id : std::exchange(retries_, {})) {
-    const Session* session = services_.clients.find(id);
+    const Session* session = services_.clients.sessions().find(id);
     if (session != nullptr && session->wait != nullptr) execute_again(*session->wait);
   }
 }

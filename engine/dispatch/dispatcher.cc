@@ -112,6 +112,7 @@ void Dispatcher::on_tracking_changed() {
 void Dispatcher::run_turn() {
   ASSERT(!in_turn_ && clients_.current() == nullptr);
   in_turn_ = true;
+  replies_.begin_turn();
   if (services_.eviction.limited()) services_.eviction.begin_turn(batch_.largest_request());
   execute_batch();
   if (!stored_.idle() || blocked_.has_ready()) [[unlikely]]

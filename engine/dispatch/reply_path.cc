@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "net/resp/reply_count.h"
+
 namespace redoubt {
 
 namespace {
@@ -47,6 +49,13 @@ void ReplyPath::settle(Session& session, uint64_t need, size_t replies) {
   if (!session.held->take_ready(session.connection->queue())) session.held.reset();
 }
 
+// The replies in the output: none, if each has been settled. Otherwise the gate has become active
+// behind them, within this turn.
+size_t ReplyPath::unsettled_replies(const Session& session) const {
+  if (settles_each_ || session.output.empty() || session.has(kSessionSubscribed)) return 0;
+  return count_replies(session.output.copy_from(0));
+}
+
 void ReplyPath::flush(Session& session) {
   ASSERT(!session.executing);
   // Whoever made a session of the process takes its output.
@@ -58,7 +67,7 @@ void ReplyPath::flush(Session& session) {
     if (session.has(kSessionCloseAfterReply)) clients_.io().flush(session);
     return;
   }
-  settle(session, effects_.end_offset(), 0);
+  settle(session, effects_.end_offset(), unsettled_replies(session));
   if (!session.connection->queue().empty() || session.has(kSessionCloseAfterReply)) {
     clients_.io().flush(session);
   }

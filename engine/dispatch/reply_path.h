@@ -26,6 +26,8 @@ class ReplyPath {
   ReplyPath(const ReplyPath&) = delete;
   ReplyPath& operator=(const ReplyPath&) = delete;
 
+  // The requests of a turn are going to execute.
+  void begin_turn() { settles_each_ = gate_.active(); }
   // A command is going to execute.
   void begin() {
     if (!gate_.active()) [[likely]]
@@ -65,7 +67,10 @@ class ReplyPath {
   ReplyGate& gate_;
   Keyspace& keys_;
   Clients& clients_;
-  uint64_t need_ = 0;  // of the command that is being executed, while the gate is active
+  size_t unsettled_replies(const Session& session) const;
+
+  bool settles_each_ = false;  // in this turn each reply has been settled when it was written
+  uint64_t need_ = 0;          // of the command that is being executed, while the gate is active
 };
 
 }  // namespace redoubt

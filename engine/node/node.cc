@@ -200,7 +200,7 @@ void Node::go_on() {
   ending_ = {};
   stopping_ = false;
   std::string why;
-  if (!clients_.listen(&why)) log(LogLevel::warning, why);
+  if (!clients_.acceptor().listen(&why)) log(LogLevel::warning, why);
   dispatcher_.pause().end();
   env_.backend().report(ServiceState::ready, "Ready to accept connections");
   if (on_stop_failure_) std::exchange(on_stop_failure_, {})();

@@ -77,6 +77,7 @@ class Node {
   Stats& stats() { return stats_; }
   Instrumentation& instrumentation() { return instrumentation_; }
   EffectLog& effects() { return effects_; }
+  const EffectLog& effects() const { return effects_; }
   ReplyGate& gate() { return gate_; }
   Random& random() { return random_; }
   Keyspace& keyspace() { return keyspace_; }
@@ -90,6 +91,7 @@ class Node {
   size_t used_memory() const { return upkeep_.used_memory(); }
   Jobs& jobs() { return jobs_; }
   Parts& parts() { return parts_; }
+  const Parts& parts() const { return parts_; }
   void log(LogLevel level, std::string_view message) const { logger_.log(level, message); }
 
   // What INFO and MEMORY show.

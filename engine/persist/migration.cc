@@ -224,7 +224,7 @@ std::vector<std::string> Migration::remove_unchanged() {
   services_.effects.open_group();
   keys.count_changes(removed.size());
   services_.effects.append(plan_.db, effect);
-  for (const std::string& key : removed) keys.modified(plan_.db, key, 'g', "del");
+  for (const std::string& key : removed) keys.feed().modified(plan_.db, key, 'g', "del");
   services_.effects.close_group();
   services_.dispatcher.request_turn();
   return changed;

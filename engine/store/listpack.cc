@@ -128,7 +128,7 @@ void take_from_count(uint8_t* block, size_t count) {
   store<uint16_t>(block + 4, static_cast<uint16_t>(std::min<size_t>(left, kUnknownCount)));
 }
 
-void append(std::string& block, const Encoded& element) {
+void append_element(std::string& block, const Encoded& element) {
   const size_t at = block.size();
   block.resize(at + element.size());
   element.write(reinterpret_cast<uint8_t*>(block.data()) + at);
@@ -273,11 +273,11 @@ size_t Listpack::element_bytes(int64_t number) {
 }
 
 void Listpack::append_encoded(std::string& block, std::string_view text) {
-  append(block, Encoded(text));
+  append_element(block, Encoded(text));
 }
 
 void Listpack::append_encoded(std::string& block, int64_t number) {
-  append(block, Encoded(number));
+  append_element(block, Encoded(number));
 }
 
 void Listpack::finish_encoded(std::string& block, size_t count) {

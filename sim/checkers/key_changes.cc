@@ -606,7 +606,7 @@ void TrackingChecker::note_told(uint64_t session, const std::string& key) {
   if (unclear_turns_ > 0 || tracker == trackers_.end() || is_target(session)) return;
   if (tracker->second.broadcast || tracker->second.redirect != 0) return;
   // A command that waits is executed again at each change, and names its keys again.
-  const Session* found = node_->clients().find(session);
+  const Session* found = node_->clients().sessions().find(session);
   if (found == nullptr || found->has(kSessionBlocked)) return;
   const auto named = named_by_.find(key);
   if (named == named_by_.end() || !named->second.contains(session)) {

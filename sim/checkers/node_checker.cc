@@ -285,10 +285,14 @@ void NodeChecker::check_command(const Session& session, int db_before,
   }
   ++commands_;
   if (world_.traced()) trace(session, args, "-> " + shown_bytes(reply));
-  if (waiting_.waits(session.id)) return end_wait(*peer, args, reply);
   Link& link = *peer->link;
+  if (waiting_.waits(session.id)) {
+    if (link.executed > 0) note_written(link, link.executed - 1, session);
+    return end_wait(*peer, args, reply);
+  }
   if (link.hostile) return on_hostile_command(*peer, args, wall, reply);
   const size_t number = check_order(link, args);
+  note_written(link, number, session);
   if (link.operates) return;
   if (!link.operations.empty()) executed(link, number, db_before);
   if (check_messages(*peer, args, reply)) return;
@@ -307,6 +311,13 @@ void NodeChecker::check_command(const Session& session, int db_before,
     check_reply(*peer, args, wall, reply);
   }
   link.replies += reply;
+}
+
+void NodeChecker::note_written(Link& link, size_t number, const Session& session) {
+  link.offsets.resize(std::max(link.offsets.size(), number + 1));
+  const bool writes = session.written_offset > link.written;
+  link.offsets[number] = writes ? session.written_offset : 0;
+  if (writes) link.written = session.written_offset;
 }
 
 // Of what it sends, some may be a command.
@@ -352,8 +363,6 @@ bool NodeChecker::check_messages(Peer& peer, std::span<const std::string_view> a
 
 size_t NodeChecker::check_order(Link& link, std::span<const std::string_view> args) {
   const size_t number = link.executed++;
-  link.offsets.resize(std::max(link.offsets.size(), number + 1));
-  link.offsets[number] = node_->effects().end_offset();
   if (number < link.hashes.size() && link.hashes[number] == hash_of(args)) return number;
   const std::string client = "client " + std::to_string(link.client) + ", command " +
                              std::to_string(number + 1) + " of its pipeline: ";
@@ -609,7 +618,8 @@ void NodeChecker::received(Link& link, std::string_view bytes) {
     if (parse == RespParse::incomplete) break;
     link.understood += end;
     if (open[0] == '>' && !link.subscriber) continue;  // an invalidation
-    if (link.answered < link.offsets.size() && !open.starts_with("-MISCONF ")) {
+    if (link.answered < link.offsets.size() && link.offsets[link.answered] > 0 &&
+        !open.starts_with("-MISCONF ")) {
       durability_.acknowledged(link.offsets[link.answered], world_.now());
     }
     ++link.answered;

@@ -38,7 +38,9 @@ struct Link {
   std::string pipeline;
   std::vector<size_t> starts;
   std::vector<uint64_t> hashes;
-  std::vector<uint64_t> offsets;  // behind what each has done, of the effects; as far as executed
+  // Of the effects, behind what each has written; 0: it has written nothing. As far as executed.
+  std::vector<uint64_t> offsets;
+  uint64_t written = 0;  // the last one that was not 0
   std::vector<uint8_t> silent;  // without a reply, after CLIENT REPLY OFF or SKIP
   size_t replies_due = 0;       // of the pipeline
   size_t executed = 0;          // commands of it
@@ -189,6 +191,8 @@ class NodeChecker final : public NodeObserver {
   void on_hostile_command(Peer& peer, std::span<const std::string_view> args, WallTime wall,
                           std::string_view reply);
   // Returns the command's number in its pipeline.
+  // What the command of this number has written has to be kept when its reply is received.
+  static void note_written(Link& link, size_t number, const Session& session);
   size_t check_order(Link& link, std::span<const std::string_view> args);
   void learn_unseen(Peer& peer, std::span<const std::string_view> args, WallTime wall);
   void check_reply(Peer& peer, std::span<const std::string_view> args, WallTime wall,

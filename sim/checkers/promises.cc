@@ -248,7 +248,7 @@ void AccessChecker::done(const CheckedCommand& command) {
 }
 
 void AccessChecker::used(const CheckedCommand& command, const Place& place) {
-  const Session* session = node_->clients().find(command.session);
+  const Session* session = node_->clients().sessions().find(command.session);
   const bool leaves_alone = session == nullptr || session->has(kSessionNoTouch);
   const std::string_view name = command.args[0];
   const Instant now = node_->env().now();

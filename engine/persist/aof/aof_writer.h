@@ -80,7 +80,7 @@ class AofWriter final : private EffectReader {
   Error sync_error() const { return sync_error_; }
   // Bytes of the file.
   uint64_t file_bytes() const { return file_bytes_; }
-  size_t memory_bytes() const { return batch_.capacity() + entries_.size() * sizeof(EffectEntry); }
+  size_t memory_bytes() const { return batch_.size() + entries_.size() * sizeof(EffectEntry); }
 
   // Lines with the time go between the entries, one for each second.
   void set_timestamps(bool on) { timestamps_ = on; }

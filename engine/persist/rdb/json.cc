@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/store/string_type.h"
 #include "engine/store/hash_type.h"
 #include "engine/store/list_type.h"
 #include "engine/store/set_type.h"
@@ -72,7 +73,7 @@ void put_deadlines(std::string& out, const std::map<std::string, int64_t>& deadl
 
 void put_string(std::string& out, const Entry& entry) {
   StringScratch scratch;
-  put_text(out, Database::string_value(entry, scratch));
+  put_text(out, string_value(entry, scratch));
 }
 
 void put_list(std::string& out, const Entry& entry) {
@@ -261,7 +262,7 @@ class Databases : public RdbListener {
   static void drop_value(const RdbKey& key, Database& database) {
     database.set_integer(key.name, key.hash, 0, NewExpiry::none());
     size_t everything = SIZE_MAX;
-    database.free_some(everything);
+    database.remains().free_some(everything);
   }
 
  private:

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/store/stream_progress.h"
+
 namespace redoubt {
 
 namespace {
@@ -276,7 +278,7 @@ RdbStep RdbStreamParser::run_group(RdbInput& in, size_t& budget) {
   RdbInput again = in;
   again.text(text_);
   const StreamId last_id = again.id_of_lengths();
-  int64_t entries_read = stream_->entries_up_to(last_id);
+  int64_t entries_read = StreamProgress(*stream_).entries_up_to(last_id);
   if (has_counts()) entries_read = static_cast<int64_t>(again.length());
   left_ = again.length();
   if (!in.take_failure(again)) return stopped(in);
@@ -287,7 +289,7 @@ RdbStep RdbStreamParser::run_group(RdbInput& in, size_t& budget) {
     return failed(in, "a group that is there twice");
   }
   group_ = stream_->add_group(text_.view(), {}, StreamGroup::kUnknown);
-  stream_->set_position(*group_, last_id, entries_read);
+  StreamProgress(*stream_).set_position(*group_, last_id, entries_read);
   spend(budget, text_.view().size());
   in = again;
   state_ = State::pending;
