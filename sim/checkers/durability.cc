@@ -134,7 +134,7 @@ std::optional<std::string> DurabilityChecker::node_started(Node& node) {
     begin_ = node.effects().end_offset();
     effects_.clear();
   }
-  told_last_ = begin_;
+  told_last_ = loaded_;
   return problem;
 }
 

@@ -438,7 +438,7 @@ Task<Error> Aof::run_rewrite() {
     }
     if (rewrite.file) {
       env_.close(rewrite.file);
-      static_cast<void>(co_await remove_file(env_, path(rewrite.increment)));
+      if (!rewrite.listed) static_cast<void>(co_await remove_file(env_, path(rewrite.increment)));
     }
     if (writer_.is_open()) state_ == State::on ? writer_.undo_cut() : writer_.end();
     co_return error;
@@ -500,6 +500,7 @@ Task<Error> Aof::begin_rewrite(Rewrite& rewrite) {
   if (was_on) {
     AofManifest manifest = manifest_;
     manifest.increments.push_back({rewrite.increment, rewrite.increment_number});
+    rewrite.listed = true;
     const Error saved = co_await save_manifest(std::move(manifest));
     if (saved != Error::none) co_return saved;
     older_bytes_ += writer_.file_bytes();

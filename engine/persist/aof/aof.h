@@ -151,6 +151,7 @@ class Aof final : private AofWriterOwner {
     std::string increment;
     uint64_t increment_number;
     Handle file;  // of the increment, until it is the writer's
+    bool listed = false;  // perhaps, by the manifest on the medium
   };
   void rewrite();
   Task<Error> run_rewrite();

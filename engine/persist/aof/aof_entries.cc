@@ -58,7 +58,9 @@ AofEntries::Step AofEntries::take_annotation() {
     return Step::goes_on;
   }
   if (!between) return Step::goes_on;
-  if (const auto history = parse_history_line(parser_.line())) {
+  const auto history = parse_history_line(parser_.line());
+  // An increment that nothing was written to may begin before what is in front of it.
+  if (history && (history->id != history_id_ || history->offset > offset_)) {
     set_history(history->id, history->offset);
   }
   const std::optional<int64_t> time_s = parse_time_line(parser_.line());
