@@ -17,7 +17,7 @@ bool skip_head(std::string_view bytes, size_t* at, uint64_t* more) {
   std::from_chars(bytes.data() + *at + 1, bytes.data() + end, number);
   *at = end + 2;
   *more = 0;
-  if (number <= 0) return true;
+  if (number < 0) return true;  // null
   const auto size = static_cast<uint64_t>(number);
   switch (type) {
     case '$':

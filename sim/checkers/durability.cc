@@ -48,7 +48,11 @@ void DurabilityChecker::acknowledged(uint64_t offset, Instant now) {
 }
 
 void DurabilityChecker::node_ended(StopKind kind, Instant now, Duration stalled) {
-  if (node_ == nullptr) return;
+  if (node_ == nullptr) {
+    // It was starting: what the page cache had of its last life is gone.
+    if (over_ && kind == StopKind::power_loss) kind_ = kind;
+    return;
+  }
   if (attached()) node_->effects().detach(*this);
   node_ = nullptr;
   over_ = true;
