@@ -119,10 +119,6 @@ void Dispatcher::run_turn() {
     stored_.run_woken();
   if (observer_ != nullptr) observer_->on_turn_end();
   clients_.end_messages();
-  if (before_replies_ != nullptr && before_replies_->requested) [[unlikely]] {
-    env_.withdraw(*before_replies_);
-    before_replies_->run(*before_replies_);
-  }
   end_turn();
   in_turn_ = false;
   ASSERT(ready_.empty() && batch_.empty() && !transactions_.running());

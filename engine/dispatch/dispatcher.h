@@ -56,9 +56,6 @@ class Dispatcher final : private RequestSink {
   // Null: nobody looks on.
   NodeObserver* observer() const { return observer_; }
   void set_observer(NodeObserver* observer);
-  // A hook that, when it is requested in a turn, runs before the replies of the turn leave; null:
-  // none. For what makes changes durable.
-  void set_before_replies(TurnHook* hook) { before_replies_ = hook; }
   // Requested when sessions have been freed; null: nobody wants to know.
   void set_freed_hook(TurnHook* hook) { freed_hook_ = hook; }
 
@@ -123,7 +120,6 @@ class Dispatcher final : private RequestSink {
   std::vector<Session*> ready_;  // sessions with requests in the batch, or with replies to send
   bool in_turn_ = false;
   NodeObserver* observer_ = nullptr;
-  TurnHook* before_replies_ = nullptr;
   TurnHook* freed_hook_ = nullptr;
 };
 

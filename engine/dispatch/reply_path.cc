@@ -60,6 +60,10 @@ void ReplyPath::flush(Session& session) {
   ASSERT(!session.executing);
   // Whoever made a session of the process takes its output.
   if (session.has(kSessionLocal | kSessionClosing)) return;
+  if (before_replies_ != nullptr && before_replies_->requested) [[unlikely]] {
+    clients_.env().withdraw(*before_replies_);
+    before_replies_->run(*before_replies_);
+  }
   // What is behind an open slot leaves after what is owed there.
   if (session.deferred != nullptr) return;
   if (!gate_.active()) {

@@ -26,6 +26,9 @@ class ReplyPath {
   ReplyPath(const ReplyPath&) = delete;
   ReplyPath& operator=(const ReplyPath&) = delete;
 
+  // A hook that, when it is requested, runs before replies leave; null: none. For what makes changes
+  // durable.
+  void set_before_replies(TurnHook* hook) { before_replies_ = hook; }
   // The requests of a turn are going to execute.
   void begin_turn() { settles_each_ = gate_.active(); }
   // A command is going to execute.
@@ -69,6 +72,7 @@ class ReplyPath {
   Clients& clients_;
   size_t unsettled_replies(const Session& session) const;
 
+  TurnHook* before_replies_ = nullptr;
   bool settles_each_ = false;  // in this turn each reply has been settled when it was written
   uint64_t need_ = 0;          // of the command that is being executed, while the gate is active
 };

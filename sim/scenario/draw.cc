@@ -97,6 +97,7 @@ void draw_config(const ScenarioSpec& spec, const RunOptions& options, const Plan
     };
     if (name == "stream-node-max-entries") number(draw.stream_node_entries_max);
     if (name == "hll-sparse-max-bytes") number(draw.hll_sparse_bytes_max);
+    if (name == "appendonly") draw.keeps_log = value == "yes";
     if (name == "maxmemory-policy") draw.lfu = value.ends_with("-lfu");
     draw.arguments.push_back("--" + name);
     draw.arguments.push_back(value);
@@ -180,7 +181,7 @@ LoadPlan load_plan(const RunDraw& draw, const ScenarioSpec& spec, const Plants& 
   plan.registers_ppm = numbers.workload_registers_ppm;
   plan.registers = static_cast<uint64_t>(numbers.workload_registers);
   plan.read_pause_us = numbers.workload_read_pause_us;
-  plan.mutes = numbers.memory_spare_bytes == 0;
+  plan.mutes = numbers.memory_spare_bytes == 0 && !draw.keeps_log;
   plan.bursts.transaction_ppm = numbers.workload_transaction_ppm;
   plan.bursts.queue_ppm = numbers.workload_queue_ppm;
   plan.bursts.wait_ms_max = numbers.workload_queue_wait_ms;

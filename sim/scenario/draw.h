@@ -16,6 +16,7 @@ struct RunDraw {
   // Directives of the nodes as on a command line: "--hz", "10", ...
   std::vector<std::string> arguments;
   bool lfu = false;
+  bool keeps_log = false;  // writes may be refused
   bool rollback = false;
   int64_t stream_node_entries_max = 100;
   int64_t hll_sparse_bytes_max = 3000;

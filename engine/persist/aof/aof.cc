@@ -283,7 +283,7 @@ Task<bool> Aof::resume() {
     co_return false;
   }
   state_ = State::on;
-  services_.dispatcher.set_before_replies(&flush_hook_);
+  services_.dispatcher.replies().set_before_replies(&flush_hook_);
   promise_.begin();
   co_return true;
 }
@@ -311,7 +311,7 @@ void Aof::begin_later() {
 void Aof::switch_on() {
   if (state_ != State::off) return;
   state_ = State::starting;
-  services_.dispatcher.set_before_replies(&flush_hook_);
+  services_.dispatcher.replies().set_before_replies(&flush_hook_);
   log(LogLevel::notice, "The AOF is switched on: a base is being written.");
   if (!rewriting()) rewrite();
 }
@@ -553,7 +553,7 @@ Task<Error> Aof::replace_base(const Rewrite& rewrite) {
   if (state_ == State::starting) {
     state_ = State::on;
     start_problem_.clear();
-    services_.dispatcher.set_before_replies(&flush_hook_);
+    services_.dispatcher.replies().set_before_replies(&flush_hook_);
     promise_.begin();
   } else {
     promise_.forgive();
