@@ -480,6 +480,9 @@ Task<Error> Aof::begin_rewrite(Rewrite& rewrite) {
     co_await Sleep(env_, kSnapshotRetry);
   }
   const bool was_on = state_ == State::on;
+  // After a sync that failed, the increment in front may lack something: nothing that follows it may
+  // be listed before the new base is there.
+  const bool lists = was_on && !promise_.tainted();
   while (!was_on && writer_.is_open()) co_await written_further_;  // it was switched off just now
   // From here to begin() is one moment.
   was_on ? writer_.cut() : writer_.open();
@@ -497,7 +500,7 @@ Task<Error> Aof::begin_rewrite(Rewrite& rewrite) {
   }
   Expected<uint64_t> size = co_await begin_increment(rewrite.file, 0);
   if (!size) co_return size.error();
-  if (was_on) {
+  if (lists) {
     AofManifest manifest = manifest_;
     manifest.increments.push_back({rewrite.increment, rewrite.increment_number});
     rewrite.listed = true;

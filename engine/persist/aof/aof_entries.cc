@@ -59,9 +59,12 @@ AofEntries::Step AofEntries::take_annotation() {
   }
   if (!between) return Step::goes_on;
   const auto history = parse_history_line(parser_.line());
-  // An increment that nothing was written to may begin before what is in front of it.
-  if (history && (history->id != history_id_ || history->offset > offset_)) {
+  if (history && history->id != history_id_) {
     set_history(history->id, history->offset);
+    gap_to_ = 0;
+  } else if (history && history->offset > offset_) {
+    // Of an increment in front of this one something is missing. That matters when entries follow.
+    gap_to_ = history->offset;
   }
   const std::optional<int64_t> time_s = parse_time_line(parser_.line());
   begin_entry();
@@ -89,6 +92,10 @@ AofEntries::Step AofEntries::take_command() {
 }
 
 AofEntries::Step AofEntries::end_entry() {
+  if (gap_to_ != 0) {
+    return fail(fmt::format("the entries from offset {} to {} of the history are missing before byte {}",
+                            offset_, gap_to_, begin_));
+  }
   const std::string_view bytes = parser_.bytes(commands_, parser_.at());
   entry_end_ = offset_ + bytes.size();
   if (mark_checksum_) {

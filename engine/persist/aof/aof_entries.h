@@ -93,6 +93,7 @@ class AofEntries {
   int64_t time_s_ = 0;
   std::string history_id_;
   uint64_t offset_ = 0;
+  uint64_t gap_to_ = 0;  // an increment begins here, beyond offset_
   std::string problem_;
 };
 

@@ -58,6 +58,8 @@ void AofPromise::update() {
 
 void AofPromise::note_times() {
   const Instant now = env_.now();
+  // What waited to be written is as old as that when it is.
+  const Instant oldest_written = std::min(now, behind_since_);
   if (writer_.written() >= effects_.end_offset()) {
     behind_since_ = Instant::never();
   } else if (behind_since_ == Instant::never()) {
@@ -69,7 +71,9 @@ void AofPromise::note_times() {
   if (writer_.synced() >= writer_.written()) {
     unsynced_since_ = Instant::never();
   } else if (unsynced_since_ == Instant::never()) {
-    unsynced_since_ = now;
+    unsynced_since_ = oldest_written;
+  } else {
+    unsynced_since_ = std::min(unsynced_since_, oldest_written);
   }
 }
 
@@ -113,7 +117,8 @@ void AofPromise::start_sync_if_due() {
       break;
     case AppendFsync::everysec:
       if (writer_.is_cut()) break;
-      if (now < sync_began_ + kSyncPeriod || (rewriting_ && settings_.no_fsync_on_rewrite)) return;
+      if (rewriting_ && settings_.no_fsync_on_rewrite) return;
+      if (now < std::min(sync_began_, unsynced_since_) + kSyncPeriod) return;
       break;
     case AppendFsync::always: break;
   }
@@ -187,7 +192,7 @@ void AofPromise::arm() {
   }
   if (settings_.append_fsync == AppendFsync::everysec && unsynced_since_ != Instant::never()) {
     at(unsynced_since_ + kLossMax);
-    if (!writer_.syncing()) at(sync_began_ + kSyncPeriod);
+    if (!writer_.syncing()) at(std::min(sync_began_, unsynced_since_) + kSyncPeriod);
   }
   env_.disarm(timer_);
   if (next != Instant::never()) env_.arm(timer_, next);
