@@ -141,7 +141,11 @@ void NodeGroup::stopping(StopKind kind, int status) {
     checker_->violate("process", "the node runs", "it exits with status " + std::to_string(status));
   }
   node_ = nullptr;
-  checker_->node_ended(kind, world_.host(host_).files().longest_stall());
+  Duration stalled = world_.host(host_).files().longest_stall();
+  if (world_.fired()[Fault::io_late] > 0) {
+    stalled = stalled + Duration::microseconds(2 * draw_.faults.io_late_us);
+  }
+  checker_->node_ended(kind, stalled);
 }
 
 // Rewrites, saves, and the log switched off and on.

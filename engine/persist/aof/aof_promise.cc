@@ -160,7 +160,7 @@ void AofPromise::set_gate() {
                 "write wait for it.");
   }
   was_overdue_ = late;
-  const bool waits = behind_since_ != Instant::never() && env_.now() < behind_since_ + kPatience;
+  const bool waits = behind_since_ != Instant::never() && env_.now() < behind_since_ + patience();
   if (!late && !waits) return close_gate();
   const uint64_t kept = late ? writer_.synced() : writer_.written();
   if (source_failed_) close_gate();
@@ -187,7 +187,7 @@ void AofPromise::arm() {
     if (moment > now) next = std::min(next, moment);
   };
   if (behind_since_ != Instant::never()) {
-    at(behind_since_ + kPatience);
+    at(behind_since_ + patience());
     at(behind_since_ + kLossMax);
   }
   if (settings_.append_fsync == AppendFsync::everysec && unsynced_since_ != Instant::never()) {

@@ -31,6 +31,8 @@ namespace redoubt {
 class AofPromise {
  public:
   static constexpr Duration kPatience = Duration::milliseconds(10);
+  // While a rewrite begins: the next increment is listed by the manifest soon.
+  static constexpr Duration kCutPatience = Duration::seconds(1);
   static constexpr Duration kSyncPeriod = Duration::seconds(1);
   static constexpr Duration kLossMax = Duration::seconds(2);
   static constexpr Duration kRetryPeriod = Duration::seconds(1);
@@ -78,6 +80,7 @@ class AofPromise {
   void open_gate(uint64_t offset, bool covers_past);
   void close_gate();
   bool overdue() const;
+  Duration patience() const { return writer_.is_cut() ? kCutPatience : kPatience; }
 
   Env& env_;
   EffectLog& effects_;
