@@ -331,11 +331,11 @@ Task<Error> Persistence::before_stop(const StopRequest& request) {
   if (saver_.saving()) saver_.cancel();
   const bool saves = request.saving == Saving::yes ||
                      (request.saving == Saving::if_configured && saver_.has_save_points());
+  // What is written behind the end of the file would be lost.
+  if (saves || aof_.state() == Aof::State::on) {
+    services_.dispatcher.pause().begin(PauseMode::write, Instant::never());
+  }
   if (saves) {
-    // What is written behind the snapshot would be lost, unless the log has it.
-    if (aof_.state() != Aof::State::on) {
-      services_.dispatcher.pause().begin(PauseMode::write, Instant::never());
-    }
     while (saver_.saving()) co_await Sleep(env_, Duration::milliseconds(1));
     log(LogLevel::notice, "Saving the final RDB snapshot before exiting.");
     Signal saved;

@@ -42,9 +42,14 @@ std::set<std::string, std::less<>> ScanChecker::elements(int database, std::stri
   std::set<std::string, std::less<>> names;
   const ModelEntry* entry = held(database, key);
   if (entry == nullptr) return names;
-  for (const std::string& member : entry->set) names.insert(member);
+  // What has expired may still be there, unseen.
+  const int64_t now_ms = node_->env().wall().unix_ms();
+  const auto add_living = [&](const std::string& name) {
+    if (model_.part_exists(database, key, name, now_ms)) names.insert(name);
+  };
+  for (const std::string& member : entry->set) add_living(member);
   for (const auto& [member, score] : entry->zset) names.insert(member);
-  for (const auto& [field, value] : entry->hash) names.insert(field);
+  for (const auto& [field, value] : entry->hash) add_living(field);
   return names;
 }
 

@@ -335,8 +335,16 @@ Task<Error> Aof::flush_all() {
     if (promise_.tainted()) co_return Error::input_output;
     writer_.flush();
     if (!writer_.writing() && writer_.unwritten_bytes() == 0) {
-      if (writer_.synced() >= writer_.written()) co_return Error::none;
-      writer_.sync();
+      if (writer_.synced() < writer_.written()) {
+        writer_.sync();
+      } else if (writer_.syncing()) {
+        // That of the seal.
+      } else if (writer_.said_all_synced()) {
+        if (writer_.sealed()) co_return Error::none;
+        writer_.sync();
+      } else {
+        writer_.seal();
+      }
     }
     co_await written_further_;
   }

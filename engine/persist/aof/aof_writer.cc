@@ -185,6 +185,15 @@ void AofWriter::on_truncated() {
   owner_.on_aof_progress();
 }
 
+void AofWriter::seal() {
+  ASSERT(is_open() && !writing() && !syncing() && synced_ == written_ && batch_.empty());
+  if (sealed() || !file_) return;
+  append_synced_line(batch_, synced_);
+  said_synced_ = synced_;
+  seal_unsynced_ = true;
+  submit_write();
+}
+
 void AofWriter::retry() {
   if (!is_open() || writing() || write_error_ == Error::none) return;
   if (!truncated_) {
@@ -200,7 +209,9 @@ void AofWriter::retry() {
 // --- syncing
 
 void AofWriter::sync() {
-  if (!is_open() || syncing() || sync_error_ != Error::none || synced_ == written_) return;
+  if (!is_open() || syncing() || sync_error_ != Error::none) return;
+  if (synced_ == written_ && !seal_unsynced_) return;
+  seal_unsynced_ = false;
   sync_covers_ = written_;
   sync_.handle = file_;
   sync_.result = {};

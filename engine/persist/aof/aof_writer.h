@@ -64,6 +64,11 @@ class AofWriter final : private EffectReader {
   void flush();
   // Brings to the medium what is written, unless a sync is in flight or has failed.
   void sync();
+  // Writes a line that says that all of the file is on the medium, which it is: for the end of a node.
+  // What is missing later was not lost in a crash.
+  void seal();
+  bool said_all_synced() const { return said_synced_ >= written_ || !has_file(); }
+  bool sealed() const { return said_all_synced() && !seal_unsynced_; }
   // Tries again what has failed to be written.
   void retry();
 
@@ -118,6 +123,7 @@ class AofWriter final : private EffectReader {
   Error write_error_ = Error::none;
   Error sync_error_ = Error::none;
   uint64_t said_synced_ = 0;  // the last line of this kind
+  bool seal_unsynced_ = false;
   int64_t last_time_s_ = 0;
   bool timestamps_ = false;
   bool ignores_sync_errors_ = false;
