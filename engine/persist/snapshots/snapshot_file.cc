@@ -42,7 +42,14 @@ SnapshotFile::SnapshotFile(const Surroundings& surroundings, std::string path)
       keys_(surroundings.keys),
       settings_(surroundings.settings),
       persist_(surroundings.persist),
-      path_(std::move(path)) {}
+      path_(std::move(path)) {
+  sync_.owner = this;
+  sync_.on_done = [](Op& op) {
+    auto& file = *static_cast<SnapshotFile*>(op.owner);
+    if (file.sync_error_ == Error::none) file.sync_error_ = op.result.error;
+    file.synced_.raise();
+  };
+}
 
 SnapshotFile::~SnapshotFile() = default;
 
@@ -117,6 +124,7 @@ Task<Error> SnapshotFile::write() {
   Expected<Handle> file = co_await open_file(env_, path_, anew);
   Error error = file ? co_await write_all(*file) : file.error();
   cancel_pass();
+  static_cast<void>(co_await end_sync());
   if (error != Error::none && problem_.empty()) {
     problem_ = fmt::format("{}: {}", path_, describe(error));
   }
@@ -142,15 +150,21 @@ Task<Error> SnapshotFile::write_piece(Handle file, uint64_t offset, std::string 
   co_return io.op.result.error;
 }
 
-Task<Error> SnapshotFile::sync(Handle file, OpKind kind) {
-  IoOp io(env_);
-  io.op.kind = kind;
-  io.op.handle = file;
-  co_return (co_await io).error;
+void SnapshotFile::begin_sync(Handle file) {
+  sync_.kind = OpKind::sync_data;
+  sync_.handle = file;
+  sync_.result = {};
+  sync_covers_ = bytes_;
+  env_.submit(sync_);
+}
+
+// Waits for the sync that is on its way, if there is one; the first error of all.
+Task<Error> SnapshotFile::end_sync() {
+  while (sync_.in_flight) co_await synced_;
+  co_return sync_error_;
 }
 
 Task<Error> SnapshotFile::write_all(Handle file) {
-  uint64_t synced = 0;
   bool finished = false;
   for (;;) {
     // The pass may go on between these: what it delivers is in the buffer.
@@ -176,10 +190,8 @@ Task<Error> SnapshotFile::write_all(Handle file) {
       const Error error = co_await write_piece(file, bytes_, std::move(piece));
       if (error != Error::none) co_return error;
       bytes_ += size;
-      if (bytes_ - synced < kSyncBytes) continue;
-      synced = bytes_;
-      const Error failed = co_await sync(file, OpKind::sync_data);
-      if (failed != Error::none) co_return failed;
+      if (sync_error_ != Error::none) co_return sync_error_;
+      if (!sync_.in_flight && bytes_ - sync_covers_ >= kSyncBytes) begin_sync(file);
     } else if (finished) {
       break;
     } else {
@@ -187,9 +199,11 @@ Task<Error> SnapshotFile::write_all(Handle file) {
     }
   }
   // Which version it had to be is known at the end.
-  const Error error = co_await write_piece(file, 0, std::string(writer_->magic()));
+  Error error = co_await write_piece(file, 0, std::string(writer_->magic()));
+  if (error == Error::none) error = co_await end_sync();
   if (error != Error::none) co_return error;
-  co_return co_await sync(file, OpKind::sync);
+  begin_sync(file);
+  co_return co_await end_sync();
 }
 
 }  // namespace redoubt

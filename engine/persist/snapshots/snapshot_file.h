@@ -16,6 +16,7 @@
 #include "engine/persist/snapshots/persist_settings.h"
 #include "engine/persist/rdb/writer.h"
 #include "net/env.h"
+#include "net/signal.h"
 #include "net/task.h"
 
 namespace redoubt {
@@ -64,7 +65,8 @@ class SnapshotFile final : private SnapshotConsumer {
   void snapshot_ended(SnapshotEnd end) override;
   Task<Error> write_all(Handle file);
   void cancel_pass();
-  Task<Error> sync(Handle file, OpKind kind);
+  void begin_sync(Handle file);
+  Task<Error> end_sync();
   Task<Error> write_piece(Handle file, uint64_t offset, std::string bytes);
 
   Env& env_;
@@ -77,6 +79,11 @@ class SnapshotFile final : private SnapshotConsumer {
   SnapshotEnd end_ = SnapshotEnd::none;
   std::string problem_;
   uint64_t bytes_ = 0;
+  // A sync beside the writing: the pass goes on meanwhile.
+  Op sync_;
+  Signal synced_;
+  Error sync_error_ = Error::none;
+  uint64_t sync_covers_ = 0;
 };
 
 }  // namespace redoubt
