@@ -11,6 +11,7 @@
 #include "engine/persist/rdb/crc64.h"
 #include "engine/persist/rdb/json.h"
 #include "engine/persist/rdb/payload.h"
+#include "engine/store/type_ops.h"
 #include "tests/persist/rdb_files.h"
 #include "tests/store/random_hash_key.h"
 
@@ -86,9 +87,9 @@ void read_payload(uint8_t how, std::string_view bytes) {
   Restored again = restore_payload(*dumped, maker);
   ASSERT(again.end == RestoreEnd::restored);
   Digest digests[2];
-  Database::digest_of(*entry, digests[0]);
+  digest_entry(*entry, digests[0]);
   again.value.store(database, "k", hash, NewExpiry::none());
-  Database::digest_of(*database.find("k", hash), digests[1]);
+  digest_entry(*database.find("k", hash), digests[1]);
   for (Digest& digest : digests) digest.end_element();
   ASSERT(digests[0].hex() == digests[1].hex());
 }

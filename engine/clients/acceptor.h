@@ -23,6 +23,8 @@ class Acceptor final : private AcceptHandler, private ListenDoor {
   // Listens where the settings say, and nowhere else. False: an address could not be had, *why
   // says which and the reason in one line, and clients are accepted where they were before.
   bool listen(std::string* why);
+  // Listens nowhere until the next listen().
+  void stop_listening() { addresses_.close_all(); }
   bool listens() const { return !addresses_.empty(); }
   ListenerSet& listeners() { return listeners_; }
   const ListenerSet& listeners() const { return listeners_; }

@@ -68,6 +68,11 @@ void ListenAddresses::close_stale() {
   });
 }
 
+void ListenAddresses::close_all() {
+  for (Open& one : open_) one.stale = true;
+  close_stale();
+}
+
 bool ListenAddresses::change(const Settings& settings, std::string* why) {
   const std::vector<Wanted> wanted = wanted_by(settings);
   for (Open& one : open_) one.stale = true;

@@ -33,6 +33,8 @@ class ListenAddresses {
   // Listens at what the settings say, and nowhere else. False: one address could not be had, *why
   // says which and the reason in one line, and the node listens where it did before.
   bool change(const Settings& settings, std::string* why);
+  // Listens nowhere until the next change().
+  void close_all();
   bool empty() const { return open_.empty(); }
 
  private:

@@ -177,7 +177,7 @@ void Node::stop(StopRequest request, std::function<void()> on_failure) {
   on_stop_failure_ = std::move(on_failure);
   log(LogLevel::warning, stop_request_.reason);
   env_.backend().report(ServiceState::stopping, stop_request_.reason);
-  clients_.acceptor().listeners().close_all();
+  clients_.acceptor().stop_listening();
   ending_ = parts_.before_stop(stop_request_);
   ending_.start([](void* node) { static_cast<Node*>(node)->on_parts_stopped(); }, this);
 }

@@ -24,10 +24,13 @@ sim::ModelConfig model_config(const Settings& settings) {
 // A comparison walks over all data.
 constexpr uint64_t kStepsBetweenReplays = 512;
 
-std::unique_ptr<Config> make_config(const std::vector<std::string_view>& settings) {
-  auto config = std::make_unique<Config>();
+std::unique_ptr<Config> config_with(const std::vector<std::string_view>& settings) {
+  auto config = make_config();
   std::string error;
-  const bool right = settings.empty() || config->set(settings, &error);
+  // There are no files to save to.
+  std::vector<std::string_view> all = {"save", ""};
+  all.insert(all.end(), settings.begin(), settings.end());
+  const bool right = config->set(all, &error);
   ASSERT(right);
   return config;
 }
@@ -53,9 +56,9 @@ void showValue(const TestStep& step, std::ostream& out) {
 }
 
 CheckedNode::CheckedNode(std::vector<std::string_view> settings, uint64_t seed)
-    : world_(seed), model_(model_config(make_config(settings)->settings())) {
+    : world_(seed), model_(model_config(config_with(settings)->settings())) {
   world_.turn();
-  node_ = make_node(world_.env, make_config(settings));
+  node_ = make_node(world_.env, config_with(settings));
   node_->dispatcher().set_observer(this);
   replay_ = std::make_unique<sim::ReplayChecker>(*node_);
   session_ = &node_->clients().make_local();

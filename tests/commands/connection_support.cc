@@ -6,6 +6,7 @@
 
 #include "engine/commands/families.h"
 #include "engine/dispatch/context.h"
+#include "server/assembly/assemble.h"
 
 namespace redoubt {
 
@@ -30,7 +31,7 @@ class NodeProcess : public sim::Process {
 
  private:
   static std::unique_ptr<Config> make_config(const std::vector<std::string>& arguments) {
-    auto config = std::make_unique<Config>();
+    auto config = redoubt::make_config();
     std::string error;
     EXPECT_TRUE(config->parse_arguments(arguments, &error)) << error;
     return config;

@@ -7,9 +7,12 @@ LocalNodeBase::LocalNodeBase(QuietBackend& backend, const std::vector<std::strin
     : env(backend), quiet_(backend) {
   env.begin_turn();
   env.end_turn();
-  auto config = std::make_unique<Config>();
+  auto config = make_config();
   std::string error;
-  const bool right = settings.empty() || config->set(settings, &error);
+  // There are no files to save to.
+  std::vector<std::string_view> all = {"save", ""};
+  all.insert(all.end(), settings.begin(), settings.end());
+  const bool right = config->set(all, &error);
   ASSERT(right);
   node = make_node(env, std::move(config));
   node->effects().attach(*this);

@@ -255,9 +255,19 @@ TEST_F(WholeTable, EachCommandThatWritesCanBeUndone) {
   config.keys = 8;
   sim::CommandGenerator generator(config, 2);
   run(node_, {"HIMPORT", "PREPARE", "fieldset", "field"});
+  run(node_, {"SET", "dumped", "value"});
+  sim::RespValue dumped;
+  size_t dumped_size = 0;
+  ASSERT_EQ(sim::parse_resp(run(node_, {"DUMP", "dumped"}), dumped, dumped_size),
+            sim::RespParse::complete);
   for (int round = 0; round < 6'000; ++round) {
     std::vector<Words> commands =
         round % 100 == 0 ? rare_commands() : from_the_table(vocabulary, random);
+    if (round % 100 == 1) {
+      commands.push_back({"DEL", "restored"});
+      commands.push_back({"RESTORE", "restored", "0", dumped.text});
+      commands.push_back({"RESTORE-ASKING", "restored", "5000", dumped.text, "REPLACE"});
+    }
     for (int i = 0; i < 4; ++i) {
       const sim::GeneratedCommand made = generator.next(node_.env.wall().unix_ms());
       commands.emplace_back(made.arguments.begin(), made.arguments.end());

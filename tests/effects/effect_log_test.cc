@@ -146,6 +146,71 @@ TEST_F(EffectLogTest, ForeignBytesPassUnchangedAndControlBytesAreMarked) {
   EXPECT_FALSE(reader.entries[1].control);
 }
 
+TEST_F(EffectLogTest, AReaderThatBeginsAFileHasTheDatabaseSelectedAgain) {
+  Recorder reader;
+  log.attach(reader);
+  append(3, {"SET", "a", "1"});
+  reader.take_all();
+  append(3, {"SET", "a", "2"});
+  EXPECT_EQ(reader.take_all(), resp({"SET", "a", "2"}));
+  log.select_again();
+  append(3, {"SET", "a", "3"});
+  append(3, {"SET", "a", "4"});
+  EXPECT_EQ(reader.take_all(),
+            resp({"SELECT", "3"}) + resp({"SET", "a", "3"}) + resp({"SET", "a", "4"}));
+  log.select_again();
+  log.open_group();
+  append(3, {"SET", "b", "1"});
+  append(3, {"SET", "b", "2"});
+  log.close_group();
+  EXPECT_EQ(reader.take_all(), resp({"SELECT", "3"}) + resp({"MULTI"}) + resp({"SET", "b", "1"}) +
+                                   resp({"SET", "b", "2"}) + resp({"EXEC"}));
+  log.check_invariants();
+}
+
+TEST_F(EffectLogTest, WhatIsReplayedIsNotAppendedAndDoesNotEndTheHistory) {
+  Recorder reader;
+  log.attach(reader);
+  const std::string id = log.history().id;
+  append(0, {"SET", "a", "1"});
+  reader.take_all();
+  const uint64_t end = log.end_offset();
+  log.set_replayed(true);
+  append(0, {"SET", "a", "2"});
+  log.open_group();
+  append(5, {"SET", "a", "3"});
+  log.close_group();
+  EXPECT_EQ(reader.unread(), 0U);
+  EXPECT_EQ(log.end_offset(), end);
+  log.set_replayed(false);
+  append(0, {"SET", "a", "4"});
+  EXPECT_EQ(reader.take_all(), resp({"SET", "a", "4"}));
+  EXPECT_EQ(reader.entries.size(), 2U);
+
+  log.detach(reader);
+  log.set_replayed(true);
+  append(0, {"SET", "a", "5"});
+  log.set_replayed(false);
+  EXPECT_TRUE(log.follows_data());
+  log.attach(reader);
+  EXPECT_EQ(log.history().id, id);
+  log.detach(reader);
+  append(0, {"SET", "a", "6"});
+  EXPECT_FALSE(log.follows_data());
+  log.check_invariants();
+}
+
+TEST_F(EffectLogTest, AReaderThatComesDuringAReplayGetsWhatFollowsIt) {
+  Recorder reader;
+  log.set_replayed(true);
+  log.attach(reader);
+  append(0, {"SET", "a", "1"});
+  EXPECT_EQ(reader.unread(), 0U);
+  log.set_replayed(false);
+  append(0, {"SET", "a", "2"});
+  EXPECT_EQ(reader.take_all(), resp({"SELECT", "0"}) + resp({"SET", "a", "2"}));
+}
+
 TEST(History, ContinuesWhatIsTheSameUpToTheFork) {
   History history{std::string(40, 'a'), {}, History::kNoSecond};
   EXPECT_TRUE(history.continues(std::string(40, 'a'), 100, 50, 100));

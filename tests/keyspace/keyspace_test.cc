@@ -78,6 +78,47 @@ TEST_F(KeyspaceTest, WhereAnotherNodeDecidesAnExpiredKeyIsHiddenAndStays) {
   EXPECT_FALSE(there("a"));
 }
 
+// What a file or a primary says was true when it was made: a deadline that has passed meanwhile
+// removes nothing.
+TEST_F(KeyspaceTest, NothingExpiresWhileEffectsAreApplied) {
+  Witness witness;
+  keys.feed().set_listening(witness, true);
+  set("a", "1", now_ms() + 10);
+  pass_ms(1'000);
+  keys.set_applying(true);
+  EXPECT_TRUE(keys.applying());
+  EXPECT_NE(read("a"), nullptr);
+  set("late", "1", now_ms() - 500);
+  EXPECT_NE(keys.peek(0, "late", hash("late")), nullptr);
+  EXPECT_NE(keys.write(0, "late", hash("late"), true), nullptr);
+  EXPECT_FALSE(keys.removal().decides());
+  EXPECT_EQ(witness.take() + take_effects(), "");
+  EXPECT_EQ(stats.expired_keys, 0U);
+  keys.set_applying(false);
+  EXPECT_EQ(read("a"), nullptr);
+  EXPECT_EQ(read("late"), nullptr);
+  EXPECT_FALSE(there("a") || there("late"));
+  EXPECT_EQ(stats.expired_keys, 2U);
+}
+
+// Memory of a new database is summed anew with its first key, also when it has taken the place of
+// one that was flushed.
+TEST_F(KeyspaceTest, TheFirstKeyOfADatabaseIsAboveItsMark) {
+  const auto above = [this](int db) { return keys.database(db).allocator().above_mark(); };
+  EXPECT_FALSE(above(0));
+  set("a", "1");
+  EXPECT_TRUE(above(0));
+  keys.database(0).allocator().set_mark(keys.database(0).used_bytes(), 1'000'000);
+  set("b", "1");
+  EXPECT_FALSE(above(0));
+  for (const bool lazy : {false, true}) {
+    keys.flush(lazy ? 0 : -1, lazy);
+    EXPECT_FALSE(above(0));
+    set("a", "1");
+    EXPECT_TRUE(above(0)) << lazy;
+  }
+}
+
 TEST_F(KeyspaceTest, OnlyThoseWhoListenAreTold) {
   Witness first;
   Witness second;

@@ -106,6 +106,57 @@ TEST_F(Blocking, TheDeadlineStaysWhenItIsExecutedAgainInVain) {
   EXPECT_EQ(talk.client(a).take(), "*-1\r\n");
 }
 
+// A command that waits for no key looks again in its own time, as WAITAOF does.
+TEST_F(Blocking, WithoutKeysItIsExecutedAgainInItsPeriod) {
+  const size_t a = talk.connect();
+  const size_t b = talk.connect();
+  EXPECT_EQ(talk.say(a, "WAITASK 50 0\r\n"), "");
+  EXPECT_EQ(info("blocked_clients"), "blocked_clients:1");
+  EXPECT_EQ(info("total_blocking_keys"), "total_blocking_keys:0");
+  talk.send(b, "SET asked 1\r\n");
+  talk.run(Duration::milliseconds(100));
+  EXPECT_EQ(talk.client(a).take(), "+ASKED\r\n");
+  EXPECT_EQ(info("blocked_clients"), "blocked_clients:0");
+  EXPECT_EQ(talk.say(a, "WAITASK 50 0\r\nPING\r\n"), "+ASKED\r\n+PONG\r\n");
+  const std::string stats = talk.say(admin(), "INFO commandstats\r\n");
+  EXPECT_NE(stats.find("cmdstat_waitask:calls=2,"), std::string::npos) << stats;
+}
+
+TEST_F(Blocking, TheDeadlineEndsWhatLooksAgain) {
+  const size_t a = talk.connect();
+  talk.send(a, "WAITASK 7 500\r\nPING\r\n");
+  talk.run(Duration::milliseconds(450));
+  EXPECT_EQ(talk.client(a).received(), "");
+  talk.run(Duration::milliseconds(100));
+  EXPECT_EQ(talk.client(a).take(), "*2\r\n:0\r\n:0\r\n+PONG\r\n");
+  // Where it may not wait, the reply is there at once.
+  EXPECT_EQ(talk.say(a, "MULTI\r\nWAITASK 7 500\r\nEXEC\r\n"),
+            "+OK\r\n+QUEUED\r\n*1\r\n*2\r\n:0\r\n:0\r\n");
+}
+
+TEST_F(Blocking, WhatLooksAgainWaitsOnDuringAPause) {
+  const size_t a = talk.connect();
+  const size_t b = talk.connect();
+  talk.say(a, "WAITASK 50 0\r\n");
+  EXPECT_EQ(talk.say(b, "MULTI\r\nSET asked 1\r\nCLIENT PAUSE 5000 WRITE\r\nEXEC\r\n"),
+            "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n+OK\r\n+OK\r\n");
+  EXPECT_EQ(talk.client(a).received(), "");
+  talk.say(admin(), "CLIENT UNPAUSE\r\n");
+  EXPECT_EQ(talk.client(a).take(), "+ASKED\r\n");
+}
+
+TEST_F(Blocking, OneThatLooksAgainMayVanishOrBeUnblocked) {
+  const size_t a = talk.connect();
+  const size_t b = talk.connect();
+  talk.say(a, "WAITASK 50 0\r\n");
+  const std::string id = id_of(b);
+  talk.say(b, "WAITASK 50 0\r\n");
+  talk.client(a).disconnect();
+  EXPECT_EQ(talk.say(admin(), "CLIENT UNBLOCK " + id + "\r\n"), ":1\r\n");
+  EXPECT_EQ(talk.client(b).take(), "*2\r\n:0\r\n:0\r\n");
+  EXPECT_EQ(info("blocked_clients"), "blocked_clients:0");
+}
+
 TEST_F(Blocking, TimeoutsThatAreNone) {
   const size_t a = talk.connect();
   for (const std::string_view text : {"-1", "-1e500", "-inf"}) {

@@ -96,6 +96,11 @@ class Echo final : public RequestSink {
   }
   void on_freed() override { told_ += "freed "; }
   void on_push(const Session&, std::string_view) override {}
+  void on_replies_failed(const Session& session, size_t behind, size_t size,
+                         std::string_view replaced) override {
+    told_ += "failed:" + std::to_string(session.id) + ":" + std::to_string(behind) + ":" +
+             std::to_string(size) + ":" + std::to_string(replaced.size()) + " ";
+  }
   void on_tracking_changed() override {}
 
   FakeBackend backend_;

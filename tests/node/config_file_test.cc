@@ -5,6 +5,8 @@
 
 #include "engine/command/command_table.h"
 #include "engine/config/config.h"
+#include "engine/persist/snapshots/persist_settings.h"
+#include "tests/node/whole_config.h"
 
 namespace redoubt {
 namespace {
@@ -30,7 +32,7 @@ struct Files {
 
 // The error of reading this text as /etc/r.conf; empty when there is none.
 std::string error_of(std::string_view text, Files files = {}) {
-  Config config;
+  WholeConfig config;
   std::string error;
   const bool good = config.parse_file("/etc/r.conf", text, files.reader(), &error);
   EXPECT_EQ(good, error.empty());
@@ -38,7 +40,7 @@ std::string error_of(std::string_view text, Files files = {}) {
 }
 
 std::string error_of_arguments(const std::vector<std::string>& arguments) {
-  Config config;
+  WholeConfig config;
   std::string error;
   const bool good = config.parse_arguments(arguments, &error);
   EXPECT_EQ(good, error.empty());
@@ -53,7 +55,7 @@ std::string value_of(const Config& config, std::string_view name) {
 }
 
 TEST(ConfigFile, ReadsWhatRedisConfHas) {
-  Config config;
+  WholeConfig config;
   std::string error;
   Files files;
   ASSERT_TRUE(config.parse_file("r.conf",
@@ -91,7 +93,7 @@ TEST(ConfigFile, ReadsWhatRedisConfHas) {
 }
 
 TEST(ConfigFile, AListMayStandInOnePairOfQuotes) {
-  Config config;
+  WholeConfig config;
   std::string error;
   ASSERT_TRUE(config.parse_arguments(
       std::vector<std::string>{"--client-output-buffer-limit", "normal 16mb 0 0", "--bind",
@@ -105,7 +107,7 @@ TEST(ConfigFile, AListMayStandInOnePairOfQuotes) {
 // Every name of an enumeration means its own enumerator.
 TEST(ConfigFile, EnumerationsStandInOrder) {
   const auto policy = [](const std::string& name) {
-    Config config;
+    WholeConfig config;
     std::string error;
     EXPECT_TRUE(
         config.parse_arguments(std::vector<std::string>{"--maxmemory-policy", name}, &error));
@@ -119,7 +121,7 @@ TEST(ConfigFile, EnumerationsStandInOrder) {
   EXPECT_EQ(policy("volatile-lfu"), EvictionPolicy::volatile_lfu);
   EXPECT_EQ(policy("volatile-random"), EvictionPolicy::volatile_random);
   EXPECT_EQ(policy("volatile-ttl"), EvictionPolicy::volatile_ttl);
-  Config config;
+  WholeConfig config;
   std::string error;
   ASSERT_TRUE(
       config.parse_arguments(std::vector<std::string>{"--loglevel", "warning", "--log-format",
@@ -134,7 +136,7 @@ TEST(ConfigFile, EnumerationsStandInOrder) {
 
 // The defaults of the table are those that settings.h shows.
 TEST(ConfigFile, DefaultsAgree) {
-  const Config config;
+  const WholeConfig config;
   const Settings& s = config.settings();
   const Settings d;
   EXPECT_EQ(s.bind, d.bind);
@@ -214,7 +216,7 @@ TEST(ConfigFile, WordsTooManyAreNotShown) {
 // What this text asks for and is not there.
 std::vector<std::string> missing_of(std::string_view text,
                                     const std::vector<std::string>& arguments = {}) {
-  Config config;
+  WholeConfig config;
   std::string error;
   EXPECT_TRUE(config.parse_file("/etc/r.conf", text, Files().reader(), &error)) << error;
   EXPECT_TRUE(config.parse_arguments(arguments, &error)) << error;
@@ -228,9 +230,9 @@ std::string one_missing(std::string_view text) {
 }
 
 TEST(ConfigFile, ListsWhatIsNotSupported) {
-  EXPECT_EQ(one_missing("appendonly yes"),
-            "/etc/r.conf:1: appendonly: \"yes\" is not supported yet (data is not written to files "
-            "yet)");
+  EXPECT_EQ(one_missing("cluster-enabled yes"),
+            "/etc/r.conf:1: cluster-enabled: \"yes\" is not supported yet (there is no cluster "
+            "mode yet)");
   EXPECT_EQ(
       one_missing("\nslaveof 10.0.0.1 6379"),
       "/etc/r.conf:2: slaveof: \"10.0.0.1 6379\" is not supported yet (there is no replication "
@@ -240,9 +242,8 @@ TEST(ConfigFile, ListsWhatIsNotSupported) {
   EXPECT_EQ(one_missing("loadmodule x.so"),
             "/etc/r.conf:1: loadmodule is not supported yet (there are no modules)");
   for (const char* text :
-       {"save 3600 1", "cluster-enabled yes", "tls-port 6380", "aclfile users.acl",
-        "replicaof 10.0.0.1 6379", "min-replicas-to-write 1", "shutdown-on-sigterm save",
-        "sentinel monitor x 1.1.1.1 1 1"}) {
+       {"tls-port 6380", "aclfile users.acl", "replicaof 10.0.0.1 6379", "min-replicas-to-write 1",
+        "aof-use-rdb-preamble no", "sentinel monitor x 1.1.1.1 1 1"}) {
     EXPECT_NE(one_missing(text), "") << text;
   }
   EXPECT_NE(error_of("notify-keyspace-events Kq"), "");
@@ -251,16 +252,18 @@ TEST(ConfigFile, ListsWhatIsNotSupported) {
 // All of it in one list; but not what a later line or argument takes back.
 TEST(ConfigFile, MissingThingsAreOneList) {
   const std::string_view text =
-      "appendonly yes\nloadmodule a.so\nloadmodule b.so\ntls-port 6380\nsave 60 1\nsave \"\"\n";
+      "cluster-enabled yes\nloadmodule a.so\nloadmodule b.so\ntls-port 6380\nreplicaof a 1\n"
+      "replicaof no one\n";
   EXPECT_EQ(missing_of(text).size(), 4u);
-  EXPECT_EQ(missing_of(text, {"--appendonly", "no", "--tls-port", "0"}).size(), 2u);
-  const std::vector<std::string> again = missing_of("appendonly no", {"--appendonly", "yes"});
+  EXPECT_EQ(missing_of(text, {"--cluster-enabled", "no", "--tls-port", "0"}).size(), 2u);
+  const std::vector<std::string> again =
+      missing_of("cluster-enabled no", {"--cluster-enabled", "yes"});
   ASSERT_EQ(again.size(), 1u);
-  EXPECT_TRUE(again[0].starts_with("command line: appendonly: ")) << again[0];
+  EXPECT_TRUE(again[0].starts_with("command line: cluster-enabled: ")) << again[0];
 }
 
 TEST(ConfigFile, SettingsWithoutEffectAreOneLine) {
-  Config config;
+  WholeConfig config;
   std::string error;
   EXPECT_EQ(config.without_effect(), "");
   ASSERT_TRUE(config.parse_file("r.conf",
@@ -273,7 +276,7 @@ TEST(ConfigFile, SettingsWithoutEffectAreOneLine) {
 }
 
 TEST(ConfigFile, ReadsWhatConcernsTheProcess) {
-  Config config;
+  WholeConfig config;
   std::string error;
   ASSERT_TRUE(config.parse_file(
       "r.conf",
@@ -320,11 +323,128 @@ TEST(ConfigFile, AcceptsWhatAsksForNothingMissing) {
             "");
 }
 
+// The save points, as "seconds:changes" in one line.
+std::string save_points_of(const Config& config) {
+  std::string text;
+  for (const SavePoint& point : config.settings().part<PersistSettings>().save_points) {
+    text += (text.empty() ? "" : " ") + std::to_string(point.seconds) + ":" +
+            std::to_string(point.changes);
+  }
+  return text;
+}
+
+TEST(ConfigFile, LinesOfSaveAddUp) {
+  const auto points = [](std::string_view text, const std::vector<std::string>& arguments = {}) {
+    WholeConfig config;
+    std::string error;
+    EXPECT_TRUE(config.parse_file("r.conf", text, Files().reader(), &error)) << error;
+    EXPECT_TRUE(config.parse_arguments(arguments, &error)) << error;
+    return save_points_of(config);
+  };
+  EXPECT_EQ(points(""), "3600:1 300:100 60:10000");
+  EXPECT_EQ(points("save 900 1"), "900:1") << "not to the initial value";
+  EXPECT_EQ(points("save 900 1\nsave 60 10000\n"), "900:1 60:10000");
+  EXPECT_EQ(points("save 900 1 300 10\nsave 60 10000"), "900:1 300:10 60:10000");
+  EXPECT_EQ(points("save \"900 1\"\nsave \"60 5 30 6\""), "900:1 60:5 30:6");
+  EXPECT_EQ(points("save \"\""), "");
+  EXPECT_EQ(points("save 900 1\nsave \"\"\n"), "");
+  EXPECT_EQ(points("save 900 1\nsave \"\"\nsave 60 5"), "60:5") << "an empty one begins anew";
+  EXPECT_EQ(points("save 900 1", {"--save", "60", "5"}), "900:1 60:5");
+  EXPECT_EQ(points("save 900 1", {"--save", ""}), "");
+  EXPECT_EQ(points("save 900 1", {"--save"}), "");
+  EXPECT_EQ(points("", {"--save", "60 5", "--save", "30", "6"}), "60:5 30:6");
+}
+
+TEST(ConfigFile, ConfigSetReplacesTheSavePoints) {
+  WholeConfig config;
+  std::string error;
+  ASSERT_TRUE(config.parse_file("r.conf", "save 900 1\nsave 60 5\n", Files().reader(), &error));
+  EXPECT_EQ(value_of(config, "save"), "900 1 60 5");
+  ASSERT_TRUE(config.set(std::vector<std::string_view>{"save", "30 6"}, &error)) << error;
+  EXPECT_EQ(save_points_of(config), "30:6");
+  ASSERT_TRUE(config.set(std::vector<std::string_view>{"save", ""}, &error)) << error;
+  EXPECT_EQ(save_points_of(config), "");
+  EXPECT_EQ(value_of(config, "save"), "");
+}
+
+TEST(ConfigFile, ReadsWhatConcernsPersistence) {
+  WholeConfig config;
+  std::string error;
+  ASSERT_TRUE(config.parse_file(
+      "r.conf",
+      "appendonly yes\nappendfsync always\nappendfilename a.aof\nappenddirname logs\n"
+      "dbfilename d.rdb\nrdbcompression no\nrdbchecksum no\nrdb-version 11\n"
+      "stop-writes-on-bgsave-error no\nno-appendfsync-on-rewrite yes\n"
+      "auto-aof-rewrite-percentage 50\nauto-aof-rewrite-min-size 1mb\naof-load-truncated no\n"
+      "aof-load-corrupt-tail-max-size 1kb\naof-timestamp-enabled yes\naof-disable-auto-gc yes\n",
+      Files().reader(), &error))
+      << error;
+  EXPECT_EQ(config.missing(), std::vector<std::string>());
+  const PersistSettings& s = config.settings().part<PersistSettings>();
+  EXPECT_TRUE(s.append_only);
+  EXPECT_EQ(s.append_fsync, AppendFsync::always);
+  EXPECT_EQ(s.append_file_name, "a.aof");
+  EXPECT_EQ(s.append_directory, "logs");
+  EXPECT_EQ(s.dbfilename, "d.rdb");
+  EXPECT_FALSE(s.rdb_compression);
+  EXPECT_FALSE(s.rdb_checksum);
+  EXPECT_EQ(s.rdb_version, "11");
+  EXPECT_FALSE(s.stop_writes_on_save_error);
+  EXPECT_TRUE(s.no_fsync_on_rewrite);
+  EXPECT_EQ(s.rewrite_percentage, 50);
+  EXPECT_EQ(s.rewrite_size_min, 1u << 20);
+  EXPECT_FALSE(s.load_truncated);
+  EXPECT_EQ(s.corrupt_tail_max, 1024u);
+  EXPECT_TRUE(s.timestamps);
+  EXPECT_TRUE(s.keep_history_files);
+  for (const auto& [name, expected] :
+       {std::pair{"everysec", AppendFsync::everysec}, std::pair{"no", AppendFsync::no}}) {
+    ASSERT_TRUE(config.set(std::vector<std::string_view>{"appendfsync", name}, &error));
+    EXPECT_EQ(config.settings().part<PersistSettings>().append_fsync, expected);
+  }
+  for (const char* bad :
+       {"appendfsync often", "appendfilename a/b", "appenddirname ../x", "rdb-version 9",
+        "save 0 1", "save 1 -1", "save a b", "auto-aof-rewrite-percentage -1"}) {
+    EXPECT_NE(error_of(bad), "") << bad;
+  }
+}
+
+// The initial values of the rows are those that persist_settings.h shows.
+TEST(ConfigFile, DefaultsOfPersistenceAgree) {
+  const WholeConfig config;
+  const PersistSettings& s = config.settings().part<PersistSettings>();
+  const PersistSettings d;
+  ASSERT_EQ(s.save_points.size(), d.save_points.size());
+  for (size_t i = 0; i < d.save_points.size(); ++i) {
+    EXPECT_EQ(s.save_points[i].seconds, d.save_points[i].seconds);
+    EXPECT_EQ(s.save_points[i].changes, d.save_points[i].changes);
+  }
+  EXPECT_EQ(s.dbfilename, d.dbfilename);
+  EXPECT_EQ(s.rdb_compression, d.rdb_compression);
+  EXPECT_EQ(s.rdb_checksum, d.rdb_checksum);
+  EXPECT_EQ(s.rdb_version, d.rdb_version);
+  EXPECT_EQ(s.rdb_del_sync_files, d.rdb_del_sync_files);
+  EXPECT_EQ(s.stop_writes_on_save_error, d.stop_writes_on_save_error);
+  EXPECT_EQ(s.refuse_unknown_modules, d.refuse_unknown_modules);
+  EXPECT_EQ(s.append_only, d.append_only);
+  EXPECT_EQ(s.append_fsync, d.append_fsync);
+  EXPECT_EQ(s.append_file_name, d.append_file_name);
+  EXPECT_EQ(s.append_directory, d.append_directory);
+  EXPECT_EQ(s.no_fsync_on_rewrite, d.no_fsync_on_rewrite);
+  EXPECT_EQ(s.rewrite_percentage, d.rewrite_percentage);
+  EXPECT_EQ(s.rewrite_size_min, d.rewrite_size_min);
+  EXPECT_EQ(s.load_truncated, d.load_truncated);
+  EXPECT_EQ(s.corrupt_tail_max, d.corrupt_tail_max);
+  EXPECT_EQ(s.timestamps, d.timestamps);
+  EXPECT_EQ(s.keep_history_files, d.keep_history_files);
+  EXPECT_EQ(s.load_until, d.load_until);
+}
+
 TEST(ConfigFile, IncludesNest) {
   Files files;
   files.texts["a.conf"] = "timeout 1\ninclude b.conf\nhz 20\n";
   files.texts["b.conf"] = "timeout 2\nmaxclients 7\n";
-  Config config;
+  WholeConfig config;
   std::string error;
   ASSERT_TRUE(
       config.parse_file("r.conf", "maxclients 1\ninclude a.conf\nhz 30\n", files.reader(), &error))
@@ -342,7 +462,7 @@ TEST(ConfigFile, IncludesPatterns) {
     return pattern == "d/*.conf" ? std::vector<std::string>{"d/a.conf", "d/b.conf"}
                                  : std::vector<std::string>();
   };
-  Config config;
+  WholeConfig config;
   std::string error;
   ASSERT_TRUE(config.parse_file("r.conf", "include d/*.conf\ninclude none/*.conf\n", files.reader(),
                                 &error, find))
@@ -350,7 +470,8 @@ TEST(ConfigFile, IncludesPatterns) {
   EXPECT_EQ(config.settings().timeout_s, 2);
   EXPECT_EQ(config.settings().hz, 20);
   files.texts["d/b.conf"] = "timeout soon\n";
-  EXPECT_FALSE(Config().parse_file("r.conf", "include d/*.conf", files.reader(), &error, find));
+  EXPECT_FALSE(
+      WholeConfig().parse_file("r.conf", "include d/*.conf", files.reader(), &error, find));
   EXPECT_TRUE(error.starts_with("d/b.conf:1: timeout: expected")) << error;
 }
 
@@ -378,7 +499,7 @@ TEST(ConfigFile, IncludesAreBounded) {
   wide.texts["leaf.conf"] = "";
   std::string text;
   for (int i = 0; i < 200; ++i) text += "include twice.conf\n";
-  Config config;
+  WholeConfig config;
   std::string error;
   EXPECT_FALSE(config.parse_file("r.conf", text, wide.reader(), &error));
   EXPECT_NE(error.find("expected at most 256 files altogether"), std::string::npos) << error;
@@ -393,7 +514,7 @@ TEST(ConfigFile, LongLinesAndFilesAreRefused) {
 }
 
 TEST(ConfigFile, RenamedCommandsKeepTheirOrder) {
-  Config config;
+  WholeConfig config;
   std::string error;
   Files files;
   ASSERT_TRUE(config.parse_file("r.conf",
@@ -406,7 +527,7 @@ TEST(ConfigFile, RenamedCommandsKeepTheirOrder) {
 
 // What CommandTable says to the rename-command lines of this text.
 std::string error_of_renaming(std::string_view text, CommandTable& table) {
-  Config config;
+  WholeConfig config;
   std::string error;
   Files files;
   EXPECT_TRUE(config.parse_file("r.conf", text, files.reader(), &error)) << error;
@@ -432,7 +553,7 @@ TEST(ConfigFile, RenamingTakesCommandsThatExistToNamesThatAreFree) {
 // --- the command line
 
 TEST(ConfigArguments, TakeValuesUpToTheNextName) {
-  Config config;
+  WholeConfig config;
   std::string error;
   ASSERT_TRUE(config.parse_arguments(
       std::vector<std::string>{"--port", "7000", "--bind", "10.0.0.1", "::1", "--save",

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "engine/config/config.h"
+#include "tests/node/whole_config.h"
 
 namespace redoubt {
 namespace {
@@ -25,7 +26,7 @@ ReadFile reader_of(const FileTexts& files) {
 
 // A node's configuration that was started from a file.
 struct Started {
-  Config config;
+  WholeConfig config;
   FileTexts files;
 
   explicit Started(std::string_view text, FileTexts included = {}) : files(std::move(included)) {

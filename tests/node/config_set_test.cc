@@ -6,6 +6,7 @@
 
 #include "engine/config/config.h"
 #include "engine/config/directive.h"
+#include "tests/node/whole_config.h"
 
 namespace redoubt {
 namespace {
@@ -29,7 +30,7 @@ std::string failed(const std::string& name, const std::string& why) {
 }
 
 TEST(ConfigGet, FindsNamesAndPatterns) {
-  const Config config;
+  const WholeConfig config;
   EXPECT_EQ(get(config, {"maxmemory"}), (Pairs{{"maxmemory", "0"}}));
   EXPECT_EQ(get(config, {"MAXMEMORY"}), (Pairs{{"MAXMEMORY", "0"}}));
   EXPECT_EQ(get(config, {"nosuch"}), Pairs{});
@@ -43,13 +44,13 @@ TEST(ConfigGet, FindsNamesAndPatterns) {
 }
 
 TEST(ConfigGet, HiddenOnesOnlyByName) {
-  const Config config;
+  const WholeConfig config;
   EXPECT_EQ(get(config, {"key-load-d*"}), Pairs{});
   EXPECT_EQ(get(config, {"key-load-delay"}), (Pairs{{"key-load-delay", "0"}}));
 }
 
 TEST(ConfigGet, EachOnceHoweverManyPatterns) {
-  const Config config;
+  const WholeConfig config;
   const Pairs all = get(config, {"*"});
   EXPECT_EQ(get(config, {"a*", "*", "m*", "maxmemory"}).size(), all.size());
   std::set<std::string> names;
@@ -58,7 +59,7 @@ TEST(ConfigGet, EachOnceHoweverManyPatterns) {
 
 // Values as redis-server 7.0.15 prints them.
 TEST(ConfigGet, ValuesHaveRedisFormats) {
-  const Config config;
+  const WholeConfig config;
   const Pairs expected = {
       {"client-output-buffer-limit",
        "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60"},
@@ -69,7 +70,7 @@ TEST(ConfigGet, ValuesHaveRedisFormats) {
       {"notify-keyspace-events", ""},
       {"oom-score-adj-values", "0 200 800"},
       {"replicaof", ""},
-      {"save", ""},
+      {"save", "3600 1 300 100 60 10000"},
       {"shutdown-on-sigterm", "default"},
       {"unixsocketperm", "0"},
   };
@@ -79,7 +80,7 @@ TEST(ConfigGet, ValuesHaveRedisFormats) {
 }
 
 TEST(ConfigGet, DirIsAbsoluteWhenKnown) {
-  Config config;
+  WholeConfig config;
   EXPECT_EQ(get(config, {"dir"}), (Pairs{{"dir", "."}}));
   config.set_working_directory("/var/lib/r");
   EXPECT_EQ(get(config, {"dir"}), (Pairs{{"dir", "/var/lib/r"}}));
@@ -89,7 +90,7 @@ TEST(ConfigGet, DirIsAbsoluteWhenKnown) {
 }
 
 TEST(ConfigSet, ChangesSettings) {
-  Config config;
+  WholeConfig config;
   EXPECT_EQ(set(config, {"maxmemory", "100mb", "TimeOut", "5", "lazyfree-lazy-expire", "YES"}), "");
   EXPECT_EQ(config.settings().maxmemory, 100u << 20);
   EXPECT_EQ(config.settings().timeout_s, 5);
@@ -100,7 +101,7 @@ TEST(ConfigSet, ChangesSettings) {
 }
 
 TEST(ConfigSet, AllOrNone) {
-  Config config;
+  WholeConfig config;
   EXPECT_EQ(set(config, {"maxclients", "7", "hz", "fast"}),
             failed("hz", "argument couldn't be parsed into an integer"));
   EXPECT_EQ(config.settings().maxclients, 10000u);
@@ -111,7 +112,7 @@ TEST(ConfigSet, AllOrNone) {
 }
 
 TEST(ConfigSet, ErrorsAreRedisTexts) {
-  Config config;
+  WholeConfig config;
   EXPECT_EQ(set(config, {"maxclients", "1", "maxclients", "2"}),
             failed("maxclients", "duplicate parameter"));
   EXPECT_EQ(set(config, {"replica-priority", "1", "slave-priority", "2"}),
@@ -165,7 +166,7 @@ TEST(ConfigSet, ErrorsAreRedisTexts) {
 }
 
 TEST(ConfigSet, SizesUpToWhatCanBeHeld) {
-  Config config;
+  WholeConfig config;
   EXPECT_EQ(set(config, {"maxmemory", "18446744073709551615"}), "");
   EXPECT_EQ(config.settings().maxmemory, std::numeric_limits<uint64_t>::max());
   EXPECT_EQ(get(config, {"maxmemory"}), (Pairs{{"maxmemory", "18446744073709551615"}}));
@@ -188,7 +189,7 @@ TEST(ConfigSet, SizesUpToWhatCanBeHeld) {
 
 // Two parts that act on changes; the second one refuses odd ports.
 struct Listening {
-  Config config;
+  WholeConfig config;
   std::vector<std::string> told;
 
   Listening() {
@@ -231,16 +232,14 @@ TEST(ConfigSet, TakesBackWhatOneRefuses) {
 }
 
 TEST(ConfigSet, SaysWhatIsNotSupported) {
-  Config config;
-  EXPECT_EQ(set(config, {"appendonly", "yes"}),
-            failed("appendonly", "\"yes\" is not supported yet (only \"no\")"));
-  EXPECT_EQ(set(config, {"save", "3600 1 300 100"}),
-            failed("save", "\"3600 1 300 100\" is not supported yet (only \"\")"));
-  EXPECT_EQ(set(config, {"appendonly", "no", "save", ""}), "");
+  WholeConfig config;
+  EXPECT_EQ(set(config, {"aof-use-rdb-preamble", "no"}),
+            failed("aof-use-rdb-preamble", "\"no\" is not supported yet (only \"yes\")"));
+  EXPECT_EQ(set(config, {"aof-use-rdb-preamble", "yes", "save", "3600 1 300 100"}), "");
 }
 
 TEST(ConfigSet, OutputLimitsKeepWhatIsNotNamed) {
-  Config config;
+  WholeConfig config;
   EXPECT_EQ(set(config, {"client-output-buffer-limit", "replica 1mb 2k 7"}), "");
   EXPECT_EQ(set(config, {"client-output-buffer-limit", "NORMAL 0 0 0 pubsub 1 1 1"}), "");
   EXPECT_EQ(get(config, {"client-output-buffer-limit"})[0].second,
@@ -249,7 +248,7 @@ TEST(ConfigSet, OutputLimitsKeepWhatIsNotNamed) {
 }
 
 TEST(ConfigSet, HzIsBroughtIntoItsRange) {
-  Config config;
+  WholeConfig config;
   EXPECT_EQ(set(config, {"hz", "0"}), "");
   EXPECT_EQ(config.settings().hz, 1);
   EXPECT_EQ(set(config, {"hz", "700"}), "");
@@ -257,7 +256,7 @@ TEST(ConfigSet, HzIsBroughtIntoItsRange) {
 }
 
 TEST(ConfigSet, ListsAreCanonical) {
-  Config config;
+  WholeConfig config;
   EXPECT_EQ(set(config, {"shutdown-on-sigterm", "force now NOSAVE"}), "");
   EXPECT_EQ(get(config, {"shutdown-on-sigterm"})[0].second, "nosave now force");
   EXPECT_EQ(set(config, {"shutdown-on-sigterm", "default"}), "");
@@ -269,7 +268,7 @@ TEST(ConfigSet, ListsAreCanonical) {
 }
 
 TEST(ConfigSet, ProtectedOnesNeedPermission) {
-  Config yes;
+  WholeConfig yes;
   std::string error;
   ASSERT_TRUE(
       yes.parse_arguments(std::vector<std::string>{"--enable-protected-configs", "yes"}, &error));
@@ -278,7 +277,7 @@ TEST(ConfigSet, ProtectedOnesNeedPermission) {
             failed("dbfilename", "dbfilename can't be a path, just a filename"));
   EXPECT_EQ(set(yes, {"dir", "/"}), failed("dir", "can't set immutable config"));
 
-  Config local;
+  WholeConfig local;
   ASSERT_TRUE(local.parse_arguments(std::vector<std::string>{"--enable-protected-configs", "local"},
                                     &error));
   EXPECT_EQ(set(local, {"dbfilename", "x.rdb"}),
@@ -291,6 +290,9 @@ TEST(ConfigSet, ProtectedOnesNeedPermission) {
 std::vector<const Directive*> all_rows() {
   std::vector<const Directive*> rows;
   for (const auto table : {obeyed_directives(), accepted_directives()}) {
+    for (const Directive& row : table) rows.push_back(&row);
+  }
+  for (const std::span<const Directive> table : directives_of_parts()) {
     for (const Directive& row : table) rows.push_back(&row);
   }
   return rows;
@@ -530,7 +532,7 @@ constexpr std::string_view kRedisNames[] = {
 };
 
 TEST(ConfigTable, KnowsEveryDirectiveOfRedis) {
-  const Config config;
+  const WholeConfig config;
   for (const std::string_view name : kRedisNames) {
     EXPECT_EQ(get(config, {name}).size(), 1u) << name;
   }

@@ -82,6 +82,15 @@ TEST_F(ListenAddressesTest, OptionalOnesMayBeMissing) {
   EXPECT_EQ(door.addresses(), Lines{"127.0.0.1:6379"});
 }
 
+TEST_F(ListenAddressesTest, WhatWasClosedIsOpenedAgain) {
+  EXPECT_EQ(change(6379, {"127.0.0.1"}, "/run/s"), "");
+  addresses.close_all();
+  EXPECT_TRUE(addresses.empty());
+  EXPECT_EQ(door.addresses(), Lines{});
+  EXPECT_EQ(change(6379, {"127.0.0.1"}, "/run/s"), "");
+  EXPECT_EQ(door.addresses(), (Lines{"/run/s", "127.0.0.1:6379"}));
+}
+
 TEST_F(ListenAddressesTest, NewOnesComeFirstAndOthersStay) {
   change(6379, {"127.0.0.1", "::1"});
   EXPECT_EQ(change(6379, {"10.0.0.1", "::1"}), "");

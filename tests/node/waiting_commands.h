@@ -69,7 +69,27 @@ inline void waitmove_command(Context& c) {
   c.reply.bulk(value);
 }
 
+// WAITASK period timeout: no key; the command looks again each `period` ms whether the key "asked"
+// is there.
+inline void waitask_command(Context& c) {
+  const std::optional<Instant> deadline = c.timeout_ms(2);
+  if (!deadline) return;
+  const std::optional<int64_t> period_ms = c.integer(1);
+  if (!period_ms) return;
+  if (c.peek("asked") != nullptr) {
+    c.reply.simple("ASKED");
+    return;
+  }
+  c.wait_until(*deadline, BlockReply::two_zeros,
+               c.env().now() + Duration::milliseconds(*period_ms));
+}
+
 inline constexpr Command kWaitingCommands[] = {
+    {.name = "waitask",
+     .arity = 3,
+     .flags = kBlocking,
+     .group = "test",
+     .handler = waitask_command},
     {.name = "waitget",
      .arity = -3,
      .flags = kWrite | kBlocking,

@@ -13,6 +13,7 @@
 #include "engine/store/hash_type.h"
 #include "engine/store/list_type.h"
 #include "engine/store/set_type.h"
+#include "engine/store/type_ops.h"
 #include "engine/store/zset.h"
 #include "tests/persist/rdb_files.h"
 #include "tests/store/random_hash_key.h"
@@ -32,7 +33,7 @@ rc::Gen<std::string> any_text() {
 
 std::string digest_of(const Entry& entry) {
   Digest digest;
-  Database::digest_of(entry, digest);
+  digest_entry(entry, digest);
   digest.end_element();
   return digest.hex();
 }

@@ -125,20 +125,29 @@ TEST(AofEntries, OfACutFileAreThoseThatAreWhole) {
   }
 }
 
-// Whatever byte is damaged, nothing is read that was not written.
+std::vector<Words> flat(const Read& seen) {
+  std::vector<Words> all;
+  for (const std::vector<Words>& entry : seen.entries) {
+    all.insert(all.end(), entry.begin(), entry.end());
+  }
+  return all;
+}
+
+// Whatever byte is damaged, nothing is read that was not written. A mark whose line is damaged may
+// count as another annotation: then its entry is one without a mark, and SELECT one by itself.
 TEST(AofEntries, DamageIsFoundOrChangesNothing) {
   const std::string file = increment(kEntries);
-  const Read whole = read(file, file.size());
+  const std::vector<Words> whole = flat(read(file, file.size()));
   size_t found = 0;
   for (size_t at = 0; at < file.size(); ++at) {
     for (const int bit : {0, 3, 6}) {
       std::string damaged = file;
       damaged[at] = static_cast<char>(damaged[at] ^ (1 << bit));
-      const Read seen = read(damaged, 4096);
-      ASSERT_LE(seen.entries.size(), whole.entries.size());
-      EXPECT_TRUE(std::equal(seen.entries.begin(), seen.entries.end(), whole.entries.begin()))
+      const std::vector<Words> seen = flat(read(damaged, 4096));
+      ASSERT_LE(seen.size(), whole.size()) << "byte " << at << " bit " << bit;
+      EXPECT_TRUE(std::equal(seen.begin(), seen.end(), whole.begin()))
           << "byte " << at << " bit " << bit;
-      found += seen.entries.size() < whole.entries.size() ? 1 : 0;
+      found += seen.size() < whole.size() ? 1 : 0;
     }
   }
   EXPECT_GT(found, file.size() * 2) << "most of the bytes matter";
@@ -172,8 +181,9 @@ TEST(AofEntries, OfRedisHaveNoMarks) {
 }
 
 TEST(AofEntries, ALengthThatIsClaimedTakesNoMemory) {
-  for (const std::string_view claim : {"*1000000\r\n$4000000000\r\n", "*1\r\n$99999999999999\r\n",
-                                       "*-1\r\n", "*0\r\n", "*1\r\n$-1\r\n", "*99999999999999999999\r\n"}) {
+  for (const std::string_view claim :
+       {"*1000000\r\n$4000000000\r\n", "*1\r\n$99999999999999\r\n", "*-1\r\n", "*0\r\n",
+        "*1\r\n$-1\r\n", "*99999999999999999999\r\n"}) {
     AofEntries entries;
     claim.copy(entries.room(claim.size()), claim.size());
     entries.took(claim.size());
@@ -225,10 +235,11 @@ TEST(AofManifest, IsReadAsItWasWritten) {
 TEST(AofManifest, TakesWhatRedisTakes) {
   AofManifest manifest;
   std::string error;
-  ASSERT_TRUE(AofManifest::parse("# a comment\n"
-                                 "SEQ 1 TYPE b FILE one more x\r\n"
-                                 "file two seq 7 type i startoffset 12 endoffset 13\n",
-                                 &manifest, &error))
+  ASSERT_TRUE(
+      AofManifest::parse("# a comment\n"
+                         "SEQ 1 TYPE b FILE one more x\r\n"
+                         "file two seq 7 type i startoffset 12 endoffset 13\n",
+                         &manifest, &error))
       << error;
   EXPECT_EQ(manifest.base->name, "one");
   EXPECT_EQ(manifest.last_increment(), 7u);

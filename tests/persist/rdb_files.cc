@@ -50,8 +50,8 @@ std::string LoadedFile::difference(size_t index, const Database& other) const {
     if (!found.empty()) return;
     const Entry* same = ours.find(entry.key(), ours.hash(entry.key()));
     Digest digests[2];
-    if (same != nullptr) Database::digest_of(*same, digests[0]);
-    Database::digest_of(entry, digests[1]);
+    if (same != nullptr) digest_entry(*same, digests[0]);
+    digest_entry(entry, digests[1]);
     for (Digest& digest : digests) digest.end_element();
     if (digests[0].hex() == digests[1].hex()) return;
     found = std::string(entry.key()) + ", a " + std::string(ops_of(entry).name) + " as " +

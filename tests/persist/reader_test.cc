@@ -10,6 +10,7 @@
 #include "engine/persist/rdb/json.h"
 #include "engine/persist/rdb/output.h"
 #include "engine/store/stream_type.h"
+#include "engine/store/string_type.h"
 #include "tests/persist/rdb_files.h"
 #include "tests/store/random_hash_key.h"
 
@@ -344,7 +345,7 @@ TEST(RdbReader, ALargeStringDoesNotWaitInTheBuffer) {
   }
   const Entry* entry = loaded.databases[0]->find("k", loaded.databases[0]->hash("k"));
   ASSERT_NE(entry, nullptr);
-  EXPECT_EQ(Database::string_size(*entry), value.size());
+  EXPECT_EQ(string_length(*entry), value.size());
 }
 
 }  // namespace

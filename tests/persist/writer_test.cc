@@ -11,7 +11,9 @@
 #include "engine/store/hash_type.h"
 #include "engine/store/list_type.h"
 #include "engine/store/set_type.h"
+#include "engine/store/stream_progress.h"
 #include "engine/store/stream_type.h"
+#include "engine/store/type_ops.h"
 #include "engine/store/zset.h"
 #include "tests/persist/rdb_files.h"
 #include "tests/store/random_hash_key.h"
@@ -92,8 +94,8 @@ class RdbWriterTest : public testing::Test {
       const uint64_t hash = other.hash(entry.key());
       restored.value.store(other, entry.key(), hash, NewExpiry::none());
       Digest digests[2];
-      Database::digest_of(entry, digests[0]);
-      Database::digest_of(*other.find(entry.key(), hash), digests[1]);
+      digest_entry(entry, digests[0]);
+      digest_entry(*other.find(entry.key(), hash), digests[1]);
       for (Digest& each : digests) each.end_element();
       EXPECT_EQ(digests[0].hex(), digests[1].hex()) << entry.key();
       EXPECT_EQ(other.find(entry.key(), hash)->encoding(), entry.encoding()) << entry.key();
@@ -250,7 +252,7 @@ TEST_F(RdbWriterTest, Streams) {
   stream.erase({5, 7});
   expect_same();
   StreamGroup* group = stream.add_group("g", {}, StreamGroup::kUnknown);
-  stream.set_position(*group, {6, 1}, 3);
+  StreamProgress(stream).set_position(*group, {6, 1}, 3);
   StreamConsumer* one = stream.add_consumer(*group, "one", 10);
   one->active_ms = 9;
   stream.add_consumer(*group, "none", 11);

@@ -7,6 +7,7 @@
 #include "engine/store/hash_type.h"
 #include "engine/store/list_type.h"
 #include "engine/store/set_type.h"
+#include "engine/store/stream_progress.h"
 #include "engine/store/stream_type.h"
 #include "engine/store/string_type.h"
 #include "engine/store/zset.h"
@@ -350,7 +351,7 @@ void RandomWriter::change_groups(Stream& stream) {
   StreamGroup* group = stream.find_group(name);
   if (group == nullptr) {
     group = stream.add_group(name, {}, StreamGroup::kUnknown);
-    stream.set_position(*group, stream.first_id(), 0);
+    StreamProgress(stream).set_position(*group, stream.first_id(), 0);
     return;
   }
   const std::string consumer_name = "consumer" + std::to_string(random_.below(4));
@@ -368,7 +369,9 @@ void RandomWriter::change_groups(Stream& stream) {
       }
       break;
     case 1: stream.remove_consumer(*group, *consumer); break;
-    case 2: stream.set_position(*group, stream.last_id(), StreamGroup::kUnknown); break;
+    case 2:
+      StreamProgress(stream).set_position(*group, stream.last_id(), StreamGroup::kUnknown);
+      break;
     case 3: consumer->seen_ms = now; break;
     default: {
       StreamCursor cursor(stream, StreamId{stream.first_id().ms + random_.below(40), 0},
