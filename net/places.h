@@ -59,7 +59,7 @@
   X(free_later, "a removed value is kept for the slices, however small it is")    \
   X(free_little, "of what is to be freed in slices, next to nothing is freed")    \
   X(trim_everything, "memory that is not needed goes back to the system at once") \
-  X(snapshot_of_one, "a snapshot takes next to nothing in a step")               \
+  X(snapshot_of_one, "a snapshot takes next to nothing in a step")                \
   X(aof_entry_alone, "an entry of the append-only file is written by itself")
 
 namespace redoubt {

@@ -317,9 +317,8 @@ Error Files::list(Op& op) {
 void Files::abandon(uint32_t slot) {
   end_operation(slot);
   Op& op = host_.backend().op(slot);
-  const bool prompted = std::erase_if(prompted_, [slot](const Prompted& done) {
-                          return done.slot == slot;
-                        }) > 0;
+  const bool prompted =
+      std::erase_if(prompted_, [slot](const Prompted& done) { return done.slot == slot; }) > 0;
   OpenFile* opened = op.kind == OpKind::write && !prompted ? file(op) : nullptr;
   if (opened == nullptr || !opened->write || full_) return;
   const uint64_t size = gather_size(op);

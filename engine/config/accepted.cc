@@ -200,8 +200,7 @@ constexpr auto all_rows(const std::array<Directive, Sizes>&... tables) {
   return rows;
 }
 
-constexpr auto kRows =
-    all_rows(kProcessRows, kReplicationRows, kSecurityRows, kLineRows);
+constexpr auto kRows = all_rows(kProcessRows, kReplicationRows, kSecurityRows, kLineRows);
 
 }  // namespace
 

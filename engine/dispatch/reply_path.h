@@ -26,8 +26,8 @@ class ReplyPath {
   ReplyPath(const ReplyPath&) = delete;
   ReplyPath& operator=(const ReplyPath&) = delete;
 
-  // A hook that, when it is requested, runs before replies leave; null: none. For what makes changes
-  // durable.
+  // A hook that, when it is requested, runs before replies leave; null: none. For what makes
+  // changes durable.
   void set_before_replies(TurnHook* hook) { before_replies_ = hook; }
   // The requests of a turn are going to execute.
   void begin_turn() { settles_each_ = gate_.active(); }

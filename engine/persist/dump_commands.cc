@@ -113,8 +113,7 @@ void restore_command(Context& c) {
     return;
   }
   int64_t deadline_ms = *ttl;
-  if (*ttl > 0 && !options->absolute &&
-      __builtin_add_overflow(*ttl, c.now_ms(), &deadline_ms)) {
+  if (*ttl > 0 && !options->absolute && __builtin_add_overflow(*ttl, c.now_ms(), &deadline_ms)) {
     c.error("ERR Invalid TTL value, must be >= 0");
     return;
   }

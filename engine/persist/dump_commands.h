@@ -19,8 +19,9 @@ inline constexpr std::array kDumpRows = {
             .keys = {keys_at(kKeyRO | kKeyAccess, 1)},
             .since = "2.6.0",
             .group = "generic",
-            .complexity = "O(1) to find the key, and O(N*M) for the value, where N is the number of "
-                          "its elements and M their mean size",
+            .complexity =
+                "O(1) to find the key, and O(N*M) for the value, where N is the number of "
+                "its elements and M their mean size",
             .summary = "Return the value of a key in the form that RESTORE takes",
             .tips = "nondeterministic_output",
             .arguments = "key:key",
@@ -51,8 +52,9 @@ inline constexpr std::array kDumpRows = {
             .keys = {keys_at(kKeyOW | kKeyUpdate, 1)},
             .since = "2.6.0",
             .group = "generic",
-            .complexity = "O(1) to make the key, and O(N*M) for the value, where N is the number of "
-                          "its elements and M their mean size; O(N*M*log(N)) for sorted sets",
+            .complexity =
+                "O(1) to make the key, and O(N*M) for the value, where N is the number of "
+                "its elements and M their mean size; O(N*M*log(N)) for sorted sets",
             .summary = "Create a key from what DUMP returned",
             .arguments = "key:key ttl:integer serialized-value:string [replace(REPLACE)@3.0.0] "
                          "[absttl(ABSTTL)@5.0.0] [seconds:integer(IDLETIME)@5.0.0] "

@@ -25,7 +25,7 @@ struct MigrationPlan {
   uint16_t port = 0;
   int db = 0;  // here
   int64_t db_there = 0;
-  std::vector<std::string> keys;  // that exist
+  std::vector<std::string> keys;            // that exist
   Duration timeout = Duration::seconds(1);  // of each step
   bool copy = false;
   bool replace = false;

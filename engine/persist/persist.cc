@@ -19,7 +19,8 @@ constexpr std::string_view kLockName = ".redoubt.lock";
 constexpr std::string_view kSaveError =
     "MISCONF Redoubt is configured to save RDB snapshots, but it's currently unable to persist to "
     "disk. Commands that may modify the data set are disabled, because this instance is configured "
-    "to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). "
+    "to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error "
+    "option). "
     "Please check the Redoubt logs for details about the RDB error.";
 
 double seconds_between(Instant from, Instant to) {
@@ -28,13 +29,12 @@ double seconds_between(Instant from, Instant to) {
 
 }  // namespace
 
-constinit const PartKind Persistence::kKind = {
-    .name = "persist",
-    .commands = kPersistCommands,
-    .directives = kPersistDirectives,
-    .make = [](Node& node) -> std::unique_ptr<Part> {
-      return std::make_unique<Persistence>(node);
-    }};
+constinit const PartKind Persistence::kKind = {.name = "persist",
+                                               .commands = kPersistCommands,
+                                               .directives = kPersistDirectives,
+                                               .make = [](Node& node) -> std::unique_ptr<Part> {
+                                                 return std::make_unique<Persistence>(node);
+                                               }};
 
 Persistence::Persistence(Node& node)
     : node_(node),
@@ -87,9 +87,10 @@ Task<Error> Persistence::lock_directory() {
   }
   if (file.error() == Error::locked) {
     log(LogLevel::warning,
-        fmt::format("Another node keeps its data in this directory ({} is locked). Give each node a "
-                    "directory of its own (\"dir\")",
-                    kLockName));
+        fmt::format(
+            "Another node keeps its data in this directory ({} is locked). Give each node a "
+            "directory of its own (\"dir\")",
+            kLockName));
   } else {
     log(LogLevel::warning, fmt::format("The data directory cannot be written: {}: {}", kLockName,
                                        describe(file.error())));
@@ -189,8 +190,8 @@ Task<bool> Persistence::load_snapshot() {
   functions_ = loader.take_functions();
   end_loading("disk");
   if (settings_.append_only) {
-    log(LogLevel::notice,
-        fmt::format("There is no AOF yet: the snapshot {} becomes its base.", settings_.dbfilename));
+    log(LogLevel::notice, fmt::format("There is no AOF yet: the snapshot {} becomes its base.",
+                                      settings_.dbfilename));
   }
   adopt_history(loader.history_id(), loader.offset());
   co_return true;

@@ -12,8 +12,8 @@
 #include "engine/dispatch/part.h"
 #include "engine/dispatch/services.h"
 #include "engine/persist/aof/aof.h"
-#include "engine/persist/snapshots/load_progress.h"
 #include "engine/persist/migration.h"
+#include "engine/persist/snapshots/load_progress.h"
 #include "engine/persist/snapshots/persist_settings.h"
 #include "engine/persist/snapshots/saver.h"
 #include "net/task.h"
@@ -49,8 +49,8 @@ class Persistence final : public Part {
   // as a whole. Not while this, a save or a rewrite runs.
   struct Reload {
     bool from_aof = false;
-    bool save = true;   // before it, to the RDB file
-    bool flush = true;  // before loading
+    bool save = true;    // before it, to the RDB file
+    bool flush = true;   // before loading
     bool merge = false;  // keys of the file replace those that are there; otherwise: an error
   };
   bool reloading() const { return reloading_.started(); }
@@ -94,7 +94,7 @@ class Persistence final : public Part {
   std::function<void(std::string_view)> reloaded_;
   std::vector<std::unique_ptr<Migration>> migrations_;
   std::vector<Migration*> ended_migrations_;  // freed at the next tick
-  std::string failure_;               // why loading has failed
+  std::string failure_;                       // why loading has failed
 };
 
 // The directives and commands of the part.

@@ -58,7 +58,8 @@ void bgsave_command(Context& c) {
   }
   if (busy) {
     c.error(
-        "ERR Two snapshots are being written already: can't BGSAVE right now. Use BGSAVE SCHEDULE in "
+        "ERR Two snapshots are being written already: can't BGSAVE right now. Use BGSAVE SCHEDULE "
+        "in "
         "order to schedule a BGSAVE whenever possible.");
     return;
   }

@@ -84,18 +84,19 @@ constexpr std::array<Directive, kPersistDirectiveCount> kPersistDirectives = {
     boolean("no-appendfsync-on-rewrite", "no").sets(keep<&PersistSettings::no_fsync_on_rewrite>),
     integer("auto-aof-rewrite-percentage", "100", 0, kMaxInt)
         .sets(keep<&PersistSettings::rewrite_percentage>),
-    memory("auto-aof-rewrite-min-size", "67108864")
-        .sets(keep<&PersistSettings::rewrite_size_min>),
+    memory("auto-aof-rewrite-min-size", "67108864").sets(keep<&PersistSettings::rewrite_size_min>),
     boolean("aof-load-truncated", "yes").sets(keep<&PersistSettings::load_truncated>),
-    memory("aof-load-corrupt-tail-max-size", "0")
-        .sets(keep<&PersistSettings::corrupt_tail_max>),
+    memory("aof-load-corrupt-tail-max-size", "0").sets(keep<&PersistSettings::corrupt_tail_max>),
     boolean("aof-use-rdb-preamble", "yes")
         .only("yes", "a base is always an RDB file; a base of commands is read"),
     boolean("aof-timestamp-enabled", "no").sets(keep<&PersistSettings::timestamps>),
     boolean("aof-rewrite-incremental-fsync", "yes")
         .harmless("a base always reaches the medium piece by piece"),
     boolean("aof-disable-auto-gc", "no").sets(keep<&PersistSettings::keep_history_files>),
-    text("aof-until", "", parse_until).immutable().hidden().sets(keep<&PersistSettings::load_until>),
+    text("aof-until", "", parse_until)
+        .immutable()
+        .hidden()
+        .sets(keep<&PersistSettings::load_until>),
 };
 
 }  // namespace redoubt

@@ -86,13 +86,11 @@ void write_log(void* owner, InfoWriter& out) {
   const LoadProgress& loading = p.loading();
   const double part =
       loading.total_bytes == 0 ? 0 : ratio(loading.loaded_bytes, loading.total_bytes) * 100;
-  const double passed_s =
-      static_cast<double>((p.node().env().now() - loading.started).ns) / 1e9;
+  const double passed_s = static_cast<double>((p.node().env().now() - loading.started).ns) / 1e9;
   const uint64_t left = loading.total_bytes - std::min(loading.total_bytes, loading.loaded_bytes);
-  const uint64_t eta_s =
-      loading.loaded_bytes == 0
-          ? 1
-          : static_cast<uint64_t>(passed_s * ratio(left, loading.loaded_bytes));
+  const uint64_t eta_s = loading.loaded_bytes == 0
+                             ? 1
+                             : static_cast<uint64_t>(passed_s * ratio(left, loading.loaded_bytes));
   out.field("loading_start_time", loading.started_unix_s);
   out.field("loading_total_bytes", loading.total_bytes);
   out.field("loading_rdb_used_mem", uint64_t{0});

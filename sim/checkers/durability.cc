@@ -87,8 +87,8 @@ std::optional<std::string> DurabilityChecker::compare(Node& node) {
   }
   const uint64_t wanted = promised();
   if (offset < wanted) {
-    return "after a start the data is that of offset " + std::to_string(offset) +
-           "; up to " + std::to_string(wanted) + " it was promised to be kept";
+    return "after a start the data is that of offset " + std::to_string(offset) + "; up to " +
+           std::to_string(wanted) + " it was promised to be kept";
   }
   if (offset < begin_) {
     if (digests(node) == loaded_digest_) return std::nullopt;

@@ -1,12 +1,13 @@
-// The checker of durability: what a node has after a start is a state that it was in before, and not
-// one from before what it had promised to keep.
+// The checker of durability: what a node has after a start is a state that it was in before, and
+// not one from before what it had promised to keep.
 //
 // All effects of a life of the node are kept with their offsets. A node that starts says which
 // offset of which history its data is (History::second_id and second_offset); the effects up to
 // there, applied to nothing, must give its data. That offset must not be below what was promised:
 //
 //   always     everything that was acknowledged to a client
-//   everysec   what was acknowledged two seconds before the power failed, or before the disk stalled
+//   everysec   what was acknowledged two seconds before the power failed, or before the disk
+//   stalled
 //              meanwhile; after the end of the process alone all that was acknowledged, unless the
 //              disk stalled
 //   snapshots  what the last save had that a client was told of
@@ -66,11 +67,11 @@ class DurabilityChecker final : private EffectConsumer {
   bool saves_at_stop_ = false;
   AppendFsync fsync_ = AppendFsync::everysec;
   std::string history_id_;
-  uint64_t begin_ = 0;          // the node was empty here
-  uint64_t loaded_ = 0;         // and had loaded this, before it was emptied
-  std::string loaded_digest_;   // what that was
+  uint64_t begin_ = 0;         // the node was empty here
+  uint64_t loaded_ = 0;        // and had loaded this, before it was emptied
+  std::string loaded_digest_;  // what that was
   std::deque<Applied> effects_;
-  std::deque<Told> told_;       // offsets only grow
+  std::deque<Told> told_;  // offsets only grow
   uint64_t told_last_ = 0;
   bool over_ = false;
   StopKind kind_ = StopKind::exit;

@@ -653,11 +653,12 @@ bool NodeChecker::may_break(Error error) const {
     case Error::reset: return died || any({Fault::net_reset, Fault::net_reset_mid});
     case Error::closed: return died;
     default:
-      return died || any({Fault::net_delay, Fault::net_small_buffers, Fault::net_slow,
-                          Fault::net_partition, Fault::net_one_way, Fault::net_clog,
-                          Fault::net_half_open, Fault::net_hang, Fault::net_cut, Fault::net_jitter,
-                          Fault::net_reorder, Fault::pause, Fault::slow_cpu, Fault::io_late,
-                          Fault::timer_jitter, Fault::io_few_handles, Fault::io_short_receive}) ||
+      return died ||
+             any({Fault::net_delay, Fault::net_small_buffers, Fault::net_slow, Fault::net_partition,
+                  Fault::net_one_way, Fault::net_clog, Fault::net_half_open, Fault::net_hang,
+                  Fault::net_cut, Fault::net_jitter, Fault::net_reorder, Fault::pause,
+                  Fault::slow_cpu, Fault::io_late, Fault::timer_jitter, Fault::io_few_handles,
+                  Fault::io_short_receive}) ||
              // Replies that wait for the disk.
              any({Fault::disk_stall, Fault::disk_slow, Fault::disk_sync_slow, Fault::io_unordered,
                   Fault::disk_full});

@@ -40,7 +40,7 @@ struct Link {
   std::vector<uint64_t> hashes;
   // Of the effects, behind what each has written; 0: it has written nothing. As far as executed.
   std::vector<uint64_t> offsets;
-  uint64_t written = 0;  // the last one that was not 0
+  uint64_t written = 0;         // the last one that was not 0
   std::vector<uint8_t> silent;  // without a reply, after CLIENT REPLY OFF or SKIP
   size_t replies_due = 0;       // of the pipeline
   size_t executed = 0;          // commands of it

@@ -34,8 +34,8 @@ struct Step {
 
 struct Story {
   std::string name;
-  Words arguments;         // of the first start
-  Words again;             // of the start after the crash
+  Words arguments;               // of the first start
+  Words again;                   // of the start after the crash
   bool writes_are_kept = false;  // each that is acknowledged
   std::vector<Step> steps;
   bool in_pieces = false;
@@ -61,12 +61,10 @@ void add_writes(Story& story, Random& random, int& number) {
       case 3: story.steps.push_back(write({"SET", key(), text(), "PXAT", "99999999999999"})); break;
       case 4: story.steps.push_back(write({"DEL", key(), "h" + key()})); break;
       default:
-        story.steps.push_back({Step::Kind::write,
-                               {{"MULTI"},
-                                {"SET", "a" + key(), text()},
-                                {"SADD", "s" + key(), text()},
-                                {"EXEC"}},
-                               "*"});
+        story.steps.push_back(
+            {Step::Kind::write,
+             {{"MULTI"}, {"SET", "a" + key(), text()}, {"SADD", "s" + key(), text()}, {"EXEC"}},
+             "*"});
         break;
     }
   }
@@ -78,8 +76,14 @@ Story draw_story(uint64_t seed) {
   story.in_pieces = random.below(3) == 0;
   int number = 0;
   const auto writes = [&] { add_writes(story, random, number); };
-  const Words log = {"--save", "", "--appendonly", "yes", "--appendfsync", "always",
-                     "--auto-aof-rewrite-percentage", "0"};
+  const Words log = {"--save",
+                     "",
+                     "--appendonly",
+                     "yes",
+                     "--appendfsync",
+                     "always",
+                     "--auto-aof-rewrite-percentage",
+                     "0"};
   const Words no_log = {"--save", "", "--appendonly", "no"};
   switch (seed % 4) {
     case 0:
@@ -219,7 +223,7 @@ class KeptData final : public CrashStory {
 HostId KeptData::begin(World& world) {
   host_ = world.add_host({.name = "node", .faultable = true}, [this](Env& env) {
     NodeStart start;
-    start.arguments = {"--bind", "0.0.0.0", "--port", std::to_string(kNodePort),
+    start.arguments = {"--bind",           "0.0.0.0", "--port", std::to_string(kNodePort),
                        "--protected-mode", "no"};
     const Words& more = again_ ? story_.again : story_.arguments;
     start.arguments.insert(start.arguments.end(), more.begin(), more.end());

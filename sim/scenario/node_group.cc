@@ -1,10 +1,10 @@
 #include "sim/scenario/node_group.h"
 
+#include "engine/persist/persist.h"
 #include "sim/load/client.h"
 #include "sim/load/hostile.h"
 #include "sim/load/operator.h"
 #include "sim/load/subscriber.h"
-#include "engine/persist/persist.h"
 #include "sim/node_process.h"
 
 namespace redoubt::sim {

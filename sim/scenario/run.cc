@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "sim/scenario/config_save.h"
-#include "sim/scenario/kept_data.h"
 #include "sim/scenario/draw.h"
+#include "sim/scenario/kept_data.h"
 #include "sim/scenario/node_group.h"
 
 namespace redoubt::sim {

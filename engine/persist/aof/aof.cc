@@ -149,7 +149,8 @@ Task<bool> Aof::load_base(AofLoader& loader, bool is_last) {
   }
   uint64_t behind = 0;
   if (begins_like_rdb(*magic)) {
-    SnapshotLoader snapshot({.env = env_, .services = services_, .persist = settings_, .loading = loading_});
+    SnapshotLoader snapshot(
+        {.env = env_, .services = services_, .persist = settings_, .loading = loading_});
     // Commands that follow expect keys that have expired meanwhile.
     const bool good = co_await snapshot.load(file_path, SnapshotLoader::Expired::kept);
     if (!good) {
@@ -177,10 +178,10 @@ Task<bool> Aof::load() {
   ASSERT(!manifest_.empty());
   AofLoadEnd end;
   if (!settings_.load_until.empty()) end = parse_load_end(settings_.load_until).value_or(end);
-  AofLoader loader({.env = env_, .services = services_, .logger = services_.logger, .progress = loading_},
-                   {.cut_incomplete = settings_.load_truncated,
-                    .corrupt_tail_max = settings_.corrupt_tail_max},
-                   end);
+  AofLoader loader(
+      {.env = env_, .services = services_, .logger = services_.logger, .progress = loading_},
+      {.cut_incomplete = settings_.load_truncated, .corrupt_tail_max = settings_.corrupt_tail_max},
+      end);
   // The last file that has something in it may end with what a crash has cut.
   size_t last = manifest_.increments.size();
   while (last > 0) {
@@ -206,8 +207,8 @@ Task<bool> Aof::load() {
     }
   }
   if (loader.failed() > 0) {
-    log(LogLevel::warning, fmt::format("{} entries of the AOF were answered with an error",
-                                       loader.failed()));
+    log(LogLevel::warning,
+        fmt::format("{} entries of the AOF were answered with an error", loader.failed()));
   }
   if (state_ == State::on) older_bytes_ = older_bytes_before;
   loaded_history_ = loader.history_id();
@@ -243,14 +244,15 @@ Task<bool> Aof::resume() {
   // What was not loaded stays where it is.
   if (stopped_early_) {
     log(LogLevel::notice,
-        "The AOF was not loaded to its end, as was asked for. A new base is written; the former files "
+        "The AOF was not loaded to its end, as was asked for. A new base is written; the former "
+        "files "
         "are kept.");
     co_return co_await create();
   }
   const Error removed = co_await remove_history();
   if (removed != Error::none) {
-    log(LogLevel::warning, fmt::format("Old files of the AOF could not be removed: {}",
-                                       describe(removed)));
+    log(LogLevel::warning,
+        fmt::format("Old files of the AOF could not be removed: {}", describe(removed)));
   }
   writer_.open();
   const bool fresh = manifest_.increments.empty();
@@ -477,19 +479,19 @@ Task<Error> Aof::begin_rewrite(Rewrite& rewrite) {
     if (synced != Error::none) co_return synced;
   }
 
-  snapshot_ = std::make_unique<SnapshotFile>(
-      SnapshotFile::Surroundings{.env = env_,
-                                 .keys = services_.keys,
-                                 .settings = services_.settings,
-                                 .persist = settings_},
-      path(kTemporaryBase));
+  snapshot_ =
+      std::make_unique<SnapshotFile>(SnapshotFile::Surroundings{.env = env_,
+                                                                .keys = services_.keys,
+                                                                .settings = services_.settings,
+                                                                .persist = settings_},
+                                     path(kTemporaryBase));
   while (!services_.keys.snapshots().can_begin()) {
     if (cancelled_) co_return Error::cancelled;
     co_await Sleep(env_, kSnapshotRetry);
   }
   const bool was_on = state_ == State::on;
-  // After a sync that failed, the increment in front may lack something: nothing that follows it may
-  // be listed before the new base is there.
+  // After a sync that failed, the increment in front may lack something: nothing that follows it
+  // may be listed before the new base is there.
   const bool lists = was_on && !promise_.tainted();
   while (!was_on && writer_.is_open()) co_await written_further_;  // it was switched off just now
   // From here to begin() is one moment.
@@ -524,8 +526,8 @@ Task<Error> Aof::begin_rewrite(Rewrite& rewrite) {
 Task<Error> Aof::write_base(const Rewrite& rewrite) {
   const Error error = co_await snapshot_->write();
   if (error != Error::none) {
-    log(LogLevel::warning, fmt::format("The base of the AOF could not be written: {}",
-                                       snapshot_->problem()));
+    log(LogLevel::warning,
+        fmt::format("The base of the AOF could not be written: {}", snapshot_->problem()));
     co_return error;
   }
   const Error renamed = co_await rename_file(env_, path(kTemporaryBase), path(rewrite.base));
@@ -571,8 +573,8 @@ Task<Error> Aof::replace_base(const Rewrite& rewrite) {
   }
   const Error removed = co_await remove_history();
   if (removed != Error::none) {
-    log(LogLevel::warning, fmt::format("Old files of the AOF could not be removed: {}",
-                                       describe(removed)));
+    log(LogLevel::warning,
+        fmt::format("Old files of the AOF could not be removed: {}", describe(removed)));
   }
   co_return Error::none;
 }

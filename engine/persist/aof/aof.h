@@ -14,7 +14,8 @@
 //      the history it begins, and is synced.
 //   4. A manifest that lists it behind the others replaces the manifest. Only now entries go there.
 //   5. The snapshot is written to a temporary file, synced, and becomes the new base.
-//   6. A manifest with the new base and the new increment replaces the manifest; the rest is history.
+//   6. A manifest with the new base and the new increment replaces the manifest; the rest is
+//   history.
 //   7. The history's files are removed, and then their lines.
 //
 // A crash before 6 leaves the former base with all increments, one behind it the new base with its
@@ -46,7 +47,7 @@ class Aof final : private AofWriterOwner {
     const PersistSettings& settings;
     LoadProgress& loading;
     const std::vector<std::string>& functions;  // sources of libraries that a base has
-    std::function<void()> refusal_changed;  // AofPromise::refusal() is another one
+    std::function<void()> refusal_changed;      // AofPromise::refusal() is another one
   };
 
   // All of these outlive it.
@@ -59,8 +60,8 @@ class Aof final : private AofWriterOwner {
 
   // --- start: before clients are served
 
-  // Whether there is a log to load: a manifest that lists files, or a file as Redis before version 7
-  // had it, which then gets a manifest. False, with error(): that could not be found out.
+  // Whether there is a log to load: a manifest that lists files, or a file as Redis before version
+  // 7 had it, which then gets a manifest. False, with error(): that could not be found out.
   Task<bool> find(bool* found);
   // Loads what find() has found.
   Task<bool> load();
@@ -150,7 +151,7 @@ class Aof final : private AofWriterOwner {
     uint64_t base_number;
     std::string increment;
     uint64_t increment_number;
-    Handle file;  // of the increment, until it is the writer's
+    Handle file;          // of the increment, until it is the writer's
     bool listed = false;  // perhaps, by the manifest on the medium
   };
   void rewrite();
@@ -176,7 +177,7 @@ class Aof final : private AofWriterOwner {
   uint64_t last_base_ = 0;
   uint64_t last_increment_ = 0;
   uint64_t base_bytes_ = 0;
-  uint64_t older_bytes_ = 0;  // of increments before the last
+  uint64_t older_bytes_ = 0;      // of increments before the last
   uint64_t reference_bytes_ = 0;  // what automatic rewriting compares the size with
   std::string error_;
   std::string start_problem_;

@@ -12,9 +12,9 @@ struct AofCheck {
   uint64_t good_bytes = 0;  // up to the end of the last whole entry
   uint64_t bytes = 0;       // that were read
   uint64_t entries = 0;
-  uint64_t marked = 0;      // of them with a checksum, which is right
-  std::string problem;      // with what is behind the good bytes; empty: nothing is wrong
-  bool damaged = false;     // rather than incomplete
+  uint64_t marked = 0;   // of them with a checksum, which is right
+  std::string problem;   // with what is behind the good bytes; empty: nothing is wrong
+  bool damaged = false;  // rather than incomplete
 };
 
 // Gives the next bytes of a file, up to as many as it likes, at the end none.

@@ -93,8 +93,9 @@ AofEntries::Step AofEntries::take_command() {
 
 AofEntries::Step AofEntries::end_entry() {
   if (gap_to_ != 0) {
-    return fail(fmt::format("the entries from offset {} to {} of the history are missing before byte {}",
-                            offset_, gap_to_, begin_));
+    return fail(
+        fmt::format("the entries from offset {} to {} of the history are missing before byte {}",
+                    offset_, gap_to_, begin_));
   }
   const std::string_view bytes = parser_.bytes(commands_, parser_.at());
   entry_end_ = offset_ + bytes.size();
@@ -103,9 +104,10 @@ AofEntries::Step AofEntries::end_entry() {
       return fail(fmt::format("the checksum of the entry at byte {} is another one", begin_));
     }
     if (mark_end_ < entry_end_) {
-      return fail(fmt::format("the entry at byte {} comes twice: it ends at offset {} of the "
-                              "history, where {} were already",
-                              begin_, mark_end_, offset_));
+      return fail(
+          fmt::format("the entry at byte {} comes twice: it ends at offset {} of the "
+                      "history, where {} were already",
+                      begin_, mark_end_, offset_));
     }
     entry_end_ = mark_end_;
   }

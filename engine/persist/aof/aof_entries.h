@@ -1,7 +1,7 @@
 // AofEntries: the entries of an append-only file, from pieces of it.
 //
-// An entry is what has to be applied as a whole: one command, or those of a MULTI with its EXEC. One
-// that has a mark begins behind it, has its checksum, and may begin with SELECT.
+// An entry is what has to be applied as a whole: one command, or those of a MULTI with its EXEC.
+// One that has a mark begins behind it, has its checksum, and may begin with SELECT.
 #pragma once
 
 #include <cstddef>

@@ -49,8 +49,8 @@ std::optional<HistoryLine> parse_history_line(std::string_view line);
 std::optional<uint64_t> parse_synced_line(std::string_view line);
 std::optional<int64_t> parse_time_line(std::string_view line);
 
-// Whether whole lines within these bytes say that what comes before some offset above `offset` was on
-// the medium: then damage before it did not come from a crash.
+// Whether whole lines within these bytes say that what comes before some offset above `offset` was
+// on the medium: then damage before it did not come from a crash.
 bool says_synced_above(std::string_view bytes, uint64_t offset);
 
 // --- details

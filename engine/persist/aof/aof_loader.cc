@@ -23,8 +23,7 @@ std::optional<AofLoadEnd> parse_load_end(std::string_view text) {
   constexpr std::string_view kOffset = "offset:";
   AofLoadEnd end;
   const bool offset = text.starts_with(kOffset);
-  const std::optional<int64_t> number =
-      parse_integer(offset ? text.substr(kOffset.size()) : text);
+  const std::optional<int64_t> number = parse_integer(offset ? text.substr(kOffset.size()) : text);
   if (!number || *number < 0) return std::nullopt;
   if (offset) {
     end.offset = static_cast<uint64_t>(*number);
@@ -56,8 +55,8 @@ bool AofLoader::apply() {
   entries_.for_each_command([&](std::span<const std::string_view> words) {
     const Applier::Outcome outcome = applier_.apply(words);
     if (outcome == Applier::Outcome::applied) return true;
-    const std::string what = fmt::format("{}: the entry at byte {}: {}", path_, entries_.begin(),
-                                         applier_.error());
+    const std::string what =
+        fmt::format("{}: the entry at byte {}: {}", path_, entries_.begin(), applier_.error());
     good = outcome == Applier::Outcome::failed;
     if (!good) {
       error_ = what;
@@ -144,18 +143,20 @@ Task<bool> AofLoader::read_file(Handle file, uint64_t size) {
 Task<bool> AofLoader::end_incomplete(Handle file, uint64_t size, bool is_last) {
   const uint64_t at = entries_.begin();
   const std::string reason(damaged_ ? entries_.problem() : entries_.incomplete());
-  const std::string what = fmt::format("{}: {}; what is whole ends at byte {} of {}", path_, reason,
-                                       at, size);
+  const std::string what =
+      fmt::format("{}: {}; what is whole ends at byte {} of {}", path_, reason, at, size);
   if (!is_last) {
     error_ = fmt::format("{}, and another file follows. Nothing was changed.", what);
     co_return false;
   }
   const bool small = size - at <= rules_.corrupt_tail_max;
   // What a crash leaves may look like anything; in files that say what was synced it is known.
-  const bool of_a_crash = !damaged_ || (!history_id().empty() && co_await rest_is_of_a_crash(file, size));
+  const bool of_a_crash =
+      !damaged_ || (!history_id().empty() && co_await rest_is_of_a_crash(file, size));
   if (!small && damaged_ && !of_a_crash) {
     error_ = fmt::format(
-        "{}. This is not the end of what a crash has cut: later bytes of the file say that this was on "
+        "{}. This is not the end of what a crash has cut: later bytes of the file say that this "
+        "was on "
         "the medium, or the file does not tell. Look at it with --check-aof; "
         "aof-load-corrupt-tail-max-size {} would cut it off",
         what, size - at);
@@ -165,7 +166,8 @@ Task<bool> AofLoader::end_incomplete(Handle file, uint64_t size, bool is_last) {
     error_ = fmt::format("{}. \"aof-load-truncated yes\" would cut the rest off", what);
     co_return false;
   }
-  logger_.log(LogLevel::warning, fmt::format("{}. The rest, {} bytes, is cut off.", what, size - at));
+  logger_.log(LogLevel::warning,
+              fmt::format("{}. The rest, {} bytes, is cut off.", what, size - at));
   co_return co_await cut(file, at);
 }
 

@@ -1,9 +1,9 @@
 // AofLoader: applies the entries of an append-only file.
 //
 // An entry is applied as a whole or not at all: a MULTI without its EXEC, and a marked entry whose
-// checksum is another one, change nothing. At the first damage loading stops. Damage behind all that
-// the file says was synced is what a crash leaves; it is cut off where the settings allow it. Other
-// damage is an error that says where.
+// checksum is another one, change nothing. At the first damage loading stops. Damage behind all
+// that the file says was synced is what a crash leaves; it is cut off where the settings allow it.
+// Other damage is an error that says where.
 #pragma once
 
 #include <cstdint>

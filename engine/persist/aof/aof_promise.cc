@@ -85,8 +85,8 @@ void AofPromise::note_errors() {
   const Error error = writing_fails ? writer_.write_error() : tainted_;
   std::string refusal;
   if (error != Error::none) {
-    refusal = fmt::format("MISCONF Errors {} the AOF file: {}", writing_fails ? "writing to" : "syncing",
-                          describe(error));
+    refusal = fmt::format("MISCONF Errors {} the AOF file: {}",
+                          writing_fails ? "writing to" : "syncing", describe(error));
   }
   if (refusal == refusal_) return;
   refusal_ = refusal;
@@ -94,16 +94,18 @@ void AofPromise::note_errors() {
   if (refusal_.empty()) {
     logger_.log(LogLevel::warning, "The AOF is written again. Commands that write are let in.");
   } else if (writing_fails) {
-    logger_.log(LogLevel::warning,
-                fmt::format("Error writing to the AOF file: {}. Commands that write are refused; the "
-                            "write is tried again each second.",
-                            describe(error)));
+    logger_.log(
+        LogLevel::warning,
+        fmt::format("Error writing to the AOF file: {}. Commands that write are refused; the "
+                    "write is tried again each second.",
+                    describe(error)));
   } else {
-    logger_.log(LogLevel::warning,
-                fmt::format("Error syncing the AOF file: {}. The medium may lack what was written "
-                            "since the last sync. Commands that write are refused until the AOF has "
-                            "been rewritten.",
-                            describe(error)));
+    logger_.log(
+        LogLevel::warning,
+        fmt::format("Error syncing the AOF file: {}. The medium may lack what was written "
+                    "since the last sync. Commands that write are refused until the AOF has "
+                    "been rewritten.",
+                    describe(error)));
   }
 }
 
@@ -155,9 +157,10 @@ void AofPromise::set_gate() {
   const bool late = overdue();
   if (late && !was_overdue_) {
     ++delayed_;
-    logger_.log(LogLevel::notice,
-                "Asynchronous AOF fsync is taking too long (disk is busy?). Replies to commands that "
-                "write wait for it.");
+    logger_.log(
+        LogLevel::notice,
+        "Asynchronous AOF fsync is taking too long (disk is busy?). Replies to commands that "
+        "write wait for it.");
   }
   was_overdue_ = late;
   const bool waits = behind_since_ != Instant::never() && env_.now() < behind_since_ + patience();

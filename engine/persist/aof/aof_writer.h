@@ -44,7 +44,8 @@ class AofWriter final : private EffectReader {
   void open();
   bool is_open() const { return attached(); }
   bool has_file() const { return static_cast<bool>(file_); }
-  // What there is now is written and synced, as far as that is possible, and then the file is closed.
+  // What there is now is written and synced, as far as that is possible, and then the file is
+  // closed.
   void end();
 
   // The entries from now on go to the next file. What was before is written and synced in this one;
@@ -64,8 +65,8 @@ class AofWriter final : private EffectReader {
   void flush();
   // Brings to the medium what is written, unless a sync is in flight or has failed.
   void sync();
-  // Writes a line that says that all of the file is on the medium, which it is: for the end of a node.
-  // What is missing later was not lost in a crash.
+  // Writes a line that says that all of the file is on the medium, which it is: for the end of a
+  // node. What is missing later was not lost in a crash.
   void seal();
   bool said_all_synced() const { return said_synced_ >= written_ || !has_file(); }
   bool sealed() const { return said_all_synced() && !seal_unsynced_; }
@@ -108,11 +109,11 @@ class AofWriter final : private EffectReader {
   TurnHook& flush_hook_;  // requested when there is something to flush
 
   Handle file_;
-  uint64_t file_bytes_ = 0;  // of whole entries
+  uint64_t file_bytes_ = 0;          // of whole entries
   std::deque<EffectEntry> entries_;  // not in a batch yet
   std::string batch_;                // what is being written, or has failed to be
   Slice batch_slice_;
-  uint64_t batch_end_ = 0;    // the offset behind it
+  uint64_t batch_end_ = 0;  // the offset behind it
   uint64_t written_ = 0;
   uint64_t synced_ = 0;
   uint64_t sync_covers_ = 0;  // what the sync in flight will have brought to the medium

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "engine/config/config_text.h"
-#include "net/text.h"
 #include "engine/store/number.h"
+#include "net/text.h"
 
 namespace redoubt {
 
@@ -102,7 +102,8 @@ bool AofManifest::parse(std::string_view text, AofManifest* manifest, std::strin
       Line line;
       if (words.empty()) {
         problem = "the line is empty";
-      } else if (parse_line(words, &line, &problem) && add_line(std::move(line), manifest, &problem)) {
+      } else if (parse_line(words, &line, &problem) &&
+                 add_line(std::move(line), manifest, &problem)) {
         continue;
       }
     }

@@ -4,8 +4,8 @@
 //   file appendonly.aof.1.base.rdb seq 1 type b
 //   file appendonly.aof.1.incr.aof seq 1 type i
 //
-// The data is the base, then all increments. Files of type h are no longer part of it and wait to be
-// removed. The form is that of Redis 7.
+// The data is the base, then all increments. Files of type h are no longer part of it and wait to
+// be removed. The form is that of Redis 7.
 #pragma once
 
 #include <cstdint>

@@ -7,11 +7,11 @@
 #include <memory>
 #include <vector>
 
-#include "engine/store/string_type.h"
 #include "engine/store/hash_type.h"
 #include "engine/store/list_type.h"
 #include "engine/store/set_type.h"
 #include "engine/store/stream_type.h"
+#include "engine/store/string_type.h"
 #include "engine/store/zset.h"
 #include "net/double_text.h"
 

@@ -54,18 +54,17 @@ bool Saver::refuses_writes() const {
 bool Saver::save_point_reached() const {
   const uint64_t changes = unsaved_changes();
   const int64_t passed_s = (env_.now() - saved_at_).ns / 1'000'000'000;
-  return std::any_of(settings_.save_points.begin(), settings_.save_points.end(),
-                     [&](const SavePoint& point) {
-                       return changes >= point.changes && passed_s > point.seconds;
-                     });
+  return std::any_of(
+      settings_.save_points.begin(), settings_.save_points.end(),
+      [&](const SavePoint& point) { return changes >= point.changes && passed_s > point.seconds; });
 }
 
 void Saver::cron(bool others_run) {
   if (saving() || others_run) return;
   if (scheduled_) return save();
   if (env_.now() < next_try_ || !save_point_reached()) return;
-  services_.logger.log(LogLevel::notice, fmt::format("{} changes since the last save. Saving...",
-                                                     unsaved_changes()));
+  services_.logger.log(LogLevel::notice,
+                       fmt::format("{} changes since the last save. Saving...", unsaved_changes()));
   save();
 }
 
@@ -107,12 +106,11 @@ Task<Error> Saver::run() {
     if (cancelled_) co_return Error::cancelled;
     co_await Sleep(env_, kSnapshotRetry);
   }
-  file_ = std::make_unique<SnapshotFile>(
-      SnapshotFile::Surroundings{.env = env_,
-                                 .keys = services_.keys,
-                                 .settings = services_.settings,
-                                 .persist = settings_},
-      temporary);
+  file_ = std::make_unique<SnapshotFile>(SnapshotFile::Surroundings{.env = env_,
+                                                                    .keys = services_.keys,
+                                                                    .settings = services_.settings,
+                                                                    .persist = settings_},
+                                         temporary);
   SnapshotFile::Facts facts;
   facts.used_memory = services_.node.used_memory();
   facts.functions = functions_;

@@ -13,8 +13,8 @@
 
 #include "engine/keyspace/keyspace.h"
 #include "engine/keyspace/snapshots.h"
-#include "engine/persist/snapshots/persist_settings.h"
 #include "engine/persist/rdb/writer.h"
+#include "engine/persist/snapshots/persist_settings.h"
 #include "net/env.h"
 #include "net/signal.h"
 #include "net/task.h"

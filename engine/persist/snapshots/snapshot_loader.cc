@@ -66,9 +66,9 @@ Task<bool> SnapshotLoader::load(std::string path, Expired expired) {
 // The next piece is on its way while the reader works on this one.
 Task<bool> SnapshotLoader::read(Handle file, uint64_t size) {
   const uint64_t loaded_before = loading_.loaded_bytes;
-  RdbReader reader(*this, services_.keys.hash_key(), rdb_limits(services_.settings),
-                   {.verify_checksum = persist_.rdb_checksum,
-                    .skip_modules = !persist_.refuse_unknown_modules});
+  RdbReader reader(
+      *this, services_.keys.hash_key(), rdb_limits(services_.settings),
+      {.verify_checksum = persist_.rdb_checksum, .skip_modules = !persist_.refuse_unknown_modules});
   std::string piece(kFilePieceBytes, '\0');
   for (uint64_t at = 0;;) {
     IoOp io(env_);
@@ -93,7 +93,8 @@ Task<bool> SnapshotLoader::read(Handle file, uint64_t size) {
       env_.count_work(kStep - budget);
       loading_.loaded_bytes = loaded_before + reader.offset();
       if (status == RdbReader::Status::failed) {
-        error_ = fmt::format("{}: {} at byte {}", path_, reader.error().text, reader.error().offset);
+        error_ =
+            fmt::format("{}: {} at byte {}", path_, reader.error().text, reader.error().offset);
         co_return false;
       }
       if (status == RdbReader::Status::done) {
@@ -150,9 +151,9 @@ void SnapshotLoader::aux(std::string_view name, std::string_view value) {
   }
   const bool version = name == "redoubt-ver" || name == "valkey-ver" || name == "redis-ver";
   if (version && !std::exchange(producer_told_, true)) {
-    services_.logger.log(LogLevel::notice, fmt::format("Loading RDB produced by {} {}",
-                                                       name.substr(0, name.size() - 4),
-                                                       rdb_printable(value)));
+    services_.logger.log(LogLevel::notice,
+                         fmt::format("Loading RDB produced by {} {}",
+                                     name.substr(0, name.size() - 4), rdb_printable(value)));
   }
 }
 
@@ -161,7 +162,8 @@ void SnapshotLoader::function(std::string_view source) {
 }
 
 void SnapshotLoader::module_data(std::string_view module) {
-  log_skipped(fmt::format("{}: data of the module {} is passed over", path_, rdb_printable(module)));
+  log_skipped(
+      fmt::format("{}: data of the module {} is passed over", path_, rdb_printable(module)));
 }
 
 }  // namespace redoubt

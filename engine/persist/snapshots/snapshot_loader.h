@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "engine/dispatch/services.h"
+#include "engine/persist/rdb/reader.h"
 #include "engine/persist/snapshots/load_progress.h"
 #include "engine/persist/snapshots/persist_settings.h"
-#include "engine/persist/rdb/reader.h"
 #include "net/env.h"
 #include "net/task.h"
 
