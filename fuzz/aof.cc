@@ -1,6 +1,6 @@
 // Any bytes as files of an append-only log: the first byte says whether they are a manifest or
-// entries, and in which pieces entries come. Entries are the same whatever the pieces are; a manifest
-// that is read is read again as it was written.
+// entries, and in which pieces entries come. Entries are the same whatever the pieces are; a
+// manifest that is read is read again as it was written.
 #include <cstdint>
 #include <string>
 #include <vector>
