@@ -71,10 +71,11 @@ int check_rdb_file(const std::string& path, bool print) {
   if (!file->error().empty()) return fail(path, file->error());
   const HashKey hash_key = fixed_hash_key();
   const RdbRead read = [&] { return file->read(); };
-  const RdbSummary summary =
-      print ? dump_rdb(read, hash_key,
-                       [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stdout); })
-            : check_rdb(read, hash_key);
+  const RdbSummary summary = print ? dump_rdb(read, hash_key,
+                                              [](std::string_view text) {
+                                                std::fwrite(text.data(), 1, text.size(), stdout);
+                                              })
+                                   : check_rdb(read, hash_key);
   if (!file->error().empty()) return fail(path, file->error());
   if (!summary.whole) {
     return fail(path, fmt::format("{} at byte {}", summary.error.text, summary.error.offset));

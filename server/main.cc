@@ -44,7 +44,8 @@ constexpr std::string_view kUsage =
     "Looking at files, without a node:\n"
     "  --check-rdb FILE          says whether an RDB file is whole\n"
     "  --dump-rdb FILE           prints its contents, a JSON object in each line\n"
-    "  --check-aof FILE [--fix]  the same for an append-only file, or all files of a manifest; with\n"
+    "  --check-aof FILE [--fix]  the same for an append-only file, or all files of a manifest; "
+    "with\n"
     "                            --fix what is behind the last whole entry is cut off\n"
     "\n"
     "  -h, --help       shows this\n"
@@ -101,12 +102,12 @@ void on_stop(void* owner, int signal) {
     return std::find(options.begin(), options.end(), option) != options.end();
   };
   using Saving = StopRequest::Saving;
-  node.stop({.reason = fmt::format("Received {}: stopping in order.",
-                                   interrupt ? "SIGINT" : "SIGTERM"),
-             .saving = has("save")     ? Saving::yes
-                       : has("nosave") ? Saving::no
-                                       : Saving::if_configured,
-             .force = has("force")});
+  node.stop(
+      {.reason = fmt::format("Received {}: stopping in order.", interrupt ? "SIGINT" : "SIGTERM"),
+       .saving = has("save")     ? Saving::yes
+                 : has("nosave") ? Saving::no
+                                 : Saving::if_configured,
+       .force = has("force")});
 }
 
 // The node answers its clients.

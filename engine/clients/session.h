@@ -109,7 +109,7 @@ class Session final : public ConnectionUser, public ReplyHolder {
 
   RequestParser parser;
   uint64_t written_offset = 0;  // of the effect log, behind its last write; 0: it has not written
-  Output output;                      // replies that wait for the end of the turn
+  Output output;                // replies that wait for the end of the turn
   std::unique_ptr<Output> pushes;     // messages for behind the reply of this command
   std::unique_ptr<HeldReplies> held;  // replies that wait for the gate
   std::unique_ptr<std::deque<OwnedRequest>> stored;  // requests that wait for the end of a pause

@@ -21,11 +21,11 @@
 namespace redoubt {
 
 enum class Alert : uint8_t {
-  observed,      // each command is told to the observer
-  pause_all,     // CLIENT PAUSE ALL
-  pause_writes,  // CLIENT PAUSE WRITE
-  tight_memory,  // memory is used up, or nearly
-  loading,       // data is being loaded
+  observed,        // each command is told to the observer
+  pause_all,       // CLIENT PAUSE ALL
+  pause_writes,    // CLIENT PAUSE WRITE
+  tight_memory,    // memory is used up, or nearly
+  loading,         // data is being loaded
   refuses_writes,  // what is written could not be kept
   count
 };

@@ -31,7 +31,8 @@ class BlockedClients {
   void forget(Session& session);
 
   bool has_ready() const { return table_.has_ready() || !retries_.empty(); }
-  // Serves those whose keys are ready, and those without keys whose time to try again has come. Not within EXEC or a script, and not during a pause.
+  // Serves those whose keys are ready, and those without keys whose time to try again has come. Not
+  // within EXEC or a script, and not during a pause.
   void serve_ready();
 
  private:

@@ -128,8 +128,8 @@ class EffectLog {
     }
     encode_effect(db, args);
   }
-  // What is appended is in the log already (it is loaded again), and is not appended, from now on, or
-  // no longer. Not inside a group.
+  // What is appended is in the log already (it is loaded again), and is not appended, from now on,
+  // or no longer. Not inside a group.
   void set_replayed(bool replayed) {
     ASSERT(depth_ == 0);
     replayed_ = replayed;
@@ -147,8 +147,8 @@ class EffectLog {
     if (--depth_ == 0 && (effects_ > 0 || !joining_.empty())) commit_group();
   }
   bool in_group() const { return depth_ > 0; }
-  // The next effect begins with SELECT, whatever its database: for a reader that begins a file there.
-  // Not inside a group.
+  // The next effect begins with SELECT, whatever its database: for a reader that begins a file
+  // there. Not inside a group.
   void select_again() {
     ASSERT(depth_ == 0);
     db_ = -1;

@@ -70,8 +70,7 @@ ReplyGate::~ReplyGate() {
   ASSERT(first_ == nullptr);
 }
 
-ReplyGate::Source ReplyGate::open_source(std::string_view name, uint64_t offset,
-                                         bool covers_past) {
+ReplyGate::Source ReplyGate::open_source(std::string_view name, uint64_t offset, bool covers_past) {
   // The new source also counts for earlier writes, but their keys were not noted.
   if (sources_.empty() && covers_past) all_offset_ = last_offset_;
   const Source id = next_source_++;
