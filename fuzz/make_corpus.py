@@ -2,8 +2,8 @@
 """Writes a seed corpus for the fuzz targets: make_corpus.py DIRECTORY
 
 Every part of every transcript (tests/transcripts) becomes one input for each target that takes
-commands, so that the fuzzers begin with all commands that there are. For RDB there are values of
-each type and encoding. What fuzzing has found before is kept, as files, in
+commands, so that the fuzzers begin with all commands that there are; transactions become entries of
+an append-only file, too. For RDB there are values of each type and encoding. What fuzzing has found before is kept, as files, in
 fuzz/corpus; those are used beside these.
 """
 
@@ -175,9 +175,38 @@ def write_rdb(directory):
                 body = b"\xf4\x01\x02\x01"
 
 
+# --- Append-only files. Entries with marks, whose checksums are right, are in fuzz/corpus/aof.
+
+MANIFESTS = (
+    b"file appendonly.aof.1.base.rdb seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n",
+    b"file a.3.base.rdb seq 3 type b\nfile a.2.incr.aof seq 2 type h\nfile a.2.base.rdb seq 2 type h\n"
+    b"file a.3.incr.aof seq 3 type i\nfile a.5.incr.aof seq 5 type i\n",
+    b'# a comment\nSEQ 1 TYPE b FILE "a \\"name\\" \\x41" more x\r\n',
+    b"file two seq 7 type i startoffset 12 endoffset 13\n",
+    b"file a seq 2 type i\nfile b seq 2 type i\n",
+    b"file a/b seq 1 type b\n",
+)
+ANNOTATIONS = (
+    b"#TS:1700000000\r\n", b"#H:" + b"a" * 40 + b":1000\r\n", b"#S:00000000000003e8\r\n",
+    b"#R:00000000:00000000000003e8\r\n", b"#a line of others\r\n",
+)
+
+
+def write_aof(directory):
+    for number, manifest in enumerate(MANIFESTS):
+        write(directory, f"manifest-{number}", b"\x01" + manifest)
+    entries = (request("SELECT 1") + request("SET a 1"), request('RPUSH l "" "#R:x"'),
+               request("MULTI") + request("SET a 2") + request("DEL b") + request("EXEC"))
+    for number, annotation in enumerate(ANNOTATIONS):
+        for piece in (0, 12, 254):
+            write(directory, f"entries-{number}-{piece}",
+                  bytes([piece]) + annotation + annotation.join(entries))
+
+
 def main():
     target = sys.argv[1]
     write_rdb(os.path.join(target, "rdb"))
+    write_aof(os.path.join(target, "aof"))
     chance = random.Random(1)
     for number in range(64):
         # Choices from the command table, see fuzz/vocabulary.h.
@@ -195,6 +224,8 @@ def main():
             write(os.path.join(target, "commands"), name, stream * 2)
             cut = CUTS[number % len(CUTS)]
             write(os.path.join(target, "resp"), name, cut + stream[:20_000])
+            if name.startswith("transaction"):
+                write(os.path.join(target, "aof"), name, b"\xfe" + stream[:20_000])
             if number % 4 == 0:
                 write(os.path.join(target, "resp"), name + "-inline", cut + inline[:20_000])
 

@@ -160,11 +160,11 @@ fuzz_for() {
 
 stage_fuzz() {
   local target share
-  needs asan-build fuzz_resp fuzz_commands fuzz_listpack fuzz_rdb
+  needs asan-build fuzz_resp fuzz_commands fuzz_listpack fuzz_rdb fuzz_aof
   job fuzz --cost 60 fuzz.corpus fuzz/make_corpus.py build/corpus
-  for target in commands resp listpack rdb; do
-    share=$((fuzz_seconds / 5))
-    [[ $target != commands ]] || share=$((fuzz_seconds * 2 / 5))
+  for target in commands resp listpack rdb aof; do
+    share=$((fuzz_seconds / 6))
+    [[ $target != commands ]] || share=$((fuzz_seconds * 2 / 6))
     job fuzz --after "asan-build fuzz.corpus" --cost "$share" "fuzz.$target" \
       fuzz_for "$target" "$((share > 0 ? share : 1))"
   done

@@ -17,7 +17,7 @@ struct Library {
   std::string name;
   std::string folder;
 };
-const std::array<Library, 14> kLibraries = {{{"redoubt_net", "net"},
+const std::array<Library, 17> kLibraries = {{{"redoubt_net", "net"},
                                              {"redoubt_resp", "net/resp"},
                                              {"redoubt_store", "engine/store"},
                                              {"redoubt_rdb", "engine/persist/rdb"},
@@ -29,6 +29,9 @@ const std::array<Library, 14> kLibraries = {{{"redoubt_net", "net"},
                                              {"redoubt_clients", "engine/clients"},
                                              {"redoubt_dispatch", "engine/dispatch"},
                                              {"redoubt_node", "engine/node"},
+                                             {"redoubt_snapshots", "engine/persist/snapshots"},
+                                             {"redoubt_aof", "engine/persist/aof"},
+                                             {"redoubt_persist", "engine/persist"},
                                              {"redoubt_commands", "engine/commands"},
                                              {"redoubt_assembly", "server/assembly"}}};
 
