@@ -58,6 +58,9 @@ constexpr Plant kPlantRows[] = {
     {"history_removed_early", "durability", "old files go before the manifest leaves them out",
      "kept_data"},
     {"unsynced_rename", "durability", "a saved snapshot's name is not on the medium", "kept_data"},
+    {"unsynced_log", "durability", "a sync of the log does nothing and says that all is well",
+     "rewrite"},
+    {"deaf_to_sync", "durability", "the result of a sync of the log is not looked at", "full_disk"},
     {"crash", "crash", "the process dies when there are a hash and a list"},
 };
 
@@ -91,6 +94,7 @@ bool Plants::is_about_files() const {
 std::optional<OpKind> Plants::skipped_sync() const {
   if (is("unsynced_file")) return OpKind::sync;
   if (is("unsynced_names")) return OpKind::sync_directory;
+  if (is("unsynced_log")) return OpKind::sync_data;
   return std::nullopt;
 }
 

@@ -91,6 +91,7 @@ Task<bool> AofLoader::load(std::string path, uint64_t from, bool is_last) {
     fail(describe(size.error()));
   } else {
     file_bytes_ = *size;
+    progress_.total_bytes += *size - std::min(*size, from);
     good = co_await read_file(*file, *size);
     const bool ends_early = good && !reached_end_ && entries_.begin() < *size;
     if (ends_early || damaged_) good = co_await end_incomplete(*file, *size, is_last);

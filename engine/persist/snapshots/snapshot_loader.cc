@@ -55,6 +55,7 @@ Task<bool> SnapshotLoader::load(std::string path, Expired expired) {
   Expected<uint64_t> size = co_await file_size(env_, *file);
   bool good = size.ok();
   if (good) {
+    loading_.total_bytes += *size;
     good = co_await read(*file, *size);
   } else {
     error_ = fmt::format("{}: {}", path, describe(size.error()));
