@@ -40,7 +40,7 @@ inline constexpr std::array kDumpRows = {
                          "destination-db:integer timeout:integer [copy(COPY)@3.0.0] "
                          "[replace(REPLACE)@3.0.0] [authentication:<auth:string(AUTH)@4.0.7|"
                          "auth2:{username:string password:string}(AUTH2)@6.0.0>] "
-                         "[keys:key...(KEYS)@3.0.6]",
+                         "[keys:key(KEYS)@3.0.6...]",
             .history = "3.0.0: Added the `COPY` and `REPLACE` options.\n"
                        "3.0.6: Added the `KEYS` option.\n4.0.7: Added the `AUTH` option.\n"
                        "6.0.0: Added the `AUTH2` option.",

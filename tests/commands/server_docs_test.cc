@@ -1,4 +1,4 @@
-// The rows of all families, and the notation of their arguments.
+// The rows of all families and parts, and the notation of their arguments.
 #include <gtest/gtest.h>
 
 #include <set>
@@ -6,6 +6,7 @@
 #include "engine/commands/docs.h"
 #include "engine/commands/families.h"
 #include "engine/commands/server/command_info.h"
+#include "server/assembly/assemble.h"
 #include "tests/commands/local_node.h"
 
 namespace redoubt {
@@ -13,7 +14,9 @@ namespace {
 
 template <typename Visit>
 void for_each_row(Visit&& visit) {
-  for (const std::span<const Command>& family : all_families()) {
+  std::vector<std::span<const Command>> families = all_families();
+  for (const PartKind* part : all_parts()) families.push_back(part->commands);
+  for (const std::span<const Command>& family : families) {
     for (const Command& row : family) {
       visit(row, std::string(row.name));
       for (const Command& sub : row.subcommands) {

@@ -72,10 +72,14 @@ class Server:
             if self.process.poll() is not None:
                 break
             try:
-                with socket.create_connection(("127.0.0.1", self.port), 1):
-                    return
+                with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                    # Whatever the reply is, data is not being loaded any more.
+                    connection.sendall(b"PING\r\n")
+                    if not connection.recv(1000).startswith(b"-LOADING"):
+                        return
             except OSError:
-                time.sleep(0.01)
+                pass
+            time.sleep(0.01)
         raise AssertionError(f"the server did not start:\n{self.output()}")
 
     def output(self):
