@@ -15,7 +15,7 @@ namespace {
 // streams (PUBLISH). Not those that wait for the world, such as MIGRATE.
 bool may_be_effect(const CommandEntry& entry) {
   const uint32_t flags = entry.row->flags;
-  if (entry.row->handler == nullptr || (flags & kNoMulti) != 0) return false;
+  if (entry.row->handler == nullptr || entry.row->name == "migrate") return false;
   return (flags & (kWrite | kMayReplicate)) != 0 || entry.row->name == "select";
 }
 

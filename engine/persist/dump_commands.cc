@@ -12,6 +12,7 @@
 #include "engine/persist/rdb/payload.h"
 #include "engine/persist/snapshots/snapshot_loader.h"
 #include "engine/store/number.h"
+#include "net/text.h"
 
 namespace redoubt {
 
@@ -145,6 +146,19 @@ void restore_command(Context& c) {
 }
 
 // --- MIGRATE
+
+bool find_migrated_keys(std::span<const std::string_view> args, std::vector<int>& indexes) {
+  if (!args[3].empty()) {
+    indexes.push_back(3);
+    return true;
+  }
+  for (size_t i = 6; i < args.size(); ++i) {
+    if (!equal_ignoring_case(args[i], "KEYS")) continue;
+    for (size_t key = i + 1; key < args.size(); ++key) indexes.push_back(static_cast<int>(key));
+    return true;
+  }
+  return false;
+}
 
 void migrate_command(Context& c) {
   begin_migration(c);

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <array>
+#include <span>
+#include <string_view>
+#include <vector>
 
 #include "engine/command/command.h"
 
@@ -10,6 +13,15 @@ namespace redoubt {
 void dump_command(Context& c);
 void restore_command(Context& c);
 void migrate_command(Context& c);
+bool find_migrated_keys(std::span<const std::string_view> args, std::vector<int>& indexes);
+
+// Behind the word KEYS.
+inline constexpr KeySpec kMigratedKeys = {.flags = kKeyRW | kKeyAccess | kKeyDelete | kKeyIncomplete,
+                                          .begin = KeySpec::Begin::keyword,
+                                          .index = -2,
+                                          .keyword = "KEYS",
+                                          .find = KeySpec::Find::range,
+                                          .last_or_keynum = -1};
 
 inline constexpr std::array kDumpRows = {
     Command{.name = "dump",
@@ -20,31 +32,38 @@ inline constexpr std::array kDumpRows = {
             .since = "2.6.0",
             .group = "generic",
             .complexity =
-                "O(1) to find the key, and O(N*M) for the value, where N is the number of "
-                "its elements and M their mean size",
-            .summary = "Return the value of a key in the form that RESTORE takes",
+                "O(1) to access the key and additional O(N*M) to serialize it, where N is the number "
+                "of Redis objects composing the value and M their average size. For small string "
+                "values the time complexity is thus O(1)+O(1*M) where M is small, so simply O(1).",
+            .summary = "Return a serialized version of the value stored at the specified key.",
             .tips = "nondeterministic_output",
             .arguments = "key:key",
             .handler = dump_command},
     Command{.name = "migrate",
             .arity = -6,
-            .flags = kWrite | kNoMulti,
+            .flags = kWrite | kMovableKeys,
             .categories = kCatKeyspace | kCatDangerous,
+            .keys = {keys_at(kKeyRW | kKeyAccess | kKeyDelete, 3), kMigratedKeys},
             .since = "2.6.0",
             .group = "generic",
-            .complexity = "Runs DUMP and DEL on this server and RESTORE on the other one; the time "
-                          "grows with the size of the values",
-            .summary = "Move keys to another server",
+            .complexity =
+                "This command actually executes a DUMP+DEL in the source instance, and a RESTORE in "
+                "the target instance. See the pages of these commands for time complexity. Also an "
+                "O(N) data transfer between the two instances is performed.",
+            .summary = "Atomically transfer a key from a Redis instance to another one.",
             .tips = "nondeterministic_output",
-            .arguments = "host:string port:integer key-selector:<key:key|empty-string(\"\")> "
+            .arguments = "host:string port:integer "
+                         "key_or_empty_string:<key:key|empty_string(\"\")> "
                          "destination-db:integer timeout:integer [copy(COPY)@3.0.0] "
-                         "[replace(REPLACE)@3.0.0] [authentication:<auth:string(AUTH)@4.0.7|"
-                         "auth2:{username:string password:string}(AUTH2)@6.0.0>] "
-                         "[keys:key(KEYS)@3.0.6...]",
+                         "[replace(REPLACE)@3.0.0] "
+                         "[authentication:<password:string(AUTH)@4.0.7|"
+                         "username_password:{username:string password:string}(AUTH2)@6.0.0>] "
+                         "[key:key(KEYS)@3.0.6...]",
             .history = "3.0.0: Added the `COPY` and `REPLACE` options.\n"
                        "3.0.6: Added the `KEYS` option.\n4.0.7: Added the `AUTH` option.\n"
                        "6.0.0: Added the `AUTH2` option.",
-            .handler = migrate_command},
+            .handler = migrate_command,
+            .find_keys = find_migrated_keys},
     Command{.name = "restore",
             .arity = -4,
             .flags = kWrite | kDenyOom,
@@ -53,9 +72,13 @@ inline constexpr std::array kDumpRows = {
             .since = "2.6.0",
             .group = "generic",
             .complexity =
-                "O(1) to make the key, and O(N*M) for the value, where N is the number of "
-                "its elements and M their mean size; O(N*M*log(N)) for sorted sets",
-            .summary = "Create a key from what DUMP returned",
+                "O(1) to create the new key and additional O(N*M) to reconstruct the serialized "
+                "value, where N is the number of Redis objects composing the value and M their "
+                "average size. For small string values the time complexity is thus O(1)+O(1*M) where "
+                "M is small, so simply O(1). However for sorted set values the complexity is "
+                "O(N*M*log(N)) because inserting values into sorted sets is O(log(N)).",
+            .summary =
+                "Create a key using the provided serialized value, previously obtained using DUMP.",
             .arguments = "key:key ttl:integer serialized-value:string [replace(REPLACE)@3.0.0] "
                          "[absttl(ABSTTL)@5.0.0] [seconds:integer(IDLETIME)@5.0.0] "
                          "[frequency:integer(FREQ)@5.0.0]",
@@ -65,13 +88,18 @@ inline constexpr std::array kDumpRows = {
             .handler = restore_command},
     Command{.name = "restore-asking",
             .arity = -4,
-            .flags = kWrite | kDenyOom | kAsking,
+            .flags = kWrite | kDenyOom | kAsking | kSystemCommand,
             .categories = kCatKeyspace | kCatDangerous,
             .keys = {keys_at(kKeyOW | kKeyUpdate, 1)},
             .since = "3.0.0",
             .group = "server",
-            .complexity = "As RESTORE",
-            .summary = "RESTORE for the nodes of a cluster among themselves",
+            .complexity =
+                "O(1) to create the new key and additional O(N*M) to reconstruct the serialized "
+                "value, where N is the number of Redis objects composing the value and M their "
+                "average size. For small string values the time complexity is thus O(1)+O(1*M) where "
+                "M is small, so simply O(1). However for sorted set values the complexity is "
+                "O(N*M*log(N)) because inserting values into sorted sets is O(log(N)).",
+            .summary = "An internal command for migrating keys in a cluster",
             .arguments = "key:key ttl:integer serialized-value:string [replace(REPLACE)@3.0.0] "
                          "[absttl(ABSTTL)@5.0.0] [seconds:integer(IDLETIME)@5.0.0] "
                          "[frequency:integer(FREQ)@5.0.0]",

@@ -282,6 +282,8 @@ void Persistence::reload(const Reload& what, std::function<void(std::string_view
 
 Task<Error> Persistence::reload_all(Reload what) {
   failure_.clear();
+  // Not within the command that asks for it.
+  co_await Sleep(env_, Duration::milliseconds(0));
   services_.dispatcher.admission().set(Alert::loading, true);
   services_.keys.removal().set_loading(true);
   if (what.from_aof) {

@@ -122,7 +122,10 @@ void shutdown_command(Context& c) {
                                                   : Saving::if_configured,
                       .force = options->force};
   Node& node = c.node();
-  if (node.stopping()) return;
+  if (node.stopping()) {
+    c.error("ERR A shutdown is in progress already");
+    return;
+  }
   if (!c.dispatcher().may_block(c.session)) return node.stop(std::move(request));
   const DeferredReply reply = c.defer();
   node.stop(std::move(request), [&dispatcher = c.dispatcher(), reply] {

@@ -10,7 +10,8 @@ namespace redoubt {
 
 namespace {
 
-constexpr size_t kLineMax = 1024;
+// Redis reads lines of 1024 bytes; names with many quoted bytes take more.
+constexpr size_t kLineMax = 16 * 1024;
 
 void append_line(std::string& out, const AofManifest::File& file, char type) {
   out += fmt::format("file {} seq {} type {}\n", quote_word(file.name), file.number, type);
