@@ -26,7 +26,6 @@ constexpr std::string_view kNoAcl = "there is only the user \"default\" yet";
 constexpr std::string_view kThreads = "a node's commands run on one thread";
 constexpr std::string_view kNoChildren = "there are no child processes";
 
-
 constexpr std::array kProcessRows = {
     boolean("always-show-logo", "no").immutable().harmless(kCosmetic),
     boolean("crash-log-enabled", "yes").harmless("a failed assertion is always reported"),

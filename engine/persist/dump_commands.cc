@@ -18,7 +18,7 @@ namespace redoubt {
 
 void dump_command(Context& c) {
   const std::string_view key = c.args[1];
-  const Entry* entry = c.peek(key);
+  const Entry* entry = c.read(key);
   if (entry == nullptr) {
     c.reply.null();
     return;
