@@ -21,6 +21,8 @@ Memory: 16-byte keys with 32-byte values are loaded in steps; at each the proces
 is divided by the keys. "total" counts the whole process, "net" what it grew by since it was empty.
 Elements: what the process grew by, divided by the elements of all collections.
 
+Persistence: ./dev bench persistence says what its figures are; one round of it.
+
 The simulator: simulated seconds and checked commands a second of one core, all checkers on.
 
 What Redoubt is to reach stands beside what it reached.
@@ -36,6 +38,7 @@ import statistics
 import subprocess
 import sys
 
+import persistence
 import simulator
 from servers import Server, configure, execute, free_port, load_keys
 from workloads import (ELEMENTS, KEYS, MAXMEMORY_CPU, MEMORY, MEMORY_SIZES, STRINGS, TARGETS, TYPES,
@@ -351,7 +354,7 @@ def main():
     parser.add_argument("--load", default=os.path.join(TOP, "build/load"),
                         help="the load generator")
     names = ([w.name for w in STRINGS] + ["rb-set", "rb-get"] + [w.name for w in TYPES + VARIANTS]
-             + [row[0] for row in MEMORY] + [row[0] for row in ELEMENTS] + ["simulator"])
+             + [row[0] for row in MEMORY] + [row[0] for row in ELEMENTS] + ["persistence", "simulator"])
     parser.add_argument("--only", metavar="NAMES",
                         help="these, comma separated: " + " ".join(names))
     parser.add_argument("--rounds", type=int, help="default 5")
@@ -370,6 +373,8 @@ def main():
     comparison.measure_memory()
     comparison.measure_elements()
     result = comparison.result
+    if comparison.chosen("persistence"):
+        result["persistence"] = persistence.measure(options, comparison.server_core, comparison.load_core)
     if options.only is None or "simulator" in options.only.split(","):
         result["simulator"] = simulator.measure(comparison.divisor)
     if not any(result.values()):
@@ -383,6 +388,8 @@ def main():
         print_memory(result["memory"])
     if result["elements"]:
         print_elements(result["elements"])
+    if result.get("persistence"):
+        persistence.show(result["persistence"])
     if result.get("simulator"):
         simulator.show(result["simulator"])
     if options.json:

@@ -22,7 +22,7 @@ namespace {
 // A file that is read from its beginning to its end.
 class FileReader {
  public:
-  explicit FileReader(const std::string& path) : file_(std::fopen(path.c_str(), "rb")) {
+  explicit FileReader(const std::string& path) : file_(open(path)) {
     if (file_ == nullptr) error_ = std::strerror(errno);
   }
   FileReader(const FileReader&) = delete;
@@ -49,6 +49,19 @@ class FileReader {
   bool seek(uint64_t to) { return std::fseek(file_, static_cast<long>(to), SEEK_SET) == 0; }
 
  private:
+  // Null, with errno: also for a pipe, whose other end may never be there.
+  static std::FILE* open(const std::string& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0) return nullptr;
+    struct stat status{};
+    if (::fstat(descriptor, &status) == 0 && S_ISFIFO(status.st_mode)) {
+      ::close(descriptor);
+      errno = ESPIPE;
+      return nullptr;
+    }
+    return ::fdopen(descriptor, "rb");
+  }
+
   std::FILE* file_;
   std::string error_;
   std::string back_;
@@ -118,6 +131,10 @@ bool check_log_file(const std::string& path, bool is_last, bool fix) {
   if (check.problem.empty()) return true;
   fmt::print("{}: {}\n", path, check.problem);
   if (!fix) return false;
+  if (check.good_bytes == 0) {
+    fmt::print("{}: nothing of it is an append-only file; it was not changed\n", path);
+    return false;
+  }
   if (!is_last) {
     fmt::print("{}: only the last file of a log can be mended: others follow this one\n", path);
     return false;

@@ -210,12 +210,21 @@ bool Inode::is_kept(uint64_t at, std::byte byte) const {
   return (page == nullptr ? std::byte{0} : page->bytes[at % kPageSize]) == byte;
 }
 
-// One of eight of these sectors, but at least one, as far as the file goes. False when it ends
-// before all of them.
+// Whether the file has something in this sector that is not on the medium.
+bool Inode::is_new(size_t sector) const {
+  const PageRef page = page_at(pages_, sector / kSectorsPerPage);
+  const uint64_t begin = sector * kSectorSize;
+  for (uint64_t at = begin; at < std::min<uint64_t>(begin + kSectorSize, size_); ++at) {
+    if (!is_kept(at, page == nullptr ? std::byte{0} : page->bytes[at % kPageSize])) return true;
+  }
+  return false;
+}
+
+// One of eight of these sectors, but at least one, as far as they are new. False when none is.
 bool Inode::garble(Random& random, const std::vector<size_t>& unsynced) {
   std::vector<size_t> within;
   for (const size_t sector : unsynced) {
-    if (sector * kSectorSize < size_) within.push_back(sector);
+    if (is_new(sector)) within.push_back(sector);
   }
   if (within.empty()) return false;
   const size_t sure = within[random.below(within.size())];

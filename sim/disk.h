@@ -124,6 +124,7 @@ class Inode {
   bool tear(uint64_t size, TakesNew takes_new);
   void settle();
   bool is_kept(uint64_t at, std::byte byte) const;
+  bool is_new(size_t sector) const;
   bool garble(Random& random, const std::vector<size_t>& unsynced);
   std::vector<size_t> unsynced_sectors() const;
 

@@ -44,6 +44,7 @@ NodeProcess::NodeProcess(Env& env, const std::vector<std::string>& arguments,
                                  .config_file = {},
                                  .observer = observer,
                                  .families = std::move(families),
+                                 .made = {},
                                  .ready = {}}) {}
 
 Task<Error> NodeProcess::read_file() {
@@ -96,6 +97,7 @@ void NodeProcess::begin(std::string_view text) {
   const std::vector<std::string> missing = config->missing();
   if (!missing.empty()) return give_up(missing.front());
   node_ = make_node(env_, std::move(config), start_.families);
+  if (start_.made) start_.made(*node_);
   node_->dispatcher().set_observer(start_.observer);
   node_->start(
       [](void* owner, Error result) { static_cast<NodeProcess*>(owner)->on_started(result); },

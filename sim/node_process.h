@@ -25,6 +25,8 @@ struct NodeStart {
   std::string config_file;
   NodeObserver* observer = nullptr;
   std::vector<std::span<const Command>> families = all_families();
+  // Called when the node has been made, before it starts.
+  std::function<void(Node&)> made;
   // Called when the node has loaded its data and listens. Without a file and data to load that is
   // within the constructor.
   std::function<void(Node&)> ready;

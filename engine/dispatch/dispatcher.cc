@@ -297,7 +297,8 @@ bool Dispatcher::end_reply(Session& session, const CommandEntry* entry, bool sil
   return silent;
 }
 
-void Dispatcher::finish_deferred(const DeferredReply& reply, std::string_view error) {
+void Dispatcher::finish_deferred(const DeferredReply& reply, std::string_view error,
+                                 bool tells_of_data) {
   Session* session = clients_.sessions().find(reply.session_id);
   if (!error.empty()) services_.stats.count_error(error);
   if (session == nullptr || session->deferred == nullptr) return;
@@ -320,7 +321,11 @@ void Dispatcher::finish_deferred(const DeferredReply& reply, std::string_view er
     observer_->on_command(*session, request.db_before, args, env_.wall(),
                           session->output.copy_from(request.begin));
   }
-  replies_.end_of_all(*session);
+  if (tells_of_data) {
+    replies_.end_of_all(*session);
+  } else {
+    replies_.end_of_nothing(*session);
+  }
   session->clear(kSessionWaiting);
   stored_.wake(*session);
 }

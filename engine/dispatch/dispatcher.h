@@ -69,7 +69,9 @@ class Dispatcher final : private RequestSink {
   }
   // The reply that a handler has deferred (Context::defer) is there: OK, or an error. The client
   // may be gone.
-  void finish_deferred(const DeferredReply& reply, std::string_view error);
+  // `tells_of_data`: it waits until all that was executed is kept.
+  void finish_deferred(const DeferredReply& reply, std::string_view error,
+                       bool tells_of_data = false);
 
   // The reply to a command is whole: CLIENT REPLY may drop it (`silent`: it was off before the
   // command), and the observer is told. It begins at `before` in the output.

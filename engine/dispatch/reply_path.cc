@@ -1,7 +1,6 @@
 #include "engine/dispatch/reply_path.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "net/resp/reply_count.h"
 
@@ -16,6 +15,12 @@ bool has_incomplete_keys(const Command& row) {
   });
 }
 
+// Whether the reply of a command without keys depends on data. Those that manage the node do not,
+// and are answered when the data cannot be kept; DEBUG shows some.
+bool tells_of_data(const Command& row) {
+  return (row.flags & (kWrite | kReadOnly | kPubSub)) != 0 || row.name == "debug";
+}
+
 }  // namespace
 
 void ReplyPath::note_need(const CommandEntry& entry, std::span<const std::string_view> args, int db,
@@ -25,14 +30,14 @@ void ReplyPath::note_need(const CommandEntry& entry, std::span<const std::string
   if (effects_.end_offset() > effects_before) need_ = effects_.end_offset();
   const Command& row = *entry.row;
   const bool has_keys = (entry.concerns & kConcernKeys) != 0;
-  std::vector<int> keys;
+  key_indexes_.clear();
   if (has_keys && (row.flags & kOtherDatabases) == 0 && !has_incomplete_keys(row) &&
-      find_keys(row, args, keys)) {
-    for (const int index : keys) {
+      find_keys(row, args, key_indexes_)) {
+    for (const int index : key_indexes_) {
       const uint64_t key = keys_.gate_key(db, args[static_cast<size_t>(index)]);
       need_ = std::max(need_, gate_.need_of(key));
     }
-  } else if (has_keys || (row.flags & (kWrite | kReadOnly | kAdmin | kPubSub)) != 0) {
+  } else if (has_keys || tells_of_data(row)) {
     need_ = std::max(need_, gate_.need_of_all());
   }
 }
@@ -68,7 +73,10 @@ void ReplyPath::flush(Session& session) {
   if (session.deferred != nullptr) return;
   if (!gate_.active()) {
     if (!session.output.empty()) return clients_.io().send_output(session);
-    if (session.has(kSessionCloseAfterReply)) clients_.io().flush(session);
+    // The gate was active when replies of this turn were settled, perhaps.
+    if (!session.connection->queue().empty() || session.has(kSessionCloseAfterReply)) {
+      clients_.io().flush(session);
+    }
     return;
   }
   settle(session, effects_.end_offset(), unsettled_replies(session));

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "engine/clients/clients.h"
 #include "engine/command/command_table.h"
@@ -73,8 +74,9 @@ class ReplyPath {
   size_t unsettled_replies(const Session& session) const;
 
   TurnHook* before_replies_ = nullptr;
-  bool settles_each_ = false;  // in this turn each reply has been settled when it was written
-  uint64_t need_ = 0;          // of the command that is being executed, while the gate is active
+  bool settles_each_ = false;     // in this turn each reply has been settled when it was written
+  std::vector<int> key_indexes_;  // memory for those of a call
+  uint64_t need_ = 0;             // of the command that is being executed, while the gate is active
 };
 
 }  // namespace redoubt

@@ -22,6 +22,26 @@ std::string random_history_id(Env& env) {
   return id;
 }
 
+// The beginning of an array or a string: its type, a number, the end of the line.
+constexpr size_t kHeaderMax = 1 + 20 + 2;
+
+char* write_line_end(char* to) {
+  std::memcpy(to, "\r\n", 2);
+  return to + 2;
+}
+
+char* write_header(char* to, char type, size_t number) {
+  *to++ = type;
+  if (number < 100) {
+    if (number >= 10) *to++ = static_cast<char>('0' + number / 10);
+    *to++ = static_cast<char>('0' + number % 10);
+  } else {
+    const IntegerText digits(static_cast<int64_t>(number));
+    to += digits.view().copy(to, digits.view().size());
+  }
+  return write_line_end(to);
+}
+
 }  // namespace
 
 // --- readers
@@ -161,19 +181,33 @@ void EffectLog::rewind(uint64_t offset) {
   while (segments_.size() * kSegmentBytes >= used + kSegmentBytes) segments_.pop_back();
 }
 
+// Where the next bytes go, when the last segment has room for so many.
+char* EffectLog::room_for(size_t size) const {
+  const size_t used = static_cast<size_t>(tail_ - first_segment_);
+  const bool fits = !segments_.empty() && segments_.size() * kSegmentBytes - used >= size;
+  return fits ? at(tail_) : nullptr;
+}
+
 void EffectLog::encode(std::span<const std::string_view> args) {
-  const auto header = [&](char type, size_t number) {
-    char text[24];
-    text[0] = type;
-    const IntegerText digits(static_cast<int64_t>(number));
-    const std::string_view view = digits.view();
-    std::memcpy(text + 1, view.data(), view.size());
-    std::memcpy(text + 1 + view.size(), "\r\n", 2);
-    put({text, view.size() + 3});
+  size_t most = kHeaderMax;
+  for (const std::string_view arg : args) most += kHeaderMax + arg.size() + 2;
+  if (char* const begin = room_for(most)) {
+    char* to = write_header(begin, '*', args.size());
+    for (const std::string_view arg : args) {
+      to = write_header(to, '$', arg.size());
+      to += arg.copy(to, arg.size());
+      to = write_line_end(to);
+    }
+    tail_ += static_cast<uint64_t>(to - begin);
+    return;
+  }
+  char header[kHeaderMax];
+  const auto put_header = [&](char type, size_t number) {
+    put({header, static_cast<size_t>(write_header(header, type, number) - header)});
   };
-  header('*', args.size());
+  put_header('*', args.size());
   for (const std::string_view arg : args) {
-    header('$', arg.size());
+    put_header('$', arg.size());
     put(arg);
     put("\r\n");
   }

@@ -176,6 +176,7 @@ class EffectLog {
   void encode_effect(int db, std::span<const std::string_view> args);
   void encode(std::span<const std::string_view> args);
   void put(std::string_view bytes);
+  char* room_for(size_t size) const;
   void rewind(uint64_t offset);
   void wrap_in_multi();
   void commit_group();

@@ -20,6 +20,8 @@ namespace {
 constexpr int kRounds = 3;
 // The other server's replies are lines; a longer one is no such reply.
 constexpr size_t kLineMax = 64 * 1024;
+// So much is sent in one step, which has the time-out to itself.
+constexpr size_t kSendBytes = 64 * 1024;
 
 void append_command(std::string& out, std::initializer_list<std::string_view> words) {
   out += fmt::format("*{}\r\n", words.size());
@@ -81,7 +83,7 @@ Task<Error> Migration::operate(Op& wanted) {
   io.op.path = wanted.path;
   io.op.address = wanted.address;
   timed_out_ = false;
-  env_.arm_in(timer_, plan_.timeout);
+  env_.arm(timer_, wanted.kind == OpKind::receive ? reply_due_ : env_.now() + plan_.timeout);
   waiting_ = &io.op;
   co_await io;
   waiting_ = nullptr;
@@ -108,15 +110,22 @@ Task<std::string> Migration::connect() {
 }
 
 Task<Error> Migration::send(std::string bytes) {
-  const Slice slice = as_slice(bytes);
-  Op op;
-  op.kind = OpKind::send;
-  op.handle = stream_;
-  op.gather = std::span<const Slice>(&slice, 1);
-  co_return co_await operate(op);
+  const std::string_view all = bytes;
+  for (size_t at = 0; at < all.size(); at += kSendBytes) {
+    const Slice slice = as_slice(all.substr(at, kSendBytes));
+    Op op;
+    op.kind = OpKind::send;
+    op.handle = stream_;
+    op.gather = std::span<const Slice>(&slice, 1);
+    const Error error = co_await operate(op);
+    if (error != Error::none) co_return error;
+  }
+  co_return Error::none;
 }
 
+// The line is there as a whole before the time is over.
 Task<Error> Migration::receive_line(std::string* line) {
+  reply_due_ = env_.now() + plan_.timeout;
   for (;;) {
     const size_t end = received_.find("\r\n");
     if (end != std::string::npos) {
@@ -134,6 +143,17 @@ Task<Error> Migration::receive_line(std::string* line) {
     if (error != Error::none) co_return error;
     received_.append(room, 0, op.result.bytes);
   }
+}
+
+// Whether the other side of the stream is a client of this node.
+bool Migration::is_this_node() const {
+  const std::string here = env_.backend().local_address(stream_).to_string();
+  for (const Session* session = services_.clients.sessions().first(); session != nullptr;
+       session = session->next) {
+    if (session->has(kSessionLocal | kSessionClosing)) continue;
+    if (session->peer().to_string() == here) return true;
+  }
+  return false;
 }
 
 // AUTH and SELECT.
@@ -154,6 +174,10 @@ Task<std::string> Migration::greet() {
     std::string line;
     if (co_await receive_line(&line) != Error::none) co_return failed("reading from");
     if (!line.starts_with('+')) co_return refused(line);
+  }
+  // The keys would be removed right after they were restored.
+  if (plan_.db_there == plan_.db && is_this_node()) {
+    co_return "ERR The target instance is this one, and the database the same";
   }
   co_return std::string();
 }
@@ -177,7 +201,8 @@ Task<std::string> Migration::send_keys(std::vector<std::string> keys, bool repla
     } else {
       append_command(bytes, {"RESTORE", key, ttl.view(), *payload});
     }
-    sent_.push_back({std::move(key), std::move(*payload)});
+    const int64_t expiry_ms = entry->has_expiry() ? entry->expiry_ms() : 0;
+    sent_.push_back({std::move(key), std::move(*payload), expiry_ms});
   }
   env_.count_work(bytes.size() >> 6);
   if (co_await send(std::move(bytes)) != Error::none) co_return failed("writing to");
@@ -209,7 +234,8 @@ std::vector<std::string> Migration::remove_unchanged() {
     const uint64_t hash = keys.hash(sent.key);
     const Entry* entry = keys.peek(plan_.db, sent.key, hash);
     if (entry == nullptr) continue;
-    if (dump_payload(*entry, compress_) != sent.payload) {
+    const int64_t expiry_ms = entry->has_expiry() ? entry->expiry_ms() : 0;
+    if (expiry_ms != sent.expiry_ms || dump_payload(*entry, compress_) != sent.payload) {
       changed.push_back(std::move(sent.key));
     } else {
       removed.push_back(std::move(sent.key));
@@ -307,7 +333,7 @@ void begin_migration(Context& c) {
   const DeferredReply reply = c.defer();
   c.part<Persistence>().migrate(std::move(plan),
                                 [&dispatcher = c.dispatcher(), reply](std::string_view error) {
-                                  dispatcher.finish_deferred(reply, error);
+                                  dispatcher.finish_deferred(reply, error, true);
                                 });
 }
 

@@ -49,11 +49,13 @@ class Migration {
   struct Sent {
     std::string key;
     std::string payload;
+    int64_t expiry_ms = 0;  // 0: it had none
   };
 
   Task<std::string> run();
   Task<std::string> connect();
   Task<std::string> greet();
+  bool is_this_node() const;
   Task<std::string> send_keys(std::vector<std::string> keys, bool replace);
   Task<Error> operate(Op& op);
   Task<Error> send(std::string bytes);
@@ -68,6 +70,7 @@ class Migration {
   std::string received_;
   std::vector<Sent> sent_;         // the last round
   std::vector<std::string> gone_;  // removed here
+  Instant reply_due_;              // the line that is being received
   Op* waiting_ = nullptr;          // the operation that the timer ends
   bool timed_out_ = false;
   Timer timer_;

@@ -46,8 +46,9 @@ Persistence::Persistence(Node& node)
             .settings = settings_,
             .loading = loading_,
             .functions = functions_,
-            .refusal_changed = [this] { update_refusal(); }}),
-      saver_(env_, services_, settings_, functions_) {
+            .refusal_changed = [this] { update_refusal(); },
+            .take_directory = [this] { return lock_directory(); }}),
+      saver_(env_, services_, settings_, functions_, [this] { return lock_directory(); }) {
   switch_hook_.owner = this;
   switch_hook_.run = [](TurnHook& hook) { static_cast<Persistence*>(hook.owner)->switch_log(); };
 }
@@ -77,14 +78,15 @@ Task<Error> Persistence::start() {
 }
 
 Task<Error> Persistence::lock_directory() {
+  if (lock_) co_return Error::none;
   OpenFlags flags;
   flags.write = flags.create = flags.lock = true;
   Expected<Handle> file = co_await open_file(env_, std::string(kLockName), flags);
   if (file) {
-    if (lock_) env_.close(lock_);
     lock_ = *file;
     co_return Error::none;
   }
+  if (lock_) co_return Error::none;  // taken meanwhile, by this node
   if (file.error() == Error::locked) {
     log(LogLevel::warning,
         fmt::format(
@@ -99,6 +101,10 @@ Task<Error> Persistence::lock_directory() {
 }
 
 Task<Error> Persistence::start_up() {
+  if (!settings_.append_only && !settings_.load_until.empty()) {
+    fail("aof-until needs \"appendonly yes\": it says where loading the AOF ends");
+    co_return Error::invalid;
+  }
   if (keeps_data()) {
     const Error locked = co_await lock_directory();
     if (locked == Error::locked || (locked != Error::none && settings_.append_only)) {
@@ -165,6 +171,10 @@ Task<bool> Persistence::load_log(bool* found) {
     fail(aof_.error());
     co_return false;
   }
+  if (!*found && !settings_.load_until.empty()) {
+    fail("aof-until: there is no AOF to load");
+    co_return false;
+  }
   if (!*found) co_return true;
   const bool loaded = co_await aof_.load();
   if (!loaded) {
@@ -210,6 +220,7 @@ void Persistence::adopt_history(const std::string& id, uint64_t offset) {
 
 void Persistence::settings_changed() {
   settings_ = node_.settings().part<PersistSettings>();
+  settings_.plants = &plants_;
   if (started_) env_.request(switch_hook_);
 }
 

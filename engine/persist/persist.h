@@ -56,6 +56,12 @@ class Persistence final : public Part {
   bool reloading() const { return reloading_.started(); }
   void reload(const Reload& what, std::function<void(std::string_view error)> done);
 
+  // Bugs that a simulation plants, before start().
+  void plant(const PersistPlants& plants) {
+    plants_ = plants;
+    settings_changed();
+  }
+
   // MIGRATE: `done` gets an empty text or a whole error line.
   void migrate(MigrationPlan plan, std::function<void(std::string_view error)> done);
 
@@ -81,6 +87,7 @@ class Persistence final : public Part {
   Node& node_;
   Env& env_;
   const Services& services_;
+  PersistPlants plants_;
   PersistSettings settings_;  // as of the last change
   LoadProgress loading_;
   std::vector<std::string> functions_;  // sources of libraries: kept, and run by nothing yet

@@ -122,6 +122,7 @@ void DatabasePasses::leave(const Joined& joined, bool came_round, uint64_t curso
 bool DatabasePasses::clear_marks(size_t& budget) {
   while (stale_ != 0) {
     if (budget == 0) return false;
+    database_.dict().prefetch_scan(clear_at_ >> 16);
     const uint64_t next = database_.dict().scan(clear_at_ >> 16, [&](Entry& entry) {
       entry.set_marks(static_cast<uint8_t>(entry.marks() & ~stale_));
       budget -= budget > 0 ? 1 : 0;

@@ -131,6 +131,23 @@ void Dict::prefetch_entry(uint64_t hash) const {
   __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<uintptr_t>(entry) + 64));
 }
 
+void Dict::prefetch_scan(uint64_t cursor) const {
+  // Two buckets are about ten entries: about as long as memory takes to answer.
+  constexpr size_t kAhead = 2;
+  const uint64_t at = cursor << 16;
+  const Segment& segment = *reference(at).segment();
+  const size_t count = segment.bucket_count();
+  const size_t here = Segment::home(Segment::position(at, segment.depth), count);
+  // Buckets lie in a row, which the processor notices by itself; entries do not.
+  const size_t from = here == 0 ? 0 : here + kAhead;
+  for (size_t i = from; i <= here + kAhead && i < count; ++i) {
+    for (const Entry* entry : segment.buckets()[i].entries) {
+      __builtin_prefetch(entry);
+      __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<uintptr_t>(entry) + 63));
+    }
+  }
+}
+
 Dict::Place Dict::find(std::string_view key, uint64_t hash) const {
   const Reference ref = reference(hash);
   const uint64_t pos = Segment::position(hash, ref.depth());

@@ -84,6 +84,9 @@ class Dict {
   // visit must not change the dict.
   template <typename Visit>
   uint64_t scan(uint64_t cursor, Visit&& visit) const;
+  // Begins to bring into the cache the entries that a scan from this cursor visits after a few
+  // others.
+  void prefetch_scan(uint64_t cursor) const;
   // Calls visit(Entry&) for all entries, in hash order of buckets. visit may free the entry when
   // the dict is not used afterwards.
   template <typename Visit>

@@ -118,6 +118,7 @@ bool SnapshotPass::step_kept(SnapshotSink& sink, size_t& budget) {
 void SnapshotPass::advance(SnapshotSink& sink, size_t& budget) {
   const uint8_t mine = joined_.mark;
   const auto to_clear = static_cast<uint8_t>(mine | database_.passes().to_clear(joined_.slot));
+  database_.dict().prefetch_scan(cursor_ >> 16);
   const uint64_t next = database_.dict().scan(cursor_ >> 16, [&](Entry& entry) {
     const uint8_t marks = entry.marks();
     if ((marks & to_clear) != 0) entry.set_marks(static_cast<uint8_t>(marks & ~to_clear));

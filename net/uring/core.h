@@ -36,6 +36,7 @@ struct Row {
   bool starved = false;  // streams: waits for a free buffer
   bool holding = false;  // streams: listed among those that hold buffers of the pool
   bool tcp = false;
+  bool waits_for_writes = false;  // files: the file system has no write that does not wait
 
   uint32_t in_flight = 0;    // requests that the kernel or a helper thread works on
   uint32_t link = kNoIndex;  // next free row

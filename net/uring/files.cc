@@ -59,7 +59,8 @@ void set_previous(Op& op, Op* previous) {
 }
 
 int open_flags(OpenFlags flags) {
-  int result = O_CLOEXEC;
+  // A pipe without its other end would hold up the opening for ever.
+  int result = O_CLOEXEC | O_NONBLOCK;
   if (flags.write) {
     result |= flags.read ? O_RDWR : O_WRONLY;
   } else {
@@ -69,6 +70,15 @@ int open_flags(OpenFlags flags) {
   if (flags.create && flags.exclusive) result |= O_EXCL;
   if (flags.truncate) result |= O_TRUNC;
   return result;
+}
+
+// Whether an open file is a pipe, which no operation on files fits. Other files lose the flag with
+// which they were opened: some kernels heed it in transfers.
+bool is_pipe(int fd) {
+  struct stat status{};
+  if (fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode)) return true;
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+  return false;
 }
 
 int helper_descriptor(const Op& op) {
@@ -184,7 +194,7 @@ void Files::submit_write(Op& op, const Row& row) {
 // Copies the bytes to the page cache right here, where that does not wait for the medium: not while
 // a sync is on its way, behind which writes queue up in many file systems. False: some or all of it
 // is still to be written.
-bool Files::written_promptly(Op& op, const Row& row) {
+bool Files::written_promptly(Op& op, Row& row) {
   if (row.in_flight > 0) return false;
   std::array<iovec, 16> vectors;
   if (op.gather.size() > vectors.size()) return false;
@@ -193,10 +203,12 @@ bool Files::written_promptly(Op& op, const Row& row) {
   }
   const auto count = static_cast<int>(op.gather.size());
   const auto offset = static_cast<off_t>(op.offset);
-  ssize_t written = pwritev2(row.fd, vectors.data(), count, offset, RWF_NOWAIT);
-  if (written < 0 && errno == EOPNOTSUPP) {
-    written = pwritev(row.fd, vectors.data(), count, offset);
+  ssize_t written = -1;
+  if (!row.waits_for_writes) {
+    written = pwritev2(row.fd, vectors.data(), count, offset, RWF_NOWAIT);
+    row.waits_for_writes = written < 0 && errno == EOPNOTSUPP;
   }
+  if (row.waits_for_writes) written = pwritev(row.fd, vectors.data(), count, offset);
   if (written < 0) {
     if (errno == EAGAIN || errno == EINTR) return false;
     core_.ready.push(op, error_from_errno(errno));
@@ -293,7 +305,10 @@ void Files::on_done(Op& op, int result) {
   if (result < 0) {
     op.result.error = error_from_errno(-result);
   } else if (op.kind == OpKind::open) {
-    if (op.flags.lock && flock(result, LOCK_EX | LOCK_NB) != 0) {
+    if (is_pipe(result)) {
+      op.result.error = Error::unsupported;
+      ::close(result);
+    } else if (op.flags.lock && flock(result, LOCK_EX | LOCK_NB) != 0) {
       op.result.error = errno == EWOULDBLOCK ? Error::locked : error_from_errno(errno);
       ::close(result);
     } else {

@@ -30,7 +30,7 @@ class Files {
   void submit_on_handle(Op& op, Row& row);
   void submit_on_path(Op& op);
   void submit_write(Op& op, const Row& row);
-  bool written_promptly(Op& op, const Row& row);
+  bool written_promptly(Op& op, Row& row);
   void submit_remove(Op& op, int flags);
   void submit_helped(Op& op);
   void send_off(Op& op, io_uring_sqe* sqe);

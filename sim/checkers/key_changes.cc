@@ -327,9 +327,14 @@ void TrackingChecker::forget(uint64_t session) {
 }
 
 // It may be the target of others all the same.
+// What it was to be told at the end of the turn, itself or another session for it, stays untold.
 void TrackingChecker::stop_tracking(uint64_t session) {
-  if (trackers_.contains(session)) forget(session);
-  trackers_.erase(session);
+  const auto found = trackers_.find(session);
+  if (found != trackers_.end()) {
+    forgive(found->second.redirect);
+    forget(session);
+    trackers_.erase(session);
+  }
   forgive(session);
 }
 

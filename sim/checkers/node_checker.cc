@@ -234,7 +234,7 @@ void NodeChecker::node_started(Node& node, HostId host, bool evicts) {
 void NodeChecker::node_ended(StopKind kind, Duration stalled) {
   losses_.push_back(world_.now());
   // What is kept is looked at when it starts again, and then removed: it comes back empty.
-  durability_.node_ended(kind, world_.now(), stalled);
+  durability_.node_ended(kind, world_.now(), stalled, world_.fired()[Fault::disk_sync_error] > 0);
   replay_.reset();
   snapshots_.reset();
   if (node_ != nullptr) sides_.tell([](SideChecker& side) { side.node_ended(); });

@@ -139,6 +139,7 @@ void NodeChecker::on_turn_end() {
     to->offset(host_, node_->effects().end_offset());
   }
   transactions_.settle();
+  durability_.look(world_.now());
   if (snapshots_) check_snapshot(snapshots_->turn_ended());
   if (!violation_) sides_.tell([](SideChecker& side) { side.turn_ended(); });
   if (violation_ || waiting_.count() == 0 || node_->dispatcher().pause().mode() != PauseMode::none)

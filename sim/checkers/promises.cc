@@ -310,7 +310,7 @@ void EvictionChecker::node_started(Node& node) {
   SideChecker::node_started(node);
   uses_.clear();
   compared_ = 0;
-  shares_ = 0;
+  better_ = comparisons_ = 0;
   policy_ = node.settings().maxmemory_policy;
   over_since_turn_ = false;
   queued_denied_.clear();
@@ -344,7 +344,7 @@ void EvictionChecker::done(const CheckedCommand& command) {
   if (policy != policy_) {
     policy_ = policy;
     compared_ = 0;
-    shares_ = 0;
+    better_ = comparisons_ = 0;
   }
   const bool queued = command.reply == "+QUEUED\r\n";
   const Instant now = node_->env().now();
@@ -424,7 +424,9 @@ int EvictionChecker::compare(const Use& victim, const ModelEntry& entry, const U
   }
 }
 
-// Which share of the other keys should have gone rather: on average fewer than half.
+// Which share of the other keys should have gone rather: fewer than half. All comparisons count the
+// same. Where most keys were used just now, a recent victim compares only with the few old ones,
+// and each of these is worse, even when the victim was a good choice among the samples.
 void EvictionChecker::check_rank(const Place& victim, const ModelEntry& entry) {
   constexpr size_t kOthers = 4;
   const bool by_frequency =
@@ -456,12 +458,13 @@ void EvictionChecker::check_rank(const Place& victim, const ModelEntry& entry) {
   }
   if (better + worse < kOthers) return;
   ++compared_;
-  shares_ += static_cast<double>(better) / static_cast<double>(better + worse);
-  if (compared_ < enough || shares_ * 2 <= static_cast<double>(compared_)) return;
+  better_ += better;
+  comparisons_ += better + worse;
+  if (compared_ < enough || better_ * 2 <= comparisons_) return;
   report("eviction", "what is evicted is worse than most of what stays",
-         "of " + std::to_string(compared_) + " victims each was better than " +
-             std::to_string(static_cast<int>(100 * shares_ / static_cast<double>(compared_))) +
-             " % of the other keys, on average");
+         "that " + std::to_string(compared_) + " victims were better than the other key in " +
+             std::to_string(100 * better_ / comparisons_) + " % of " +
+             std::to_string(comparisons_) + " comparisons");
 }
 
 }  // namespace redoubt::sim

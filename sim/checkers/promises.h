@@ -120,9 +120,10 @@ class EvictionChecker final : public SideChecker {
   Random random_;
   std::map<Place, Use> uses_;
   EvictionPolicy policy_ = EvictionPolicy::noeviction;
-  int64_t offset_ms_ = 0;  // of the wall clock from the other one
-  uint64_t compared_ = 0;  // victims with all other keys
-  double shares_ = 0;      // of the other keys that should have gone rather, summed up
+  int64_t offset_ms_ = 0;     // of the wall clock from the other one
+  uint64_t compared_ = 0;     // victims with all other keys
+  uint64_t comparisons_ = 0;  // in which the two keys differ enough
+  uint64_t better_ = 0;       // of these, where the other key should have gone rather
   // Memory was far over the limit behind the last turn and behind each command since.
   bool over_since_turn_ = false;
   // Sessions whose transaction has a command that is denied when memory is used up.

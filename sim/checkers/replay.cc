@@ -252,6 +252,27 @@ std::string ReplayChecker::difference(int db) const {
   return text;
 }
 
+void ReplayChecker::drop_expired(int64_t now_ms) {
+  apply_pending();
+  for (int db = 0; db < node_.keyspace().count(); ++db) {
+    const Database& mine = node_.keyspace().database(db);
+    std::vector<std::string> gone;
+    copy_->keyspace().database(db).dict().for_each([&](const Entry& entry) {
+      const bool expired = entry.has_expiry() && entry.expiry_ms() <= now_ms;
+      if (expired && mine.find(entry.key(), mine.hash(entry.key())) == nullptr) {
+        gone.emplace_back(entry.key());
+      }
+    });
+    env_->begin_turn();
+    const std::string number = std::to_string(db);
+    copy_->dispatcher().execute(*session_, std::vector<std::string_view>{"SELECT", number});
+    for (const std::string& key : gone) {
+      copy_->dispatcher().execute(*session_, std::vector<std::string_view>{"DEL", key});
+    }
+    env_->end_turn();
+  }
+}
+
 std::optional<std::string> ReplayChecker::compare() {
   apply_pending();
   if (!failure_.empty()) return failure_;

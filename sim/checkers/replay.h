@@ -39,6 +39,10 @@ class ReplayChecker final : public EffectConsumer {
   // differs first.
   std::optional<std::string> compare();
 
+  // The copy loses what has expired by its deadline and is not in the node: as when a snapshot is
+  // loaded.
+  void drop_expired(int64_t now_ms);
+
   // Who is told the words of each effect.
   using Listener = std::function<void(std::span<const std::string_view> words)>;
   void tell(Listener listener) { listener_ = std::move(listener); }

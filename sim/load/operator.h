@@ -1,6 +1,10 @@
 // Who looks after a node: now and then changes a directive and has the configuration file
-// rewritten. What the file may say after a crash is the checker's affair.
+// rewritten, or has data saved, the log rewritten, or changes how data is kept. What the files may
+// say after a crash is the checkers' affair.
 #pragma once
+
+#include <string>
+#include <vector>
 
 #include "sim/load/connection.h"
 #include "sim/model/resp_value.h"
@@ -17,9 +21,11 @@ class Operator final : public LoadConnection {
   void on_timer() override;
 
   void change();
+  std::vector<std::string> upkeep();
 
   uint64_t changes_ = 0;
   bool waiting_ = false;
+  bool rewrites_file_ = false;  // the last command does
   std::string replies_;
 };
 

@@ -29,6 +29,7 @@ struct LoadPlan {
   int64_t settings_ppm = 0;         // CONFIG SET
   int64_t pause_ppm = 0;            // CLIENT PAUSE and UNPAUSE
   int64_t quiet_ppm = 0;            // keys whose idle times are known
+  int64_t upkeep_percent = 0;       // of an operator's changes: how data is kept
   bool evicts = false;              // there is a limit of memory
   std::string password;             // empty: none is asked for
   BurstPlan bursts;

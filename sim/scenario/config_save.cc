@@ -237,6 +237,7 @@ RunResult save_config_everywhere(const ScenarioSpec& spec, const RunOptions& opt
     const std::string error = set_fault(world.faults, fault);
     ASSERT(error.empty());  // the caller has looked
   }
+  PlacesOfRun places(options.seed, Unlucky{});
   const CrashReport report = crash_everywhere(
       options.seed, world, [&] { return std::make_unique<ConfigSave>(setting, plants); });
   RunResult result;
@@ -246,6 +247,7 @@ RunResult save_config_everywhere(const ScenarioSpec& spec, const RunOptions& opt
   result.commands = report.crashes;
   result.faults = world.faults;
   result.fired = report.fired;
+  result.marks = places.marks();
   result.drawn = "old_bytes=" + std::to_string(setting.old_text.size()) +
                  " boundaries=" + std::to_string(report.boundaries) +
                  " crashes=" + std::to_string(report.crashes);

@@ -30,6 +30,7 @@ void suit(ScenarioNumbers& numbers, const Plants& plants) {
   }
   if (plants.is("stray_eviction")) numbers.memory_spare_bytes = 0;
   if (plants.is_about_files()) numbers.topology_operators = 1;
+  if (plants.is("deaf_to_policy")) numbers.workload_upkeep_percent = 90;
   // Others would see a bug that is for another checker first.
   if (plants.any() && !plants.is_about_keys()) {
     numbers.topology_listeners = 0;
@@ -181,7 +182,10 @@ LoadPlan load_plan(const RunDraw& draw, const ScenarioSpec& spec, const Plants& 
   plan.registers_ppm = numbers.workload_registers_ppm;
   plan.registers = static_cast<uint64_t>(numbers.workload_registers);
   plan.read_pause_us = numbers.workload_read_pause_us;
-  plan.mutes = numbers.memory_spare_bytes == 0 && !draw.keeps_log;
+  plan.upkeep_percent = numbers.workload_upkeep_percent;
+  const bool may_keep_log =
+      draw.keeps_log || (numbers.topology_operators > 0 && plan.upkeep_percent > 0);
+  plan.mutes = numbers.memory_spare_bytes == 0 && !may_keep_log;
   plan.bursts.transaction_ppm = numbers.workload_transaction_ppm;
   plan.bursts.queue_ppm = numbers.workload_queue_ppm;
   plan.bursts.wait_ms_max = numbers.workload_queue_wait_ms;

@@ -6,10 +6,9 @@
 
 #include "engine/node/node.h"
 #include "engine/persist/persist.h"
-#include "net/task.h"
-#include "sim/checkers/replay.h"
 #include "sim/crash_points.h"
 #include "sim/node_process.h"
+#include "sim/scenario/data_story.h"
 #include "sim/scenario/plants.h"
 
 namespace redoubt::sim {
@@ -18,73 +17,21 @@ namespace {
 
 constexpr Duration kStoryLength = Duration::seconds(20);
 
-using Words = std::vector<std::string>;
-
-// What is sent at once and acknowledged at once.
-struct Step {
-  enum class Kind : uint8_t {
-    write,    // changes data
-    promise,  // when it is acknowledged, all before it is kept
-    other,
-  };
-  Kind kind;
-  std::vector<Words> commands;
-  std::string_view good;  // how the last reply begins
-};
-
-struct Story {
-  std::string name;
-  Words arguments;               // of the first start
-  Words again;                   // of the start after the crash
-  bool writes_are_kept = false;  // each that is acknowledged
-  std::vector<Step> steps;
-  bool in_pieces = false;
-};
-
-Step write(Words words) {
-  return {Step::Kind::write, {std::move(words)}, ""};
-}
-
-// A few writes of all kinds, and a transaction.
-void add_writes(Story& story, Random& random, int& number) {
-  const auto key = [&] { return "k" + std::to_string(random.below(6)); };
-  const auto text = [&] {
-    return std::to_string(++number) +
-           std::string(static_cast<size_t>(random.between_log(1, 2'000)), 'v');
-  };
-  const auto count = 1 + random.below(3);
-  for (uint64_t i = 0; i < count; ++i) {
-    switch (random.below(6)) {
-      case 0: story.steps.push_back(write({"SET", key(), text()})); break;
-      case 1: story.steps.push_back(write({"HSET", "h" + key(), "f" + key(), text()})); break;
-      case 2: story.steps.push_back(write({"RPUSH", "l" + key(), text()})); break;
-      case 3: story.steps.push_back(write({"SET", key(), text(), "PXAT", "99999999999999"})); break;
-      case 4: story.steps.push_back(write({"DEL", key(), "h" + key()})); break;
-      default:
-        story.steps.push_back(
-            {Step::Kind::write,
-             {{"MULTI"}, {"SET", "a" + key(), text()}, {"SADD", "s" + key(), text()}, {"EXEC"}},
-             "*"});
-        break;
-    }
-  }
-}
-
-Story draw_story(uint64_t seed) {
+DataStory draw_story(uint64_t seed) {
   Random random(seed, "kept data");
-  Story story;
+  DataStory story;
   story.in_pieces = random.below(3) == 0;
   int number = 0;
   const auto writes = [&] { add_writes(story, random, number); };
-  const Words log = {"--save",
-                     "",
-                     "--appendonly",
-                     "yes",
-                     "--appendfsync",
-                     "always",
-                     "--auto-aof-rewrite-percentage",
-                     "0"};
-  const Words no_log = {"--save", "", "--appendonly", "no"};
+  const DataWords log = {"--save",
+                         "",
+                         "--appendonly",
+                         "yes",
+                         "--appendfsync",
+                         "always",
+                         "--auto-aof-rewrite-percentage",
+                         "0"};
+  const DataWords no_log = {"--save", "", "--appendonly", "no"};
   switch (seed % 4) {
     case 0:
       story.name = "rewrite";
@@ -92,10 +39,10 @@ Story draw_story(uint64_t seed) {
       story.writes_are_kept = true;
       for (int i = 0; i < 2; ++i) {
         writes();
-        story.steps.push_back({Step::Kind::other, {{"BGREWRITEAOF"}}, "+"});
+        story.steps.push_back({DataStep::Kind::other, {{"BGREWRITEAOF"}}, "+"});
         writes();
         // Until it is over, and beyond.
-        story.steps.push_back({Step::Kind::other, {{"BLPOP", "nothing", "0.5"}}, "*-1"});
+        story.steps.push_back({DataStep::Kind::other, {{"BLPOP", "nothing", "0.5"}}, "*-1"});
       }
       writes();
       break;
@@ -104,7 +51,7 @@ Story draw_story(uint64_t seed) {
       story.arguments = story.again = no_log;
       for (int i = 0; i < 3; ++i) {
         writes();
-        story.steps.push_back({Step::Kind::promise, {{"SAVE"}}, "+OK"});
+        story.steps.push_back({DataStep::Kind::promise, {{"SAVE"}}, "+OK"});
       }
       writes();
       break;
@@ -113,96 +60,34 @@ Story draw_story(uint64_t seed) {
       story.arguments = no_log;
       story.again = log;
       writes();
-      story.steps.push_back({Step::Kind::other, {{"CONFIG", "SET", "appendonly", "yes"}}, "+OK"});
+      story.steps.push_back(
+          {DataStep::Kind::other, {{"CONFIG", "SET", "appendonly", "yes"}}, "+OK"});
       writes();
-      story.steps.push_back({Step::Kind::promise, {{"WAITAOF", "1", "0", "0"}}, "*2\r\n:1"});
+      story.steps.push_back({DataStep::Kind::promise, {{"WAITAOF", "1", "0", "0"}}, "*2\r\n:1"});
       writes();
-      story.steps.push_back({Step::Kind::promise, {{"WAITAOF", "1", "0", "0"}}, "*2\r\n:1"});
+      story.steps.push_back({DataStep::Kind::promise, {{"WAITAOF", "1", "0", "0"}}, "*2\r\n:1"});
       break;
     default:
       story.name = "switch off and on";
       story.arguments = story.again = log;
       writes();
-      story.steps.push_back({Step::Kind::promise, {{"WAITAOF", "1", "0", "0"}}, "*2\r\n:1"});
-      story.steps.push_back({Step::Kind::other, {{"CONFIG", "SET", "appendonly", "no"}}, "+OK"});
+      story.steps.push_back({DataStep::Kind::promise, {{"WAITAOF", "1", "0", "0"}}, "*2\r\n:1"});
+      story.steps.push_back(
+          {DataStep::Kind::other, {{"CONFIG", "SET", "appendonly", "no"}}, "+OK"});
       writes();
-      story.steps.push_back({Step::Kind::other, {{"CONFIG", "SET", "appendonly", "yes"}}, "+OK"});
-      story.steps.push_back({Step::Kind::promise, {{"WAITAOF", "1", "0", "0"}}, "*2\r\n:1"});
+      story.steps.push_back(
+          {DataStep::Kind::other, {{"CONFIG", "SET", "appendonly", "yes"}}, "+OK"});
+      story.steps.push_back({DataStep::Kind::promise, {{"WAITAOF", "1", "0", "0"}}, "*2\r\n:1"});
       writes();
-      story.steps.push_back({Step::Kind::promise, {{"WAITAOF", "1", "0", "0"}}, "*2\r\n:1"});
+      story.steps.push_back({DataStep::Kind::promise, {{"WAITAOF", "1", "0", "0"}}, "*2\r\n:1"});
       break;
   }
   return story;
 }
 
-std::string encoded(const std::vector<Words>& commands) {
-  std::string bytes;
-  for (const Words& words : commands) {
-    bytes += "*" + std::to_string(words.size()) + "\r\n";
-    for (const std::string& word : words) {
-      bytes += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
-    }
-  }
-  return bytes;
-}
-
-// Whether the replies to so many commands are there, and the last one begins like that.
-bool replied(const std::string& replies, const Step& step) {
-  if (step.commands.size() == 1) {
-    return replies.starts_with(step.good) && replies.ends_with("\r\n");
-  }
-  // "+OK", "+QUEUED" each, and EXEC's array.
-  const size_t exec = replies.find("\r\n*");
-  return exec != std::string::npos && replies.ends_with("\r\n") &&
-         std::count(replies.begin() + static_cast<ptrdiff_t>(exec), replies.end(), '\n') >= 4;
-}
-
-// Tells the steps from `first` on, each when the one before was acknowledged.
-Task<bool> tell_steps(Env& env, Address node, const Story* story, size_t* acknowledged) {
-  IoOp connect(env);
-  connect.op.kind = OpKind::connect;
-  connect.op.address = node;
-  co_await connect;
-  if (!connect.op.result.ok()) co_return false;
-  const Handle stream = connect.op.result.handle;
-  for (const Step& step : story->steps) {
-    const std::string request = encoded(step.commands);
-    const Slice slice = as_slice(request);
-    IoOp send(env);
-    send.op.kind = OpKind::send;
-    send.op.handle = stream;
-    send.op.gather = {&slice, 1};
-    co_await send;
-    std::string replies;
-    while (!replied(replies, step)) {
-      IoOp receive(env);
-      receive.op.kind = OpKind::receive;
-      receive.op.handle = stream;
-      co_await receive;
-      if (!receive.op.result.ok()) co_return false;
-      const Chunk chunk = receive.op.result.chunk;
-      replies.append(reinterpret_cast<const char*>(chunk.data), chunk.size);
-      env.backend().give_back(chunk);
-    }
-    ++*acknowledged;
-  }
-  co_return true;
-}
-
-class Teller final : public Process {
- public:
-  Teller(Env& env, const Address& node, const Story* story, size_t* acknowledged)
-      : task_(tell_steps(env, node, story, acknowledged)) {
-    task_.start([](void*) {}, nullptr);
-  }
-
- private:
-  Task<bool> task_;
-};
-
 class KeptData final : public CrashStory {
  public:
-  KeptData(const Story& story, const Plants& plants) : story_(story), plants_(plants) {}
+  KeptData(const DataStory& story, const Plants& plants) : story_(story), plants_(plants) {}
 
   HostId begin(World& world) override;
   void tell(World& world) override;
@@ -212,7 +97,7 @@ class KeptData final : public CrashStory {
   std::string compare(World& world);
   size_t promised() const;
 
-  const Story& story_;
+  const DataStory& story_;
   const Plants& plants_;
   HostId host_ = 0;
   Node* node_ = nullptr;
@@ -225,12 +110,10 @@ HostId KeptData::begin(World& world) {
     NodeStart start;
     start.arguments = {"--bind",           "0.0.0.0", "--port", std::to_string(kNodePort),
                        "--protected-mode", "no"};
-    const Words& more = again_ ? story_.again : story_.arguments;
+    const DataWords& more = again_ ? story_.again : story_.arguments;
     start.arguments.insert(start.arguments.end(), more.begin(), more.end());
-    start.ready = [this](Node& node) {
-      node_ = &node;
-      plants_.plant_in(node);
-    };
+    start.made = [this](Node& node) { plants_.plant_in(node); };
+    start.ready = [this](Node& node) { node_ = &node; };
     return std::make_unique<NodeProcess>(env, start);
   });
   if (const auto skipped = plants_.skipped_sync()) world.host(host_).files().skip(*skipped);
@@ -244,10 +127,9 @@ void KeptData::tell(World& world) {
   if (node_ == nullptr) return;
   const Address node = Address::tcp(world.host(host_).address(), kNodePort);
   size_t* const acknowledged = &acknowledged_;
-  const Story* const story = &story_;
-  world.boot(world.add_host({.name = "client"}, [=](Env& env) {
-    return std::make_unique<Teller>(env, node, story, acknowledged);
-  }));
+  const DataStory* const story = &story_;
+  world.boot(world.add_host({.name = "client"},
+                            [=](Env& env) { return make_teller(env, node, story, acknowledged); }));
   world.run_until(world.now() + kStoryLength);
 }
 
@@ -255,7 +137,7 @@ void KeptData::tell(World& world) {
 size_t KeptData::promised() const {
   if (story_.writes_are_kept) return acknowledged_;
   for (size_t i = acknowledged_; i-- > 0;) {
-    if (story_.steps[i].kind == Step::Kind::promise) return i + 1;
+    if (story_.steps[i].kind == DataStep::Kind::promise) return i + 1;
   }
   return 0;
 }
@@ -271,25 +153,12 @@ std::string KeptData::compare(World& world) {
       [](Host&, void* pointer) {
         const Look& in = *static_cast<Look*>(pointer);
         const KeptData& kept = *in.story;
-        const auto copy = ReplayChecker::detached(*kept.node_);
-        std::string first;
         const size_t most = std::min(kept.acknowledged_ + 1, kept.story_.steps.size());
-        for (size_t done = 0; done <= most; ++done) {
-          if (done >= kept.promised()) {
-            const std::optional<std::string> difference = copy->compare();
-            if (!difference) return;
-            if (first.empty()) first = *difference;
-          }
-          if (done == most) break;
-          const Step& step = kept.story_.steps[done];
-          if (step.kind != Step::Kind::write) continue;
-          for (const Words& words : step.commands) {
-            if (words[0] != "MULTI" && words[0] != "EXEC") copy->feed(encoded({words}));
-          }
-        }
+        const auto difference = compare_with_steps(*kept.node_, kept.story_, kept.promised(), most);
+        if (!difference) return;
         *in.wrong = "acknowledged were " + std::to_string(kept.acknowledged_) +
                     " steps, of which " + std::to_string(kept.promised()) +
-                    " must be kept; but the data is that of no state since then: " + first;
+                    " must be kept; but the data is that of no state since then: " + *difference;
       },
       &look);
   return wrong;
@@ -313,7 +182,7 @@ std::string KeptData::check(World& world, bool to_its_end) {
 }  // namespace
 
 RunResult keep_data_everywhere(const ScenarioSpec& spec, const RunOptions& options) {
-  const Story story = draw_story(options.seed);
+  const DataStory story = draw_story(options.seed);
   const Plants plants(options.plant);
   WorldOptions world;
   world.faults.disk_split = story.in_pieces ? 1'000'000 : 0;
@@ -324,6 +193,7 @@ RunResult keep_data_everywhere(const ScenarioSpec& spec, const RunOptions& optio
     const std::string error = set_fault(world.faults, fault);
     ASSERT(error.empty());  // the caller has looked
   }
+  PlacesOfRun places(options.seed, Unlucky{});
   const CrashReport report = crash_everywhere(
       options.seed, world, [&] { return std::make_unique<KeptData>(story, plants); });
   RunResult result;
@@ -333,6 +203,7 @@ RunResult keep_data_everywhere(const ScenarioSpec& spec, const RunOptions& optio
   result.commands = report.crashes;
   result.faults = world.faults;
   result.fired = report.fired;
+  result.marks = places.marks();
   result.drawn = "story=" + story.name + " steps=" + std::to_string(story.steps.size()) +
                  " boundaries=" + std::to_string(report.boundaries) +
                  " crashes=" + std::to_string(report.crashes);

@@ -55,6 +55,7 @@ NodeGroup::NodeGroup(World& world, uint32_t number, const ScenarioSpec& spec, co
   start.arguments.insert(start.arguments.end(), draw.arguments.begin(), draw.arguments.end());
   if (draw.numbers.topology_operators > 0) start.config_file = kConfigFile;
   start.observer = checker_.get();
+  start.made = [this](Node& node) { plants_.plant_in(node); };
   start.ready = [this](Node& node) { ready(node); };
   const std::string name = number == 0 ? "node" : "node" + std::to_string(number);
   host_ = world_.add_host({.name = name, .faultable = true},
@@ -114,7 +115,6 @@ void NodeGroup::visit(Body body) {
 
 void NodeGroup::ready(Node& node) {
   node_ = &node;
-  plants_.plant_in(node);
   base_memory_ = node.used_memory();
   const int64_t spare = draw_.numbers.memory_spare_bytes;
   if (spare > 0) {

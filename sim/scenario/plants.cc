@@ -61,6 +61,30 @@ constexpr Plant kPlantRows[] = {
     {"unsynced_log", "durability", "a sync of the log does nothing and says that all is well",
      "rewrite"},
     {"deaf_to_sync", "durability", "the result of a sync of the log is not looked at", "full_disk"},
+    {"deaf_to_write", "durability", "the result of a write of the log is not looked at",
+     "full_disk"},
+    {"early_acknowledgement", "durability", "what is on its way to the log counts as written",
+     "rewrite"},
+    {"reopened_gate", "durability", "when the gate closes for the second time, it stays open",
+     "power"},
+    {"deaf_to_policy", "durability", "the log keeps the policy of its beginning", "power"},
+    {"lost_increment", "progress", "a rewrite behind one that failed forgets an increment",
+     "full_disk"},
+    {"reused_increment", "progress", "a rewrite behind one that failed takes its increment again",
+     "full_disk"},
+    {"unwritten_removal", "durability", "a removed key is not removed in the log", "rewrite"},
+    {"missing_select", "durability", "an increment does not say which database it begins in",
+     "rewrite"},
+    {"dropped_ttl", "durability", "a rewritten log has keys without their deadlines", "rewrite"},
+    {"lost_field_deadline", "durability", "a snapshot has a field without its deadline", "rewrite"},
+    {"missed_change", "durability", "a rewrite misses what it has not come to yet", "rewrite"},
+    {"half_transaction", "durability", "a transaction without an end is loaded", "kept_data"},
+    {"kept_tail", "progress", "the log goes on behind half an entry", "power"},
+    {"ignored_checksum", "damage", "an entry of the log is loaded though it is damaged",
+     "damaged_data"},
+    {"damaged_snapshot", "damage", "a snapshot is loaded though it is damaged", "damaged_data"},
+    {"tail_in_the_middle", "damage", "a file of the log that ends early is followed by the next",
+     "damaged_data"},
     {"crash", "crash", "the process dies when there are a hash and a list"},
 };
 
@@ -102,11 +126,26 @@ void Plants::plant_in(Node& node) const {
   Part* const part = node.parts().find(Persistence::kKind);
   if (part == nullptr) return;
   auto& persistence = static_cast<Persistence&>(*part);
-  persistence.aof().plants = {.manifest_before_base = is("manifest_before_base"),
-                              .directory_not_synced = is("unsynced_directory"),
-                              .history_removed_early = is("history_removed_early")};
-  persistence.saver().forgets_directory = is("unsynced_rename");
-  if (is("deaf_to_sync")) persistence.aof().writer().ignore_sync_errors();
+  persistence.plant({.directory_forgotten = is("unsynced_rename"),
+                     .deadline_dropped = is("dropped_ttl"),
+                     .field_deadline_lost = is("lost_field_deadline"),
+                     .damaged_snapshot_accepted = is("damaged_snapshot"),
+                     .manifest_before_base = is("manifest_before_base"),
+                     .directory_not_synced = is("unsynced_directory"),
+                     .history_removed_early = is("history_removed_early"),
+                     .increment_lost = is("lost_increment"),
+                     .increment_reused = is("reused_increment"),
+                     .sync_error_ignored = is("deaf_to_sync"),
+                     .write_error_ignored = is("deaf_to_write"),
+                     .acknowledged_early = is("early_acknowledgement"),
+                     .removal_not_written = is("unwritten_removal"),
+                     .select_missing = is("missing_select"),
+                     .policy_kept = is("deaf_to_policy"),
+                     .gate_reopened_wide = is("reopened_gate"),
+                     .half_transaction_loaded = is("half_transaction"),
+                     .checksum_ignored = is("ignored_checksum"),
+                     .tail_kept = is("kept_tail"),
+                     .tail_in_the_middle = is("tail_in_the_middle")});
 }
 
 // The whole process, as by a failed assertion.
@@ -151,6 +190,11 @@ void Plants::strike(Node& node, NodeChecker& checker, bool at_once) {
   if (is("crash")) return crash_over(checker);
   if (is_about_keys()) {
     static_cast<void>(strike_beside(node));
+    return;
+  }
+  if (is("missed_change")) {
+    const Part* const part = node.parts().find(Persistence::kKind);
+    if (static_cast<const Persistence*>(part)->aof().rewriting()) mark_entries(node);
     return;
   }
   if (is_about_transactions()) return strike_transactions(node, checker);

@@ -30,7 +30,7 @@ class Plants {
   // File operations that do nothing and say that all is well.
   std::optional<OpKind> skipped_sync() const;
 
-  // What is wrong from the start of the node on.
+  // What is wrong from before the start of the node on.
   void plant_in(Node& node) const;
   // The node does something that no client has asked for. Within a turn of the node, often.
   // `at_once`: without waiting for other commands first.

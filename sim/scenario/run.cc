@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/scenario/config_save.h"
+#include "sim/scenario/damaged_data.h"
 #include "sim/scenario/draw.h"
 #include "sim/scenario/kept_data.h"
 #include "sim/scenario/node_group.h"
@@ -190,8 +191,11 @@ void ScenarioRun::check_end() {
 void leave_out_what_is_said(ScenarioSpec& fixed) {
   for (size_t i = 0; i < kNumberCount; ++i) {
     const NumberRow& row = number_rows()[i];
-    const bool kept = row.name == "commands" || row.name == "seconds" || row.name == "history" ||
-                      row.name == "slow_readers_percent" || row.name == "read_pause_us";
+    // Not said by the steps of clients: how much there is, and what a node and operators do.
+    static constexpr std::string_view kKept[] = {
+        "commands",    "seconds",  "history",    "slow_readers_percent", "read_pause_us",
+        "rewrite_ppm", "save_ppm", "switch_ppm", "upkeep_percent"};
+    const bool kept = std::find(std::begin(kKept), std::end(kKept), row.name) != std::end(kKept);
     if (row.table == "workload" && !kept) fixed.numbers[i] = Choice::of(row.initial);
   }
   fixed.families.clear();
@@ -256,6 +260,7 @@ RunResult ScenarioRun::run() {
 RunResult run_scenario(const ScenarioSpec& spec, const RunOptions& options) {
   if (spec.story == "config_save") return save_config_everywhere(spec, options);
   if (spec.story == "kept_data") return keep_data_everywhere(spec, options);
+  if (spec.story == "damaged_data") return damage_data(spec, options);
   return ScenarioRun(spec, options).run();
 }
 

@@ -29,6 +29,7 @@ constexpr Named kCheckers[] = {
     {"progress", "after the faults, every client is served in time"},
     {"durability",
      "after a start the node has what it promised to keep, and nothing that never was"},
+    {"damage", "files that were damaged while the node was down are not taken for whole ones"},
     {"replay", "the effects of the node, applied to an empty one, give the same data"},
     {"snapshot", "a snapshot delivers what was there when it began, whatever is written meanwhile"},
     {"linearizability", "what clients saw of each key has an order that explains it"},
@@ -54,7 +55,7 @@ std::span<const Named> all_checkers() {
 }
 
 std::span<const std::string_view> story_names() {
-  static constexpr std::string_view kNames[] = {"config_save", "kept_data"};
+  static constexpr std::string_view kNames[] = {"config_save", "kept_data", "damaged_data"};
   return kNames;
 }
 

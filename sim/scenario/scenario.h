@@ -74,8 +74,8 @@ struct RunResult {
   std::optional<Duration> recorded;
   FaultOptions faults;
   FaultCounts fired;
-  MarkCounts marks;
-  Unlucky unlucky;
+  MarkCounts marks{};
+  Unlucky unlucky{};
   // What people should know of it although it is no violation.
   std::vector<std::string> remarks;
   // What was drawn: "clients=5 spare_bytes=81920 ...".

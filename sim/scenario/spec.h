@@ -89,6 +89,8 @@ namespace redoubt::sim {
     "of the looks between steps: a snapshot is saved")                                             \
   X(workload, switch_ppm, "0", 0, 1'000'000,                                                       \
     "of the looks between steps: the log is switched off or on")                                   \
+  X(workload, upkeep_percent, "0", 0, 100,                                                         \
+    "of an operator's changes: saves, rewrites, the log on or off, and what keeps data")           \
   X(workload, registers_ppm, "0", 0, 1'000'000,                                                    \
     "of commands: simple ones on keys of their own, for linearizability")                          \
   X(workload, registers, "4", 1, 1'000,                                                            \

@@ -310,6 +310,35 @@ TEST(Gate, AReadOfAnUntouchedKeyWaitsForNobody) {
   talk.node().effects().detach(log);
 }
 
+// Closes the gate when an effect was made, before the replies of the turn leave.
+struct ClosingLog final : EffectConsumer {
+  explicit ClosingLog(Node& served) : node(served), source(node.gate().open_source("file", 0)) {
+    node.gate().release(source, UINT64_MAX);
+    hook.owner = this;
+    hook.run = [](TurnHook& hook) {
+      auto& log = *static_cast<ClosingLog*>(hook.owner);
+      log.node.gate().close_source(log.source);
+    };
+    node.dispatcher().replies().set_before_replies(&hook);
+    node.effects().attach(*this);
+  }
+  void on_effect(std::string_view, uint64_t) override { node.env().request(hook); }
+
+  Node& node;
+  ReplyGate::Source source;
+  TurnHook hook;
+};
+
+TEST(Gate, RepliesThatMayLeaveDoSoWhenItClosesWithinTheTurn) {
+  Talk talk;
+  const size_t a = talk.connect();
+  ClosingLog log(talk.node());
+  EXPECT_EQ(talk.say(a, "SET x 1\r\n"), "+OK\r\n");
+  EXPECT_FALSE(talk.node().gate().active());
+  talk.node().effects().detach(log);
+  talk.node().dispatcher().replies().set_before_replies(nullptr);
+}
+
 TEST(Gate, WhatIsHeldBecomesErrorsWhenTheSourceFails) {
   Talk talk;
   const size_t a = talk.connect();

@@ -256,12 +256,35 @@ TEST(AofManifest, SaysWhatIsWrong) {
       {"file a/b seq 1 type b\n", "File can't be a path"},
       {"file a seq 1 type b\nfile b seq 2 type b\n", "line 2: Found duplicate base"},
       {"file a seq 2 type i\nfile b seq 2 type i\n", "line 2: Found a non-monotonic"},
+      {"file a seq 1 type b\nfile b seq 1 type i\nfile b seq 2 type i\n", "line 3: the file is"},
+      {"file a seq 1 type b\nfile a seq 1 type h\n", "line 2: the file is listed twice"},
+      {"file a seq 9223372036854775807 type i\n", "the number is too large"},
   };
   for (const auto& [text, expected] : kCases) {
     AofManifest manifest;
     std::string error;
     EXPECT_FALSE(AofManifest::parse(text, &manifest, &error)) << text;
     EXPECT_NE(error.find(expected), std::string::npos) << error;
+  }
+}
+
+TEST(AofManifest, KnowsTheNamesOfItsFiles) {
+  const std::string prefix = "a.b";
+  for (const bool rdb : {true, false}) {
+    const auto base = parse_aof_name(prefix, aof_base_name(prefix, 7, rdb));
+    ASSERT_TRUE(base);
+    EXPECT_TRUE(base->base);
+    EXPECT_EQ(base->number, 7u);
+  }
+  const auto increment = parse_aof_name(prefix, aof_increment_name(prefix, 12));
+  ASSERT_TRUE(increment);
+  EXPECT_FALSE(increment->base);
+  EXPECT_EQ(increment->number, 12u);
+  for (const std::string_view name :
+       {"", "a.b", "a.b.", "a.b.manifest", "a.b.1", "a.b.0.incr.aof", "a.b.-1.incr.aof",
+        "a.b.x.incr.aof", "a.b.1.incr.rdb", "a.b.1.base.rdb.old", "a.c.1.incr.aof", "a.b1.incr.aof",
+        "a.b.9223372036854775807.incr.aof"}) {
+    EXPECT_FALSE(parse_aof_name(prefix, name)) << name;
   }
 }
 

@@ -25,5 +25,21 @@ TEST(Crc64, GoesOnAtAnyPlaceAndCombines) {
   }
 }
 
+// Long texts take another way than short ones.
+TEST(Crc64, IsTheSameInPiecesOfAnySize) {
+  std::string text;
+  for (int i = 0; i < 5000; ++i) text += static_cast<char>(i * i * 7 + i / 3);
+  for (size_t begin = 0; begin < 20; ++begin) {
+    uint64_t by_bytes = 0x123456789abcdef0;
+    for (size_t end = begin; end < text.size(); ++end) {
+      if ((end - begin) % 61 == 0 || end - begin < 300) {
+        const std::string_view piece = std::string_view(text).substr(begin, end - begin);
+        ASSERT_EQ(crc64(0x123456789abcdef0, piece), by_bytes) << begin << " to " << end;
+      }
+      by_bytes = crc64(by_bytes, std::string_view(text).substr(end, 1));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace redoubt

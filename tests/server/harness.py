@@ -73,9 +73,10 @@ class Server:
                 break
             try:
                 with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
-                    # Whatever the reply is, data is not being loaded any more.
+                    # Whatever else the reply is, data is not being loaded any more.
                     connection.sendall(b"PING\r\n")
-                    if not connection.recv(1000).startswith(b"-LOADING"):
+                    reply = connection.recv(1000)
+                    if reply and not reply.startswith(b"-LOADING"):
                         return
             except OSError:
                 pass
@@ -235,6 +236,15 @@ def info(client, section="all"):
     """INFO as a dictionary of texts."""
     text = client.call("INFO", section).decode()
     return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+
+def is_loading(client):
+    """Whether the server, which listens already, does not have its data yet."""
+    try:
+        client.call("PING")
+        return False
+    except ReplyError as error:
+        return str(error).startswith("LOADING")
 
 
 def config_get(client, name):

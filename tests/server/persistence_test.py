@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,7 +14,7 @@ import threading
 import time
 import unittest
 
-from harness import BINARY, TOP, ReplyError, Server, eventually, info, ours_only
+from harness import BINARY, TOP, ReplyError, Server, encode, eventually, info, is_loading, ours_only
 
 REDIS = os.path.join(TOP, "build/reference/redis-server")
 LOG = ("--appendonly", "yes")
@@ -29,14 +30,8 @@ class Node(Server):
     def ready(self):
         """A client of the server, when it has loaded its data."""
         client = self.client()
-        while True:
-            try:
-                client.call("PING")
-                return client
-            except ReplyError as error:
-                if "MISCONF" in str(error):
-                    return client
-                time.sleep(0.005)
+        assert eventually(lambda: not is_loading(client), 60)
+        return client
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
@@ -122,6 +117,33 @@ class Kills(unittest.TestCase):
         self.kill_under_load("everysec", 5, *rewriting, loses=True)
         files = os.listdir(os.path.join(self.folder, "appendonlydir"))
         self.assertLess(len(files), 10, "old files are removed")
+
+    def test_nor_when_the_log_was_switched_off_and_on_again_and_again(self):
+        with Node(self.folder, *LOG) as server, server.ready() as client:
+            writers = [Writer(server, f"w{i}") for i in range(4)]
+            for writer in writers:
+                writer.start()
+            commands = (("CONFIG", "SET", "appendonly", "no"), ("CONFIG", "SET", "appendonly", "yes"),
+                        ("BGREWRITEAOF",), ("BGSAVE",))
+            deadline = time.monotonic() + 2
+            while time.monotonic() < deadline:
+                reply_text(client, *random.choice(commands))
+                time.sleep(random.uniform(0, 0.02))
+            client.call("CONFIG", "SET", "appendonly", "yes")
+            self.assertTrue(eventually(
+                lambda: reply_text(client, "WAITAOF", 1, 0, 100) == "[1, 0]" and
+                not rewriting(client), 20), server.output()[-2000:])
+            files = os.listdir(os.path.join(self.folder, "appendonlydir"))
+            self.assertLessEqual(len(files), 5, files)
+            server.kill()
+            for writer in writers:
+                writer.join()
+        with Node(self.folder, *LOG) as server, server.ready() as client:
+            for writer in writers:
+                value = int(client.call("GET", writer.name_of_key))
+                self.assertTrue(writer.acknowledged <= value <= writer.sent, value)
+                self.assertEqual(int(client.call("LINDEX", "list:" + writer.name_of_key, -1)),
+                                 value - value % 5)
 
     def test_a_stop_in_order_keeps_everything(self):
         with Node(self.folder, *LOG) as server, server.ready() as client:
@@ -305,6 +327,202 @@ class Files(unittest.TestCase):
                 file.write(contents)
             self.assertIn(expected, self.start_fails())
 
+    def manifest(self):
+        with open(os.path.join(self.folder, "appendonlydir", "appendonly.aof.manifest")) as file:
+            return [tuple(line.split()[1::2]) for line in file]
+
+    def wait_for_log(self, client):
+        self.assertTrue(eventually(lambda: reply_text(client, "WAITAOF", 1, 0, 100) == "[1, 0]"))
+        self.assertTrue(eventually(lambda: not rewriting(client)))
+
+    def write_log(self, *keys, arguments=()):
+        """Leaves a log that has set these keys."""
+        with Node(self.folder, *LOG, *arguments) as server, server.ready() as client:
+            for key in keys:
+                client.call("SET", key, "1")
+            self.assertEqual(server.terminate(), 0)
+
+    @ours_only
+    def test_a_log_that_is_switched_on_replaces_that_of_earlier_days(self):
+        self.write_log("old")
+        with Node(self.folder) as server, server.ready() as client:
+            client.call("SET", "new", "1")
+            client.call("CONFIG", "SET", "appendonly", "yes")
+            self.wait_for_log(client)
+            self.assertEqual(self.manifest(), [("appendonly.aof.2.base.rdb", "2", "b"),
+                                               ("appendonly.aof.2.incr.aof", "2", "i")])
+            self.assertEqual(len(os.listdir(os.path.join(self.folder, "appendonlydir"))), 3)
+            server.kill()
+        with Node(self.folder, *LOG) as server, server.ready() as client:
+            self.assertEqual(client.call("KEYS", "*"), [b"new"])
+
+    @ours_only
+    def test_a_log_of_earlier_days_that_is_not_understood_stays(self):
+        self.write_log("old")
+        path = os.path.join(self.folder, "appendonlydir", "appendonly.aof.manifest")
+        with open(path, "a") as file:
+            file.write("nonsense\n")
+        before = {name: os.path.getsize(name) for name in glob.glob(os.path.dirname(path) + "/*")}
+        with Node(self.folder) as server, server.ready() as client:
+            client.call("CONFIG", "SET", "appendonly", "yes")
+            self.assertTrue(eventually(lambda: "AOF rewrite failed" in server.output()))
+            self.assertIn("line 3", server.output())
+            server.kill()
+        after = {name: os.path.getsize(name) for name in glob.glob(os.path.dirname(path) + "/*")}
+        self.assertEqual(after, before)
+
+    @ours_only
+    def test_files_that_no_manifest_lists_stay(self):
+        self.write_log("a")
+        folder = os.path.join(self.folder, "appendonlydir")
+        os.remove(os.path.join(folder, "appendonly.aof.manifest"))
+        with open(self.increments()[-1], "rb") as file:
+            before = file.read()
+        with Node(self.folder, *LOG) as server, server.ready() as client:
+            self.assertIn("no manifest lists", server.output())
+            client.call("SET", "b", "1")
+            self.assertEqual(self.manifest()[-1], ("appendonly.aof.2.incr.aof", "2", "i"))
+            server.kill()
+        with open(self.increments()[0], "rb") as file:
+            self.assertEqual(file.read(), before)
+        with Node(self.folder, *LOG) as server, server.ready() as client:
+            self.assertEqual(client.call("KEYS", "*"), [b"b"])
+
+    @ours_only
+    def test_what_a_rewrite_has_left_is_removed(self):
+        self.write_log("a")
+        path = os.path.join(self.folder, "appendonlydir", "temp-rewriteaof.rdb")
+        with open(path, "wb") as file:
+            file.write(b"REDIS0010")
+        with Node(self.folder, *LOG):
+            self.assertFalse(os.path.exists(path))
+
+    @ours_only
+    def test_an_empty_base_ends_the_start(self):
+        self.write_log("a")
+        with open(os.path.join(self.folder, "appendonlydir", "appendonly.aof.1.base.rdb"), "wb"):
+            pass
+        self.assertIn("it is empty", self.start_fails(*LOG))
+
+    @ours_only
+    def test_damage_in_an_increment_of_redis_behind_our_base_is_not_cut_off(self):
+        self.write_log("a")
+        path = self.increments()[-1]
+        damaged = encode("SET", "b", 1) + b"*1\r\n?3\r\nDEL\r\n" + encode("SET", "c", 1) * 100
+        with open(path, "wb") as file:
+            file.write(damaged)
+        self.assertIn("the file does not tell", self.start_fails(*LOG))
+        self.assertEqual(os.path.getsize(path), len(damaged))
+
+    @ours_only
+    def test_who_does_not_keep_data_takes_the_directory_when_it_does(self):
+        other = ("--dbfilename", "other.rdb")
+        with Node(self.folder, *LOG) as server, Node(self.folder, *other) as second:
+            with server.ready() as client, second.ready() as stranger:
+                client.call("SET", "a", "1")
+                self.assertRegex(reply_text(stranger, "SAVE"), "another node keeps its data")
+                self.assertFalse(os.path.exists(os.path.join(self.folder, "other.rdb")))
+                stranger.call("BGREWRITEAOF")
+                self.assertTrue(eventually(lambda: "rewrite failed" in second.output()))
+                self.assertEqual(len(self.manifest()), 2)
+                server.kill()
+            with second.ready() as stranger:
+                self.assertEqual(stranger.call("SAVE"), "OK")
+            self.assertIn("Another node keeps its data", self.start_fails(*LOG))
+
+    @ours_only
+    def test_a_failed_save_is_tried_again_without_further_changes(self):
+        arguments = ("--dbfilename", "other.rdb", "--save", "3600 1000")
+        with Node(self.folder, *arguments) as server, server.ready() as client:
+            os.mkdir(os.path.join(self.folder, "other.rdb"))
+            client.call("BGSAVE")
+            self.assertTrue(eventually(lambda: "MISCONF" in reply_text(client, "SET", "a", "1")))
+            os.rmdir(os.path.join(self.folder, "other.rdb"))
+            self.assertTrue(eventually(lambda: reply_text(client, "SET", "a", "1") == "OK", 20))
+
+    @ours_only
+    def test_pipes_are_refused(self):
+        path = os.path.join(self.folder, "dump.rdb")
+        os.mkfifo(path)
+        self.assertIn("dump.rdb", self.start_fails())
+        for option in ("--check-rdb", "--dump-rdb", "--check-aof"):
+            check = subprocess.run([BINARY, option, path], capture_output=True, timeout=20)
+            self.assertEqual(check.returncode, 1)
+        os.remove(path)
+        os.mkdir(os.path.join(self.folder, "appendonlydir"))
+        os.mkfifo(os.path.join(self.folder, "appendonlydir", "appendonly.aof.manifest"))
+        self.assertIn("appendonly.aof.manifest", self.start_fails(*LOG))
+
+    @ours_only
+    def test_what_is_no_log_is_not_mended(self):
+        path = os.path.join(self.folder, "notes.txt")
+        with open(path, "wb") as file:
+            file.write(b"what somebody wrote\n")
+        check = subprocess.run([BINARY, "--check-aof", path, "--fix"], capture_output=True,
+                               input=b"y\n")
+        self.assertEqual(check.returncode, 1)
+        self.assertIn(b"was not changed", check.stdout)
+        self.assertEqual(os.path.getsize(path), 20)
+
+
+@ours_only
+class PointInTime(unittest.TestCase):
+    setUp = Files.setUp
+    start_fails = Files.start_fails
+    increments = Files.increments
+    write_log = Files.write_log
+
+    def test_former_files_stay(self):
+        with Node(self.folder, *LOG) as server, server.ready() as client:
+            client.call("SET", "a", "1")
+            client.call("WAITAOF", 1, 0, 0)
+            offset = int(info(client, "persistence")["aof_written_offset"])
+            client.call("SET", "b", "1")
+            self.assertEqual(server.terminate(), 0)
+        former = self.increments()[-1]
+        with open(former, "rb") as file:
+            contents = file.read()
+        until = ("--aof-until", f"offset:{offset}")
+        with Node(self.folder, *LOG, *until) as server, server.ready() as client:
+            self.assertEqual(client.call("KEYS", "*"), [b"a"])
+            client.call("SET", "c", "1")
+            for _ in range(2):
+                client.call("BGREWRITEAOF")
+                self.assertTrue(eventually(lambda: not rewriting(client)))
+            self.assertEqual(client.call("DEBUG", "LOADAOF"), "OK")
+            self.assertEqual(sorted(client.call("KEYS", "*")), [b"a", b"c"], "all is loaded then")
+            self.assertEqual(server.terminate(), 0)
+        with Node(self.folder, *LOG) as server, server.ready() as client:
+            self.assertEqual(sorted(client.call("KEYS", "*")), [b"a", b"c"])
+        with open(former, "rb") as file:
+            self.assertEqual(file.read(), contents)
+
+    def test_a_time(self):
+        stamps = ("--aof-timestamp-enabled", "yes")
+        self.write_log("a", arguments=stamps)
+        until = int(time.time())
+        while int(time.time()) < until + 2:
+            time.sleep(0.05)
+        self.write_log("b", arguments=stamps)
+        with Node(self.folder, *LOG, "--aof-until", until) as server, server.ready() as client:
+            self.assertEqual(client.call("KEYS", "*"), [b"a"])
+
+    def test_what_cannot_be_done_ends_the_start(self):
+        self.assertIn("needs \"appendonly yes\"", self.start_fails("--aof-until", "offset:1"))
+        self.assertIn("there is no AOF", self.start_fails(*LOG, "--aof-until", "offset:1"))
+        with Node(self.folder, *LOG) as server, server.ready() as client:
+            client.call("SET", "a", "1")
+            client.call("BGREWRITEAOF")
+            self.assertTrue(eventually(lambda: not rewriting(client)))
+            client.call("SET", "b", "1")
+            self.assertEqual(server.terminate(), 0)
+        for until in ("offset:0", "1000"):
+            self.assertIn("does not go back so far", self.start_fails(*LOG, "--aof-until", until))
+        until = int(time.time()) + 100
+        self.assertIn("aof-timestamp-enabled", self.start_fails(*LOG, "--aof-until", until))
+        with Node(self.folder, *LOG) as server, server.ready() as client:
+            self.assertEqual(sorted(client.call("KEYS", "*")), [b"a", b"b"], "nothing was changed")
+
 
 class Moves(unittest.TestCase):
     """With redis-server 7.0.15."""
@@ -404,6 +622,107 @@ class Moves(unittest.TestCase):
                             client.call(*arguments)
 
 
+class Peer(threading.Thread):
+    """What MIGRATE talks to: `answer` is called for each command, and returns what is sent."""
+
+    def __init__(self, answer):
+        super().__init__(daemon=True)
+        self.answer = answer
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.start()
+
+    def run(self):
+        try:
+            while True:
+                self.serve(self.listener.accept()[0])
+        except OSError:
+            pass
+
+    def serve(self, connection):
+        with connection, connection.makefile("rb") as reader:
+            connection.settimeout(20)
+            while line := reader.readline():
+                words = [self.word(reader) for _ in range(int(line[1:]))]
+                for part in self.answer(*words):
+                    try:
+                        connection.sendall(part)
+                    except OSError:
+                        return
+
+    def word(self, reader):
+        size = int(reader.readline()[1:])
+        return reader.read(size + 2)[:-2]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+
+@ours_only
+class Migrations(unittest.TestCase):
+    setUp = Files.setUp
+
+    def migrate(self, client, port, timeout_ms, *arguments):
+        return reply_text(client, "MIGRATE", "127.0.0.1", port, "key", 0, timeout_ms, *arguments)
+
+    def test_to_the_node_itself(self):
+        with Node(self.folder) as server, server.ready() as client:
+            client.call("SET", "key", "1")
+            self.assertRegex(self.migrate(client, server.port, 5000, "REPLACE"), "is this one")
+            self.assertEqual(client.call("GET", "key"), b"1")
+            self.assertEqual(client.call("MIGRATE", "127.0.0.1", server.port, "key", 1, 5000), "OK")
+            self.assertEqual(client.call("EXISTS", "key"), 0)
+            client.call("SELECT", 1)
+            self.assertEqual(client.call("GET", "key"), b"1")
+
+    def test_a_time_to_live_that_changes_meanwhile_is_sent_again(self):
+        seen = []
+        with Node(self.folder) as server, server.ready() as client, server.client() as other:
+            def answer(name, *words):
+                if name == b"RESTORE":
+                    seen.append((int(words[1]), words[3:]))
+                    if len(seen) == 1:
+                        other.call("PEXPIRE", "key", 1000000)
+                return [b"+OK\r\n"]
+
+            with Peer(answer) as peer:
+                client.call("SET", "key", "1")
+                self.assertEqual(self.migrate(client, peer.port, 5000), "OK")
+            self.assertEqual(client.call("EXISTS", "key"), 0)
+        self.assertEqual([ttl > 0 for ttl, _ in seen], [False, True])
+        self.assertEqual(seen[1][1], (b"REPLACE",))
+
+    def test_a_reply_that_never_ends_is_waited_for_only_so_long(self):
+        def answer(*_):
+            for _ in range(1000):
+                time.sleep(0.05)
+                yield b"+"
+
+        with Node(self.folder) as server, server.ready() as client, Peer(answer) as peer:
+            client.call("SET", "key", "1")
+            began = time.monotonic()
+            self.assertRegex(self.migrate(client, peer.port, 300), "IOERR")
+            self.assertLess(time.monotonic() - began, 10)
+            self.assertEqual(client.call("EXISTS", "key"), 1)
+
+    def test_answers_of_all_kinds_leave_the_key_where_it_is(self):
+        replies = (b"", b"-ERR no\r\n", b"$-1\r\n", b"x" * 100000, b"+OK", b"\r\n",
+                   b"*1\r\n+OK\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        with Node(self.folder) as server, server.ready() as client:
+            client.call("SET", "key", "1")
+            for reply in replies:
+                for of_restore in (False, True):
+                    def answer(name, *_):
+                        return [reply if of_restore == (name == b"RESTORE") else b"+OK\r\n"]
+
+                    with Peer(answer) as peer:
+                        self.assertRegex(self.migrate(client, peer.port, 200), "ERR", reply)
+                    self.assertEqual(client.call("GET", "key"), b"1")
+
+
 class FullDisk(unittest.TestCase):
     @ours_only
     @unittest.skipUnless(os.geteuid() == 0, "needs to mount")
@@ -436,6 +755,9 @@ class FullDisk(unittest.TestCase):
                     client.call("SET", "other", "1")
                 with self.assertRaisesRegex(ReplyError, "MISCONF"):
                     client.call("PING")
+                # With what an operator mends it.
+                self.assertEqual(client.call("CONFIG", "SET", "aof-rewrite-incremental-fsync", "yes"), "OK")
+                self.assertEqual(client.call("CLIENT", "KILL", "TYPE", "pubsub"), 0)
                 subprocess.run(["mount", "-o", "remount,size=8m", folder], check=True)
                 eventually(lambda: "MISCONF" not in reply_text(client, "SET", "other", "2"))
                 self.assertEqual(client.call("WAITAOF", 1, 0, 5000), [1, 0])

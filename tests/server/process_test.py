@@ -13,7 +13,7 @@ import time
 import unittest
 
 from harness import (BINARY, REFERENCE, Client, ServerTest, config_get, eventually,
-                     free_port, info, ours_only, with_server)
+                     free_port, info, is_loading, ours_only, with_server)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -66,6 +66,7 @@ class Started(ServerTest):
 
         self.assertTrue(eventually(try_it), "nobody listens")
         self.addCleanup(self.connected.close)
+        self.assertTrue(eventually(lambda: not is_loading(self.connected)))
         return self.connected
 
     def end_by_pidfile(self, path):

@@ -11,7 +11,7 @@ import subprocess
 import unittest
 
 from harness import (BINARY, REFERENCE, Client, ReplyError, ServerTest, config_get, eventually, free_port,
-                     ours_only, with_server)
+                     is_loading, ours_only, with_server)
 
 NOBODY = 65534
 
@@ -162,6 +162,7 @@ class Listening(ServerTest):
         server = self.server("--unixsocket", path, port=0, wait=False)
         self.assertTrue(eventually(lambda: os.path.exists(path)))
         with Client(path=path) as client:
+            self.assertTrue(eventually(lambda: not is_loading(client)))
             self.assertEqual(client.call("PING"), "PONG")
         self.assertEqual(server.terminate(), 0)
 

@@ -48,7 +48,7 @@ TEST(SpecFile, SaysFileLineAndWhatWasExpected) {
   EXPECT_EQ(problem("name = \"x\"\n[workload]\nkeys = []\n"),
             "f.toml:3: expected something to choose from for keys, not an empty array");
   EXPECT_EQ(problem("name = \"x\"\nstory = \"tale\"\n"),
-            "f.toml:2: expected one of config_save, not 'tale'");
+            "f.toml:2: expected one of config_save, kept_data, damaged_data, not 'tale'");
   EXPECT_EQ(problem("name = \"x\"\nplant = \"tree\"\n"),
             "f.toml:2: expected a planted bug (see redoubt-sim list), not 'tree'");
   EXPECT_EQ(problem("name = \"x\"\n[[step]]\nclient = 0\nsend = ['GET \"k']\n"),
@@ -119,7 +119,7 @@ TEST(SpecFile, ARecordedRunIsTheSame) {
   };
   RunOptions options;
   options.plant = "blind_watch";
-  for (const uint64_t seed : {2, 5, 7, 11, 18, 24}) {
+  for (const uint64_t seed : {2, 5, 7, 9, 18, 24}) {
     options.seed = seed;
     expect_the_same("single", options);
   }

@@ -370,7 +370,8 @@ void reload(Context& c, const Persistence::Reload& what) {
   const DeferredReply reply = c.defer();
   persistence.reload(what, [&dispatcher = c.dispatcher(), reply](std::string_view error) {
     dispatcher.finish_deferred(
-        reply, error.empty() ? std::string() : fmt::format("ERR Error trying to load: {}", error));
+        reply, error.empty() ? std::string() : fmt::format("ERR Error trying to load: {}", error),
+        true);
   });
 }
 

@@ -18,6 +18,8 @@ namespace redoubt {
 namespace {
 
 constexpr uint64_t kManifestBytesMax = 1 << 20;
+// Bytes of names that a line of the log has.
+constexpr size_t kNamesShown = 500;
 constexpr std::string_view kTemporaryBase = "temp-rewriteaof.rdb";
 constexpr Duration kSnapshotRetry = Duration::milliseconds(10);
 // After failures in a row, an automatic rewrite waits so long.
@@ -36,6 +38,7 @@ Aof::Aof(const Surroundings& surroundings)
       settings_(surroundings.settings),
       loading_(surroundings.loading),
       functions_(surroundings.functions),
+      take_directory_(surroundings.take_directory),
       writer_(env_, services_.effects, *this, flush_hook_),
       promise_({.env = env_,
                 .effects = services_.effects,
@@ -48,6 +51,8 @@ Aof::Aof(const Surroundings& surroundings)
   flush_hook_.run = [](TurnHook& hook) {
     Aof& aof = *static_cast<Aof*>(hook.owner);
     aof.writer_.set_timestamps(aof.settings_.timestamps);
+    aof.writer_.set_plants(aof.settings_.plants);
+    aof.writer_.set_timed(aof.services_.settings.latency_monitor_threshold_ms > 0);
     aof.writer_.flush();
     aof.promise_.update();
   };
@@ -71,6 +76,25 @@ void Aof::on_aof_progress() {
   written_further_.raise();
 }
 
+// Events of LATENCY, with Redis's names.
+void Aof::on_aof_write_took(Duration took, bool beside_sync) {
+  Instrumentation& instrumentation = services_.instrumentation;
+  instrumentation.note_latency("aof-write", took);
+  if (beside_sync) {
+    instrumentation.note_latency("aof-write-pending-fsync", took);
+  } else if (rewriting() || disk_busy_) {
+    instrumentation.note_latency("aof-write-active-child", took);
+  } else {
+    instrumentation.note_latency("aof-write-alone", took);
+  }
+}
+
+void Aof::on_aof_sync_took(Duration took) {
+  if (settings_.append_fsync == AppendFsync::always) {
+    services_.instrumentation.note_latency("aof-fsync-always", took);
+  }
+}
+
 Task<Error> Aof::save_manifest(AofManifest manifest) {
   const Error error = co_await replace_file(env_, manifest_path(), manifest.text());
   if (error != Error::none) {
@@ -84,8 +108,8 @@ Task<Error> Aof::save_manifest(AofManifest manifest) {
 
 // --- finding a log
 
-Task<bool> Aof::find(bool* found) {
-  *found = false;
+// The manifest that is there, and the numbers behind which new files may be.
+Task<bool> Aof::read_manifest() {
   Expected<std::string> text = co_await read_whole(env_, manifest_path(), kManifestBytesMax);
   if (text) {
     std::string problem;
@@ -97,10 +121,51 @@ Task<bool> Aof::find(bool* found) {
     error_ = fmt::format("{}: {}", manifest_path(), describe(text.error()));
     co_return false;
   }
-  const bool adopted = co_await adopt_single_file();
-  if (!adopted) co_return false;
   last_base_ = manifest_.last_base();
   last_increment_ = manifest_.last_increment();
+  if (manifest_.empty() && manifest_.history.empty()) {
+    const Error error = co_await pass_over_unlisted_files();
+    if (error != Error::none) {
+      error_ = fmt::format("{}: {}", settings_.append_directory, describe(error));
+      co_return false;
+    }
+  }
+  manifest_read_ = true;
+  co_return true;
+}
+
+// Files of a log whose manifest was lost or not copied are somebody's data: they stay, and new ones
+// get other names.
+Task<Error> Aof::pass_over_unlisted_files() {
+  IoOp io(env_);
+  io.op.kind = OpKind::list;
+  io.op.path = settings_.append_directory;
+  co_await io;
+  const Error error = io.op.result.error;
+  if (error == Error::not_found || error == Error::not_directory) co_return Error::none;
+  if (error != Error::none) co_return error;
+  std::string names;
+  for (const std::string& name : io.op.result.names) {
+    const std::optional<AofFileName> parsed = parse_aof_name(settings_.append_file_name, name);
+    if (!parsed) continue;
+    uint64_t& last = parsed->base ? last_base_ : last_increment_;
+    last = std::max(last, parsed->number);
+    if (names.size() < kNamesShown) names += fmt::format(" {}", name);
+  }
+  if (names.empty()) co_return Error::none;
+  log(LogLevel::warning,
+      fmt::format("{} has files of an AOF that no manifest lists. They are left as they are:{}",
+                  settings_.append_directory, names));
+  co_return Error::none;
+}
+
+Task<bool> Aof::find(bool* found) {
+  *found = false;
+  const bool read = co_await read_manifest();
+  if (!read) co_return false;
+  const bool adopted = co_await adopt_single_file();
+  if (!adopted) co_return false;
+  last_base_ = std::max(last_base_, manifest_.last_base());
   *found = !manifest_.empty();
   co_return true;
 }
@@ -147,7 +212,13 @@ Task<bool> Aof::load_base(AofLoader& loader, bool is_last) {
     error_ = fmt::format("{}: {}", file_path, describe(magic.error()));
     co_return false;
   }
+  // Even without a key it has a header and an end. A log of Redis may begin with no commands.
+  if (magic->empty() && file_path.ends_with(".rdb")) {
+    error_ = fmt::format("{}: it is empty, which no base is", file_path);
+    co_return false;
+  }
   uint64_t behind = 0;
+  base_unix_s_ = 0;
   if (begins_like_rdb(*magic)) {
     SnapshotLoader snapshot(
         {.env = env_, .services = services_, .persist = settings_, .loading = loading_});
@@ -158,12 +229,25 @@ Task<bool> Aof::load_base(AofLoader& loader, bool is_last) {
       co_return false;
     }
     behind = snapshot.bytes();
+    base_unix_s_ = snapshot.created_unix_s();
     loaded_functions_ = snapshot.take_functions();
     loader.set_history(snapshot.history_id(), snapshot.offset());
   }
   const bool good = co_await loader.load(file_path, behind, is_last);
   base_bytes_ = loader.file_bytes();
   co_return good;
+}
+
+// False: the base is of a later state than the one that was asked for.
+bool Aof::reaches_back(const AofLoader& loader, const AofLoadEnd& end) {
+  const bool later = end.offset ? !loader.history_id().empty() && loader.offset() > *end.offset
+                                : end.unix_s && base_unix_s_ > *end.unix_s;
+  if (!later) return true;
+  error_ = fmt::format(
+      "aof-until: the AOF does not go back so far. It begins at offset {} of its history, at the "
+      "time {}",
+      loader.offset(), base_unix_s_);
+  return false;
 }
 
 // Whether there is nothing to apply in an increment: only a line with the history.
@@ -177,10 +261,15 @@ Task<bool> Aof::is_empty_increment(std::string name) {
 Task<bool> Aof::load() {
   ASSERT(!manifest_.empty());
   AofLoadEnd end;
-  if (!settings_.load_until.empty()) end = parse_load_end(settings_.load_until).value_or(end);
+  // What follows a start is loaded as a whole.
+  if (state_ == State::off && !settings_.load_until.empty()) {
+    end = parse_load_end(settings_.load_until).value_or(end);
+  }
   AofLoader loader(
       {.env = env_, .services = services_, .logger = services_.logger, .progress = loading_},
-      {.cut_incomplete = settings_.load_truncated, .corrupt_tail_max = settings_.corrupt_tail_max},
+      {.cut_incomplete = settings_.load_truncated,
+       .corrupt_tail_max = settings_.corrupt_tail_max,
+       .plants = settings_.plants},
       end);
   // The last file that has something in it may end with what a crash has cut.
   size_t last = manifest_.increments.size();
@@ -197,6 +286,7 @@ Task<bool> Aof::load() {
       co_return false;
     }
   }
+  if (!reaches_back(loader, end)) co_return false;
   for (size_t i = 0; i < manifest_.increments.size() && !loader.reached_end(); ++i) {
     older_bytes_ += i == 0 ? 0 : loader.file_bytes();
     const std::string file_path = path(manifest_.increments[i].name);
@@ -205,6 +295,12 @@ Task<bool> Aof::load() {
       error_ = loader.error();
       co_return false;
     }
+  }
+  if (end.unix_s && !loader.has_times() && loading_.entries > 0) {
+    error_ =
+        "aof-until: the AOF does not say when its entries were executed: aof-timestamp-enabled was "
+        "off";
+    co_return false;
   }
   if (loader.failed() > 0) {
     log(LogLevel::warning,
@@ -241,12 +337,12 @@ Task<Expected<uint64_t>> Aof::begin_increment(Handle file, uint64_t size) {
 
 Task<bool> Aof::resume() {
   ASSERT(state_ == State::off && !manifest_.empty());
+  // Of a rewrite that did not end.
+  static_cast<void>(co_await remove_file(env_, path(kTemporaryBase)));
   // What was not loaded stays where it is.
   if (stopped_early_) {
     log(LogLevel::notice,
-        "The AOF was not loaded to its end, as was asked for. A new base is written; the former "
-        "files "
-        "are kept.");
+        "The AOF was not loaded to its end, as aof-until asks for. A new base is written.");
     co_return co_await create();
   }
   const Error removed = co_await remove_history();
@@ -328,6 +424,7 @@ void Aof::switch_off() {
   }
   promise_.end();
   if (was_on && !rewriting()) writer_.end();
+  written_further_.raise();  // a rewrite may wait for a sync that nobody begins any more
 }
 
 Task<Error> Aof::flush_all() {
@@ -428,12 +525,22 @@ void Aof::end_rewrite(Error error) {
     next_try_ = env_.now() + Duration::seconds(wait_s);
     log(LogLevel::warning, fmt::format("Background AOF rewrite failed: {}", describe(error)));
   }
-  // Switched off meanwhile.
-  if (state_ == State::off && writer_.is_open()) writer_.end();
+  // Switched off meanwhile, and perhaps on again.
+  if (state_ != State::on && writer_.is_open()) writer_.end();
   if (on_rewritten_) on_rewritten_(error);
 }
 
 Task<Error> Aof::run_rewrite() {
+  const Error taken = co_await take_directory_();
+  if (taken == Error::locked) co_return taken;
+  // A node that began without a log may find one of earlier days.
+  if (!manifest_read_) {
+    const bool read = co_await read_manifest();
+    if (!read) {
+      log(LogLevel::warning, error_);
+      co_return Error::invalid;
+    }
+  }
   Rewrite rewrite;
   rewrite.base_number = ++last_base_;
   rewrite.increment_number = ++last_increment_;
@@ -453,15 +560,24 @@ Task<Error> Aof::run_rewrite() {
     if (writer_.is_open()) state_ == State::on ? writer_.undo_cut() : writer_.end();
     co_return error;
   }
-  if (kSimulation && plants.manifest_before_base) static_cast<void>(co_await replace_base(rewrite));
+  if (kSimulation && settings_.plants->manifest_before_base)
+    static_cast<void>(co_await replace_base(rewrite));
   error = co_await write_base(rewrite);
-  if (error == Error::none) error = co_await replace_base(rewrite);
-  if (error != Error::none) {
-    // The increment stays on the manifest of a log that is on. One that starts tries again.
-    if (state_ != State::on && writer_.is_open()) writer_.end();
-    co_return error;
+  if (error == Error::none && cancelled_) error = Error::cancelled;
+  const bool lists_base = error == Error::none;  // or may do so, when replacing it fails
+  if (lists_base) error = co_await replace_base(rewrite);
+  if (error == Error::none) co_return Error::none;
+  // The increment stays on the manifest of a log that is on. One that starts tries again.
+  const bool was_on = state_ == State::on;
+  if (!was_on && writer_.is_open()) writer_.end();
+  if (kSimulation && settings_.plants->increment_reused) --last_increment_;
+  if (!lists_base) {
+    static_cast<void>(co_await remove_file(env_, path(rewrite.base)));
+    if (!was_on && !rewrite.listed) {
+      static_cast<void>(co_await remove_file(env_, path(rewrite.increment)));
+    }
   }
-  co_return Error::none;
+  co_return error;
 }
 
 // Up to the point from which entries go to the new increment.
@@ -473,28 +589,34 @@ Task<Error> Aof::begin_rewrite(Rewrite& rewrite) {
   Expected<Handle> file = co_await open_file(env_, path(rewrite.increment), anew);
   if (!file) co_return file.error();
   rewrite.file = *file;
-  if (!(kSimulation && plants.directory_not_synced)) {
+  if (!(kSimulation && settings_.plants->directory_not_synced)) {
     Error synced = co_await sync_directory(env_, settings_.append_directory);
     if (synced == Error::none) synced = co_await sync_directory(env_, ".");
     if (synced != Error::none) co_return synced;
   }
 
+  // The writer of a log that was switched off just now still ends.
+  for (;;) {
+    if (cancelled_) co_return Error::cancelled;
+    if (state_ != State::on && writer_.is_open()) {
+      co_await written_further_;
+    } else if (!services_.keys.snapshots().can_begin()) {
+      co_await Sleep(env_, kSnapshotRetry);
+    } else {
+      break;
+    }
+  }
+  // From here to begin() is one moment.
   snapshot_ =
       std::make_unique<SnapshotFile>(SnapshotFile::Surroundings{.env = env_,
                                                                 .keys = services_.keys,
                                                                 .settings = services_.settings,
                                                                 .persist = settings_},
                                      path(kTemporaryBase));
-  while (!services_.keys.snapshots().can_begin()) {
-    if (cancelled_) co_return Error::cancelled;
-    co_await Sleep(env_, kSnapshotRetry);
-  }
   const bool was_on = state_ == State::on;
   // After a sync that failed, the increment in front may lack something: nothing that follows it
   // may be listed before the new base is there.
   const bool lists = was_on && !promise_.tainted();
-  while (!was_on && writer_.is_open()) co_await written_further_;  // it was switched off just now
-  // From here to begin() is one moment.
   was_on ? writer_.cut() : writer_.open();
   const bool begun = snapshot_->begin({.aof_base = true,
                                        .history_id = services_.effects.history().id,
@@ -512,12 +634,17 @@ Task<Error> Aof::begin_rewrite(Rewrite& rewrite) {
   if (!size) co_return size.error();
   if (lists) {
     AofManifest manifest = manifest_;
+    if (kSimulation && settings_.plants->increment_lost && manifest.increments.size() > 1) {
+      manifest.increments.erase(manifest.increments.begin());
+    }
     manifest.increments.push_back({rewrite.increment, rewrite.increment_number});
     rewrite.listed = true;
     const Error saved = co_await save_manifest(std::move(manifest));
     if (saved != Error::none) co_return saved;
     older_bytes_ += writer_.file_bytes();
   }
+  // A node that ends has perhaps begun to seal the file that is left (flush_all()).
+  while (!cancelled_ && !writer_.drained()) co_await written_further_;
   if (cancelled_) co_return Error::cancelled;
   writer_.continue_in(std::exchange(rewrite.file, {}), *size);
   co_return Error::none;
@@ -540,7 +667,6 @@ Task<Error> Aof::write_base(const Rewrite& rewrite) {
 
 // The new base and the increments from its own on are the log.
 Task<Error> Aof::replace_base(const Rewrite& rewrite) {
-  if (cancelled_) co_return Error::cancelled;
   AofManifest manifest = manifest_;
   std::vector<AofManifest::File> former;
   std::vector<AofManifest::File> increments;
@@ -550,16 +676,27 @@ Task<Error> Aof::replace_base(const Rewrite& rewrite) {
   if (increments.empty()) increments.push_back({rewrite.increment, rewrite.increment_number});
   std::reverse(former.begin(), former.end());
   if (manifest.base) former.push_back(*manifest.base);
-  manifest.history.insert(manifest.history.begin(), former.begin(), former.end());
+  // What was not loaded is in the former files only: nothing removes them then.
+  std::string kept;
+  if (stopped_early_) {
+    for (const AofManifest::File& file : former) kept += fmt::format(" {}", file.name);
+  } else {
+    manifest.history.insert(manifest.history.begin(), former.begin(), former.end());
+  }
   manifest.base = AofManifest::File{rewrite.base, rewrite.base_number};
   manifest.increments = std::move(increments);
-  if (kSimulation && plants.history_removed_early) {
+  if (kSimulation && settings_.plants->history_removed_early) {
     for (const AofManifest::File& file : former) {
       static_cast<void>(co_await remove_file(env_, path(file.name)));
     }
   }
   const Error saved = co_await save_manifest(std::move(manifest));
   if (saved != Error::none) co_return saved;
+  if (std::exchange(stopped_early_, false)) {
+    log(LogLevel::notice,
+        fmt::format("Former files of the AOF stay in {}, and are not listed any more:{}",
+                    settings_.append_directory, kept));
+  }
   base_bytes_ = snapshot_->bytes();
   older_bytes_ = 0;
   reference_bytes_ = bytes();
@@ -580,7 +717,7 @@ Task<Error> Aof::replace_base(const Rewrite& rewrite) {
 }
 
 Task<Error> Aof::remove_history() {
-  if (manifest_.history.empty() || settings_.keep_history_files || stopped_early_) {
+  if (manifest_.history.empty() || settings_.keep_history_files) {
     co_return Error::none;
   }
   AofManifest manifest = manifest_;

@@ -52,10 +52,15 @@ class AofEntries {
   const std::string& history_id() const { return history_id_; }
   uint64_t offset() const { return offset_; }
   void set_history(std::string_view id, uint64_t offset);
+  // Whether this file itself has said so far where in which history it is, as ours begin.
+  bool has_history_line() const { return has_history_line_; }
   // The offset behind the entry that was read, which is not part of offset() until next().
   uint64_t entry_end_offset() const { return entry_end_; }
   // Whether it had a checksum.
   bool marked() const { return mark_checksum_.has_value(); }
+
+  // A planted bug of simulations.
+  void ignore_checksums() { ignores_checksums_ = true; }
 
   size_t command_count() const { return counts_.size(); }
   // Calls visit(words) for its commands in order; false ends it.
@@ -93,6 +98,8 @@ class AofEntries {
   int64_t time_s_ = 0;
   std::string history_id_;
   uint64_t offset_ = 0;
+  bool has_history_line_ = false;
+  bool ignores_checksums_ = false;
   uint64_t gap_to_ = 0;  // an increment begins here, beyond offset_
   std::string problem_;
 };

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <array>
 #include <charconv>
+#include <cstring>
 
 #include "engine/effects/history.h"
 #include "net/assert.h"
@@ -18,10 +20,20 @@ constexpr std::string_view kHistoryPrefix = "#H:";
 constexpr std::string_view kSyncedPrefix = "#S:";
 constexpr std::string_view kTimePrefix = "#TS:";
 
-char* write_hex(char* to, uint64_t value, int digits) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) *to++ = kDigits[value >> shift & 15];
-  return to;
+// Each byte as two digits.
+constexpr auto kHexPairs = [] {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (size_t i = 0; i < pairs.size(); ++i) pairs[i] = {kDigits[i >> 4], kDigits[i & 15]};
+  return pairs;
+}();
+
+template <size_t kDigits>
+char* write_hex(char* to, uint64_t value) {
+  for (size_t i = 0; i < kDigits / 2; ++i) {
+    std::memcpy(to + 2 * i, kHexPairs[value >> (4 * (kDigits - 2) - 8 * i) & 255].data(), 2);
+  }
+  return to + kDigits;
 }
 
 // All of the text as a number; nothing when it is none.
@@ -41,9 +53,9 @@ uint32_t entry_checksum(std::string_view entry, uint64_t end_offset) {
 
 void write_entry_mark(char* to, uint32_t checksum, uint64_t end_offset) {
   to = kEntryPrefix.copy(to, kEntryPrefix.size()) + to;
-  to = write_hex(to, checksum, 8);
+  to = write_hex<8>(to, checksum);
   *to++ = ':';
-  to = write_hex(to, end_offset, 16);
+  to = write_hex<16>(to, end_offset);
   *to++ = '\r';
   *to = '\n';
 }
@@ -55,7 +67,7 @@ void append_history_line(std::string& out, std::string_view history_id, uint64_t
 
 void append_synced_line(std::string& out, uint64_t offset) {
   char digits[16];
-  write_hex(digits, offset, 16);
+  write_hex<16>(digits, offset);
   out += kSyncedPrefix;
   out.append(digits, sizeof digits);
   out += "\r\n";

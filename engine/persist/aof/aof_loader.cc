@@ -7,6 +7,7 @@
 #include "engine/persist/aof/aof_format.h"
 #include "engine/store/number.h"
 #include "net/files.h"
+#include "net/places.h"
 #include "net/text.h"
 
 namespace redoubt {
@@ -80,6 +81,7 @@ Task<bool> AofLoader::load(std::string path, uint64_t from, bool is_last) {
   const std::string history_id = entries_.history_id();
   const uint64_t offset = entries_.offset();
   entries_ = AofEntries(from);
+  if (kSimulation && rules_.plants->checksum_ignored) entries_.ignore_checksums();
   entries_.set_history(history_id, offset);
   OpenFlags flags;
   flags.read = flags.write = true;
@@ -109,6 +111,7 @@ Task<bool> AofLoader::read_file(Handle file, uint64_t size) {
       switch (entries_.next()) {
         case AofEntries::Item::need_more: more = true; break;
         case AofEntries::Item::time:
+          has_times_ = true;
           if (end_.unix_s && entries_.time_s() > *end_.unix_s) reached_end_ = true;
           break;
         case AofEntries::Item::entry:
@@ -146,6 +149,11 @@ Task<bool> AofLoader::end_incomplete(Handle file, uint64_t size, bool is_last) {
   const std::string reason(damaged_ ? entries_.problem() : entries_.incomplete());
   const std::string what =
       fmt::format("{}: {}; what is whole ends at byte {} of {}", path_, reason, at, size);
+  if (kSimulation && rules_.plants->half_transaction_loaded && !damaged_) apply();
+  if (!is_last && kSimulation && rules_.plants->tail_in_the_middle) {
+    entries_.set_history({}, entries_.offset());  // or the gap would be seen
+    co_return true;
+  }
   if (!is_last) {
     error_ = fmt::format("{}, and another file follows. Nothing was changed.", what);
     co_return false;
@@ -153,7 +161,7 @@ Task<bool> AofLoader::end_incomplete(Handle file, uint64_t size, bool is_last) {
   const bool small = size - at <= rules_.corrupt_tail_max;
   // What a crash leaves may look like anything; in files that say what was synced it is known.
   const bool of_a_crash =
-      !damaged_ || (!history_id().empty() && co_await rest_is_of_a_crash(file, size));
+      !damaged_ || (entries_.has_history_line() && co_await rest_is_of_a_crash(file, size));
   if (!small && damaged_ && !of_a_crash) {
     error_ = fmt::format(
         "{}. This is not the end of what a crash has cut: later bytes of the file say that this "
@@ -194,6 +202,7 @@ Task<bool> AofLoader::rest_is_of_a_crash(Handle file, uint64_t size) {
 }
 
 Task<bool> AofLoader::cut(Handle file, uint64_t at) {
+  if (kSimulation && rules_.plants->tail_kept) co_return true;
   IoOp io(env_);
   io.op.kind = OpKind::truncate;
   io.op.handle = file;

@@ -15,6 +15,7 @@
 #include "engine/insight/logger.h"
 #include "engine/persist/aof/aof_entries.h"
 #include "engine/persist/snapshots/load_progress.h"
+#include "engine/persist/snapshots/persist_settings.h"
 #include "net/env.h"
 #include "net/task.h"
 
@@ -31,8 +32,9 @@ std::optional<AofLoadEnd> parse_load_end(std::string_view text);
 
 // How an end that is not whole is treated.
 struct AofTailRules {
-  bool cut_incomplete = true;     // aof-load-truncated
-  uint64_t corrupt_tail_max = 0;  // aof-load-corrupt-tail-max-size
+  bool cut_incomplete = true;                      // aof-load-truncated
+  uint64_t corrupt_tail_max = 0;                   // aof-load-corrupt-tail-max-size
+  const PersistPlants* plants = &kNothingPlanted;  // of a simulation
 };
 
 class AofLoader {
@@ -62,6 +64,8 @@ class AofLoader {
   uint64_t file_bytes() const { return file_bytes_; }
   // Entries that were answered with an error.
   uint64_t failed() const { return failed_; }
+  // There were lines with the time.
+  bool has_times() const { return has_times_; }
 
  private:
   bool apply();
@@ -83,6 +87,7 @@ class AofLoader {
   bool damaged_ = false;  // rather than incomplete
   std::string error_;
   bool reached_end_ = false;
+  bool has_times_ = false;
   uint64_t file_bytes_ = 0;
   uint64_t failed_ = 0;
 };

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "net/places.h"
+
 namespace redoubt {
 
 AofPromise::AofPromise(const Surroundings& surroundings, AofWriter& writer)
@@ -22,9 +24,14 @@ AofPromise::~AofPromise() {
   env_.disarm(timer_);
 }
 
+AppendFsync AofPromise::policy() const {
+  return kSimulation && settings_.plants->policy_kept ? first_policy_ : settings_.append_fsync;
+}
+
 void AofPromise::begin() {
   ASSERT(!active_ && writer_.is_open());
   active_ = true;
+  first_policy_ = settings_.append_fsync;
   behind_since_ = unsynced_since_ = Instant::never();
   sync_began_ = env_.now();
   was_syncing_ = was_overdue_ = false;
@@ -112,7 +119,7 @@ void AofPromise::note_errors() {
 void AofPromise::start_sync_if_due() {
   if (writer_.syncing() || writer_.synced() >= writer_.written()) return;
   const Instant now = env_.now();
-  switch (settings_.append_fsync) {
+  switch (policy()) {
     case AppendFsync::no:
       // A file that is left is synced, whatever the policy.
       if (!writer_.is_cut()) return;
@@ -131,10 +138,16 @@ void AofPromise::start_sync_if_due() {
 
 // Something that was acknowledged two seconds ago may be missing on the medium.
 bool AofPromise::overdue() const {
-  if (settings_.append_fsync != AppendFsync::everysec) return false;
+  if (policy() != AppendFsync::everysec) return false;
   if (rewriting_ && settings_.no_fsync_on_rewrite) return false;
   const Instant oldest = std::min(unsynced_since_, behind_since_);
   return oldest != Instant::never() && env_.now() >= oldest + kLossMax;
+}
+
+// The next write will not be done at once. The gate opens before there is one, so that it knows the
+// keys that are written, and other replies of the same turn do not wait.
+bool AofPromise::may_fall_behind() const {
+  return writer_.syncing() || writer_.writing() || writer_.is_cut();
 }
 
 void AofPromise::set_gate() {
@@ -144,7 +157,7 @@ void AofPromise::set_gate() {
     source_failed_ = true;
     return;
   }
-  if (settings_.append_fsync == AppendFsync::always) {
+  if (policy() == AppendFsync::always) {
     if (!source_) open_gate(writer_.synced(), true);
     if (source_failed_) {
       source_failed_ = false;
@@ -163,7 +176,9 @@ void AofPromise::set_gate() {
         "write wait for it.");
   }
   was_overdue_ = late;
-  const bool waits = behind_since_ != Instant::never() && env_.now() < behind_since_ + patience();
+  const bool behind = behind_since_ != Instant::never();
+  const bool given_up = behind && env_.now() >= behind_since_ + patience();
+  const bool waits = (behind || may_fall_behind()) && !given_up;
   if (!late && !waits) return close_gate();
   const uint64_t kept = late ? writer_.synced() : writer_.written();
   if (source_failed_) close_gate();
@@ -172,7 +187,8 @@ void AofPromise::set_gate() {
 }
 
 void AofPromise::open_gate(uint64_t offset, bool covers_past) {
-  source_ = gate_.open_source("aof", offset, covers_past);
+  const bool wide = kSimulation && settings_.plants->gate_reopened_wide && ++times_opened_ > 1;
+  source_ = gate_.open_source("aof", wide ? effects_.end_offset() : offset, covers_past);
   source_failed_ = false;
 }
 
@@ -193,7 +209,7 @@ void AofPromise::arm() {
     at(behind_since_ + patience());
     at(behind_since_ + kLossMax);
   }
-  if (settings_.append_fsync == AppendFsync::everysec && unsynced_since_ != Instant::never()) {
+  if (policy() == AppendFsync::everysec && unsynced_since_ != Instant::never()) {
     at(unsynced_since_ + kLossMax);
     if (!writer_.syncing()) at(std::min(sync_began_, unsynced_since_) + kSyncPeriod);
   }

@@ -79,7 +79,9 @@ class AofPromise {
   void arm();
   void open_gate(uint64_t offset, bool covers_past);
   void close_gate();
+  AppendFsync policy() const;
   bool overdue() const;
+  bool may_fall_behind() const;
   Duration patience() const { return writer_.is_cut() ? kCutPatience : kPatience; }
 
   Env& env_;
@@ -91,6 +93,9 @@ class AofPromise {
   AofWriter& writer_;
 
   bool active_ = false;
+  // For planted bugs.
+  AppendFsync first_policy_ = AppendFsync::no;
+  uint64_t times_opened_ = 0;
   bool rewriting_ = false;
   std::optional<ReplyGate::Source> source_;
   bool source_failed_ = false;

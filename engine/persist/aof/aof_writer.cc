@@ -16,6 +16,13 @@ constexpr size_t kBatchBytes = 1 << 20;
 // What a batch keeps of its memory between writes.
 constexpr size_t kKeptBytes = 256 << 10;
 
+// For a planted bug.
+bool removes(const std::vector<Slice>& slices) {
+  const std::string_view begin(reinterpret_cast<const char*>(slices.front().data()),
+                               std::min<size_t>(slices.front().size(), 16));
+  return begin.find("\r\nDEL\r") != std::string_view::npos;
+}
+
 }  // namespace
 
 AofWriter::AofWriter(Env& env, EffectLog& effects, AofWriterOwner& owner, TurnHook& flush_hook)
@@ -75,16 +82,16 @@ void AofWriter::cut() {
   ASSERT(is_open() && !cut_ && !effects_.in_group());
   cut_ = true;
   cut_offset_ = effects_.end_offset();
-  effects_.select_again();
+  if (!(kSimulation && plants_->select_missing)) effects_.select_again();
 }
 
 bool AofWriter::drained() const {
-  return cut_ && !writing() && !syncing() && written_ >= cut_offset_ &&
+  return cut_ && !writing() && !syncing() && batch_.empty() && written_ >= cut_offset_ &&
          (synced_ >= cut_offset_ || sync_error_ != Error::none);
 }
 
 void AofWriter::continue_in(Handle file, uint64_t size) {
-  ASSERT(file && drained() && position() >= cut_offset_ && batch_.empty());
+  ASSERT(file && drained() && position() >= cut_offset_);
   if (file_) env_.close(file_);
   file_ = file;
   file_bytes_ = size;
@@ -108,6 +115,11 @@ void AofWriter::on_entry(const EffectEntry& entry) {
   env_.request(flush_hook_);
 }
 
+void AofWriter::append_time_if_new() {
+  const int64_t now_s = env_.wall().unix_s();
+  if (now_s != std::exchange(last_time_s_, now_s)) append_time_line(batch_, now_s);
+}
+
 // Entries from the log, as many as make a batch.
 void AofWriter::fill_batch() {
   std::vector<Slice> slices;
@@ -119,17 +131,17 @@ void AofWriter::fill_batch() {
     if (!entry.control) {
       if (batch_.empty() && synced_ > said_synced_) append_synced_line(batch_, synced_);
       said_synced_ = std::max(said_synced_, synced_);
-      const int64_t now_s = env_.wall().unix_s();
-      if (timestamps_ && now_s != std::exchange(last_time_s_, now_s)) {
-        append_time_line(batch_, now_s);
-      }
+      if (timestamps_) append_time_if_new();
       slices.clear();
       EffectReader::slices(size, slices);
-      append_marked_entry(batch_, entry.end, [&](std::string& out) {
-        for (const Slice slice : slices) {
-          out.append(reinterpret_cast<const char*>(slice.data()), slice.size());
-        }
-      });
+      const bool left_out = kSimulation && plants_->removal_not_written && removes(slices);
+      if (!left_out) {
+        append_marked_entry(batch_, entry.end, [&](std::string& out) {
+          for (const Slice slice : slices) {
+            out.append(reinterpret_cast<const char*>(slice.data()), slice.size());
+          }
+        });
+      }
     }
     take(size);
     batch_end_ = entry.end;
@@ -154,12 +166,23 @@ void AofWriter::submit_write() {
   batch_slice_ = as_slice(batch_);
   write_.gather = std::span<const Slice>(&batch_slice_, 1);
   write_.result = {};
+  write_began_ = timed_ ? env_.precise_now() : Instant::never();
+  beside_sync_ = syncing();
   env_.submit(write_);
-  if (write_.prompted) written_ = batch_end_;
+  if (write_.prompted || (kSimulation && plants_->acknowledged_early)) written_ = batch_end_;
+  if (write_.prompted) tell_write_time();
+}
+
+void AofWriter::tell_write_time() {
+  const Instant began = std::exchange(write_began_, Instant::never());
+  if (began != Instant::never()) {
+    owner_.on_aof_write_took(env_.precise_now() - began, beside_sync_);
+  }
 }
 
 void AofWriter::on_write_done() {
-  if (!write_.result.ok()) {
+  tell_write_time();
+  if (!write_.result.ok() && !(kSimulation && plants_->write_error_ignored)) {
     write_error_ = write_.result.error;
     truncated_ = false;
     // Bytes of the batch may be there. The next write would not begin behind a whole entry.
@@ -215,11 +238,13 @@ void AofWriter::sync() {
   sync_covers_ = written_;
   sync_.handle = file_;
   sync_.result = {};
+  sync_began_ = timed_ ? env_.precise_now() : Instant::never();
   env_.submit(sync_);
 }
 
 void AofWriter::on_sync_done() {
-  if (sync_.result.ok() || ignores_sync_errors_) {
+  if (sync_began_ != Instant::never()) owner_.on_aof_sync_took(env_.precise_now() - sync_began_);
+  if (sync_.result.ok() || (kSimulation && plants_->sync_error_ignored)) {
     synced_ = std::max(synced_, sync_covers_);
   } else {
     sync_error_ = sync_.result.error;

@@ -20,6 +20,7 @@
 #include <string>
 
 #include "engine/effects/effect_log.h"
+#include "engine/persist/snapshots/persist_settings.h"
 #include "net/env.h"
 
 namespace redoubt {
@@ -28,6 +29,10 @@ class AofWriterOwner {
  public:
   // written(), synced() or the errors have changed.
   virtual void on_aof_progress() = 0;
+  // A write took so long, with a sync under way when it began; or a sync did. Only after
+  // set_timed(true).
+  virtual void on_aof_write_took(Duration took, bool beside_sync) = 0;
+  virtual void on_aof_sync_took(Duration took) = 0;
 
  protected:
   ~AofWriterOwner() = default;
@@ -90,16 +95,20 @@ class AofWriter final : private EffectReader {
 
   // Lines with the time go between the entries, one for each second.
   void set_timestamps(bool on) { timestamps_ = on; }
-  // A planted bug of simulations: the result of a sync is not looked at.
-  void ignore_sync_errors() { ignores_sync_errors_ = true; }
+  // Of a simulation.
+  void set_plants(const PersistPlants* plants) { plants_ = plants; }
+  // Whether its owner wants to know how long writes and syncs take.
+  void set_timed(bool on) { timed_ = on; }
 
  private:
   void on_entry(const EffectEntry& entry) override;
   void close();
   void go_on_ending();
   void fill_batch();
+  void append_time_if_new();
   void submit_write();
   void on_write_done();
+  void tell_write_time();
   void on_truncated();
   void on_sync_done();
 
@@ -127,7 +136,11 @@ class AofWriter final : private EffectReader {
   bool seal_unsynced_ = false;
   int64_t last_time_s_ = 0;
   bool timestamps_ = false;
-  bool ignores_sync_errors_ = false;
+  const PersistPlants* plants_ = &kNothingPlanted;
+  bool timed_ = false;
+  Instant write_began_ = Instant::never();  // never: it is not timed
+  Instant sync_began_ = Instant::never();
+  bool beside_sync_ = false;
 
   Op write_;
   Op truncate_;

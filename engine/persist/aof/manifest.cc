@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "engine/config/config_text.h"
 #include "engine/store/number.h"
 #include "net/text.h"
@@ -12,6 +14,8 @@ namespace {
 
 // Redis reads lines of 1024 bytes; names with many quoted bytes take more.
 constexpr size_t kLineMax = 16 * 1024;
+// Numbers go on from the largest one.
+constexpr int64_t kNumberMax = int64_t{1} << 62;
 
 void append_line(std::string& out, const AofManifest::File& file, char type) {
   out += fmt::format("file {} seq {} type {}\n", quote_word(file.name), file.number, type);
@@ -41,6 +45,10 @@ bool parse_line(std::string_view text, Line* line, std::string* problem) {
     } else if (equal_ignoring_case(words[i], "seq")) {
       const std::optional<int64_t> number = parse_integer(value);
       if (!number || *number <= 0) return false;
+      if (*number > kNumberMax) {
+        *problem = "the number is too large";
+        return false;
+      }
       line->file.number = static_cast<uint64_t>(*number);
       numbered = true;
     } else if (equal_ignoring_case(words[i], "type")) {
@@ -53,8 +61,14 @@ bool parse_line(std::string_view text, Line* line, std::string* problem) {
   return named && numbered && line->type != 0;
 }
 
-// False: *problem says why the line does not fit those before it.
-bool add_line(Line line, AofManifest* manifest, std::string* problem) {
+// False: *problem says why the line does not fit those before it, whose files have these names.
+bool add_line(Line line, std::set<std::string>* names, AofManifest* manifest,
+              std::string* problem) {
+  // Its entries would be executed twice, or the history would be removed with what is needed.
+  if (!names->insert(line.file.name).second) {
+    *problem = "the file is listed twice";
+    return false;
+  }
   switch (line.type) {
     case 'b':
       if (manifest->base) {
@@ -90,6 +104,7 @@ bool AofManifest::parse(std::string_view text, AofManifest* manifest, std::strin
     *error = "Found an empty AOF manifest";
     return false;
   }
+  std::set<std::string> names;
   for (size_t number = 1; !text.empty(); ++number) {
     const size_t end = text.find('\n');
     std::string problem;
@@ -104,7 +119,7 @@ bool AofManifest::parse(std::string_view text, AofManifest* manifest, std::strin
       if (words.empty()) {
         problem = "the line is empty";
       } else if (parse_line(words, &line, &problem) &&
-                 add_line(std::move(line), manifest, &problem)) {
+                 add_line(std::move(line), &names, manifest, &problem)) {
         continue;
       }
     }
@@ -124,6 +139,21 @@ std::string aof_base_name(std::string_view prefix, uint64_t number, bool rdb) {
 
 std::string aof_increment_name(std::string_view prefix, uint64_t number) {
   return fmt::format("{}.{}.incr.aof", prefix, number);
+}
+
+std::optional<AofFileName> parse_aof_name(std::string_view prefix, std::string_view name) {
+  if (!name.starts_with(prefix) || name.size() <= prefix.size()) return std::nullopt;
+  std::string_view rest = name.substr(prefix.size());
+  if (rest.front() != '.') return std::nullopt;
+  rest.remove_prefix(1);
+  const size_t dot = rest.find('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  const std::optional<int64_t> number = parse_integer(rest.substr(0, dot));
+  if (!number || *number <= 0 || *number > kNumberMax) return std::nullopt;
+  const std::string_view kind = rest.substr(dot);
+  const bool base = kind == ".base.rdb" || kind == ".base.aof";
+  if (!base && kind != ".incr.aof") return std::nullopt;
+  return AofFileName{base, static_cast<uint64_t>(*number)};
 }
 
 }  // namespace redoubt

@@ -45,4 +45,11 @@ std::string aof_manifest_name(std::string_view prefix);
 std::string aof_base_name(std::string_view prefix, uint64_t number, bool rdb);
 std::string aof_increment_name(std::string_view prefix, uint64_t number);
 
+struct AofFileName {
+  bool base = false;  // otherwise an increment
+  uint64_t number = 0;
+};
+// Nothing: no file of that log has this name.
+std::optional<AofFileName> parse_aof_name(std::string_view prefix, std::string_view name);
+
 }  // namespace redoubt

@@ -202,7 +202,7 @@ void RdbValueWriter::write_hash_block(RdbType type, const Entry& entry) {
     add(block, fields[index].name);
     add(block, fields[index].value);
     if (!deadlines) continue;
-    const bool none = deadline_ms == kNeverExpires;
+    const bool none = deadline_ms == kNeverExpires || (loses_deadline_ && index == 0);
     Listpack::append_encoded(block, none ? int64_t{0} : storable(deadline_ms));
   }
   Listpack::finish_encoded(block, fields.size() * (deadlines ? 3 : 2));

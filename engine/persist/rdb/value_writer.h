@@ -13,6 +13,9 @@ class RdbValueWriter {
   // `form`: RdbForm::automatic takes whatever form a value needs.
   RdbValueWriter(RdbOutput& out, RdbForm form) : out_(out), form_(form), stream_(out) {}
 
+  // A planted bug of simulations: the first field of a packed hash loses its deadline.
+  void lose_field_deadline() { loses_deadline_ = true; }
+
   // The least form that holds all that has been written, as far as it is not fixed.
   RdbForm needed() const { return needed_; }
 
@@ -49,6 +52,7 @@ class RdbValueWriter {
   RdbOutput& out_;
   const RdbForm form_;
   RdbForm needed_ = RdbForm::redis10;
+  bool loses_deadline_ = false;
   int64_t minimum_ms_ = 1;  // of the deadlines of the hash
   RdbStreamWriter stream_;
 };

@@ -22,6 +22,7 @@ std::string_view name_of(RdbForm form) {
 
 RdbWriter::RdbWriter(RdbWriterOptions options)
     : options_(std::move(options)), out_(options_.compress), values_(out_, options_.form) {
+  if (options_.loses_field_deadline) values_.lose_field_deadline();
   ASSERT(options_.use == RdbUse::none || options_.use_of != nullptr);
   sized_.resize(options_.sizes.size());
   write_head();
@@ -89,7 +90,7 @@ void RdbWriter::database(int index) {
 }
 
 void RdbWriter::write_attributes(const Entry& entry) {
-  if (entry.has_expiry()) {
+  if (entry.has_expiry() && !options_.drops_deadlines) {
     out_.opcode(RdbOpcode::expire_ms);
     out_.little(entry.expiry_ms());
   }

@@ -33,6 +33,9 @@ struct RdbWriterOptions {
   RdbForm form = RdbForm::redis10;
   bool compress = true;
   bool checksum = true;
+  // Bugs that a simulation plants.
+  bool drops_deadlines = false;
+  bool loses_field_deadline = false;
   // In this order.
   std::vector<std::pair<std::string, std::string>> aux = {};
   // Sources of libraries.

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "engine/persist/snapshots/persist_plants.h"
+
 namespace redoubt {
 
 // The enumerators stand in the order of the words in the rows of their directives.
@@ -16,6 +18,8 @@ struct SavePoint {
   int64_t seconds;
   uint64_t changes;
 };
+
+inline constexpr PersistPlants kNothingPlanted;
 
 struct PersistSettings {
   // snapshots
@@ -42,6 +46,9 @@ struct PersistSettings {
   bool timestamps = false;
   bool keep_history_files = false;
   std::string load_until;  // empty: everything
+
+  // Of a simulation; no directive.
+  const PersistPlants* plants = &kNothingPlanted;
 };
 
 }  // namespace redoubt

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/insight/logger.h"
 #include "engine/keyspace/keyspace.h"
@@ -21,11 +22,12 @@ constexpr Duration kFailurePause = Duration::seconds(5);
 }  // namespace
 
 Saver::Saver(Env& env, const Services& services, const PersistSettings& settings,
-             const std::vector<std::string>& functions)
+             const std::vector<std::string>& functions, std::function<Task<Error>()> take_directory)
     : env_(env),
       services_(services),
       settings_(settings),
       functions_(functions),
+      take_directory_(std::move(take_directory)),
       saved_at_(env.now()) {
   facts_.last_save_unix_s = env.wall().unix_s();
 }
@@ -52,6 +54,8 @@ bool Saver::refuses_writes() const {
 // --- when
 
 bool Saver::save_point_reached() const {
+  // Nothing would bring a save point nearer, or mend what has failed.
+  if (refuses_writes()) return true;
   const uint64_t changes = unsaved_changes();
   const int64_t passed_s = (env_.now() - saved_at_).ns / 1'000'000'000;
   return std::any_of(
@@ -125,13 +129,19 @@ Task<Error> Saver::run() {
   const Error error = co_await file_->write();
   problem_ = file_->problem();
   if (error != Error::none) co_return error;
+  const Error taken = co_await take_directory_();
+  if (taken == Error::locked) {
+    problem_ = "another node keeps its data in this directory";
+    static_cast<void>(co_await remove_file(env_, temporary));
+    co_return taken;
+  }
   const Error renamed = co_await rename_file(env_, temporary, path);
   if (renamed != Error::none) {
     problem_ = fmt::format("{}: {}", path, describe(renamed));
     static_cast<void>(co_await remove_file(env_, temporary));
     co_return renamed;
   }
-  if (kSimulation && forgets_directory) co_return Error::none;
+  if (kSimulation && settings_.plants->directory_forgotten) co_return Error::none;
   const Error synced = co_await sync_directory(env_, directory_of(path));
   if (synced != Error::none) problem_ = fmt::format("the directory: {}", describe(synced));
   co_return synced;

@@ -24,9 +24,10 @@ class Saver {
   // Called when a save is over; `error` is empty, or says why it failed.
   using Done = std::function<void(std::string_view error)>;
 
-  // All of these outlive it.
+  // The references outlive it. `take_directory` makes the directory this node's: Error::locked when
+  // it is another one's.
   Saver(Env& env, const Services& services, const PersistSettings& settings,
-        const std::vector<std::string>& functions);
+        const std::vector<std::string>& functions, std::function<Task<Error>()> take_directory);
   Saver(const Saver&) = delete;
   Saver& operator=(const Saver&) = delete;
 
@@ -61,9 +62,6 @@ class Saver {
   uint64_t unsaved_changes() const;
   const SnapshotFile* file() const { return file_.get(); }
 
-  // A planted bug of simulations: the name of the file is not synced.
-  bool forgets_directory = false;
-
  private:
   Task<Error> run();
   void end(Error error);
@@ -73,6 +71,7 @@ class Saver {
   const Services& services_;
   const PersistSettings& settings_;
   const std::vector<std::string>& functions_;  // sources of libraries
+  const std::function<Task<Error>()> take_directory_;
   Task<Error> task_;
   std::unique_ptr<SnapshotFile> file_;
   Done done_;

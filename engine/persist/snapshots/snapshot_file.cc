@@ -74,6 +74,8 @@ bool SnapshotFile::begin(const Facts& facts) {
   options.compress = persist_.rdb_compression;
   options.checksum = persist_.rdb_checksum;
   options.waiting_bytes_max = kWaitingBytesMax;
+  options.drops_deadlines = kSimulation && persist_.plants->deadline_dropped && facts.aof_base;
+  options.loses_field_deadline = kSimulation && persist_.plants->field_deadline_lost;
   options.functions = facts.functions;
   options.aux = {{"redoubt-ver", std::string(kRedoubtVersion)},
                  {"redis-ver", settings_.reported_redis_version},

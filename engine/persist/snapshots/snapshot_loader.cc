@@ -10,7 +10,9 @@
 #include "engine/effects/history.h"
 #include "engine/insight/logger.h"
 #include "engine/keyspace/keyspace.h"
+#include "engine/store/number.h"
 #include "net/files.h"
+#include "net/places.h"
 
 namespace redoubt {
 
@@ -67,9 +69,10 @@ Task<bool> SnapshotLoader::load(std::string path, Expired expired) {
 // The next piece is on its way while the reader works on this one.
 Task<bool> SnapshotLoader::read(Handle file, uint64_t size) {
   const uint64_t loaded_before = loading_.loaded_bytes;
-  RdbReader reader(
-      *this, services_.keys.hash_key(), rdb_limits(services_.settings),
-      {.verify_checksum = persist_.rdb_checksum, .skip_modules = !persist_.refuse_unknown_modules});
+  RdbReader reader(*this, services_.keys.hash_key(), rdb_limits(services_.settings),
+                   {.verify_checksum = persist_.rdb_checksum &&
+                                       !(kSimulation && persist_.plants->damaged_snapshot_accepted),
+                    .skip_modules = !persist_.refuse_unknown_modules});
   std::string piece(kFilePieceBytes, '\0');
   for (uint64_t at = 0;;) {
     IoOp io(env_);
@@ -150,6 +153,7 @@ void SnapshotLoader::aux(std::string_view name, std::string_view value) {
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), offset);
     if (error == std::errc() && end == value.data() + value.size()) offset_ = offset;
   }
+  if (name == "ctime") created_unix_s_ = parse_integer(value).value_or(0);
   const bool version = name == "redoubt-ver" || name == "valkey-ver" || name == "redis-ver";
   if (version && !std::exchange(producer_told_, true)) {
     services_.logger.log(LogLevel::notice,

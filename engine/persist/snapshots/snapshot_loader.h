@@ -46,6 +46,8 @@ class SnapshotLoader final : private RdbListener {
   // Which state of which history the file holds; an empty id when it does not say.
   const std::string& history_id() const { return history_id_; }
   uint64_t offset() const { return offset_; }
+  // When it was begun; 0: the file does not say.
+  int64_t created_unix_s() const { return created_unix_s_; }
   // Sources of libraries of functions.
   std::vector<std::string> take_functions() { return std::move(functions_); }
 
@@ -76,6 +78,7 @@ class SnapshotLoader final : private RdbListener {
   uint64_t notes_ = 0;  // lines of the log about keys that were passed over
   std::string history_id_;
   uint64_t offset_ = 0;
+  int64_t created_unix_s_ = 0;
   std::vector<std::string> functions_;
 };
 
