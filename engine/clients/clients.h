@@ -16,6 +16,7 @@
 
 #include "engine/clients/acceptor.h"
 #include "engine/clients/limits.h"
+#include "engine/clients/links.h"
 #include "engine/clients/messages.h"
 #include "engine/clients/monitors.h"
 #include "engine/clients/pubsub.h"
@@ -56,8 +57,10 @@ class Clients final {
   const Acceptor& acceptor() const { return acceptor_; }
   SessionIo& io() { return io_; }
   SessionTable& sessions() { return sessions_; }
+  LinkTable& links() { return links_; }
   const SessionTable& sessions() const { return sessions_; }
   OutputPool& outputs() { return pool_.outputs(); }
+  SendPool& send_pool() { return pool_; }
   // Of sessions without a connection.
   const Address& no_address() const { return no_address_; }
 
@@ -134,6 +137,7 @@ class Clients final {
   ClientLimits limits_{*this};
   SessionIo io_;
   SessionTable sessions_;
+  LinkTable links_;
   PubSub pubsub_{*this};
   Tracking tracking_{*this};
   Monitors monitors_{*this};

@@ -22,8 +22,12 @@ class Session;
 struct Wait;
 
 // The reply of a command that waited in vain. move: a null array, but null where it may not wait.
-// zero: of WAIT; two_zeros, one_and_zero: of WAITAOF.
-enum class BlockReply : uint8_t { null, null_array, move, zero, two_zeros, one_and_zero };
+// number: of WAIT; two_numbers: of WAITAOF.
+enum class BlockReply : uint8_t { null, null_array, move, number, two_numbers };
+struct BlockNumbers {
+  int64_t first = 0;
+  int64_t second = 0;
+};
 
 // until_served: while a key does not exist, or has another type, the command waits on.
 // while_key_exists: when it is deleted or changes its type, too, the command is executed again.
@@ -37,6 +41,7 @@ struct BlockRequest {
   Type type = Type::string;
   BlockMode mode = BlockMode::until_served;
   BlockReply on_timeout = BlockReply::null;
+  BlockNumbers numbers{};
   Instant deadline;
   Instant retry = Instant::never();  // when the command is executed again at the latest
 };
@@ -69,6 +74,7 @@ struct Wait {
   std::vector<std::set<WaitPlace>::iterator> places;
   BlockMode mode;
   BlockReply on_timeout;
+  BlockNumbers numbers;  // of on_timeout
   bool in_vain = false;  // executed again, and still nothing to do
 
   size_t memory_bytes() const {

@@ -25,6 +25,7 @@ enum Concern : uint32_t {
   kConcernKeys = 1u << 3,        // names keys
   kConcernNotLoading = 1u << 4,  // has to wait until the data is there
   kConcernNoHandler = 1u << 5,   // a container of subcommands that does nothing by itself
+  kConcernNotStale = 1u << 6,    // is about data, which may be old
 };
 
 // A row in use: what is counted for it, and what was derived from it.

@@ -19,7 +19,6 @@ constexpr std::string_view kTuning = "a tuning knob for a mechanism that this en
 constexpr std::string_view kNoDefragmentation = "memory is not moved to defragment it";
 constexpr std::string_view kNoScripts = "there are no scripts and functions yet";
 constexpr std::string_view kNoModules = "there are no modules";
-constexpr std::string_view kNoReplication = "there is no replication yet";
 constexpr std::string_view kNoCluster = "there is no cluster mode yet";
 constexpr std::string_view kNoTls = "there is no TLS yet, and tls-port cannot be opened";
 constexpr std::string_view kNoAcl = "there is only the user \"default\" yet";
@@ -66,54 +65,12 @@ constexpr std::array kProcessRows = {
     boolean("hide-user-data-from-log", "yes").harmless("no line of the log shows data of users"),
     boolean("import-mode", "no").only("no", "expired keys cannot be kept for an import"),
     boolean("enable-debug-assert", "no").immutable().hidden().harmless("assertions are always on"),
-    integer("shutdown-timeout", "10", 0, kMaxInt).harmless(kNoReplication),
     integer("list-compress-depth", "0", 0, kMaxInt).harmless("lists are not compressed"),
     integer("busy-reply-threshold", "5000", 0, kMax).also("lua-time-limit").harmless(kNoScripts),
     boolean("lua-enable-deprecated-api", "no").immutable().hidden().harmless(kNoScripts),
 };
 
-constexpr std::array kReplicationRows = {
-    list("replicaof", "", parse_replicaof).also("slaveof").immutable().only("", kNoReplication),
-    text("masterauth", "").also("primaryauth").harmless(kNoReplication),
-    text("masteruser", "").also("primaryuser").harmless(kNoReplication),
-    boolean("replica-serve-stale-data", "yes")
-        .also("slave-serve-stale-data")
-        .harmless(kNoReplication),
-    boolean("replica-read-only", "yes").also("slave-read-only").harmless(kNoReplication),
-    boolean("replica-ignore-maxmemory", "yes")
-        .also("slave-ignore-maxmemory")
-        .harmless(kNoReplication),
-    boolean("replica-lazy-flush", "no").also("slave-lazy-flush").harmless(kNoReplication),
-    boolean("replica-announced", "yes").harmless(kNoReplication),
-    boolean("replica-ignore-disk-write-errors", "no").harmless(kNoReplication),
-    text("replica-announce-ip", "").also("slave-announce-ip").harmless(kNoReplication),
-    integer("replica-announce-port", "0", 0, 65535)
-        .also("slave-announce-port")
-        .harmless(kNoReplication),
-    integer("replica-priority", "100", 0, kMaxInt).also("slave-priority").harmless(kNoReplication),
-    boolean("repl-diskless-sync", "yes").harmless(kNoReplication),
-    integer("repl-diskless-sync-delay", "5", 0, kMaxInt).harmless(kNoReplication),
-    integer("repl-diskless-sync-max-replicas", "0", 0, kMaxInt).harmless(kNoReplication),
-    choice("repl-diskless-load", "disabled", "disabled|on-empty-db|swapdb|flush-before-load")
-        .harmless(kNoReplication),
-    integer("repl-ping-replica-period", "10", 1, kMaxInt)
-        .also("repl-ping-slave-period")
-        .harmless(kNoReplication),
-    integer("repl-timeout", "60", 1, kMaxInt).harmless(kNoReplication),
-    boolean("repl-disable-tcp-nodelay", "no").harmless(kNoReplication),
-    memory("repl-backlog-size", "1048576", 1).harmless(kNoReplication),
-    integer("repl-backlog-ttl", "3600", 0, kMax).harmless(kNoReplication),
-    boolean("dual-channel-replication-enabled", "no").harmless(kNoReplication),
-    memory("replica-full-sync-buffer-limit", "0").harmless(kNoReplication),
-    integer("min-replicas-to-write", "0", 0, kMaxInt)
-        .also("min-slaves-to-write")
-        .only("0", kNoReplication),
-    integer("min-replicas-max-lag", "10", 0, kMaxInt)
-        .also("min-slaves-max-lag")
-        .harmless(kNoReplication),
-    choice("propagation-error-behavior", "ignore", "ignore|panic|panic-on-replicas")
-        .harmless(kNoReplication),
-    // Cluster.
+constexpr std::array kClusterRows = {
     boolean("cluster-enabled", "no").immutable().only("no", kNoCluster),
     file_name("cluster-config-file", "nodes.conf").immutable().harmless(kNoCluster),
     integer("cluster-node-timeout", "15000", 0, kMax).harmless(kNoCluster),
@@ -198,7 +155,7 @@ constexpr auto all_rows(const std::array<Directive, Sizes>&... tables) {
   return rows;
 }
 
-constexpr auto kRows = all_rows(kProcessRows, kReplicationRows, kSecurityRows, kLineRows);
+constexpr auto kRows = all_rows(kProcessRows, kClusterRows, kSecurityRows, kLineRows);
 
 }  // namespace
 

@@ -387,6 +387,19 @@ bool Config::take(std::span<Change> changes, std::string_view* name, std::string
   return tell_listeners(changed, take_back, name, why);
 }
 
+void Config::note(std::string_view name, std::string_view value) {
+  const size_t index = impl_->find(name);
+  ASSERT(index != Impl::kNone);
+  const Directive& row = *impl_->rows[index];
+  DirectiveValue parsed;
+  DirectiveProblem problem;
+  const std::string words[] = {std::string(value)};
+  const bool good = parse_directive(row, impl_->values[index], words, &parsed, &problem);
+  ASSERT(good);
+  if (row.apply != nullptr) row.apply(settings_, parsed);
+  impl_->values[index] = std::move(parsed.text);
+}
+
 void Config::add_listener(const ConfigListener& listener) {
   ASSERT(listener.apply != nullptr && !listener.names.empty());
   for (const std::string_view name : listener.names) ASSERT(impl_->find(name) != Impl::kNone);

@@ -84,6 +84,9 @@ class Config {
   // asks is connected from this machine, as enable-protected-configs local wants it.
   bool set(std::span<const std::string_view> names_and_values, std::string* error,
            bool local_client = false);
+  // A directive has this value now, one that it can have: for what a command decides, such as
+  // REPLICAOF. Nobody is told.
+  void note(std::string_view name, std::string_view value);
   // Who is to act on CONFIG SET. It lives as long as this Config.
   void add_listener(const ConfigListener& listener);
   // CONFIG REWRITE: the new contents of the configuration file whose contents now are `old_text`:

@@ -43,6 +43,8 @@ std::string written_value(const Directive& row, std::string_view value) {
     const std::optional<uint64_t> bytes = parse_size(value);
     return bytes ? size_text(*bytes) : std::string(value);
   }
+  // An empty text in its place is an error for redis-server.
+  if (row.name == "replicaof" && value.empty()) return "no one";
   std::string text;
   for (const std::string& word : directive_words(row, value)) {
     if (!text.empty()) text += ' ';

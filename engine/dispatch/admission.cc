@@ -50,13 +50,18 @@ bool denied_when_out_of_memory(const Session& session, const CommandEntry& entry
   return (flags & kEndsMulti) == 0;
 }
 
-// PING tells whoever looks after the node that something is wrong.
-bool is_refused_write(const Session& session, const CommandEntry& entry) {
+// Whether the command, or one that EXEC is going to execute, writes.
+bool writes(const Session& session, const CommandEntry& entry) {
   const uint32_t flags = entry.row->flags;
   if (session.has(kSessionMulti) && (flags & kRunsQueued) != 0) {
     return (session.transaction->command_flags & kWrite) != 0;
   }
-  return (flags & kWrite) != 0 || entry.row->name == "ping";
+  return (flags & kWrite) != 0;
+}
+
+// PING tells whoever looks after the node that something is wrong.
+bool is_refused_write(const Session& session, const CommandEntry& entry) {
+  return writes(session, entry) || entry.row->name == "ping";
 }
 
 // Whom an alert concerns.
@@ -65,7 +70,10 @@ uint32_t concern_of(Alert alert) {
     case Alert::observed:
     case Alert::pause_all:
     case Alert::refuses_writes: return kConcernAll;
-    case Alert::pause_writes: return kConcernWrites;
+    case Alert::pause_writes:
+    case Alert::few_replicas:
+    case Alert::read_only: return kConcernWrites;
+    case Alert::stale: return kConcernNotStale;
     case Alert::tight_memory: return kConcernMemory;
     case Alert::loading: return kConcernNotLoading;
     case Alert::count: break;
@@ -140,12 +148,21 @@ std::string Admission::problem_of(Session& session, const CommandEntry& entry,
     return "OOM command not allowed when used memory > 'maxmemory'.";
   }
   if (is_set(Alert::refuses_writes) && is_refused_write(session, entry)) return refusal_;
+  if (is_set(Alert::few_replicas) && writes(session, entry)) {
+    return "NOREPLICAS Not enough good replicas to write.";
+  }
+  if (is_set(Alert::read_only) && writes(session, entry)) {
+    return "READONLY You can't write against a read only replica.";
+  }
   if (session.has(kSessionSubscribed) && session.protocol == Protocol::resp2 &&
       (flags & kSubscribedMode) == 0) {
     return fmt::format(
         "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / "
         "QUIT / RESET are allowed in this context",
         entry.name);
+  }
+  if (is_set(Alert::stale) && (flags & kStale) == 0) {
+    return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
   }
   if (is_set(Alert::loading) && (flags & kLoading) == 0) {
     return "LOADING Redoubt is loading the dataset in memory";

@@ -27,6 +27,9 @@ enum class Alert : uint8_t {
   tight_memory,    // memory is used up, or nearly
   loading,         // data is being loaded
   refuses_writes,  // what is written could not be kept
+  few_replicas,    // min-replicas-to-write
+  read_only,       // this node is a replica
+  stale,           // a replica without its primary, which is not to answer
   count
 };
 

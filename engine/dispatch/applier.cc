@@ -16,7 +16,9 @@ namespace {
 bool may_be_effect(const CommandEntry& entry) {
   const uint32_t flags = entry.row->flags;
   if (entry.row->handler == nullptr || entry.row->name == "migrate") return false;
-  return (flags & (kWrite | kMayReplicate)) != 0 || entry.row->name == "select";
+  // PING behind a SELECT is kept with it.
+  return (flags & (kWrite | kMayReplicate)) != 0 || entry.row->name == "select" ||
+         entry.row->name == "ping";
 }
 
 }  // namespace
@@ -51,6 +53,9 @@ Applier::Outcome Applier::apply(std::span<const std::string_view> args) {
     error_ = fmt::format("\"{}\" with {} arguments is no effect that this server knows",
                          args[0].substr(0, 64), args.size() - 1);
     return Outcome::no_command;
+  }
+  if (!source_.empty() && services_.clients.monitors().size() > 0) {
+    services_.clients.monitors().feed(session_, *entry, args, source_);
   }
   const bool failed = services_.dispatcher.caller().call_effect(session_, *entry, args);
   ASSERT(!session_.has(kSessionWaiting));

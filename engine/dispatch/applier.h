@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "engine/clients/session.h"
 #include "engine/dispatch/services.h"
@@ -35,6 +36,8 @@ class Applier {
   // outcome than `applied`, error() says why.
   Outcome apply(std::span<const std::string_view> args);
   const std::string& error() const { return error_; }
+  // MONITOR shows what is applied, as of this peer. Empty, at first: nobody sees it.
+  void set_source(std::string peer) { source_ = std::move(peer); }
   // The database that is selected.
   int db() const { return session_.db; }
   void select(int db) { session_.db = db; }
@@ -43,6 +46,7 @@ class Applier {
   const Services& services_;
   Session& session_;
   std::string error_;
+  std::string source_;
   // Of the statistics, which are about what clients read.
   uint64_t hits_before_ = 0;
   uint64_t misses_before_ = 0;

@@ -28,6 +28,7 @@ void BlockedClients::block(Session& session, CommandEntry& command, const BlockR
     session.wait->in_vain = true;  // it keeps its place
     session.wait->retry = request.retry;
     session.wait->on_timeout = request.on_timeout;
+    session.wait->numbers = request.numbers;
     arm(*session.wait);
     return;
   }
@@ -41,7 +42,9 @@ void BlockedClients::block(Session& session, CommandEntry& command, const BlockR
   wait.retry = request.retry;
   wait.mode = request.mode;
   wait.on_timeout = request.on_timeout;
+  wait.numbers = request.numbers;
   table_.add(wait, session.db, request);
+  if (wait.places.empty()) keyless_.insert(session.id);
   services_.keys.feed().set_listening(table_, true);
   session.set(kSessionWaiting | kSessionBlocked);
   wait.timer.owner = &wait;
@@ -82,6 +85,19 @@ bool BlockedClients::unblock(Session& session, bool with_error) {
   return true;
 }
 
+void BlockedClients::unblock_all(std::string_view error) {
+  for (Session* session = services_.clients.sessions().first(); session != nullptr;
+       session = session->next) {
+    if (session->wait != nullptr) end_in_vain(*session, error);
+  }
+}
+
+void BlockedClients::retry_keyless() {
+  if (keyless_.empty()) return;
+  retries_.assign(keyless_.begin(), keyless_.end());
+  services_.dispatcher.request_turn();
+}
+
 // The wait was in vain: replies with this error, or as for a time-out.
 void BlockedClients::end_in_vain(Session& session, std::string_view error) {
   REDOUBT_REACHED(wait_in_vain);
@@ -94,7 +110,7 @@ void BlockedClients::end_in_vain(Session& session, std::string_view error) {
     ++wait.command->failed_calls;
     reply.error(error);
   } else {
-    write_block_reply(reply, wait.on_timeout);
+    write_block_reply(reply, wait.on_timeout, wait.numbers);
   }
   std::vector<std::string_view> args;
   wait.request.views(args);
@@ -115,6 +131,7 @@ void BlockedClients::forget(Session& session) {
   if (session.wait == nullptr) return;
   services_.env.disarm(session.wait->timer);
   table_.remove(*session.wait);
+  keyless_.erase(session.id);
   if (table_.idle()) services_.keys.feed().set_listening(table_, false);
   session.wait.reset();
   session.clear(kSessionWaiting | kSessionBlocked);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +28,10 @@ class BlockedClients {
   void block(Session& session, CommandEntry& command, const BlockRequest& request);
   // Ends the wait of a session as its time-out would, or with an error. False: it does not wait.
   bool unblock(Session& session, bool with_error);
+  // Ends all waits with this error.
+  void unblock_all(std::string_view error);
+  // The sessions that wait for no key try again at the end of the turn.
+  void retry_keyless();
   // The session is closed, or has got its reply: it waits no longer.
   void forget(Session& session);
 
@@ -47,6 +52,7 @@ class BlockedClients {
   const Services& services_;
   TurnHook& turn_;
   Blocking table_;
+  std::set<uint64_t> keyless_;     // sessions that wait for no key
   std::vector<uint64_t> retries_;  // sessions that wait for no key, and are to be executed again
 };
 

@@ -15,21 +15,16 @@ WaitPlace lowest(int db, std::string_view key, Type type = Type{}, uint64_t tick
 
 }  // namespace
 
-void write_block_reply(ReplyWriter& reply, BlockReply what) {
+void write_block_reply(ReplyWriter& reply, BlockReply what, BlockNumbers numbers) {
   switch (what) {
     case BlockReply::null: reply.null(); return;
     case BlockReply::null_array:
     case BlockReply::move: reply.null_array(); return;
-    case BlockReply::zero: reply.integer(0); return;
-    case BlockReply::one_and_zero:
+    case BlockReply::number: reply.integer(numbers.first); return;
+    case BlockReply::two_numbers:
       reply.array(2);
-      reply.integer(1);
-      reply.integer(0);
-      break;
-    case BlockReply::two_zeros:
-      reply.array(2);
-      reply.integer(0);
-      reply.integer(0);
+      reply.integer(numbers.first);
+      reply.integer(numbers.second);
   }
 }
 

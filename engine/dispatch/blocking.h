@@ -26,7 +26,7 @@
 namespace redoubt {
 
 // What a command that waited in vain replies.
-void write_block_reply(ReplyWriter& reply, BlockReply what);
+void write_block_reply(ReplyWriter& reply, BlockReply what, BlockNumbers numbers = {});
 
 class Blocking final : public KeyListener {
  public:

@@ -40,14 +40,16 @@ uint64_t Context::written_offset() const {
   return session.written_offset;
 }
 
-void Context::wait_until(Instant deadline, BlockReply on_timeout, Instant retry) {
+void Context::wait_until(Instant deadline, BlockReply on_timeout, BlockNumbers numbers,
+                         Instant retry) {
   if (!services_.dispatcher.may_block(session)) {
-    write_block_reply(reply, on_timeout);
+    write_block_reply(reply, on_timeout, numbers);
     return;
   }
   BlockRequest request;
   request.args = args;
   request.on_timeout = on_timeout;
+  request.numbers = numbers;
   request.deadline = deadline;
   request.retry = retry;
   services_.dispatcher.blocked().block(session, command, request);

@@ -100,9 +100,11 @@ class Context final : public CallArguments, public KeyAccess {
              BlockMode mode = BlockMode::until_served, std::span<const std::string_view> again = {},
              Instant retry = Instant::never());
 
-  // The session waits until the deadline, for no key: WAIT without replicas. At `retry` the command
-  // is executed again. Where it may not wait, the reply is `on_timeout` at once.
-  void wait_until(Instant deadline, BlockReply on_timeout, Instant retry = Instant::never());
+  // The session waits until the deadline, for no key: WAIT. At `retry`, or when
+  // BlockedClients::retry_keyless() says so, the command is executed again. Where it may not wait,
+  // the reply is `on_timeout` at once.
+  void wait_until(Instant deadline, BlockReply on_timeout, BlockNumbers numbers,
+                  Instant retry = Instant::never());
 
   // The reply of this command comes later: the owner of the result hands it to
   // Dispatcher::finish_deferred(), once. Until then the client's further requests wait. In a

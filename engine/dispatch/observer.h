@@ -27,6 +27,9 @@ class NodeObserver : public KeyListener {
     static_cast<void>(args);
     static_cast<void>(reply);
   }
+  // The data is that of another place of the primary's stream: an entry was applied and is in the
+  // log, or a snapshot is loaded.
+  virtual void on_stream_position() {}
   // A command found nothing to do, and its session waits. on_command() tells when it is through.
   virtual void on_wait(const Session& session, std::span<const std::string_view> args) {
     static_cast<void>(session);

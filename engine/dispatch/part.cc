@@ -51,6 +51,10 @@ void Parts::register_info(InfoRegistry& registry) {
   for (const Made& made : all_) made.part->register_info(registry);
 }
 
+void Parts::end() {
+  while (!all_.empty()) all_.pop_back();
+}
+
 size_t Parts::memory_bytes() const {
   size_t bytes = 0;
   for (const Made& made : all_) bytes += made.part->memory_bytes();

@@ -28,6 +28,7 @@ struct StopRequest {
 
   std::string reason;  // for the log
   Saving saving = Saving::if_configured;
+  bool now = false;    // without waiting for replicas
   bool force = false;  // also when something that has to be done before has failed
 };
 
@@ -87,6 +88,8 @@ class Parts {
   void cron();
   void register_info(InfoRegistry& registry);
   size_t memory_bytes() const;
+  // Destroys them, the last one first: what they refer to is there until then.
+  void end();
   bool empty() const { return all_.empty(); }
 
  private:

@@ -26,8 +26,10 @@ bool tells_of_data(const Command& row) {
 void ReplyPath::note_need(const CommandEntry& entry, std::span<const std::string_view> args, int db,
                           uint64_t effects_before) {
   ASSERT(effects_before <= effects_.end_offset());
-  if (!effects_.in_group()) gate_.entry_ended(effects_.end_offset());
-  if (effects_.end_offset() > effects_before) need_ = effects_.end_offset();
+  // A message moves the offset, too, but nothing of it has to be kept.
+  const uint64_t data_end = effects_.data_end();
+  if (!effects_.in_group()) gate_.entry_ended(data_end);
+  if (data_end > effects_before) need_ = data_end;
   const Command& row = *entry.row;
   const bool has_keys = (entry.concerns & kConcernKeys) != 0;
   key_indexes_.clear();
@@ -79,7 +81,7 @@ void ReplyPath::flush(Session& session) {
     }
     return;
   }
-  settle(session, effects_.end_offset(), unsettled_replies(session));
+  settle(session, effects_.data_end(), unsettled_replies(session));
   if (!session.connection->queue().empty() || session.has(kSessionCloseAfterReply)) {
     clients_.io().flush(session);
   }

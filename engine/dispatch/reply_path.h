@@ -36,7 +36,7 @@ class ReplyPath {
   void begin() {
     if (!gate_.active()) [[likely]]
       return;
-    gate_.entry_ended(effects_.end_offset());  // what expired or was evicted since the last command
+    gate_.entry_ended(effects_.data_end());  // what expired or was evicted since the last command
     need_ = 0;
   }
   // A handler has run with these arguments in this database; before it, the effects ended at
@@ -53,7 +53,7 @@ class ReplyPath {
   }
   // The same for a reply that tells of all that was executed, or of no data.
   void end_of_all(Session& session) {
-    if (gate_.active()) settle(session, effects_.end_offset(), 1);
+    if (gate_.active()) settle(session, effects_.data_end(), 1);
   }
   void end_of_nothing(Session& session) {
     if (gate_.active()) settle(session, 0, 1);

@@ -28,7 +28,7 @@ struct Services {
   CommandTable& commands;
   Stats& stats;
   Instrumentation& instrumentation;
-  const Logger& logger;
+  Logger& logger;
   EffectLog& effects;
   ReplyGate& gate;
   Random& random;

@@ -26,7 +26,7 @@ bool can_be_undone(const CommandEntry& entry) {
   return (row.flags & kWrite) == 0 || (entry.concerns & kConcernKeys) != 0;
 }
 
-bool writes(const KeySpec& spec) {
+bool writes_key(const KeySpec& spec) {
   return (spec.flags & kKeyRO) == 0 || (spec.flags & kKeyVariableFlags) != 0;
 }
 
@@ -38,14 +38,14 @@ void find_written_keys(const Command& row, std::span<const std::string_view> arg
       std::find_if(row.keys.begin(), row.keys.end(),
                    [](const KeySpec& spec) { return spec.begin == KeySpec::Begin::none; }) -
       row.keys.begin()));
-  const bool told = std::any_of(specs.begin(), specs.end(), writes);
+  const bool told = std::any_of(specs.begin(), specs.end(), writes_key);
   if ((row.flags & kWrite) == 0 && !told) return;
   if (row.find_keys != nullptr || !told) {
     find_keys(row, args, out);
     return;
   }
   for (const KeySpec& spec : specs) {
-    if (writes(spec)) keys_of_spec(spec, args, out);
+    if (writes_key(spec)) keys_of_spec(spec, args, out);
   }
 }
 

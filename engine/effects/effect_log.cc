@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "engine/store/number.h"
 #include "net/assert.h"
 
 namespace redoubt {
 
-namespace {
-
-std::string random_history_id(Env& env) {
+std::string random_hex_id(Env& env) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string id;
   while (id.size() < History::kIdLength) {
@@ -21,6 +20,8 @@ std::string random_history_id(Env& env) {
   }
   return id;
 }
+
+namespace {
 
 // The beginning of an array or a string: its type, a number, the end of the line.
 constexpr size_t kHeaderMax = 1 + 20 + 2;
@@ -92,6 +93,7 @@ void EffectLog::attach(EffectReader& reader) {
   ASSERT(!reader.attached());
   reader.log_ = this;
   joining_.push_back(&reader);
+  follow_up_ = true;
   reader.position_ = UINT64_MAX;  // it has no bytes yet
   if (depth_ == 0) admit_joining();
 }
@@ -102,21 +104,21 @@ bool EffectLog::attach_at(EffectReader& reader, uint64_t offset) {
   reader.log_ = this;
   reader.position_ = offset;
   readers_.push_back(&reader);
-  encodes_ = !replayed_;
+  update_encodes();
   return true;
 }
 
 void EffectLog::admit_joining() {
   ASSERT(depth_ == 0 && tail_ == end_);
   if (readers_.empty() && changed_in_silence_) {
-    history_ = {random_history_id(env_), {}, History::kNoSecond};
+    history_ = {random_hex_id(env_), {}, History::kNoSecond};
     changed_in_silence_ = false;
   }
   for (EffectReader* reader : joining_) {
     reader->position_ = end_;
     readers_.push_back(reader);
   }
-  encodes_ = !readers_.empty() && !replayed_;
+  update_encodes();
   joining_.clear();
   db_ = -1;
 }
@@ -126,13 +128,14 @@ void EffectLog::detach(EffectReader& reader) {
   reader.log_ = nullptr;
   if (std::erase(joining_, &reader) > 0) return;
   std::erase(readers_, &reader);
-  encodes_ = !readers_.empty() && !replayed_;
+  update_encodes();
   if (!readers_.empty()) {
     free_taken();
     return;
   }
   // No reader will get the rest of an open group.
   if (effects_ > 0) changed_in_silence_ = true;
+  messages_.clear();
   effects_ = 0;
   segments_.clear();
   base_ = tail_ = end_;
@@ -261,13 +264,25 @@ void EffectLog::commit_group() {
     }
     commit(false);
   }
+  for (const std::vector<std::string>& message : std::exchange(messages_, {})) {
+    append_control(std::vector<std::string_view>(message.begin(), message.end()));
+  }
+  follow_up_ = false;
   if (!joining_.empty()) admit_joining();
+  for (const std::function<void()>& action : std::exchange(actions_, {})) action();
+}
+
+void EffectLog::after_group(std::function<void()> action) {
+  if (depth_ == 0) return action();
+  actions_.push_back(std::move(action));
+  follow_up_ = true;
 }
 
 void EffectLog::commit(bool control) {
   ASSERT(tail_ > end_ && !readers_.empty());
   const EffectEntry entry{.begin = end_, .end = tail_, .control = control};
   end_ = tail_;
+  if (!control) data_end_ = end_;
   effects_ = 0;
   // A reader may leave during the call.
   for (size_t i = 0; i < readers_.size();) {
@@ -285,13 +300,15 @@ void EffectLog::abandon_group() {
   effects_ = 0;
 }
 
-void EffectLog::append_foreign(std::string_view bytes, bool control) {
-  ASSERT(depth_ == 0 && effects_ == 0);
+void EffectLog::append_foreign(std::string_view bytes, bool control, int db) {
+  ASSERT(depth_ == 0 && effects_ == 0 && foreign_);
+  foreign_db_ = db;
   if (bytes.empty()) return;
   if (readers_.empty()) {
     // The offset is the primary's, with or without readers.
     ASSERT(segments_.empty());
     base_ = end_ = tail_ = first_segment_ = end_ + bytes.size();
+    if (!control) data_end_ = end_;
     return;
   }
   put(bytes);
@@ -300,35 +317,54 @@ void EffectLog::append_foreign(std::string_view bytes, bool control) {
 
 void EffectLog::append_control(std::span<const std::string_view> args) {
   ASSERT(depth_ == 0 && effects_ == 0);
-  if (readers_.empty()) return;
+  if (!encodes_) return;
   encode(args);
   commit(true);
+}
+
+void EffectLog::append_message(std::span<const std::string_view> args) {
+  if (!encodes_) return;
+  if (depth_ == 0) return append_control(args);
+  messages_.emplace_back(args.begin(), args.end());
+  follow_up_ = true;
 }
 
 // --- history
 
 void EffectLog::continue_history(std::string_view new_id) {
   ASSERT(depth_ == 0);
-  history_.fork(new_id, end_);
+  if (changed_in_silence_) {
+    history_ = {std::string(new_id), {}, History::kNoSecond};
+    changed_in_silence_ = false;
+  } else {
+    history_.fork(new_id, end_);
+  }
   db_ = -1;
+  tell_history();
+}
+
+void EffectLog::tell_history() {
+  for (EffectReader* reader : readers_) reader->on_history(history_);
 }
 
 void EffectLog::continue_history() {
-  continue_history(random_history_id(env_));
+  continue_history(random_hex_id(env_));
 }
 
 void EffectLog::adopt_history(const History& history, uint64_t offset) {
-  ASSERT(depth_ == 0 && effects_ == 0 && readers_.empty());
+  ASSERT(depth_ == 0 && effects_ == 0);
   ASSERT(history.id.size() == History::kIdLength);
   history_ = history;
   changed_in_silence_ = false;
   segments_.clear();
-  base_ = end_ = tail_ = first_segment_ = offset;
+  base_ = end_ = data_end_ = tail_ = first_segment_ = offset;
   db_ = -1;
+  for (EffectReader* reader : readers_) reader->position_ = offset;
+  tell_history();
 }
 
 void EffectLog::check_invariants() const {
-  ASSERT(base_ <= end_ && end_ <= tail_);
+  ASSERT(base_ <= end_ && end_ <= tail_ && data_end_ <= end_);
   ASSERT(tail_ == end_ || effects_ > 0);
   ASSERT(depth_ > 0 || tail_ == end_);
   ASSERT(depth_ > 0 || joining_.empty());

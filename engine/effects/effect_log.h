@@ -20,11 +20,15 @@
 // While there is no reader, nothing is encoded and the offset stands still. If data changes
 // meanwhile, the offset no longer identifies the data: the history ends, and the next reader begins
 // a new one (history.h).
+//
+// On a replica the stream is its primary's, byte for byte (append_foreign): while it is foreign,
+// what is appended here is not part of it, and is not encoded.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -42,7 +46,7 @@ class EffectLog;
 struct EffectEntry {
   uint64_t begin = 0;
   uint64_t end = 0;
-  bool control = false;  // PING or REPLCONF of a primary: moves the offset, is not for a file
+  bool control = false;  // PING, PUBLISH and the like: moves the offset, is not for a file
 };
 
 // A reader of the log. It is detached when it is destroyed; the log outlives it.
@@ -70,6 +74,8 @@ class EffectReader {
   // An entry was committed. Called inside the command that made it, so the reader notes it and acts
   // later; it may take bytes.
   virtual void on_entry(const EffectEntry& entry) = 0;
+  // Entries from now on belong to another history, which begins at the end of the log.
+  virtual void on_history(const History& history) { static_cast<void>(history); }
 
  private:
   friend class EffectLog;
@@ -83,10 +89,15 @@ class EffectConsumer : public EffectReader {
  public:
   // The bytes are valid during the call; the entry ends at `end_offset`.
   virtual void on_effect(std::string_view bytes, uint64_t end_offset) = 0;
+  // The same of a control message.
+  virtual void on_control(std::string_view bytes, uint64_t end_offset) {
+    on_effect(bytes, end_offset);
+  }
 
  private:
   void on_entry(const EffectEntry& entry) final {
     const std::string bytes = take_all();
+    if (entry.control) return on_control(bytes, entry.end);
     on_effect(bytes, entry.end);
   }
 };
@@ -104,6 +115,8 @@ class EffectLog {
   bool active() const { return !readers_.empty(); }
   // The offset behind the last committed entry.
   uint64_t end_offset() const { return end_; }
+  // The offset behind the last entry that was no control message: data is as of there.
+  uint64_t data_end() const { return data_end_; }
   // The offset of the first byte that is still there.
   uint64_t first_offset() const { return base_; }
   const History& history() const { return history_; }
@@ -123,7 +136,7 @@ class EffectLog {
   // arguments. Without a reader it only notes that data changed.
   void append(int db, std::span<const std::string_view> args) {
     if (!encodes_) {
-      if (!replayed_) changed_in_silence_ = true;
+      if (!replayed_ && !foreign_) changed_in_silence_ = true;
       return;
     }
     encode_effect(db, args);
@@ -133,20 +146,38 @@ class EffectLog {
   void set_replayed(bool replayed) {
     ASSERT(depth_ == 0);
     replayed_ = replayed;
-    encodes_ = !readers_.empty() && !replayed_;
+    update_encodes();
   }
-  // Passes on bytes of a primary's stream, whole entries, unchanged. Not inside a group.
-  void append_foreign(std::string_view bytes, bool control);
-  // A message that moves the offset but is no effect. Not inside a group.
+  // The stream is a primary's from now on, or this node's own again. Not inside a group.
+  void set_foreign(bool foreign) {
+    ASSERT(depth_ == 0);
+    foreign_ = foreign;
+    db_ = -1;
+    update_encodes();
+  }
+  bool foreign() const { return foreign_; }
+  // Passes on an entry of the primary's stream unchanged; behind it the stream has selected the
+  // database `db`. Not inside a group.
+  void append_foreign(std::string_view bytes, bool control, int db);
+  // The database that the primary's stream has selected at the end.
+  int foreign_db() const { return foreign_db_; }
+  void set_foreign_db(int db) { foreign_db_ = db; }
+  // A message that moves the offset but is no effect, such as PING. Not inside a group. Nothing
+  // happens while the stream is foreign, or nobody reads it.
   void append_control(std::span<const std::string_view> args);
+  // The same within a command (PUBLISH): it follows the entry of the open group.
+  void append_message(std::span<const std::string_view> args);
 
   // All effects between these two are one entry. Groups nest: the outermost one counts.
   void open_group() { ++depth_; }
   void close_group() {
     ASSERT(depth_ > 0);
-    if (--depth_ == 0 && (effects_ > 0 || !joining_.empty())) commit_group();
+    if (--depth_ == 0 && (effects_ > 0 || follow_up_)) commit_group();
   }
   bool in_group() const { return depth_ > 0; }
+  // Does this behind the open group and its entry, or at once when there is none: a change of role
+  // that a command asks for.
+  void after_group(std::function<void()> action);
   // The next effect begins with SELECT, whatever its database: for a reader that begins a file
   // there. Not inside a group.
   void select_again() {
@@ -163,8 +194,11 @@ class EffectLog {
   void continue_history(std::string_view new_id);
   // The same with an id that is drawn.
   void continue_history();
-  // The history is that of a primary from now on (a replica after a full synchronisation).
+  // The history is that of a primary from now on (a replica after a full synchronisation). Readers
+  // lose what they have not taken, and go on at this offset.
   void adopt_history(const History& history, uint64_t offset);
+  // The offset says nothing about the data any more.
+  void end_history() { changed_in_silence_ = true; }
 
   // Asserts relations between fields.
   void check_invariants() const;
@@ -181,6 +215,8 @@ class EffectLog {
   void wrap_in_multi();
   void commit_group();
   void commit(bool control);
+  void update_encodes() { encodes_ = !readers_.empty() && !replayed_ && !foreign_; }
+  void tell_history();
   void admit_joining();
   void free_taken();
   char* at(uint64_t offset) const;
@@ -190,13 +226,20 @@ class EffectLog {
   bool changed_in_silence_ = true;  // the history has not begun
 
   bool replayed_ = false;
+  bool foreign_ = false;
+  int foreign_db_ = 0;
   bool encodes_ = false;  // somebody reads what is appended
+  // For behind the open group.
+  bool follow_up_ = false;  // there is some of these, or a reader that joins
+  std::vector<std::vector<std::string>> messages_;
+  std::vector<std::function<void()>> actions_;
 
   std::vector<EffectReader*> readers_;
   std::vector<EffectReader*> joining_;  // begin behind the open group
   std::deque<Segment> segments_;
   uint64_t base_ = 0;           // offset of the first byte that is there
   uint64_t end_ = 0;            // behind the last committed entry
+  uint64_t data_end_ = 0;       // behind the last one that was no control message
   uint64_t tail_ = 0;           // behind the effects of the open group
   uint64_t first_segment_ = 0;  // offset of the first segment's first byte
 

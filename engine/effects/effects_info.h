@@ -1,4 +1,4 @@
-// Rows of INFO about the stream of effects: the offsets of replication.
+// Rows of INFO about the stream of effects: its memory.
 #pragma once
 
 namespace redoubt {

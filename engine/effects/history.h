@@ -27,4 +27,9 @@ struct History {
   bool continues(std::string_view of, uint64_t offset, uint64_t first, uint64_t end) const;
 };
 
+class Env;
+
+// An id that is drawn: History::kIdLength hexadecimal digits.
+std::string random_hex_id(Env& env);
+
 }  // namespace redoubt

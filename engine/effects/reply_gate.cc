@@ -155,6 +155,13 @@ void ReplyGate::entry_abandoned() {
   all_written_ = false;
 }
 
+void ReplyGate::begin_stream(uint64_t offset) {
+  writes_.clear();
+  entry_abandoned();
+  all_offset_ = 0;
+  last_offset_ = offset;
+}
+
 // --- replies that wait
 
 void ReplyGate::add(HeldReplies& held) {

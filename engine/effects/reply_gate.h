@@ -121,6 +121,9 @@ class ReplyGate {
   // That entry is committed and ends at `end_offset`; or nothing came of it.
   void entry_ended(uint64_t end_offset);
   void entry_abandoned();
+  // Entries from now on are of another stream, which is at this offset: what was written before
+  // needs nothing of it.
+  void begin_stream(uint64_t offset);
   // The need of a reply that depends on a key, or on all entries.
   uint64_t need_of(uint64_t key_hash) const {
     return std::max(writes_.find(key_hash), all_offset_);

@@ -12,7 +12,7 @@ Logger::Logger(Env& env, const Settings& settings)
 void Logger::log(LogLevel level, std::string_view message) const {
   if (level < settings_.loglevel || level == LogLevel::nothing) return;
   const std::string line =
-      format_log_line({settings_.log_format, env_.wall(), pid_, 'M', level}, message);
+      format_log_line({settings_.log_format, env_.wall(), pid_, role_, level}, message);
   env_.backend().log(static_cast<Level>(level), line);
 }
 

@@ -18,11 +18,14 @@ class Logger {
 
   // Writes one line, unless `loglevel` leaves out what is of this level.
   void log(LogLevel level, std::string_view message) const;
+  // Lines name the node a replica, or a master.
+  void set_replica(bool replica) { role_ = replica ? 'S' : 'M'; }
 
  private:
   Env& env_;
   const Settings& settings_;
   const int64_t pid_;
+  char role_ = 'M';
 };
 
 }  // namespace redoubt

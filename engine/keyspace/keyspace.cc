@@ -110,11 +110,40 @@ void Keyspace::swap(int a, int b) {
   feed_.database_changed(b);
 }
 
-size_t Keyspace::flush(int index, bool lazy) {
-  // A small database is freed at once, a large one in the background even without `lazy`: a million
-  // calls of free() would hold the node.
+// Frees a database that was replaced. A small one is freed at once, a large one in the background
+// even without `lazy`: a million calls of free() would hold the node.
+void Keyspace::discard(std::unique_ptr<Database> old, bool lazy) {
   constexpr size_t kSmall = 1000;
   constexpr size_t kSmallBytes = 128 * 1024;
+  old = snapshots_.keep_flushed(std::move(old));
+  if (old == nullptr) return;
+  if (lazy || old->size() > kSmall || old->used_bytes() > kSmallBytes) {
+    reclaim_.free_in_background(std::move(old));
+  }
+}
+
+std::vector<std::unique_ptr<Database>> Keyspace::make_databases() {
+  std::vector<std::unique_ptr<Database>> databases;
+  databases.reserve(static_cast<size_t>(count()));
+  for (int db = 0; db < count(); ++db) databases.push_back(make_database());
+  return databases;
+}
+
+void Keyspace::replace_all(std::vector<std::unique_ptr<Database>> databases, bool lazy) {
+  ASSERT(databases.size() == databases_.size() && rollback_ == nullptr);
+  feed_.before_all_change();
+  for (int db = 0; db < count(); ++db) {
+    std::unique_ptr<Database>& slot = databases_[static_cast<size_t>(db)];
+    std::unique_ptr<Database>& fresh = databases[static_cast<size_t>(db)];
+    feed_.before_database_changes(db, *slot, fresh.get());
+    std::unique_ptr<Database> old = std::exchange(slot, std::move(fresh));
+    feed_.database_changed(db);
+    discard(std::move(old), lazy);
+  }
+  feed_.flushed();
+}
+
+size_t Keyspace::flush(int index, bool lazy) {
   ASSERT(index < count());
   ASSERT(rollback_ == nullptr);  // nothing could bring it back
   size_t removed = 0;
@@ -128,11 +157,7 @@ size_t Keyspace::flush(int index, bool lazy) {
     removed += size;
     std::unique_ptr<Database> old = std::exchange(slot, make_database());
     feed_.database_changed(db);
-    old = snapshots_.keep_flushed(std::move(old));
-    if (old == nullptr) continue;
-    if (lazy || size > kSmall || old->used_bytes() > kSmallBytes) {
-      reclaim_.free_in_background(std::move(old));
-    }
+    discard(std::move(old), lazy);
   }
   feed_.flushed();
   return removed;

@@ -94,6 +94,10 @@ class Keyspace {
   // Empties a database, or all with -1; in the background when `lazy`. Returns how many keys there
   // were.
   size_t flush(int index, bool lazy);
+  // As many empty databases as there are, for loading; then they take the place of those that there
+  // are, whose keys are gone as by flush(-1).
+  std::vector<std::unique_ptr<Database>> make_databases();
+  void replace_all(std::vector<std::unique_ptr<Database>> databases, bool lazy);
   // Changes of data that clients have made since the start, as rdb_changes_since_last_save counts
   // them: without keys that expire or are evicted.
   void count_changes(uint64_t count) { changes_ += count; }
@@ -142,6 +146,7 @@ class Keyspace {
 
  private:
   std::unique_ptr<Database> make_database();
+  void discard(std::unique_ptr<Database> old, bool lazy);
   void advance_clock();
   void free_copies(Rollback& rollback);
 

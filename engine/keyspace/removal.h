@@ -2,8 +2,8 @@
 // parts of values (fields of hashes, members of sets) that have expired, and keys that are evicted.
 // Each of them is counted, announced, and has its effect.
 //
-// While decides() is false (clients are paused) nothing is removed: data that has expired is
-// hidden, but stays.
+// While decides() is false (clients are paused, this node is a replica) nothing is removed: data
+// that has expired is hidden, but stays.
 #pragma once
 
 #include <cstddef>
@@ -29,15 +29,24 @@ class Removal {
   Removal& operator=(const Removal&) = delete;
 
   // Whether this node decides what expires and is evicted.
-  bool decides() const { return decides_ && !loading_ && !applying_; }
+  bool decides() const { return decides_ && !loading_ && !applying_ && !replica_; }
   void set_decides(bool decides) { decides_ = decides; }
   // Data is being loaded from now on, or is there.
   void set_loading(bool loading) { loading_ = loading; }
+  // This node is a replica from now on, or no longer: its primary decides. `writable`: its own
+  // clients may write; a key that has expired and that they look for is removed here.
+  void set_replica(bool replica, bool writable) {
+    replica_ = replica;
+    writable_replica_ = replica && writable;
+  }
+  bool replica() const { return replica_; }
   // Effects that say themselves what has expired are applied from now on, or no longer.
   void set_applying(bool applying) { applying_ = applying; }
 
   // Removes a key that has expired. Does nothing while decides() is false.
   void expire_key(int db, std::string_view key, uint64_t hash);
+  // Of a writable replica: removes a key that its own clients have given a deadline.
+  void expire_local(int db, std::string_view key, uint64_t hash);
   // For active expiry: removes the key, which is there, if it has expired, otherwise up to
   // `parts_max` expired parts of its value.
   void expire(int db, std::string_view key, size_t parts_max);
@@ -66,6 +75,8 @@ class Removal {
   bool decides_ = true;
   bool loading_ = false;
   bool applying_ = false;
+  bool replica_ = false;
+  bool writable_replica_ = false;
 };
 
 }  // namespace redoubt

@@ -98,6 +98,7 @@ Node::~Node() {
     dispatcher_.blocked().forget(*session);
     dispatcher_.transactions().forget(*session);
   }
+  parts_.end();
 }
 
 void Node::settings_changed() {

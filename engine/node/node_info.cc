@@ -205,19 +205,6 @@ constexpr InfoRow kLoop[] = {
                       }),
 };
 
-// --- replication: a master without replicas
-
-constexpr InfoRow kRole[] = {
-    text_row<NodeInfo>("role", [](NodeInfo&) { return "master"; }),
-    gauge<NodeInfo>("connected_slaves", [](NodeInfo&) { return 0; }),
-    text_row<NodeInfo>("master_failover_state", [](NodeInfo&) { return "no-failover"; }),
-};
-
-constexpr InfoRow kBacklogSize[] = {
-    gauge<NodeInfo>("repl_backlog_size",
-                    [](NodeInfo& info) { return directive_value(info, "repl-backlog-size"); }),
-};
-
 // --- processor time
 
 InfoDecimal seconds(uint64_t us) {
@@ -265,8 +252,6 @@ void register_node(InfoRegistry& registry, NodeInfo& info) {
   registry.add({.section = memory, .place = 1, .rows = kFragmentation, .owner = &info});
   registry.add({.section = memory, .place = 30, .rows = kAllocator, .owner = &info});
   registry.add({.section = stats, .place = 30, .rows = kLoop, .owner = &info});
-  registry.add({.section = replication, .rows = kRole, .owner = &info});
-  registry.add({.section = replication, .place = 20, .rows = kBacklogSize, .owner = &info});
   registry.add({.section = cpu, .rows = kCpu, .owner = &info, .prepare = refresh_facts});
   registry.add({.section = cluster, .rows = kCluster, .owner = &info});
 }

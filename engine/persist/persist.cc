@@ -183,7 +183,7 @@ Task<bool> Persistence::load_log(bool* found) {
   }
   functions_ = aof_.take_functions();
   end_loading("append only file");
-  adopt_history(aof_.loaded_history(), aof_.loaded_offset());
+  adopt_history(aof_.loaded_history(), aof_.loaded_offset(), aof_.loaded_db());
   co_return true;
 }
 
@@ -203,17 +203,15 @@ Task<bool> Persistence::load_snapshot() {
     log(LogLevel::notice, fmt::format("There is no AOF yet: the snapshot {} becomes its base.",
                                       settings_.dbfilename));
   }
-  adopt_history(loader.history_id(), loader.offset());
+  adopt_history(loader.history_id(), loader.offset(), loader.stream_db());
   co_return true;
 }
 
-// The data is a state of a history that others may know: a replica that is not ahead of it can go
-// on. What happens from now on is another history, because what this one had further is lost.
-void Persistence::adopt_history(const std::string& id, uint64_t offset) {
-  EffectLog& effects = services_.effects;
-  if (id.size() != History::kIdLength || effects.active()) return;
-  effects.adopt_history({id, {}, History::kNoSecond}, offset);
-  effects.continue_history();
+// The data is a state of a history that others may know. Replication decides how it goes on.
+void Persistence::adopt_history(const std::string& id, uint64_t offset, int stream_db) {
+  if (id.size() != History::kIdLength) return;
+  services_.effects.adopt_history({id, {}, History::kNoSecond}, offset);
+  services_.effects.set_foreign_db(stream_db);
 }
 
 // --- while it runs
@@ -226,7 +224,7 @@ void Persistence::settings_changed() {
 
 void Persistence::switch_log() {
   switch_lock();
-  if (settings_.append_only) {
+  if (settings_.append_only && !left_data_) {
     aof_.switch_on();
   } else {
     aof_.switch_off();
@@ -246,7 +244,7 @@ void Persistence::cron() {
   for (const Migration* ended : std::exchange(ended_migrations_, {})) {
     std::erase_if(migrations_, [ended](const auto& migration) { return migration.get() == ended; });
   }
-  if (!started_ || reloading()) return;
+  if (!started_ || reloading() || left_data_) return;
   saver_.cron(aof_.rewriting());
   aof_.set_disk_busy(saver_.saving());
   aof_.cron();
@@ -337,14 +335,52 @@ Task<Error> Persistence::reload_all(Reload what) {
   co_return Error::none;
 }
 
+// --- for replication
+
+Task<Error> Persistence::leave_data() {
+  saver_.cancel();
+  left_data_ = true;
+  aof_.switch_off();
+  // Its last entries belong to the former history.
+  while (aof_.writer().is_open() || aof_.rewriting() || saver_.saving()) {
+    co_await Sleep(env_, Duration::milliseconds(1));
+  }
+  co_return Error::none;
+}
+
+void Persistence::take_loaded(std::vector<std::string> functions, const LoadProgress& progress) {
+  functions_ = std::move(functions);
+  const uint64_t entries = loading_.entries;
+  loading_ = progress;
+  loading_.entries = entries;
+  loading_.active = false;
+  left_data_ = false;
+  if (started_) env_.request(switch_hook_);
+}
+
+void Persistence::keep_data_again() {
+  left_data_ = false;
+  if (started_) env_.request(switch_hook_);
+}
+
+bool Persistence::loads_beside() const {
+  return loading().active && !services_.dispatcher.admission().is_set(Alert::loading);
+}
+
+std::optional<uint64_t> Persistence::kept_offset() const {
+  if (aof_.state() != Aof::State::on || aof_.promise().failed()) return std::nullopt;
+  return aof_.writer().synced();
+}
+
 // --- stop
 
 Task<Error> Persistence::before_stop(const StopRequest& request) {
   using Saving = StopRequest::Saving;
   Error error = Error::none;
   if (saver_.saving()) saver_.cancel();
-  const bool saves = request.saving == Saving::yes ||
-                     (request.saving == Saving::if_configured && saver_.has_save_points());
+  const bool saves =
+      !left_data_ && (request.saving == Saving::yes ||
+                      (request.saving == Saving::if_configured && saver_.has_save_points()));
   // What is written behind the end of the file would be lost.
   if (saves || aof_.state() == Aof::State::on) {
     services_.dispatcher.pause().begin(PauseMode::write, Instant::never());

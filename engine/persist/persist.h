@@ -5,6 +5,7 @@
 #include <array>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,7 +42,9 @@ class Persistence final : public Part {
   // Files that it keeps open between turns, when nothing is being written anew.
   size_t open_files() const { return (lock_ ? 1u : 0u) + (aof_.writer().has_file() ? 1u : 0u); }
   const PersistSettings& settings() const { return settings_; }
-  const LoadProgress& loading() const { return loading_; }
+  const LoadProgress& loading() const {
+    return shown_loading_ == nullptr ? loading_ : *shown_loading_;
+  }
   Node& node() { return node_; }
 
   // The data is loaded again from the files, while clients are answered LOADING: DEBUG RELOAD and
@@ -56,6 +59,25 @@ class Persistence final : public Part {
   bool reloading() const { return reloading_.started(); }
   void reload(const Reload& what, std::function<void(std::string_view error)> done);
 
+  // --- for replication
+
+  // The data is going to be another one's as a whole: what is being written of it ends, and so does
+  // the log.
+  Task<Error> leave_data();
+  // The data is what a primary has sent. A log that is configured begins anew.
+  void take_loaded(std::vector<std::string> functions, const LoadProgress& progress);
+  // leave_data() was called, and nothing has come instead of the data.
+  bool has_left_data() const { return left_data_; }
+  // Nothing is going to come: what is there is kept again.
+  void keep_data_again();
+  // A snapshot is loaded beside the data, which is served meanwhile.
+  bool loads_beside() const;
+  // INFO shows this loading, which lives until null is given.
+  void show_loading(const LoadProgress* progress) { shown_loading_ = progress; }
+  // What the log has on the medium of the history that goes on; nothing without a log.
+  std::optional<uint64_t> kept_offset() const;
+  // Sources of libraries of functions.
+  const std::vector<std::string>& functions() const { return functions_; }
   // Bugs that a simulation plants, before start().
   void plant(const PersistPlants& plants) {
     plants_ = plants;
@@ -76,7 +98,7 @@ class Persistence final : public Part {
   Task<Error> reload_all(Reload what);
   void begin_loading();
   void end_loading(std::string_view from);
-  void adopt_history(const std::string& id, uint64_t offset);
+  void adopt_history(const std::string& id, uint64_t offset, int stream_db);
   Task<Error> remove_temporary_files();
   bool keeps_data() const;
   void switch_lock();
@@ -94,6 +116,8 @@ class Persistence final : public Part {
   Aof aof_;
   Saver saver_;
   bool started_ = false;
+  bool left_data_ = false;  // no log until the data is whole again
+  const LoadProgress* shown_loading_ = nullptr;
   TurnHook switch_hook_;  // the settings have changed: not within a command
   Handle lock_;
   Task<Error> locking_;
@@ -107,7 +131,7 @@ class Persistence final : public Part {
 // The directives and commands of the part.
 inline constexpr size_t kPersistDirectiveCount = 27;
 extern const std::array<Directive, kPersistDirectiveCount> kPersistDirectives;
-inline constexpr size_t kPersistCommandCount = 9;
+inline constexpr size_t kPersistCommandCount = 8;
 extern const std::array<Command, kPersistCommandCount> kPersistCommands;
 
 }  // namespace redoubt

@@ -1,6 +1,5 @@
-// SAVE, BGSAVE, BGREWRITEAOF, LASTSAVE and WAITAOF.
+// SAVE, BGSAVE, BGREWRITEAOF and LASTSAVE.
 #include <array>
-#include <limits>
 
 #include "engine/dispatch/context.h"
 #include "engine/dispatch/dispatcher.h"
@@ -86,33 +85,6 @@ void lastsave_command(Context& c) {
   c.reply.integer(c.part<Persistence>().saver().facts().last_save_unix_s);
 }
 
-// WAITAOF numlocal numreplicas timeout. There are no replicas to wait for.
-void waitaof_command(Context& c) {
-  // How often it is looked.
-  constexpr Duration kPeriod = Duration::milliseconds(5);
-  const std::optional<int64_t> local =
-      c.integer_between(1, 0, 1, "ERR value is out of range, value must between 0 and 1");
-  if (!local) return;
-  const std::optional<int64_t> replicas = c.integer_between(
-      2, 0, std::numeric_limits<int64_t>::max(), "ERR value is out of range, must be positive");
-  if (!replicas) return;
-  const std::optional<Instant> deadline = c.timeout_ms(3);
-  if (!deadline) return;
-  const Aof& aof = c.part<Persistence>().aof();
-  if (*local > 0 && aof.state() == Aof::State::off) {
-    c.error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
-    return;
-  }
-  const bool kept = aof.state() == Aof::State::on && !aof.promise().failed() &&
-                    c.written_offset() <= aof.writer().synced();
-  const BlockReply now = kept ? BlockReply::one_and_zero : BlockReply::two_zeros;
-  if (*replicas == 0 && (kept || *local == 0)) {
-    write_block_reply(c.reply, now);
-    return;
-  }
-  c.wait_until(*deadline, now, c.env().now() + kPeriod);
-}
-
 constexpr std::array kRows = {
     Command{.name = "bgrewriteaof",
             .arity = 1,
@@ -150,18 +122,6 @@ constexpr std::array kRows = {
             .complexity = "O(N) where N is the total number of keys in all databases",
             .summary = "Synchronously save the dataset to disk",
             .handler = save_command},
-    Command{.name = "waitaof",
-            .arity = 4,
-            .flags = kNoScript | kBlocking,
-            .categories = kCatConnection,
-            .since = "7.2.0",
-            .group = "generic",
-            .complexity = "O(1)",
-            .summary = "Waits until what the connection wrote is in the append-only file of this "
-                       "server, of so many replicas, or of both.",
-            .tips = "request_policy:all_shards response_policy:agg_min",
-            .arguments = "numlocal:integer numreplicas:integer timeout:integer",
-            .handler = waitaof_command},
 };
 
 }  // namespace

@@ -27,7 +27,7 @@ constexpr InfoRow kLoadingRows[] = {
                        [](Persistence& p) {
                          return p.node().dispatcher().admission().is_set(Alert::loading) ? 1 : 0;
                        }),
-    gauge<Persistence>("async_loading", [](Persistence&) { return 0; }),
+    gauge<Persistence>("async_loading", [](Persistence& p) { return p.loads_beside() ? 1 : 0; }),
 };
 
 constexpr InfoRow kSavingRows[] = {

@@ -4,11 +4,12 @@
 
 #include "engine/commands/families.h"
 #include "engine/persist/persist.h"
+#include "engine/replication/replication.h"
 
 namespace redoubt {
 
 std::span<const PartKind* const> all_parts() {
-  static constexpr const PartKind* kParts[] = {&Persistence::kKind};
+  static constexpr const PartKind* kParts[] = {&Persistence::kKind, &Replication::kKind};
   return kParts;
 }
 

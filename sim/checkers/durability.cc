@@ -28,6 +28,10 @@ void DurabilityChecker::on_effect(std::string_view bytes, uint64_t end_offset) {
   effects_.push_back({std::string(bytes), end_offset, node_->env().now()});
 }
 
+void DurabilityChecker::on_control(std::string_view bytes, uint64_t end_offset) {
+  effects_.push_back({std::string(bytes), end_offset, node_->env().now(), true});
+}
+
 // --- what is promised
 
 DurabilityChecker::Promise DurabilityChecker::promise_now() const {
@@ -53,10 +57,14 @@ void DurabilityChecker::acknowledged(uint64_t offset, Instant now) {
   look(now);
   if (node_ == nullptr || offset <= told_last_) return;
   told_last_ = offset;
-  const auto effect =
-      std::lower_bound(effects_.begin(), effects_.end(), offset,
-                       [](const Applied& one, uint64_t end) { return one.end < end; });
+  auto effect = std::lower_bound(effects_.begin(), effects_.end(), offset,
+                                 [](const Applied& one, uint64_t end) { return one.end < end; });
   if (effect == effects_.end()) return;
+  while (effect->control) {
+    if (effect == effects_.begin()) return;
+    --effect;
+  }
+  offset = effect->end;
   const Promise promise = weakest_since(effect->at);
   if (promise >= Promise::written) written_ = offset;
   if (promise == Promise::soon) told_.push_back({now, offset, Instant::never()});
@@ -187,7 +195,7 @@ std::optional<std::string> DurabilityChecker::compare(Node& node) {
   uint64_t at = begin_;
   for (const Applied& effect : effects_) {
     if (effect.end > offset) break;
-    shadow->feed(effect.bytes);
+    if (!effect.control) shadow->feed(effect.bytes);
     at = effect.end;
   }
   if (at != offset) {

@@ -60,6 +60,7 @@ class DurabilityChecker final : private EffectConsumer {
     std::string bytes;
     uint64_t end;
     Instant at;
+    bool control = false;  // nothing of it is kept
   };
   // A reply that promised `soon`, as long as that lasted.
   struct Told {
@@ -73,6 +74,7 @@ class DurabilityChecker final : private EffectConsumer {
   };
 
   void on_effect(std::string_view bytes, uint64_t end_offset) override;
+  void on_control(std::string_view bytes, uint64_t end_offset) override;
   std::optional<std::string> compare(Node& node);
   // Keys by their database and name.
   struct LoadedKey {

@@ -15,9 +15,9 @@ namespace redoubt::sim {
 
 namespace {
 
-constexpr Duration kStoryLength = Duration::seconds(20);
+constexpr Duration kKeptStoryLength = Duration::seconds(20);
 
-DataStory draw_story(uint64_t seed) {
+DataStory draw_kept_story(uint64_t seed) {
   Random random(seed, "kept data");
   DataStory story;
   story.in_pieces = random.below(3) == 0;
@@ -130,7 +130,7 @@ void KeptData::tell(World& world) {
   const DataStory* const story = &story_;
   world.boot(world.add_host({.name = "client"},
                             [=](Env& env) { return make_teller(env, node, story, acknowledged); }));
-  world.run_until(world.now() + kStoryLength);
+  world.run_until(world.now() + kKeptStoryLength);
 }
 
 // How many steps must be kept.
@@ -182,7 +182,7 @@ std::string KeptData::check(World& world, bool to_its_end) {
 }  // namespace
 
 RunResult keep_data_everywhere(const ScenarioSpec& spec, const RunOptions& options) {
-  const DataStory story = draw_story(options.seed);
+  const DataStory story = draw_kept_story(options.seed);
   const Plants plants(options.plant);
   WorldOptions world;
   world.faults.disk_split = story.in_pieces ? 1'000'000 : 0;

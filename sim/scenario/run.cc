@@ -7,6 +7,7 @@
 #include "sim/scenario/draw.h"
 #include "sim/scenario/kept_data.h"
 #include "sim/scenario/node_group.h"
+#include "sim/scenario/replication_run.h"
 
 namespace redoubt::sim {
 
@@ -260,6 +261,7 @@ RunResult ScenarioRun::run() {
 RunResult run_scenario(const ScenarioSpec& spec, const RunOptions& options) {
   if (spec.story == "config_save") return save_config_everywhere(spec, options);
   if (spec.story == "kept_data") return keep_data_everywhere(spec, options);
+  if (spec.story == "replication") return replicate(spec, options);
   if (spec.story == "damaged_data") return damage_data(spec, options);
   return ScenarioRun(spec, options).run();
 }

@@ -33,6 +33,10 @@ constexpr Named kCheckers[] = {
     {"replay", "the effects of the node, applied to an empty one, give the same data"},
     {"snapshot", "a snapshot delivers what was there when it began, whatever is written meanwhile"},
     {"linearizability", "what clients saw of each key has an order that explains it"},
+    {"history", "nodes that claim the same offset of the same history have the same data"},
+    {"acknowledged", "WAIT and WAITAOF count only who has, or keeps, what was written"},
+    {"convergence", "after the faults, a primary and its replicas become equal in time"},
+    {"loss", "what was acknowledged is there in the end, but for forks that may leave it behind"},
     {"state", "in the end the node's data is the model's"},
     {"leaks", "in the end nothing is left: connections, buffers, operations, memory"},
 };
@@ -55,7 +59,8 @@ std::span<const Named> all_checkers() {
 }
 
 std::span<const std::string_view> story_names() {
-  static constexpr std::string_view kNames[] = {"config_save", "kept_data", "damaged_data"};
+  static constexpr std::string_view kNames[] = {"config_save", "kept_data", "damaged_data",
+                                                "replication"};
   return kNames;
 }
 

@@ -33,6 +33,8 @@ namespace redoubt::sim {
     "clients that send broken, half or endless requests")                                          \
   X(topology, operators, "0", 0, 1,                                                                \
     "clients that change the configuration and write it to its file")                              \
+  X(topology, replicas, "0", 0, 15,                                                                \
+    "of the node, or of each other, where the story is \"replication\"")                             \
   X(topology, password, "0", 0, 1,                                                                 \
     "1: the nodes ask for a password")                                                             \
   X(workload, commands, "30000", 0, 1'000'000'000,                                                 \
@@ -89,6 +91,16 @@ namespace redoubt::sim {
     "of the looks between steps: a snapshot is saved")                                             \
   X(workload, switch_ppm, "0", 0, 1'000'000,                                                       \
     "of the looks between steps: the log is switched off or on")                                   \
+  X(workload, roles_ppm, "0", 0, 1'000'000,                                                        \
+    "of the looks between steps: an operator changes who follows whom")                            \
+  X(workload, failover_percent, "0", 0, 100,                                                       \
+    "of these: by FAILOVER")                                                                       \
+  X(workload, links_ppm, "0", 0, 1'000'000,                                                        \
+    "of the looks: an operator ends links with CLIENT KILL")                                       \
+  X(workload, replica_settings_ppm, "0", 0, 1'000'000,                                             \
+    "of the looks: CONFIG SET of what concerns replication")                                       \
+  X(workload, acks_ppm, "0", 0, 1'000'000,                                                         \
+    "of appends: WAIT or WAITAOF follows")                                                         \
   X(workload, upkeep_percent, "0", 0, 100,                                                         \
     "of an operator's changes: saves, rewrites, the log on or off, and what keeps data")           \
   X(workload, registers_ppm, "0", 0, 1'000'000,                                                    \

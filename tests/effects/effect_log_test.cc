@@ -133,17 +133,41 @@ TEST_F(EffectLogTest, AReaderMayLeaveWhenItIsTold) {
 
 TEST_F(EffectLogTest, ForeignBytesPassUnchangedAndControlBytesAreMarked) {
   Recorder reader;
+  log.set_foreign(true);
   log.adopt_history({std::string(40, 'a'), {}, History::kNoSecond}, 1000);
-  log.append_foreign("*1\r\n$4\r\nPING\r\n", true);
+  log.append_foreign("*1\r\n$4\r\nPING\r\n", true, 0);
   EXPECT_EQ(log.end_offset(), 1014U);  // the primary's offset, though nobody reads
   log.attach(reader);
   EXPECT_EQ(log.history().id, std::string(40, 'a'));
-  log.append_foreign("*1\r\n$4\r\nPING\r\n", true);
-  log.append_foreign(resp({"SET", "k", "v"}), false);
+  append(0, {"SET", "own", "1"});  // what this node has of its own is not part of the stream
+  log.append_foreign("*1\r\n$4\r\nPING\r\n", true, 0);
+  log.append_foreign(resp({"SET", "k", "v"}), false, 3);
+  EXPECT_EQ(log.foreign_db(), 3);
   EXPECT_EQ(reader.take_all(), "*1\r\n$4\r\nPING\r\n" + resp({"SET", "k", "v"}));
+  EXPECT_TRUE(log.follows_data());
   ASSERT_EQ(reader.entries.size(), 2U);
   EXPECT_TRUE(reader.entries[0].control);
   EXPECT_FALSE(reader.entries[1].control);
+}
+
+TEST_F(EffectLogTest, ActionsRunBehindTheEntryOfTheGroup) {
+  Recorder reader;
+  log.attach(reader);
+  std::vector<uint64_t> seen;
+  const auto note = [&] { seen.push_back(log.end_offset()); };
+  log.after_group(note);  // at once
+  log.open_group();
+  log.after_group(note);
+  append(0, {"SET", "a", "1"});
+  log.open_group();
+  log.close_group();
+  EXPECT_EQ(seen.size(), 1U);
+  log.close_group();
+  EXPECT_EQ(seen, (std::vector<uint64_t>{0, log.end_offset()}));
+  log.open_group();  // without effects
+  log.after_group([&] { log.continue_history(std::string(40, 'b')); });
+  log.close_group();
+  EXPECT_EQ(log.history().id, std::string(40, 'b'));
 }
 
 TEST_F(EffectLogTest, AReaderThatBeginsAFileHasTheDatabaseSelectedAgain) {

@@ -233,17 +233,12 @@ TEST(ConfigFile, ListsWhatIsNotSupported) {
   EXPECT_EQ(one_missing("cluster-enabled yes"),
             "/etc/r.conf:1: cluster-enabled: \"yes\" is not supported yet (there is no cluster "
             "mode yet)");
-  EXPECT_EQ(
-      one_missing("\nslaveof 10.0.0.1 6379"),
-      "/etc/r.conf:2: slaveof: \"10.0.0.1 6379\" is not supported yet (there is no replication "
-      "yet)");
   EXPECT_EQ(one_missing("user alice on"),
             "/etc/r.conf:1: user is not supported yet (there is only the user \"default\" yet)");
   EXPECT_EQ(one_missing("loadmodule x.so"),
             "/etc/r.conf:1: loadmodule is not supported yet (there are no modules)");
-  for (const char* text :
-       {"tls-port 6380", "aclfile users.acl", "replicaof 10.0.0.1 6379", "min-replicas-to-write 1",
-        "aof-use-rdb-preamble no", "sentinel monitor x 1.1.1.1 1 1"}) {
+  for (const char* text : {"tls-port 6380", "aclfile users.acl", "aof-use-rdb-preamble no",
+                           "sentinel monitor x 1.1.1.1 1 1"}) {
     EXPECT_NE(one_missing(text), "") << text;
   }
   EXPECT_NE(error_of("notify-keyspace-events Kq"), "");
@@ -272,7 +267,7 @@ TEST(ConfigFile, SettingsWithoutEffectAreOneLine) {
                                 Files().reader(), &error));
   EXPECT_EQ(config.without_effect(),
             "io-threads, io-threads-do-reads (a node's commands run on one thread); activedefrag "
-            "(memory is not moved to defragment it); masterauth (there is no replication yet)");
+            "(memory is not moved to defragment it)");
 }
 
 TEST(ConfigFile, ReadsWhatConcernsTheProcess) {

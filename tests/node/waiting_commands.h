@@ -80,7 +80,7 @@ inline void waitask_command(Context& c) {
     c.reply.simple("ASKED");
     return;
   }
-  c.wait_until(*deadline, BlockReply::two_zeros,
+  c.wait_until(*deadline, BlockReply::two_numbers, {},
                c.env().now() + Duration::milliseconds(*period_ms));
 }
 

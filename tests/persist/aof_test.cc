@@ -34,7 +34,7 @@ std::string commands(const std::vector<Words>& all) {
 // An increment with these entries, as the writer makes it.
 std::string increment(const std::vector<std::string>& entries) {
   std::string file;
-  append_history_line(file, std::string(40, 'a'), 1000);
+  append_history_line(file, std::string(40, 'a'), 1000, 1000);
   uint64_t offset = 1000;
   for (const std::string& entry : entries) {
     if (offset > 1000) append_synced_line(file, offset);

@@ -17,6 +17,7 @@ REDIS = next((path for path in (os.path.join(TOP, "build/reference/redis-server"
 
 # Fields of COMMAND INFO (by index) or of COMMAND DOCS (by name) that are not compared.
 DIFFERENT = {
+    "psync": {"flags"},  # FAILOVER reaches a replica that has lost its primary
     "set": {"arguments", "history"},  # IFEQ and its kin
     "shutdown": {"arguments"},  # SAFE
     "zrank": {"arity", "arguments", "history"},  # WITHSCORE

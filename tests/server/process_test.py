@@ -131,12 +131,12 @@ class StockFiles(Started):
     @ours_only
     def test_missing_things_are_one_list(self):
         path = self.write_config("port 0\naclfile users.acl\n\nloadmodule /a.so\ntls-port 6390\n"
-                                 "min-replicas-to-write 1\n")
+                                 "cluster-enabled yes\n")
         process = self.start(path)
         output = process.communicate(timeout=20)[0]
         self.assertEqual(process.returncode, 1)
         for name, line in (("aclfile", 2), ("loadmodule", 4), ("tls-port", 5),
-                           ("min-replicas-to-write", 6)):
+                           ("cluster-enabled", 6)):
             self.assertRegex(output, rf"stock\.conf:{line}: {name}\b.*not supported yet")
 
     def test_include_takes_patterns(self):

@@ -93,8 +93,7 @@ class Configuration(ServerTest):
 
     @ours_only
     def test_what_is_not_supported_yet_is_refused_and_not_ignored(self):
-        for line in ("replicaof 127.0.0.1 6379",
-                     "cluster-enabled yes", "loadmodule /x.so", "tls-port 6390", "aclfile /x"):
+        for line in ("cluster-enabled yes", "loadmodule /x.so", "tls-port 6390", "aclfile /x"):
             with self.subTest(line):
                 path = os.path.join(self.directory(), "one.conf")
                 with open(path, "w") as out:

@@ -48,7 +48,8 @@ TEST(SpecFile, SaysFileLineAndWhatWasExpected) {
   EXPECT_EQ(problem("name = \"x\"\n[workload]\nkeys = []\n"),
             "f.toml:3: expected something to choose from for keys, not an empty array");
   EXPECT_EQ(problem("name = \"x\"\nstory = \"tale\"\n"),
-            "f.toml:2: expected one of config_save, kept_data, damaged_data, not 'tale'");
+            "f.toml:2: expected one of config_save, kept_data, damaged_data, replication, "
+            "not 'tale'");
   EXPECT_EQ(problem("name = \"x\"\nplant = \"tree\"\n"),
             "f.toml:2: expected a planted bug (see redoubt-sim list), not 'tree'");
   EXPECT_EQ(problem("name = \"x\"\n[[step]]\nclient = 0\nsend = ['GET \"k']\n"),

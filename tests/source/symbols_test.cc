@@ -17,7 +17,7 @@ struct Library {
   std::string name;
   std::string folder;
 };
-const std::array<Library, 17> kLibraries = {{{"redoubt_net", "net"},
+const std::array<Library, 18> kLibraries = {{{"redoubt_net", "net"},
                                              {"redoubt_resp", "net/resp"},
                                              {"redoubt_store", "engine/store"},
                                              {"redoubt_rdb", "engine/persist/rdb"},
@@ -32,6 +32,7 @@ const std::array<Library, 17> kLibraries = {{{"redoubt_net", "net"},
                                              {"redoubt_snapshots", "engine/persist/snapshots"},
                                              {"redoubt_aof", "engine/persist/aof"},
                                              {"redoubt_persist", "engine/persist"},
+                                             {"redoubt_replication", "engine/replication"},
                                              {"redoubt_commands", "engine/commands"},
                                              {"redoubt_assembly", "server/assembly"}}};
 

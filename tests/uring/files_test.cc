@@ -271,12 +271,16 @@ TEST_F(Files, CompleteWhatIsUnderWayWhenClosed) {
 }
 
 TEST_F(Files, CanBeAskedToStop) {
-  ASSERT_EQ(mkfifo((directory / "pipe").c_str(), 0600), 0);
-  const int holder = ::open((directory / "pipe").c_str(), O_RDWR | O_CLOEXEC);
+  // A terminal at which nobody types.
+  const int holder = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  ASSERT_GE(holder, 0);
+  ASSERT_EQ(::grantpt(holder), 0);
+  ASSERT_EQ(::unlockpt(holder), 0);
+  const std::string terminal = ::ptsname(holder);
   std::vector<std::byte> memory(10);
   PlainOp opened(OpKind::open);
   PlainOp reading(OpKind::read);
-  opened.path = "pipe";
+  opened.path = terminal;
   opened.flags = kRead;
   opened.then = [&] {
     ASSERT_TRUE(opened.result.ok());

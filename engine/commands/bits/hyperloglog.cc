@@ -154,6 +154,11 @@ void pfcount_command(Context& c) {
       c.error(kCorrupt);
       return;
     }
+    // The cache is a part of the value, and a replica has its primary's.
+    if (c.keys().removal().replica() && !c.keys().applying()) {
+      c.reply.integer(static_cast<int64_t>(*estimate));
+      return;
+    }
     hyperloglog::set_cached_estimate(c.db().string_for_update(key, c.hash(key), 0), *estimate);
     // The bytes of the key change, so that watchers and replicas see it; there is no event.
     c.modified(key, '\0', {});

@@ -72,21 +72,60 @@ void append_client_line(std::string& text, const Context& c, const Session& sess
       session.identity.library_version());
 }
 
+void append_link_line(std::string& text, const Context& c, const Link::Facts& link) {
+  const Instant now = c.env().now();
+  const bool replica = link.kind == LinkKind::replica;
+  text += fmt::format(
+      "id={} addr={} laddr={} fd={} name= age={} idle={} flags={} db=0 sub=0 psub=0 ssub=0 "
+      "multi=-1 "
+      "watch=0 qbuf=0 qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl=0 oll=0 omem={} "
+      "tot-mem={} events={} cmd={} user=default redir=-1 resp=2 lib-name= lib-ver=\n",
+      link.id, link.connection->peer().to_string(), link.connection->local().to_string(),
+      link.connection->handle().index, (now - link.connected).s(), (now - link.last_request).s(),
+      replica ? 'S' : 'M', link.waiting_bytes, link.memory_bytes,
+      link.connection->sending() ? "rw" : "r", replica ? "replconf" : "NULL");
+}
+
 // Connections that a client can see: not those that are closed already, nor the sessions of the
 // process itself, unless one of these asks.
 bool is_visible(const Context& c, const Session& session) {
   return !session.has(kSessionClosing) && (!session.has(kSessionLocal) || &session == &c.session);
 }
 
+// A connection of either kind: the other one is null.
+struct Visible {
+  uint64_t id;
+  Session* session;
+  Link* link;
+};
+
+ConnectionFacts facts_of(const Visible& visible) {
+  return visible.session != nullptr ? facts_of(*visible.session) : facts_of(visible.link->facts());
+}
+
+void append_line(std::string& text, const Context& c, const Visible& visible) {
+  if (visible.session != nullptr) {
+    append_client_line(text, c, *visible.session);
+  } else {
+    append_link_line(text, c, visible.link->facts());
+  }
+}
+
 // All visible connections, in the order of their ids.
-std::vector<Session*> visible_sessions(Context& c) {
-  std::vector<Session*> sessions;
+std::vector<Visible> visible_connections(Context& c) {
+  std::vector<Visible> all;
   for (Session* session = c.clients().sessions().first(); session != nullptr;
        session = session->next) {
-    if (is_visible(c, *session)) sessions.push_back(session);
+    if (is_visible(c, *session)) all.push_back({session->id, session, nullptr});
   }
-  c.env().count_work(c.clients().sessions().count());
-  return sessions;
+  for (Link* link : c.clients().links().all()) {
+    const Link::Facts facts = link->facts();
+    const bool open = facts.connection != nullptr && !facts.connection->closed();
+    if (open) all.push_back({facts.id, nullptr, link});
+  }
+  std::sort(all.begin(), all.end(), [](const Visible& a, const Visible& b) { return a.id < b.id; });
+  c.env().count_work(all.size());
+  return all;
 }
 
 // --- reading
@@ -103,7 +142,7 @@ void client_info(Context& c) {
 
 // CLIENT LIST ID id [id ...]: in the order of the arguments.
 void list_ids(Context& c) {
-  const std::vector<Session*> sessions = visible_sessions(c);
+  const std::vector<Visible> all = visible_connections(c);
   std::string text;
   for (size_t i = 3; i < c.args.size(); ++i) {
     const std::optional<int64_t> id = parse_integer(c.args[i]);
@@ -112,11 +151,9 @@ void list_ids(Context& c) {
       return;
     }
     const auto found = std::lower_bound(
-        sessions.begin(), sessions.end(), *id,
-        [](const Session* s, int64_t wanted) { return static_cast<int64_t>(s->id) < wanted; });
-    if (found != sessions.end() && static_cast<int64_t>((*found)->id) == *id) {
-      append_client_line(text, c, **found);
-    }
+        all.begin(), all.end(), *id,
+        [](const Visible& v, int64_t wanted) { return static_cast<int64_t>(v.id) < wanted; });
+    if (found != all.end() && static_cast<int64_t>(found->id) == *id) append_line(text, c, *found);
   }
   c.reply.verbatim("txt", text);
 }
@@ -136,8 +173,8 @@ void client_list(Context& c) {
   filter.skip_me = false;
   if (!filter.read(c, 2)) return;
   std::string text;
-  for (const Session* session : visible_sessions(c)) {
-    if (filter.matches(c, *session)) append_client_line(text, c, *session);
+  for (const Visible& visible : visible_connections(c)) {
+    if (filter.matches(c, facts_of(visible))) append_line(text, c, visible);
   }
   c.reply.verbatim("txt", text);
 }
@@ -216,15 +253,16 @@ void client_reply(Context& c) {
 // --- acting on others
 
 // The caller itself still gets its reply; the others are gone at once.
-void kill(Context& c, Session& session) {
-  c.clients().close(session, &session == &c.session);
+void kill(Context& c, const Visible& visible) {
+  if (visible.link != nullptr) return visible.link->kill();
+  c.clients().close(*visible.session, visible.session == &c.session);
 }
 
 void client_kill(Context& c) {
   if (c.args.size() == 3) {
-    for (Session* session : visible_sessions(c)) {
-      if (session->peer().to_string() != c.args[2]) continue;
-      kill(c, *session);
+    for (const Visible& visible : visible_connections(c)) {
+      if (facts_of(visible).peer.to_string() != c.args[2]) continue;
+      kill(c, visible);
       c.reply.ok();
       return;
     }
@@ -234,9 +272,9 @@ void client_kill(Context& c) {
   ClientFilter filter;
   if (!filter.read(c, 2)) return;
   int64_t killed = 0;
-  for (Session* session : visible_sessions(c)) {
-    if (!filter.matches(c, *session)) continue;
-    kill(c, *session);
+  for (const Visible& visible : visible_connections(c)) {
+    if (!filter.matches(c, facts_of(visible))) continue;
+    kill(c, visible);
     ++killed;
   }
   c.reply.integer(killed);

@@ -43,9 +43,32 @@ bool is_client_type(std::string_view type) {
                      [type](std::string_view known) { return equal_ignoring_case(type, known); });
 }
 
-// Nothing is a replica so far.
-bool has_client_type(const Session& session, std::string_view type) {
-  return equal_ignoring_case(type, session.has(kSessionSubscribed) ? "pubsub" : "normal");
+ConnectionFacts facts_of(const Session& session) {
+  return {.id = session.id,
+          .type = session.has(kSessionSubscribed) ? "pubsub" : "normal",
+          .user = session.identity.user,
+          .peer = session.peer(),
+          .local = session.local(),
+          .name = session.identity.name,
+          .library_name = session.identity.library_name(),
+          .library_version = session.identity.library_version(),
+          .db = session.db,
+          .connected = session.traffic.connected,
+          .last_request = session.traffic.last_request};
+}
+
+ConnectionFacts facts_of(const Link::Facts& link) {
+  return {.id = link.id,
+          .type = link.kind == LinkKind::primary ? "master" : "replica",
+          .user = "default",
+          .peer = link.connection->peer(),
+          .local = link.connection->local(),
+          .name = {},
+          .library_name = {},
+          .library_version = {},
+          .db = 0,
+          .connected = link.connected,
+          .last_request = link.last_request};
 }
 
 bool ClientFilter::read(Context& c, size_t first) {
@@ -129,31 +152,33 @@ bool ClientFilter::read_ids(Context& c, size_t& at, Condition& condition) {
 }
 
 bool ClientFilter::holds(const Condition& condition, Subject subject, const Context& c,
-                         const Session& session) {
+                         const ConnectionFacts& connection) {
   switch (subject) {
     case Subject::id:
-      return std::binary_search(condition.ids.begin(), condition.ids.end(), session.id);
-    case Subject::type: return has_client_type(session, condition.text);
-    case Subject::user: return session.identity.user == condition.text;
-    case Subject::address: return session.peer().to_string() == condition.text;
-    case Subject::local_address: return session.local().to_string() == condition.text;
-    case Subject::name: return session.identity.name == condition.text;
-    case Subject::library_name: return session.identity.library_name() == condition.text;
-    case Subject::library_version: return session.identity.library_version() == condition.text;
-    case Subject::db: return session.db == condition.number;
-    case Subject::age: return (c.env().now() - session.traffic.connected).s() >= condition.number;
-    case Subject::idle:
-      return (c.env().now() - session.traffic.last_request).s() >= condition.number;
+      return std::binary_search(condition.ids.begin(), condition.ids.end(), connection.id);
+    case Subject::type: {
+      const bool older = equal_ignoring_case(condition.text, "slave");
+      return equal_ignoring_case(older ? "replica" : condition.text, connection.type);
+    }
+    case Subject::user: return connection.user == condition.text;
+    case Subject::address: return connection.peer.to_string() == condition.text;
+    case Subject::local_address: return connection.local.to_string() == condition.text;
+    case Subject::name: return connection.name == condition.text;
+    case Subject::library_name: return connection.library_name == condition.text;
+    case Subject::library_version: return connection.library_version == condition.text;
+    case Subject::db: return connection.db == condition.number;
+    case Subject::age: return (c.env().now() - connection.connected).s() >= condition.number;
+    case Subject::idle: return (c.env().now() - connection.last_request).s() >= condition.number;
   }
   return false;
 }
 
-bool ClientFilter::matches(const Context& c, const Session& session) const {
-  if (skip_me && &session == &c.session) return false;
+bool ClientFilter::matches(const Context& c, const ConnectionFacts& connection) const {
+  if (skip_me && connection.id == c.session.id) return false;
   for (const Option& option : kOptions) {
     const auto& [condition, negated] = conditions_[static_cast<size_t>(option.subject)];
-    if (condition.given && !holds(condition, option.subject, c, session)) return false;
-    if (negated.given && holds(negated, option.subject, c, session)) return false;
+    if (condition.given && !holds(condition, option.subject, c, connection)) return false;
+    if (negated.given && holds(negated, option.subject, c, connection)) return false;
   }
   return true;
 }

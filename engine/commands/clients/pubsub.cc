@@ -108,10 +108,12 @@ void sunsubscribe_command(Context& c) {
 
 void publish_command(Context& c) {
   c.reply.integer(c.clients().pubsub().publish(c.args[1], c.args[2]));
+  c.effects().append_message(c.args);
 }
 
 void spublish_command(Context& c) {
   c.reply.integer(c.clients().pubsub().publish_to_shard(c.args[1], c.args[2]));
+  c.effects().append_message(c.args);
 }
 
 // --- PUBSUB

@@ -105,8 +105,8 @@ std::optional<ShutdownOptions> shutdown_options(Context& c) {
   return std::nullopt;
 }
 
-// There is no reply: the connection closes; or an error, when the data could not be kept. NOW and
-// SAFE ask for nothing here, as no replica has to catch up and there is no cluster.
+// There is no reply: the connection closes; or an error, when the data could not be kept. SAFE
+// asks for nothing here, as there is no cluster.
 void shutdown_command(Context& c) {
   const std::optional<ShutdownOptions> options = shutdown_options(c);
   if (!options) return;
@@ -120,6 +120,7 @@ void shutdown_command(Context& c) {
                       .saving = options->save     ? Saving::yes
                                 : options->nosave ? Saving::no
                                                   : Saving::if_configured,
+                      .now = options->now,
                       .force = options->force};
   Node& node = c.node();
   if (node.stopping()) {

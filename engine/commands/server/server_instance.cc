@@ -1,7 +1,4 @@
-// What any server tells of itself as a whole: ROLE, WAIT and MODULE. This one is a master without
-// replicas or modules.
-#include <limits>
-
+// MODULE: this server has none.
 #include "engine/commands/families.h"
 #include "engine/commands/help.h"
 #include "engine/dispatch/context.h"
@@ -9,27 +6,6 @@
 namespace redoubt {
 
 namespace {
-
-void role_command(Context& c) {
-  c.reply.array(3);
-  c.reply.bulk("master");
-  c.reply.integer(static_cast<int64_t>(c.effects().end_offset()));
-  c.reply.array(0);
-}
-
-// --- WAIT: who asks for replicas waits in vain
-
-void wait_command(Context& c) {
-  const std::optional<int64_t> replicas = c.integer(1);
-  if (!replicas) return;
-  const std::optional<Instant> deadline = c.timeout_ms(2);
-  if (!deadline) return;
-  if (*replicas <= 0) {
-    c.reply.integer(0);
-    return;
-  }
-  c.wait_until(*deadline, BlockReply::zero);
-}
 
 // --- MODULE
 
@@ -104,27 +80,6 @@ constexpr Command instance_rows[] = {
      .complexity = "Depends on subcommand.",
      .summary = "A container for module commands",
      .subcommands = module_subcommands},
-    {.name = "role",
-     .arity = 1,
-     .flags = kNoScript | kLoading | kStale | kFast,
-     .categories = kCatAdmin | kCatDangerous,
-     .since = "2.8.12",
-     .group = "server",
-     .complexity = "O(1)",
-     .summary = "Return the role of the instance in the context of replication",
-     .handler = role_command},
-    {.name = "wait",
-     .arity = 3,
-     .flags = kNoScript,
-     .categories = kCatConnection,
-     .since = "3.0.0",
-     .group = "generic",
-     .complexity = "O(1)",
-     .summary = "Wait for the synchronous replication of all the write commands sent in the "
-                "context of the current connection",
-     .tips = "request_policy:all_shards response_policy:agg_min",
-     .arguments = "numreplicas:integer timeout:integer",
-     .handler = wait_command},
 };
 
 }  // namespace

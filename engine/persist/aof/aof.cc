@@ -232,6 +232,7 @@ Task<bool> Aof::load_base(AofLoader& loader, bool is_last) {
     base_unix_s_ = snapshot.created_unix_s();
     loaded_functions_ = snapshot.take_functions();
     loader.set_history(snapshot.history_id(), snapshot.offset());
+    loader.select(snapshot.stream_db());
   }
   const bool good = co_await loader.load(file_path, behind, is_last);
   base_bytes_ = loader.file_bytes();
@@ -309,6 +310,7 @@ Task<bool> Aof::load() {
   if (state_ == State::on) older_bytes_ = older_bytes_before;
   loaded_history_ = loader.history_id();
   loaded_offset_ = loader.offset();
+  loaded_db_ = loader.db();
   stopped_early_ = loader.reached_end();
   reference_bytes_ = base_bytes_;
   co_return true;
@@ -320,7 +322,8 @@ Task<bool> Aof::load() {
 // told from what a crash has left. Returns the size of the file.
 Task<Expected<uint64_t>> Aof::begin_increment(Handle file, uint64_t size) {
   std::string line;
-  append_history_line(line, services_.effects.history().id, writer_.cut_offset());
+  append_history_line(line, services_.effects.history().id, writer_.cut_offset(),
+                      writer_.cut_effects_end());
   const Slice slice = as_slice(line);
   IoOp io(env_);
   io.op.kind = OpKind::write;
@@ -581,7 +584,8 @@ Task<Error> Aof::run_rewrite() {
 }
 
 // Up to the point from which entries go to the new increment.
-Task<Error> Aof::begin_rewrite(Rewrite& rewrite) {
+// Makes the file of the new increment, and its name lasting.
+Task<Error> Aof::make_increment(Rewrite& rewrite) {
   const Error made = co_await make_directory(env_, settings_.append_directory);
   if (made != Error::none && made != Error::exists) co_return made;
   OpenFlags anew;
@@ -592,9 +596,14 @@ Task<Error> Aof::begin_rewrite(Rewrite& rewrite) {
   if (!(kSimulation && settings_.plants->directory_not_synced)) {
     Error synced = co_await sync_directory(env_, settings_.append_directory);
     if (synced == Error::none) synced = co_await sync_directory(env_, ".");
-    if (synced != Error::none) co_return synced;
+    co_return synced;
   }
+  co_return Error::none;
+}
 
+Task<Error> Aof::begin_rewrite(Rewrite& rewrite) {
+  const Error made = co_await make_increment(rewrite);
+  if (made != Error::none) co_return made;
   // The writer of a log that was switched off just now still ends.
   for (;;) {
     if (cancelled_) co_return Error::cancelled;
@@ -618,11 +627,13 @@ Task<Error> Aof::begin_rewrite(Rewrite& rewrite) {
   // may be listed before the new base is there.
   const bool lists = was_on && !promise_.tainted();
   was_on ? writer_.cut() : writer_.open();
-  const bool begun = snapshot_->begin({.aof_base = true,
-                                       .history_id = services_.effects.history().id,
-                                       .offset = writer_.cut_offset(),
-                                       .used_memory = services_.node.used_memory(),
-                                       .functions = functions_});
+  const bool begun = snapshot_->begin(
+      {.aof_base = true,
+       .history_id = services_.effects.history().id,
+       .offset = writer_.cut_offset(),
+       .stream_db = services_.effects.foreign() ? services_.effects.foreign_db() : 0,
+       .used_memory = services_.node.used_memory(),
+       .functions = functions_});
   ASSERT(begun);
   promise_.update();
   while (!writer_.drained()) {

@@ -81,6 +81,8 @@ class Aof final : private AofWriterOwner {
   std::vector<std::string> take_functions() { return std::move(loaded_functions_); }
   const std::string& loaded_history() const { return loaded_history_; }
   uint64_t loaded_offset() const { return loaded_offset_; }
+  // The database that its last command has selected.
+  int loaded_db() const { return loaded_db_; }
 
   // --- while the node runs
 
@@ -155,6 +157,7 @@ class Aof final : private AofWriterOwner {
   };
   void rewrite();
   Task<Error> run_rewrite();
+  Task<Error> make_increment(Rewrite& rewrite);
   Task<Error> begin_rewrite(Rewrite& rewrite);
   Task<Error> write_base(const Rewrite& rewrite);
   Task<Error> replace_base(const Rewrite& rewrite);
@@ -186,6 +189,7 @@ class Aof final : private AofWriterOwner {
   std::vector<std::string> loaded_functions_;  // of the base
   std::string loaded_history_;
   uint64_t loaded_offset_ = 0;
+  int loaded_db_ = 0;
   bool stopped_early_ = false;  // loading did, as was asked for
 
   Task<Error> rewriting_;

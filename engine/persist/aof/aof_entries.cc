@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/persist/aof/aof_format.h"
 #include "net/text.h"
 
@@ -63,10 +65,15 @@ AofEntries::Step AofEntries::take_annotation() {
   if (history && history->id != history_id_) {
     set_history(history->id, history->offset);
     gap_to_ = 0;
-  } else if (history && history->offset > offset_) {
+  } else if (history && history->effects_end > offset_) {
     // Of an increment in front of this one something is missing. That matters when entries follow.
-    gap_to_ = history->offset;
+    gap_to_ = history->effects_end;
+  } else if (history) {
+    offset_ = std::max(offset_, history->offset);
   }
+  // What is not for a file moves the offset, too.
+  const std::optional<uint64_t> synced = parse_synced_line(parser_.line());
+  if (synced && gap_to_ == 0 && !history_id_.empty()) offset_ = std::max(offset_, *synced);
   const std::optional<int64_t> time_s = parse_time_line(parser_.line());
   begin_entry();
   if (!time_s) return Step::goes_on;
@@ -104,7 +111,7 @@ AofEntries::Step AofEntries::end_entry() {
     if (!ignores_checksums_ && entry_checksum(bytes, mark_end_) != *mark_checksum_) {
       return fail(fmt::format("the checksum of the entry at byte {} is another one", begin_));
     }
-    if (mark_end_ < entry_end_) {
+    if (mark_end_ <= offset_) {
       return fail(
           fmt::format("the entry at byte {} comes twice: it ends at offset {} of the "
                       "history, where {} were already",

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstring>
@@ -60,9 +61,17 @@ void write_entry_mark(char* to, uint32_t checksum, uint64_t end_offset) {
   *to = '\n';
 }
 
-void append_history_line(std::string& out, std::string_view history_id, uint64_t offset) {
-  ASSERT(history_id.size() == History::kIdLength);
-  out += fmt::format("{}{}:{}\r\n", kHistoryPrefix, history_id, offset);
+void append_history_line(std::string& out, std::string_view history_id, uint64_t offset,
+                         uint64_t effects_end) {
+  ASSERT(history_id.size() == History::kIdLength && effects_end <= offset);
+  out += fmt::format("{}{}:{}", kHistoryPrefix, history_id, offset);
+  if (effects_end < offset) out += fmt::format(":{}", effects_end);
+  out += "\r\n";
+}
+
+void append_select(std::string& out, int db) {
+  const std::string digits = fmt::to_string(db);
+  out += fmt::format("*2\r\n$6\r\nSELECT\r\n${}\r\n{}\r\n", digits.size(), digits);
 }
 
 void append_synced_line(std::string& out, uint64_t offset) {
@@ -91,9 +100,14 @@ std::optional<HistoryLine> parse_history_line(std::string_view line) {
   if (!line.starts_with(kHistoryPrefix) || line.size() < kIdEnd + 2 || line[kIdEnd] != ':') {
     return std::nullopt;
   }
-  const auto offset = whole_number<uint64_t>(line.substr(kIdEnd + 1), 10);
+  const std::string_view numbers = line.substr(kIdEnd + 1);
+  const size_t colon = std::min(numbers.find(':'), numbers.size());
+  const auto offset = whole_number<uint64_t>(numbers.substr(0, colon), 10);
   if (!offset) return std::nullopt;
-  return HistoryLine{line.substr(kHistoryPrefix.size(), History::kIdLength), *offset};
+  const auto end =
+      colon == numbers.size() ? offset : whole_number<uint64_t>(numbers.substr(colon + 1), 10);
+  if (!end || *end > *offset) return std::nullopt;
+  return HistoryLine{line.substr(kHistoryPrefix.size(), History::kIdLength), *offset, *end};
 }
 
 std::optional<uint64_t> parse_synced_line(std::string_view line) {

@@ -1,8 +1,11 @@
 // What stands in an append-only file beside commands: annotations, lines that begin with '#'. Redis
 // passes over all of them.
 //
-//   #H:<history id>:<offset>     what follows begins at this offset of that history; the first line
-//                                of an increment
+//   #H:<history id>:<offset>[:<end>]
+//                                what follows begins at this offset of that history; the first line
+//                                of an increment, and where the history changes. The last entry in
+//                                front ends at <end> when that is less: what lies between is for no
+//                                file, such as PING
 //   #R:<checksum>:<offset>       the entry that follows has this checksum and ends at this offset;
 //                                8 and 16 hexadecimal digits
 //   #S:<offset>                  what comes before this offset was on the medium when this line was
@@ -30,9 +33,13 @@ uint32_t entry_checksum(std::string_view entry, uint64_t end_offset);
 // Appends an entry with the mark in front.
 template <typename AppendEntry>
 void append_marked_entry(std::string& out, uint64_t end_offset, AppendEntry&& append_entry);
-void append_history_line(std::string& out, std::string_view history_id, uint64_t offset);
+void append_history_line(std::string& out, std::string_view history_id, uint64_t offset,
+                         uint64_t effects_end);
 void append_synced_line(std::string& out, uint64_t offset);
 void append_time_line(std::string& out, int64_t unix_s);
+// SELECT in front of the first entry of a file, within its mark: the stream has selected the
+// database before, and the offsets do not count it.
+void append_select(std::string& out, int db);
 
 struct EntryMark {
   uint32_t checksum;
@@ -41,6 +48,7 @@ struct EntryMark {
 struct HistoryLine {
   std::string_view id;
   uint64_t offset;
+  uint64_t effects_end;
 };
 
 // A line without its end. Nothing: it is another annotation.

@@ -60,6 +60,9 @@ class AofLoader {
   const std::string& history_id() const { return entries_.history_id(); }
   uint64_t offset() const { return entries_.offset(); }
   void set_history(std::string_view id, uint64_t offset) { entries_.set_history(id, offset); }
+  // The database that is selected.
+  int db() const { return applier_.db(); }
+  void select(int db) { applier_.select(db); }
   // Bytes of the file, without what was cut off.
   uint64_t file_bytes() const { return file_bytes_; }
   // Entries that were answered with an error.

@@ -78,16 +78,21 @@ AofParser::Number AofParser::read_number(char type, uint64_t* at, int64_t* value
 }
 
 AofParser::Item AofParser::read_command() {
-  uint64_t at = at_;
-  int64_t count = 0;
-  switch (read_number('*', &at, &count)) {
-    case Number::need_more: return Item::need_more;
-    case Number::bad: return fail(at, "a broken count of arguments stands");
-    case Number::good: break;
+  if (args_left_ == 0) {
+    uint64_t at = at_;
+    int64_t count = 0;
+    switch (read_number('*', &at, &count)) {
+      case Number::need_more: return Item::need_more;
+      case Number::bad: return fail(at, "a broken count of arguments stands");
+      case Number::good: break;
+    }
+    if (count < 1 || count > kArgumentsMax) return fail(at_, "a command with a wrong count begins");
+    args_.clear();
+    args_left_ = count;
+    resume_at_ = at;
   }
-  if (count < 1 || count > kArgumentsMax) return fail(at_, "a command with a wrong count begins");
-  args_.clear();
-  for (int64_t i = 0; i < count; ++i) {
+  for (; args_left_ > 0; --args_left_) {
+    uint64_t at = resume_at_;
     int64_t size = 0;
     switch (read_number('$', &at, &size)) {
       case Number::need_more: return Item::need_more;
@@ -101,9 +106,9 @@ AofParser::Item AofParser::read_command() {
       return fail(at + length, "an argument without an end stands");
     }
     args_.push_back({at, length});
-    at += length + 2;
+    resume_at_ = at + length + 2;
   }
-  at_ = at;
+  at_ = resume_at_;
   return Item::command;
 }
 

@@ -70,6 +70,9 @@ class AofParser {
   uint64_t at_;
   size_t filled_ = 0;
   std::vector<Place> args_;
+  // Of a command that is not there as a whole: where it goes on, and how many arguments it lacks.
+  uint64_t resume_at_ = 0;
+  int64_t args_left_ = 0;
   std::string_view line_;
   std::string problem_;
 };

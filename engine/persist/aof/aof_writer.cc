@@ -48,7 +48,7 @@ AofWriter::~AofWriter() {
 void AofWriter::open() {
   ASSERT(!is_open() && !file_);
   effects_.attach(*this);
-  written_ = synced_ = batch_end_ = position();
+  written_ = synced_ = batch_end_ = effects_end_ = position();
   write_error_ = sync_error_ = Error::none;
   cut_ = false;
   cut();
@@ -73,6 +73,7 @@ void AofWriter::close() {
   ASSERT(is_open() && !writing() && !syncing());
   effects_.detach(*this);
   entries_.clear();
+  histories_.clear();
   batch_ = {};
   ending_ = cut_ = false;
   if (file_) env_.close(std::exchange(file_, {}));
@@ -82,7 +83,14 @@ void AofWriter::cut() {
   ASSERT(is_open() && !cut_ && !effects_.in_group());
   cut_ = true;
   cut_offset_ = effects_.end_offset();
-  if (!(kSimulation && plants_->select_missing)) effects_.select_again();
+  cut_effects_end_ = effects_end_;
+  // The file is to say by itself which database its first entry is for.
+  cut_db_ = effects_.foreign() ? effects_.foreign_db() : -1;
+  if (kSimulation && plants_->select_missing) {
+    cut_db_ = -1;
+  } else {
+    effects_.select_again();
+  }
 }
 
 bool AofWriter::drained() const {
@@ -100,6 +108,9 @@ void AofWriter::continue_in(Handle file, uint64_t size) {
   last_time_s_ = 0;
   said_synced_ = synced_ = written_;
   cut_ = false;
+  select_db_ = cut_db_;
+  // The file begins with the history as of the cut.
+  while (!histories_.empty() && histories_.front().first <= cut_offset_) histories_.pop_front();
   if (!entries_.empty()) env_.request(flush_hook_);
 }
 
@@ -112,7 +123,31 @@ void AofWriter::undo_cut() {
 
 void AofWriter::on_entry(const EffectEntry& entry) {
   entries_.push_back(entry);
+  if (!entry.control) effects_end_ = entry.end;
   env_.request(flush_hook_);
+}
+
+void AofWriter::on_history(const History& history) {
+  histories_.emplace_back(effects_.end_offset(), history.id);
+}
+
+void AofWriter::append_entry(const EffectEntry& entry) {
+  if (batch_.empty() && synced_ > said_synced_) append_synced_line(batch_, synced_);
+  said_synced_ = std::max(said_synced_, synced_);
+  for (; !histories_.empty() && histories_.front().first <= entry.begin; histories_.pop_front()) {
+    const auto& [offset, id] = histories_.front();
+    append_history_line(batch_, id, offset, offset);
+  }
+  if (timestamps_) append_time_if_new();
+  slices_.clear();
+  EffectReader::slices(static_cast<size_t>(entry.end - entry.begin), slices_);
+  if (kSimulation && plants_->removal_not_written && removes(slices_)) return;
+  append_marked_entry(batch_, entry.end, [&](std::string& out) {
+    if (select_db_ >= 0) append_select(out, std::exchange(select_db_, -1));
+    for (const Slice slice : slices_) {
+      out.append(reinterpret_cast<const char*>(slice.data()), slice.size());
+    }
+  });
 }
 
 void AofWriter::append_time_if_new() {
@@ -122,27 +157,12 @@ void AofWriter::append_time_if_new() {
 
 // Entries from the log, as many as make a batch.
 void AofWriter::fill_batch() {
-  std::vector<Slice> slices;
   while (!entries_.empty() && batch_.size() < kBatchBytes) {
     const EffectEntry entry = entries_.front();
     if (cut_ && entry.end > cut_offset_) return;
     ASSERT(entry.begin == position());
     const size_t size = static_cast<size_t>(entry.end - entry.begin);
-    if (!entry.control) {
-      if (batch_.empty() && synced_ > said_synced_) append_synced_line(batch_, synced_);
-      said_synced_ = std::max(said_synced_, synced_);
-      if (timestamps_) append_time_if_new();
-      slices.clear();
-      EffectReader::slices(size, slices);
-      const bool left_out = kSimulation && plants_->removal_not_written && removes(slices);
-      if (!left_out) {
-        append_marked_entry(batch_, entry.end, [&](std::string& out) {
-          for (const Slice slice : slices) {
-            out.append(reinterpret_cast<const char*>(slice.data()), slice.size());
-          }
-        });
-      }
-    }
+    if (!entry.control) append_entry(entry);
     take(size);
     batch_end_ = entry.end;
     entries_.pop_front();

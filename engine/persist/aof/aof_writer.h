@@ -18,6 +18,8 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "engine/effects/effect_log.h"
 #include "engine/persist/snapshots/persist_settings.h"
@@ -61,8 +63,10 @@ class AofWriter final : private EffectReader {
   // The entries since the cut go to this open file of `size` bytes, which becomes the writer's. The
   // former file is closed.
   void continue_in(Handle file, uint64_t size);
-  // The offset of the first byte behind the cut.
+  // The offset of the first byte behind the cut, and where the last entry in front of it ends that
+  // is for a file.
   uint64_t cut_offset() const { return cut_offset_; }
+  uint64_t cut_effects_end() const { return cut_effects_end_; }
   // No next file: entries go on into this one.
   void undo_cut();
 
@@ -102,6 +106,8 @@ class AofWriter final : private EffectReader {
 
  private:
   void on_entry(const EffectEntry& entry) override;
+  void on_history(const History& history) override;
+  void append_entry(const EffectEntry& entry);
   void close();
   void go_on_ending();
   void fill_batch();
@@ -120,6 +126,7 @@ class AofWriter final : private EffectReader {
   Handle file_;
   uint64_t file_bytes_ = 0;          // of whole entries
   std::deque<EffectEntry> entries_;  // not in a batch yet
+  std::vector<Slice> slices_;        // of the entry that is appended to the batch
   std::string batch_;                // what is being written, or has failed to be
   Slice batch_slice_;
   uint64_t batch_end_ = 0;  // the offset behind it
@@ -128,6 +135,12 @@ class AofWriter final : private EffectReader {
   uint64_t sync_covers_ = 0;  // what the sync in flight will have brought to the medium
   bool cut_ = false;
   uint64_t cut_offset_ = 0;
+  uint64_t effects_end_ = 0;  // of the last entry that is for a file
+  uint64_t cut_effects_end_ = 0;
+  int cut_db_ = -1;     // what a foreign stream has selected at the cut
+  int select_db_ = -1;  // the first entry of this file needs it selected
+  // Other histories that the entries from an offset on belong to.
+  std::deque<std::pair<uint64_t, std::string>> histories_;
   bool ending_ = false;
   bool truncated_ = true;  // after an error: the file ends with a whole entry
   Error write_error_ = Error::none;

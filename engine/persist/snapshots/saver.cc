@@ -122,6 +122,7 @@ Task<Error> Saver::run() {
   if (services_.effects.active() && services_.effects.follows_data()) {
     facts.history_id = services_.effects.history().id;
     facts.offset = services_.effects.end_offset();
+    facts.stream_db = services_.effects.foreign() ? services_.effects.foreign_db() : 0;
   }
   changes_begun_ = services_.keys.changes();
   const bool begun = file_->begin(facts);

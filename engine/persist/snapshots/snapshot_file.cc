@@ -37,6 +37,48 @@ RdbForm rdb_form(std::string_view version) {
   return RdbForm::automatic;
 }
 
+RdbWriterOptions snapshot_options(Env& env, Keyspace& keys, const Settings& settings,
+                                  const PersistSettings& persist, const SnapshotFacts& facts) {
+  RdbWriterOptions options;
+  options.form = rdb_form(persist.rdb_version);
+  options.compress = persist.rdb_compression;
+  options.checksum = persist.rdb_checksum;
+  options.drops_deadlines = kSimulation && persist.plants->deadline_dropped && facts.aof_base;
+  options.loses_field_deadline = kSimulation && persist.plants->field_deadline_lost;
+  options.functions = facts.functions;
+  options.aux = {{"redoubt-ver", std::string(kRedoubtVersion)},
+                 {"redis-ver", settings.reported_redis_version},
+                 {"redis-bits", "64"},
+                 {"ctime", std::to_string(env.wall().unix_s())},
+                 {"used-mem", std::to_string(facts.used_memory)}};
+  if (!facts.history_id.empty()) {
+    options.aux.emplace_back("repl-stream-db", std::to_string(facts.stream_db));
+    options.aux.emplace_back("repl-id", facts.history_id);
+    options.aux.emplace_back("repl-offset", std::to_string(facts.offset));
+  }
+  options.aux.emplace_back("aof-base", facts.aof_base ? "1" : "0");
+  for (int i = 0; i < keys.count(); ++i) {
+    const Database& database = keys.database(i);
+    options.sizes.push_back({i, database.size(), database.expiring()});
+  }
+  const bool limited = settings.maxmemory > 0;
+  if (limited && settings.maxmemory_policy != EvictionPolicy::noeviction) {
+    const AccessClock& clock = keys.clock();
+    options.use = clock.counts_uses() ? RdbUse::frequency : RdbUse::idle_s;
+    options.use_of = [&clock](const Entry& entry) {
+      return clock.counts_uses() ? static_cast<uint64_t>(clock.frequency(entry))
+                                 : static_cast<uint64_t>(clock.idle_ms(entry)) / 1000;
+    };
+  }
+  return options;
+}
+
+SnapshotLimits snapshot_limits(const Keyspace& keys) {
+  size_t bytes = 0;
+  for (const auto& database : keys.databases()) bytes += database->used_bytes();
+  return {.kept_bytes = std::max(kKeptBytesMin, bytes / 2)};
+}
+
 SnapshotFile::SnapshotFile(const Surroundings& surroundings, std::string path)
     : env_(surroundings.env),
       keys_(surroundings.keys),
@@ -68,44 +110,16 @@ size_t SnapshotFile::kept_bytes() const {
 }
 
 bool SnapshotFile::begin(const Facts& facts) {
+  return begin(facts, rdb_form(persist_.rdb_version));
+}
+
+bool SnapshotFile::begin(const Facts& facts, RdbForm form) {
   ASSERT(writer_ == nullptr);
-  RdbWriterOptions options;
-  options.form = rdb_form(persist_.rdb_version);
-  options.compress = persist_.rdb_compression;
-  options.checksum = persist_.rdb_checksum;
+  RdbWriterOptions options = snapshot_options(env_, keys_, settings_, persist_, facts);
+  options.form = form;
   options.waiting_bytes_max = kWaitingBytesMax;
-  options.drops_deadlines = kSimulation && persist_.plants->deadline_dropped && facts.aof_base;
-  options.loses_field_deadline = kSimulation && persist_.plants->field_deadline_lost;
-  options.functions = facts.functions;
-  options.aux = {{"redoubt-ver", std::string(kRedoubtVersion)},
-                 {"redis-ver", settings_.reported_redis_version},
-                 {"redis-bits", "64"},
-                 {"ctime", std::to_string(env_.wall().unix_s())},
-                 {"used-mem", std::to_string(facts.used_memory)}};
-  if (!facts.history_id.empty()) {
-    options.aux.emplace_back("repl-stream-db", "0");
-    options.aux.emplace_back("repl-id", facts.history_id);
-    options.aux.emplace_back("repl-offset", std::to_string(facts.offset));
-  }
-  options.aux.emplace_back("aof-base", facts.aof_base ? "1" : "0");
-  size_t bytes = 0;
-  for (int i = 0; i < keys_.count(); ++i) {
-    const Database& database = keys_.database(i);
-    options.sizes.push_back({i, database.size(), database.expiring()});
-    bytes += database.used_bytes();
-  }
-  const bool limited = settings_.maxmemory > 0;
-  if (limited && settings_.maxmemory_policy != EvictionPolicy::noeviction) {
-    const AccessClock& clock = keys_.clock();
-    options.use = clock.counts_uses() ? RdbUse::frequency : RdbUse::idle_s;
-    options.use_of = [&clock](const Entry& entry) {
-      return clock.counts_uses() ? static_cast<uint64_t>(clock.frequency(entry))
-                                 : static_cast<uint64_t>(clock.idle_ms(entry)) / 1000;
-    };
-  }
-  const SnapshotLimits limits{.kept_bytes = std::max(kKeptBytesMin, bytes / 2)};
   writer_ = std::make_unique<RdbWriter>(std::move(options));
-  running_ = keys_.snapshots().begin(keys_.snapshot_sources(), limits, *this);
+  running_ = keys_.snapshots().begin(keys_.snapshot_sources(), snapshot_limits(keys_), *this);
   return running_;
 }
 

@@ -24,6 +24,22 @@ namespace redoubt {
 // What rdb-version says.
 RdbForm rdb_form(std::string_view version);
 
+// What a snapshot says of itself and of the history.
+struct SnapshotFacts {
+  bool aof_base = false;
+  std::string history_id{};  // empty: not known
+  uint64_t offset = 0;
+  int stream_db = 0;  // that the history's stream has selected there
+  uint64_t used_memory = 0;
+  std::vector<std::string> functions{};  // sources of libraries
+};
+
+// How a snapshot of the databases as they are now is written.
+RdbWriterOptions snapshot_options(Env& env, Keyspace& keys, const Settings& settings,
+                                  const PersistSettings& persist, const SnapshotFacts& facts);
+// How much of what writers change meanwhile is kept for it.
+SnapshotLimits snapshot_limits(const Keyspace& keys);
+
 class SnapshotFile final : private SnapshotConsumer {
  public:
   struct Surroundings {
@@ -32,14 +48,7 @@ class SnapshotFile final : private SnapshotConsumer {
     const Settings& settings;
     const PersistSettings& persist;
   };
-  // What the file says of itself and of the history.
-  struct Facts {
-    bool aof_base = false;
-    std::string history_id;  // empty: not known
-    uint64_t offset = 0;
-    uint64_t used_memory = 0;
-    std::vector<std::string> functions{};  // sources of libraries
-  };
+  using Facts = SnapshotFacts;
 
   // All of these outlive it.
   SnapshotFile(const Surroundings& surroundings, std::string path);
@@ -49,6 +58,8 @@ class SnapshotFile final : private SnapshotConsumer {
 
   // The snapshot is of this moment. False: no snapshot can begin now.
   bool begin(const Facts& facts);
+  // The same in another form than that of rdb-version.
+  bool begin(const Facts& facts, RdbForm form);
   // Writes the file, syncs and closes it. After an error the file is removed, and problem() says in
   // words what was wrong. Once, after begin().
   Task<Error> write();

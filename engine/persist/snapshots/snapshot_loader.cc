@@ -45,8 +45,7 @@ SnapshotLoader::SnapshotLoader(const Surroundings& surroundings)
       loading_(surroundings.loading) {}
 
 Task<bool> SnapshotLoader::load(std::string path, Expired expired) {
-  path_ = path;
-  expired_ = expired;
+  begin(path, expired);
   OpenFlags reading;
   reading.read = true;
   Expected<Handle> file = co_await open_file(env_, path, reading);
@@ -66,15 +65,22 @@ Task<bool> SnapshotLoader::load(std::string path, Expired expired) {
   co_return good;
 }
 
-// The next piece is on its way while the reader works on this one.
-Task<bool> SnapshotLoader::read(Handle file, uint64_t size) {
-  const uint64_t loaded_before = loading_.loaded_bytes;
-  RdbReader reader(*this, services_.keys.hash_key(), rdb_limits(services_.settings),
-                   {.verify_checksum = persist_.rdb_checksum &&
+void SnapshotLoader::begin(std::string name, Expired expired) {
+  path_ = std::move(name);
+  expired_ = expired;
+  complete_ = false;
+  loaded_before_ = loading_.loaded_bytes;
+  reader_.emplace(static_cast<RdbListener&>(*this), services_.keys.hash_key(),
+                  rdb_limits(services_.settings),
+                  RdbReaderOptions{.verify_checksum =
+                                       persist_.rdb_checksum &&
                                        !(kSimulation && persist_.plants->damaged_snapshot_accepted),
-                    .skip_modules = !persist_.refuse_unknown_modules});
+                                   .skip_modules = !persist_.refuse_unknown_modules});
+}
+
+Task<bool> SnapshotLoader::read(Handle file, uint64_t size) {
   std::string piece(kFilePieceBytes, '\0');
-  for (uint64_t at = 0;;) {
+  for (uint64_t at = 0; !complete_;) {
     IoOp io(env_);
     io.op.kind = OpKind::read;
     io.op.handle = file;
@@ -87,30 +93,35 @@ Task<bool> SnapshotLoader::read(Handle file, uint64_t size) {
     }
     const auto got = static_cast<size_t>(io.op.result.bytes);
     at += got;
-    reader.feed(std::string_view(piece).substr(0, got));
-    if (got < piece.size() || at >= size) reader.end();
-    now_ms_ = env_.wall().unix_ms();
-    for (RdbReader::Status status = RdbReader::Status::more_steps;
-         status != RdbReader::Status::needs_bytes;) {
-      size_t budget = kStep;
-      status = reader.step(budget);
-      env_.count_work(kStep - budget);
-      loading_.loaded_bytes = loaded_before + reader.offset();
-      if (status == RdbReader::Status::failed) {
+    const bool last = got < piece.size() || at >= size;
+    const bool good = co_await feed(std::string_view(piece).substr(0, got), last);
+    if (!good) co_return false;
+    if (complete_) bytes_ = at - reader_->rest().size();
+  }
+  co_return true;
+}
+
+Task<bool> SnapshotLoader::feed(std::string_view bytes, bool last) {
+  reader_->feed(bytes);
+  if (last) reader_->end();
+  now_ms_ = env_.wall().unix_ms();
+  for (;;) {
+    size_t budget = kStep;
+    const RdbReader::Status status = reader_->step(budget);
+    env_.count_work(kStep - budget);
+    loading_.loaded_bytes = loaded_before_ + reader_->offset();
+    switch (status) {
+      case RdbReader::Status::needs_bytes: co_return true;
+      case RdbReader::Status::done: complete_ = true; co_return true;
+      case RdbReader::Status::failed:
         error_ =
-            fmt::format("{}: {} at byte {}", path_, reader.error().text, reader.error().offset);
+            fmt::format("{}: {} at byte {}", path_, reader_->error().text, reader_->error().offset);
         co_return false;
-      }
-      if (status == RdbReader::Status::done) {
-        bytes_ = at - reader.rest().size();
-        co_return true;
-      }
-      if (status == RdbReader::Status::more_steps) {
-        // Clients are answered in between.
-        co_await Sleep(env_, Duration::milliseconds(0));
-        now_ms_ = env_.wall().unix_ms();
-      }
+      case RdbReader::Status::more_steps: break;
     }
+    // Clients are answered in between.
+    co_await Sleep(env_, Duration::milliseconds(0));
+    now_ms_ = env_.wall().unix_ms();
   }
 }
 
@@ -118,6 +129,7 @@ Task<bool> SnapshotLoader::read(Handle file, uint64_t size) {
 
 Database* SnapshotLoader::database(uint64_t index) {
   if (index >= static_cast<uint64_t>(services_.keys.count())) return nullptr;
+  if (!target_.empty()) return target_[static_cast<size_t>(index)].get();
   return &services_.keys.database(static_cast<int>(index));
 }
 
@@ -152,6 +164,10 @@ void SnapshotLoader::aux(std::string_view name, std::string_view value) {
     uint64_t offset = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), offset);
     if (error == std::errc() && end == value.data() + value.size()) offset_ = offset;
+  }
+  if (name == "repl-stream-db") {
+    const int64_t db = parse_integer(value).value_or(0);
+    if (db >= 0 && db < services_.keys.count()) stream_db_ = static_cast<int>(db);
   }
   if (name == "ctime") created_unix_s_ = parse_integer(value).value_or(0);
   const bool version = name == "redoubt-ver" || name == "valkey-ver" || name == "redis-ver";

@@ -1,7 +1,11 @@
-// SnapshotLoader: loads an RDB file into the databases of a node.
+// SnapshotLoader: loads a snapshot, from an RDB file or as it comes from a primary, into the
+// databases of a node or into others.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,8 +40,19 @@ class SnapshotLoader final : private RdbListener {
   // All of these outlive it.
   explicit SnapshotLoader(const Surroundings& surroundings);
 
+  // Keys go to these databases, which outlive it, and not to those of the node.
+  void set_target(std::span<const std::unique_ptr<Database>> databases) { target_ = databases; }
+
   // Loads a file. False: error() says why, and keys may have been loaded.
   Task<bool> load(std::string path, Expired expired);
+  // The same piece by piece: begin() with a name for error(), then feed() until complete(), which
+  // it never is without all the bytes. The bytes of a piece stay until the call is done. `last`: no
+  // more of them will come.
+  void begin(std::string name, Expired expired);
+  Task<bool> feed(std::string_view bytes, bool last = false);
+  bool complete() const { return complete_; }
+  // Bytes that were fed behind the end.
+  std::string_view rest() const { return reader_->rest(); }
   const std::string& error() const { return error_; }
   // Keys that are there already are replaced; otherwise they are an error.
   void set_replaces(bool replaces) { replaces_ = replaces; }
@@ -46,6 +61,8 @@ class SnapshotLoader final : private RdbListener {
   // Which state of which history the file holds; an empty id when it does not say.
   const std::string& history_id() const { return history_id_; }
   uint64_t offset() const { return offset_; }
+  // The database that the history's stream has selected there.
+  int stream_db() const { return stream_db_; }
   // When it was begun; 0: the file does not say.
   int64_t created_unix_s() const { return created_unix_s_; }
   // Sources of libraries of functions.
@@ -68,6 +85,10 @@ class SnapshotLoader final : private RdbListener {
   const Services& services_;
   const PersistSettings& persist_;
   LoadProgress& loading_;
+  std::span<const std::unique_ptr<Database>> target_;
+  std::optional<RdbReader> reader_;
+  bool complete_ = false;
+  uint64_t loaded_before_ = 0;
   std::string path_;
   Expired expired_ = Expired::dropped;
   int64_t now_ms_ = 0;
@@ -78,6 +99,7 @@ class SnapshotLoader final : private RdbListener {
   uint64_t notes_ = 0;  // lines of the log about keys that were passed over
   std::string history_id_;
   uint64_t offset_ = 0;
+  int stream_db_ = 0;
   int64_t created_unix_s_ = 0;
   std::vector<std::string> functions_;
 };
