@@ -59,11 +59,14 @@ struct ClientLibrary {
   std::string version;
 };
 
+// The only user, as long as there are no others to define.
+inline constexpr std::string_view kDefaultUser = "default";
+
 // The identity of a client, as the client gives it.
 struct ClientIdentity {
   std::string name;                        // CLIENT SETNAME
   std::unique_ptr<ClientLibrary> library;  // null: CLIENT SETINFO has not been used
-  std::string user = "default";
+  std::string_view user = kDefaultUser;
 
   std::string_view library_name() const { return library ? library->name : std::string_view(); }
   std::string_view library_version() const {
@@ -105,6 +108,10 @@ class Session final : public ConnectionUser, public ReplyHolder {
   uint32_t flags = 0;
   int db = 0;
   Protocol protocol = Protocol::resp2;
+  RollbackChoice rollback = RollbackChoice::inherit;
+  bool executing = false;  // a command of it is being executed
+  bool queued = false;     // on the list of those with messages to send
+  bool retiring = false;   // closed, on the list of those to free
   ClientTraffic traffic;
 
   RequestParser parser;
@@ -124,10 +131,6 @@ class Session final : public ConnectionUser, public ReplyHolder {
 
   ClientMemory memory;
   Instant last_push;  // when messages were sent last
-  RollbackChoice rollback = RollbackChoice::inherit;
-  bool executing = false;  // a command of it is being executed
-  bool queued = false;     // on the list of those with messages to send
-  bool retiring = false;   // closed, on the list of those to free
 
   // The list of all sessions, in the order of their ids.
   Session* previous = nullptr;

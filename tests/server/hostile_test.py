@@ -279,9 +279,9 @@ class Crowds(HostileTest):
             self.assertEqual(s.recv(100), b"+PONG\r\n")
         cost_after = (server.resident_bytes() - resident) / 9_500
         print(f"an idle connection costs {cost:.0f} bytes, {cost_after:.0f} after a PING")
-        if not REFERENCE:  # a kilobyte; pages are counted whole
-            self.assertLess(cost, 1100)
-            self.assertLess(cost_after, 1100)
+        if not REFERENCE:
+            self.assertLess(cost, 1024)
+            self.assertLess(cost_after, 1024)
         with Bystander(server) as bystander:
             for s in sockets:
                 s.close()

@@ -170,7 +170,7 @@ void reset_command(Context& c) {
     session.set(kSessionUnauthenticated);
     session.memory.before_reset = session.output_bytes();
   }
-  session.identity.user = "default";
+  session.identity.user = kDefaultUser;
   session.identity.name.clear();
   session.db = 0;
   session.protocol = Protocol::resp2;
@@ -203,11 +203,11 @@ bool is_client_name(std::string_view name) {
 bool authenticate(Context& c, std::string_view user, std::string_view password) {
   const std::string& secret = c.settings().requirepass;
   const bool matches = secret.empty() || equal_in_constant_time(password, secret);
-  if (user != "default" || !matches) {
+  if (user != kDefaultUser || !matches) {
     ++c.stats().denied_auth;
     return false;
   }
-  c.session.identity.user = user;
+  c.session.identity.user = kDefaultUser;
   c.session.clear(kSessionUnauthenticated);
   return true;
 }
