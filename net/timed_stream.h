@@ -1,5 +1,6 @@
-// TimedStream: a stream for a coroutine that talks with another server, step by step. Each
-// operation ends after a time-out at the latest.
+// TimedStream: a stream for a coroutine that talks with another server, step by step. Each step
+// ends after a time-out at the latest: a connection is made, 64 KB are sent, some bytes have come,
+// a line has come as a whole.
 //
 //   TimedStream stream(env);
 //   Error error = co_await stream.connect("localhost", 6379);
@@ -29,7 +30,7 @@ class TimedStream {
   TimedStream& operator=(const TimedStream&) = delete;
   ~TimedStream();
 
-  // Of each operation from now on. After it: Error::timed_out.
+  // Of each step from now on. After it: Error::timed_out.
   void set_timeout(Duration timeout) { timeout_ = timeout; }
 
   // Looks the name up and connects; closes what was open.
@@ -56,7 +57,9 @@ class TimedStream {
   void cancel();
 
  private:
-  Task<Error> operate(Op& wanted);
+  Task<Error> operate(Op& wanted, Instant due);
+  Task<Error> receive_until(Instant due, std::span<char> room, size_t* got);
+  Instant due() const { return env_.now() + timeout_; }
 
   Env& env_;
   Duration timeout_ = Duration::seconds(5);

@@ -188,10 +188,20 @@ constexpr Directive line(std::string_view name) {
   return {.name = name, .initial = {}, .kind = Directive::Kind::line};
 }
 
-// Stores a value in a member of Settings: store<&Settings::port>.
+template <typename Owner, typename T>
+Owner owner_of(T Owner::*);
+
+// Stores a value in a member of Settings, or of the settings of a part: store<&Settings::port>.
 template <auto Member>
 void store(Settings& settings, const DirectiveValue& value) {
-  auto& member = settings.*Member;
+  using Owner = decltype(owner_of(Member));
+  Owner* owner = nullptr;
+  if constexpr (std::is_same_v<Owner, Settings>) {
+    owner = &settings;
+  } else {
+    owner = &settings.part<Owner>();
+  }
+  auto& member = owner->*Member;
   using T = std::remove_reference_t<decltype(member)>;
   if constexpr (std::is_same_v<T, bool>) {
     member = value.number != 0;

@@ -11,6 +11,7 @@
 #include "engine/persist/persist.h"
 #include "engine/persist/rdb/payload.h"
 #include "engine/store/number.h"
+#include "net/resp/request_writer.h"
 
 namespace redoubt {
 
@@ -18,19 +19,6 @@ namespace {
 
 // A key that is written each time while it is on its way stays here.
 constexpr int kRounds = 3;
-// The other server's replies are lines; a longer one is no such reply.
-constexpr size_t kLineMax = 64 * 1024;
-// So much is sent in one step, which has the time-out to itself.
-constexpr size_t kSendBytes = 64 * 1024;
-
-void append_command(std::string& out, std::initializer_list<std::string_view> words) {
-  out += fmt::format("*{}\r\n", words.size());
-  for (const std::string_view word : words) {
-    out += fmt::format("${}\r\n", word.size());
-    out += word;
-    out += "\r\n";
-  }
-}
 
 std::string failed(std::string_view what) {
   return fmt::format("IOERR error or timeout {} target instance", what);
@@ -44,18 +32,12 @@ std::string refused(std::string_view line) {
 }  // namespace
 
 Migration::Migration(const Services& services, bool compress, MigrationPlan plan)
-    : services_(services), env_(services.env), compress_(compress), plan_(std::move(plan)) {
-  timer_.owner = this;
-  timer_.on_fire = [](Timer& timer) {
-    auto& migration = *static_cast<Migration*>(timer.owner);
-    migration.timed_out_ = true;
-    if (migration.waiting_ != nullptr) migration.env_.cancel(*migration.waiting_);
-  };
-}
-
-Migration::~Migration() {
-  env_.disarm(timer_);
-  if (stream_) env_.close(stream_);
+    : services_(services),
+      env_(services.env),
+      compress_(compress),
+      plan_(std::move(plan)),
+      stream_(env_) {
+  stream_.set_timeout(plan_.timeout);
 }
 
 void Migration::start(std::function<void(std::string_view)> done) {
@@ -73,81 +55,14 @@ void Migration::start(std::function<void(std::string_view)> done) {
 
 // --- the other server
 
-// An operation that ends at the latest after the time-out.
-Task<Error> Migration::operate(Op& wanted) {
-  IoOp io(env_);
-  io.op.kind = wanted.kind;
-  io.op.handle = wanted.handle;
-  io.op.gather = wanted.gather;
-  io.op.into = wanted.into;
-  io.op.path = wanted.path;
-  io.op.address = wanted.address;
-  timed_out_ = false;
-  env_.arm(timer_, wanted.kind == OpKind::receive ? reply_due_ : env_.now() + plan_.timeout);
-  waiting_ = &io.op;
-  co_await io;
-  waiting_ = nullptr;
-  env_.disarm(timer_);
-  wanted.result = io.op.result;
-  co_return timed_out_ && !io.op.result.ok() ? Error::timed_out : io.op.result.error;
-}
-
 Task<std::string> Migration::connect() {
-  Op resolve;
-  resolve.kind = OpKind::resolve;
-  resolve.path = plan_.host;
-  Error error = co_await operate(resolve);
-  if (error == Error::none && resolve.result.names.empty()) error = Error::not_found;
-  if (error == Error::none) {
-    Op dial;
-    dial.kind = OpKind::connect;
-    dial.address = Address::tcp(resolve.result.names.front(), plan_.port);
-    error = co_await operate(dial);
-    if (error == Error::none) stream_ = dial.result.handle;
-  }
-  if (error == Error::none) co_return std::string();
-  co_return "IOERR error or timeout connecting to the client";
-}
-
-Task<Error> Migration::send(std::string bytes) {
-  const std::string_view all = bytes;
-  for (size_t at = 0; at < all.size(); at += kSendBytes) {
-    const Slice slice = as_slice(all.substr(at, kSendBytes));
-    Op op;
-    op.kind = OpKind::send;
-    op.handle = stream_;
-    op.gather = std::span<const Slice>(&slice, 1);
-    const Error error = co_await operate(op);
-    if (error != Error::none) co_return error;
-  }
-  co_return Error::none;
-}
-
-// The line is there as a whole before the time is over.
-Task<Error> Migration::receive_line(std::string* line) {
-  reply_due_ = env_.now() + plan_.timeout;
-  for (;;) {
-    const size_t end = received_.find("\r\n");
-    if (end != std::string::npos) {
-      *line = received_.substr(0, end);
-      received_.erase(0, end + 2);
-      co_return Error::none;
-    }
-    if (received_.size() > kLineMax) co_return Error::invalid;
-    std::string room(4096, '\0');
-    Op op;
-    op.kind = OpKind::receive;
-    op.handle = stream_;
-    op.into = std::as_writable_bytes(std::span<char>(room));
-    const Error error = co_await operate(op);
-    if (error != Error::none) co_return error;
-    received_.append(room, 0, op.result.bytes);
-  }
+  const Error error = co_await stream_.connect(plan_.host, plan_.port);
+  co_return error == Error::none ? "" : "IOERR error or timeout connecting to the client";
 }
 
 // Whether the other side of the stream is a client of this node.
 bool Migration::is_this_node() const {
-  const std::string here = env_.backend().local_address(stream_).to_string();
+  const std::string here = env_.backend().local_address(stream_.handle()).to_string();
   for (const Session* session = services_.clients.sessions().first(); session != nullptr;
        session = session->next) {
     if (session->has(kSessionLocal | kSessionClosing)) continue;
@@ -163,16 +78,16 @@ Task<std::string> Migration::greet() {
   if (plan_.password) {
     ++replies;
     if (plan_.user) {
-      append_command(bytes, {"AUTH", *plan_.user, *plan_.password});
+      append_request(bytes, {"AUTH", *plan_.user, *plan_.password});
     } else {
-      append_command(bytes, {"AUTH", *plan_.password});
+      append_request(bytes, {"AUTH", *plan_.password});
     }
   }
-  append_command(bytes, {"SELECT", IntegerText(plan_.db_there).view()});
-  if (co_await send(std::move(bytes)) != Error::none) co_return failed("writing to");
+  append_request(bytes, {"SELECT", IntegerText(plan_.db_there).view()});
+  if (co_await stream_.send(std::move(bytes)) != Error::none) co_return failed("writing to");
   for (; replies > 0; --replies) {
     std::string line;
-    if (co_await receive_line(&line) != Error::none) co_return failed("reading from");
+    if (co_await stream_.receive_line(&line) != Error::none) co_return failed("reading from");
     if (!line.starts_with('+')) co_return refused(line);
   }
   // The keys would be removed right after they were restored.
@@ -197,20 +112,20 @@ Task<std::string> Migration::send_keys(std::vector<std::string> keys, bool repla
         entry->has_expiry() ? std::max<int64_t>(entry->expiry_ms() - now_ms, 1) : 0;
     const IntegerText ttl(ttl_ms);
     if (replace) {
-      append_command(bytes, {"RESTORE", key, ttl.view(), *payload, "REPLACE"});
+      append_request(bytes, {"RESTORE", key, ttl.view(), *payload, "REPLACE"});
     } else {
-      append_command(bytes, {"RESTORE", key, ttl.view(), *payload});
+      append_request(bytes, {"RESTORE", key, ttl.view(), *payload});
     }
     const int64_t expiry_ms = entry->has_expiry() ? entry->expiry_ms() : 0;
     sent_.push_back({std::move(key), std::move(*payload), expiry_ms});
   }
   env_.count_work(bytes.size() >> 6);
-  if (co_await send(std::move(bytes)) != Error::none) co_return failed("writing to");
+  if (co_await stream_.send(std::move(bytes)) != Error::none) co_return failed("writing to");
   std::string first_error;
   std::vector<Sent> taken;
   for (Sent& sent : sent_) {
     std::string line;
-    if (co_await receive_line(&line) != Error::none) {
+    if (co_await stream_.receive_line(&line) != Error::none) {
       first_error = failed("reading from");
       break;
     }

@@ -15,6 +15,7 @@
 #include "engine/dispatch/services.h"
 #include "net/env.h"
 #include "net/task.h"
+#include "net/timed_stream.h"
 
 namespace redoubt {
 
@@ -39,7 +40,6 @@ class Migration {
   Migration(const Services& services, bool compress, MigrationPlan plan);
   Migration(const Migration&) = delete;
   Migration& operator=(const Migration&) = delete;
-  ~Migration();
 
   // Begins. At the end `done` is called, with an empty text or a whole error line; it may destroy
   // this.
@@ -57,23 +57,15 @@ class Migration {
   Task<std::string> greet();
   bool is_this_node() const;
   Task<std::string> send_keys(std::vector<std::string> keys, bool replace);
-  Task<Error> operate(Op& op);
-  Task<Error> send(std::string bytes);
-  Task<Error> receive_line(std::string* line);
   std::vector<std::string> remove_unchanged();
 
   const Services& services_;
   Env& env_;
   const bool compress_;
   const MigrationPlan plan_;
-  Handle stream_;
-  std::string received_;
+  TimedStream stream_;
   std::vector<Sent> sent_;         // the last round
   std::vector<std::string> gone_;  // removed here
-  Instant reply_due_;              // the line that is being received
-  Op* waiting_ = nullptr;          // the operation that the timer ends
-  bool timed_out_ = false;
-  Timer timer_;
   Task<std::string> task_;
   std::function<void(std::string_view)> done_;
 };

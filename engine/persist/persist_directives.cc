@@ -12,19 +12,6 @@ namespace {
 
 using namespace directive;
 
-template <auto Member>
-void keep(Settings& settings, const DirectiveValue& value) {
-  auto& member = settings.part<PersistSettings>().*Member;
-  using T = std::remove_reference_t<decltype(member)>;
-  if constexpr (std::is_same_v<T, bool>) {
-    member = value.number != 0;
-  } else if constexpr (std::is_same_v<T, std::string>) {
-    member = value.text;
-  } else {
-    member = static_cast<T>(value.number);
-  }
-}
-
 void keep_save_points(Settings& settings, const DirectiveValue& value) {
   std::vector<SavePoint>& points = settings.part<PersistSettings>().save_points;
   points.clear();
@@ -51,11 +38,11 @@ constexpr std::string_view kAlwaysChecked = "what is loaded or restored is alway
 constexpr std::array<Directive, kPersistDirectiveCount> kPersistDirectives = {
     // snapshots
     list("save", "3600 1 300 100 60 10000", parse_save).adding_up().sets(keep_save_points),
-    file_name("dbfilename", "dump.rdb").guarded().sets(keep<&PersistSettings::dbfilename>),
-    boolean("rdbcompression", "yes").sets(keep<&PersistSettings::rdb_compression>),
-    boolean("rdbchecksum", "yes").immutable().sets(keep<&PersistSettings::rdb_checksum>),
-    choice("rdb-version", "auto", "auto|10|11|12|80").sets(keep<&PersistSettings::rdb_version>),
-    boolean("rdb-del-sync-files", "no").sets(keep<&PersistSettings::rdb_del_sync_files>),
+    file_name("dbfilename", "dump.rdb").guarded().sets(store<&PersistSettings::dbfilename>),
+    boolean("rdbcompression", "yes").sets(store<&PersistSettings::rdb_compression>),
+    boolean("rdbchecksum", "yes").immutable().sets(store<&PersistSettings::rdb_checksum>),
+    choice("rdb-version", "auto", "auto|10|11|12|80").sets(store<&PersistSettings::rdb_version>),
+    boolean("rdb-del-sync-files", "no").sets(store<&PersistSettings::rdb_del_sync_files>),
     boolean("rdb-save-incremental-fsync", "yes")
         .harmless("a snapshot always reaches the medium piece by piece"),
     integer("rdb-key-save-delay", "0", -kMaxInt - 1, kMaxInt).hidden().harmless(kNoChild),
@@ -66,37 +53,37 @@ constexpr std::array<Directive, kPersistDirectiveCount> kPersistDirectives = {
         .hidden()
         .harmless("clients are answered between any two pieces that are loaded"),
     boolean("stop-writes-on-bgsave-error", "yes")
-        .sets(keep<&PersistSettings::stop_writes_on_save_error>),
+        .sets(store<&PersistSettings::stop_writes_on_save_error>),
     choice("sanitize-dump-payload", "no", "no|yes|clients").harmless(kAlwaysChecked),
     choice("rdb-unknown-modules", "refuse", "skip|refuse")
-        .sets(keep<&PersistSettings::refuse_unknown_modules>),
+        .sets(store<&PersistSettings::refuse_unknown_modules>),
 
     // the append-only log
-    boolean("appendonly", "no").sets(keep<&PersistSettings::append_only>),
+    boolean("appendonly", "no").sets(store<&PersistSettings::append_only>),
     choice("appendfsync", "everysec", "everysec|always|no")
-        .sets(keep<&PersistSettings::append_fsync>),
+        .sets(store<&PersistSettings::append_fsync>),
     file_name("appendfilename", "appendonly.aof")
         .immutable()
-        .sets(keep<&PersistSettings::append_file_name>),
+        .sets(store<&PersistSettings::append_file_name>),
     file_name("appenddirname", "appendonlydir")
         .immutable()
-        .sets(keep<&PersistSettings::append_directory>),
-    boolean("no-appendfsync-on-rewrite", "no").sets(keep<&PersistSettings::no_fsync_on_rewrite>),
+        .sets(store<&PersistSettings::append_directory>),
+    boolean("no-appendfsync-on-rewrite", "no").sets(store<&PersistSettings::no_fsync_on_rewrite>),
     integer("auto-aof-rewrite-percentage", "100", 0, kMaxInt)
-        .sets(keep<&PersistSettings::rewrite_percentage>),
-    memory("auto-aof-rewrite-min-size", "67108864").sets(keep<&PersistSettings::rewrite_size_min>),
-    boolean("aof-load-truncated", "yes").sets(keep<&PersistSettings::load_truncated>),
-    memory("aof-load-corrupt-tail-max-size", "0").sets(keep<&PersistSettings::corrupt_tail_max>),
+        .sets(store<&PersistSettings::rewrite_percentage>),
+    memory("auto-aof-rewrite-min-size", "67108864").sets(store<&PersistSettings::rewrite_size_min>),
+    boolean("aof-load-truncated", "yes").sets(store<&PersistSettings::load_truncated>),
+    memory("aof-load-corrupt-tail-max-size", "0").sets(store<&PersistSettings::corrupt_tail_max>),
     boolean("aof-use-rdb-preamble", "yes")
         .only("yes", "a base is always an RDB file; a base of commands is read"),
-    boolean("aof-timestamp-enabled", "no").sets(keep<&PersistSettings::timestamps>),
+    boolean("aof-timestamp-enabled", "no").sets(store<&PersistSettings::timestamps>),
     boolean("aof-rewrite-incremental-fsync", "yes")
         .harmless("a base always reaches the medium piece by piece"),
-    boolean("aof-disable-auto-gc", "no").sets(keep<&PersistSettings::keep_history_files>),
+    boolean("aof-disable-auto-gc", "no").sets(store<&PersistSettings::keep_history_files>),
     text("aof-until", "", parse_until)
         .immutable()
         .hidden()
-        .sets(keep<&PersistSettings::load_until>),
+        .sets(store<&PersistSettings::load_until>),
 };
 
 }  // namespace redoubt

@@ -19,6 +19,7 @@
 #include "engine/store/number.h"
 #include "net/files.h"
 #include "net/places.h"
+#include "net/resp/request_writer.h"
 #include "net/text.h"
 
 namespace redoubt {
@@ -39,15 +40,6 @@ constexpr size_t kReceiveBytes = 256 << 10;
 constexpr size_t kWriteBytes = 1 << 20;
 constexpr std::string_view kIsPrimaryAlready = "-ERR PSYNC FAILOVER can't be sent to a master";
 constexpr size_t kMarkBytes = History::kIdLength;
-
-void append_command(std::string& out, std::initializer_list<std::string_view> words) {
-  out += fmt::format("*{}\r\n", words.size());
-  for (const std::string_view word : words) {
-    out += fmt::format("${}\r\n", word.size());
-    out += word;
-    out += "\r\n";
-  }
-}
 
 std::optional<uint64_t> parse_offset(std::string_view text) {
   uint64_t value = 0;
@@ -218,7 +210,7 @@ Task<Error> PrimaryLink::run() {
 // PING, AUTH, REPLCONF: sent at once, and answered one by one.
 Task<Error> PrimaryLink::greet() {
   std::string ping;
-  append_command(ping, {"PING"});
+  append_request(ping, {"PING"});
   Error error = co_await stream_.send(std::move(ping));
   std::string line;
   if (error == Error::none) error = co_await stream_.receive_line(&line);
@@ -231,20 +223,20 @@ Task<Error> PrimaryLink::greet() {
   std::string bytes;
   const bool authenticates = !settings_.auth_password.empty();
   if (authenticates && settings_.auth_user.empty()) {
-    append_command(bytes, {"AUTH", settings_.auth_password});
+    append_request(bytes, {"AUTH", settings_.auth_password});
   } else if (authenticates) {
-    append_command(bytes, {"AUTH", settings_.auth_user, settings_.auth_password});
+    append_request(bytes, {"AUTH", settings_.auth_user, settings_.auth_password});
   }
   const int own_port =
       settings_.announce_port != 0 ? settings_.announce_port : services_.node.tcp_port();
-  append_command(bytes, {"REPLCONF", "listening-port", IntegerText(own_port).view()});
+  append_request(bytes, {"REPLCONF", "listening-port", IntegerText(own_port).view()});
   int replies = 3;
   if (!settings_.announce_ip.empty()) {
-    append_command(bytes, {"REPLCONF", "ip-address", settings_.announce_ip});
+    append_request(bytes, {"REPLCONF", "ip-address", settings_.announce_ip});
     ++replies;
   }
-  append_command(bytes, {"REPLCONF", "capa", "eof", "capa", "psync2", "capa", "redoubt"});
-  append_command(bytes, {"REPLCONF", "version", services_.settings.reported_redis_version});
+  append_request(bytes, {"REPLCONF", "capa", "eof", "capa", "psync2", "capa", "redoubt"});
+  append_request(bytes, {"REPLCONF", "version", services_.settings.reported_redis_version});
   error = co_await stream_.send(std::move(bytes));
   if (error != Error::none) co_return error;
   if (authenticates) {
@@ -272,12 +264,12 @@ Task<Error> PrimaryLink::ask_for_stream() {
                                       effects.history().id, next.view()));
     if (takes_over_) {
       asked_to_take_over_ += 1;
-      append_command(bytes, {"PSYNC", effects.history().id, next.view(), "FAILOVER"});
+      append_request(bytes, {"PSYNC", effects.history().id, next.view(), "FAILOVER"});
     } else {
-      append_command(bytes, {"PSYNC", effects.history().id, next.view()});
+      append_request(bytes, {"PSYNC", effects.history().id, next.view()});
     }
   } else {
-    append_command(bytes, {"PSYNC", "?", "-1"});
+    append_request(bytes, {"PSYNC", "?", "-1"});
   }
   Error error = co_await stream_.send(std::move(bytes));
   // The primary may wait for other replicas, and says that it lives meanwhile.
@@ -671,9 +663,9 @@ void PrimaryLink::send_ack() {
   const std::optional<uint64_t> kept = persistence_.kept_offset();
   if (kept) {
     const IntegerText on_medium(static_cast<int64_t>(*kept));
-    append_command(bytes, {"REPLCONF", "ACK", offset.view(), "FACK", on_medium.view()});
+    append_request(bytes, {"REPLCONF", "ACK", offset.view(), "FACK", on_medium.view()});
   } else {
-    append_command(bytes, {"REPLCONF", "ACK", offset.view()});
+    append_request(bytes, {"REPLCONF", "ACK", offset.view()});
   }
   services_.stats.net_output_bytes += bytes.size();
   connection_->queue().append(bytes);

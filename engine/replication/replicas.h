@@ -74,7 +74,7 @@ class Replicas final : private ReplicaLinkOwner {
   void ask_for_acks();
   // The first one that has announced this address; null: none.
   ReplicaLink* find(std::string_view host, uint16_t port) const;
-  // No PING for now: nothing is to move the offset.
+  // While it is silent, no PING moves the offset.
   void set_silent(bool silent) { silent_ = silent; }
 
   struct Facts {

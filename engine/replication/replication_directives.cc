@@ -1,6 +1,5 @@
 // The directives of replication.
 #include <array>
-#include <type_traits>
 
 #include "engine/config/directive.h"
 #include "engine/replication/replication.h"
@@ -11,19 +10,6 @@ namespace redoubt {
 namespace {
 
 using namespace directive;
-
-template <auto Member>
-void keep(Settings& settings, const DirectiveValue& value) {
-  auto& member = settings.part<ReplicationSettings>().*Member;
-  using T = std::remove_reference_t<decltype(member)>;
-  if constexpr (std::is_same_v<T, bool>) {
-    member = value.number != 0;
-  } else if constexpr (std::is_same_v<T, std::string>) {
-    member = value.text;
-  } else {
-    member = static_cast<T>(value.number);
-  }
-}
 
 void keep_primary(Settings& settings, const DirectiveValue& value) {
   auto& replication = settings.part<ReplicationSettings>();
@@ -43,50 +29,50 @@ using R = ReplicationSettings;
 constexpr std::array<Directive, kReplicationDirectiveCount> kReplicationDirectives = {
     // of a replica
     list("replicaof", "", parse_replicaof).also("slaveof").immutable().sets(keep_primary),
-    text("masterauth", "").also("primaryauth").sets(keep<&R::auth_password>),
-    text("masteruser", "").also("primaryuser").sets(keep<&R::auth_user>),
+    text("masterauth", "").also("primaryauth").sets(store<&R::auth_password>),
+    text("masteruser", "").also("primaryuser").sets(store<&R::auth_user>),
     boolean("replica-serve-stale-data", "yes")
         .also("slave-serve-stale-data")
-        .sets(keep<&R::serve_stale_data>),
-    boolean("replica-read-only", "yes").also("slave-read-only").sets(keep<&R::read_only>),
+        .sets(store<&R::serve_stale_data>),
+    boolean("replica-read-only", "yes").also("slave-read-only").sets(store<&R::read_only>),
     boolean("replica-ignore-maxmemory", "yes")
         .also("slave-ignore-maxmemory")
         .only("yes", kPrimaryDecides),
-    boolean("replica-lazy-flush", "no").also("slave-lazy-flush").sets(keep<&R::lazy_flush>),
-    boolean("replica-announced", "yes").sets(keep<&R::announced>),
+    boolean("replica-lazy-flush", "no").also("slave-lazy-flush").sets(store<&R::lazy_flush>),
+    boolean("replica-announced", "yes").sets(store<&R::announced>),
     boolean("replica-ignore-disk-write-errors", "no")
         .only("no", "a replica that cannot write its log says so to its primary"),
-    text("replica-announce-ip", "").also("slave-announce-ip").sets(keep<&R::announce_ip>),
+    text("replica-announce-ip", "").also("slave-announce-ip").sets(store<&R::announce_ip>),
     integer("replica-announce-port", "0", 0, 65535)
         .also("slave-announce-port")
-        .sets(keep<&R::announce_port>),
-    integer("replica-priority", "100", 0, kMaxInt).also("slave-priority").sets(keep<&R::priority>),
+        .sets(store<&R::announce_port>),
+    integer("replica-priority", "100", 0, kMaxInt).also("slave-priority").sets(store<&R::priority>),
     choice("repl-diskless-load", "disabled", "disabled|on-empty-db|swapdb|flush-before-load")
-        .sets(keep<&R::diskless_load>),
+        .sets(store<&R::diskless_load>),
     choice("propagation-error-behavior", "ignore", "ignore|panic|panic-on-replicas")
-        .sets(keep<&R::propagation_errors>),
+        .sets(store<&R::propagation_errors>),
 
     // of a primary
-    boolean("repl-diskless-sync", "yes").sets(keep<&R::diskless_sync>),
-    integer("repl-diskless-sync-delay", "5", 0, kMaxInt).sets(keep<&R::diskless_sync_delay_s>),
+    boolean("repl-diskless-sync", "yes").sets(store<&R::diskless_sync>),
+    integer("repl-diskless-sync-delay", "5", 0, kMaxInt).sets(store<&R::diskless_sync_delay_s>),
     integer("repl-diskless-sync-max-replicas", "0", 0, kMaxInt)
-        .sets(keep<&R::diskless_sync_replicas>),
+        .sets(store<&R::diskless_sync_replicas>),
     integer("repl-ping-replica-period", "10", 1, kMaxInt)
         .also("repl-ping-slave-period")
-        .sets(keep<&R::ping_period_s>),
+        .sets(store<&R::ping_period_s>),
     integer("min-replicas-to-write", "0", 0, kMaxInt)
         .also("min-slaves-to-write")
-        .sets(keep<&R::replicas_to_write>),
+        .sets(store<&R::replicas_to_write>),
     integer("min-replicas-max-lag", "10", 0, kMaxInt)
         .also("min-slaves-max-lag")
-        .sets(keep<&R::replicas_lag_s>),
+        .sets(store<&R::replicas_lag_s>),
 
     // of both
-    integer("repl-timeout", "60", 1, kMaxInt).sets(keep<&R::timeout_s>),
+    integer("repl-timeout", "60", 1, kMaxInt).sets(store<&R::timeout_s>),
     boolean("repl-disable-tcp-nodelay", "no").harmless("what there is leaves once a turn"),
-    memory("repl-backlog-size", "1048576", 1).sets(keep<&R::backlog_bytes>),
-    integer("repl-backlog-ttl", "3600", 0, kMax).sets(keep<&R::backlog_ttl_s>),
-    integer("shutdown-timeout", "10", 0, kMaxInt).sets(keep<&R::shutdown_timeout_s>),
+    memory("repl-backlog-size", "1048576", 1).sets(store<&R::backlog_bytes>),
+    integer("repl-backlog-ttl", "3600", 0, kMax).sets(store<&R::backlog_ttl_s>),
+    integer("shutdown-timeout", "10", 0, kMaxInt).sets(store<&R::shutdown_timeout_s>),
     boolean("dual-channel-replication-enabled", "no")
         .only("no", "snapshot and stream share one connection"),
     boolean("repl-rdb-channel", "no").only("no", "snapshot and stream share one connection"),

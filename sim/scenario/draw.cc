@@ -155,6 +155,32 @@ RunDraw draw_run(const ScenarioSpec& spec, const RunOptions& options, const Plan
   return draw;
 }
 
+WorldOptions world_of_run(const ScenarioSpec& spec, const RunOptions& options,
+                          const FaultOptions& faults) {
+  WorldOptions world;
+  world.faults = faults;
+  world.trace = options.trace;
+  world.sink = options.sink;
+  world.recorder = options.recorder;
+  world.schedule = spec.strikes;
+  world.windows = spec.windows;
+  return world;
+}
+
+RunResult told_by_world(const World& world, const RunDraw& draw, const PlacesOfRun& places) {
+  RunResult result;
+  result.digest = world.digest_text();
+  result.events = world.event_count();
+  result.simulated = world.now() - Instant();
+  result.faults = draw.faults;
+  result.fired = world.fired();
+  result.marks = places.marks();
+  result.unlucky = draw.unlucky;
+  result.drawn = draw.text;
+  result.fixed = draw.fixed;
+  return result;
+}
+
 LoadPlan load_plan(const RunDraw& draw, const ScenarioSpec& spec, const Plants& plants) {
   const ScenarioNumbers& numbers = draw.numbers;
   LoadPlan plan;

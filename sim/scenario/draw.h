@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/load/plan.h"
+#include "sim/places.h"
 #include "sim/scenario/plants.h"
 #include "sim/scenario/scenario.h"
 #include "sim/world.h"
@@ -30,6 +31,13 @@ struct RunDraw {
 };
 
 RunDraw draw_run(const ScenarioSpec& spec, const RunOptions& options, const Plants& plants);
+
+// The world of a run, as its scenario, options and draw have it.
+WorldOptions world_of_run(const ScenarioSpec& spec, const RunOptions& options,
+                          const FaultOptions& faults);
+
+// What there is to tell of any run that is over; what was found is not part of it.
+RunResult told_by_world(const World& world, const RunDraw& draw, const PlacesOfRun& places);
 
 // The plan of the clients of one node.
 LoadPlan load_plan(const RunDraw& draw, const ScenarioSpec& spec, const Plants& plants);

@@ -30,7 +30,6 @@ class ReplicationRun final : public WorldObserver {
   }
 
  private:
-  WorldOptions world_options() const;
   TreePlan tree_plan() const;
   void add_clients();
   void load();
@@ -61,7 +60,7 @@ ReplicationRun::ReplicationRun(const ScenarioSpec& spec, const RunOptions& optio
       plants_(options.plant),
       draw_(draw_run(spec, options, plants_)),
       places_(options.seed, draw_.unlucky),
-      world_(options.seed, world_options()),
+      world_(options.seed, world_of_run(spec, options, draw_.faults)),
       checker_(world_, members_of(draw_), details),
       tree_(world_, checker_, tree_plan()) {
   world_.set_observer(this);
@@ -79,17 +78,6 @@ TreePlan ReplicationRun::tree_plan() const {
           .settings_ppm = numbers.workload_replica_settings_ppm,
           .spare_bytes = numbers.memory_spare_bytes,
           .plants = planted(options_.plant)};
-}
-
-WorldOptions ReplicationRun::world_options() const {
-  WorldOptions world;
-  world.faults = draw_.faults;
-  world.trace = options_.trace;
-  world.sink = options_.sink;
-  world.recorder = options_.recorder;
-  world.schedule = spec_.strikes;
-  world.windows = spec_.windows;
-  return world;
 }
 
 void ReplicationRun::add_clients() {
@@ -188,18 +176,9 @@ void ReplicationRun::compare() {
 }
 
 RunResult ReplicationRun::result() {
-  RunResult result;
+  RunResult result = told_by_world(world_, draw_, places_);
   result.violation = checker_.violation();
-  result.digest = world_.digest_text();
-  result.events = world_.event_count();
-  result.simulated = world_.now() - Instant();
   result.commands = checker_.claims();
-  result.faults = draw_.faults;
-  result.fired = world_.fired();
-  result.marks = places_.marks();
-  result.unlucky = draw_.unlucky;
-  result.drawn = draw_.text;
-  result.fixed = draw_.fixed;
   if (options_.record) {
     if (!spec_.strikes) result.fixed.strikes = world_.strikes();
     if (!spec_.windows) result.fixed.windows = whole_run(draw_.faults);

@@ -28,7 +28,6 @@ class ScenarioRun final : public WorldObserver {
   void host_stopping(HostId id, StopKind kind, int status) override;
 
  private:
-  WorldOptions world_options() const;
   void load_phase();
   void liveness_phase();
   void quiet_phase();
@@ -61,7 +60,7 @@ ScenarioRun::ScenarioRun(const ScenarioSpec& spec, const RunOptions& options)
       plants_(options.plant),
       draw_(draw_run(spec, options, plants_)),
       places_(options.seed, draw_.unlucky),
-      world_(options.seed, world_options()),
+      world_(options.seed, world_of_run(spec, options, draw_.faults)),
       record_(options.log) {
   world_.set_observer(this);
   places_.enter(world_);
@@ -69,17 +68,6 @@ ScenarioRun::ScenarioRun(const ScenarioSpec& spec, const RunOptions& options)
     groups_.push_back(std::make_unique<NodeGroup>(world_, static_cast<uint32_t>(i), spec_, draw_,
                                                   options_, options.record ? &record_ : nullptr));
   }
-}
-
-WorldOptions ScenarioRun::world_options() const {
-  WorldOptions world;
-  world.faults = draw_.faults;
-  world.trace = options_.trace;
-  world.sink = options_.sink;
-  world.recorder = options_.recorder;
-  world.schedule = spec_.strikes;
-  world.windows = spec_.windows;
-  return world;
 }
 
 const Violation* ScenarioRun::violated() const {
@@ -209,17 +197,8 @@ void leave_out_what_is_said(ScenarioSpec& fixed) {
 }
 
 RunResult ScenarioRun::result() {
-  RunResult result;
+  RunResult result = told_by_world(world_, draw_, places_);
   if (const Violation* violation = violated()) result.violation = *violation;
-  result.digest = world_.digest_text();
-  result.events = world_.event_count();
-  result.simulated = world_.now() - Instant();
-  result.faults = draw_.faults;
-  result.fired = world_.fired();
-  result.marks = places_.marks();
-  result.unlucky = draw_.unlucky;
-  result.drawn = draw_.text;
-  result.fixed = draw_.fixed;
   if (options_.record) {
     if (!spec_.strikes) result.fixed.strikes = world_.strikes();
     result.fixed = said_by_the_record(result.fixed);

@@ -201,6 +201,11 @@ class BeforeTheData(HostileTest):
         def silent(primary, peer):
             time.sleep(5)
 
+        def drips(primary, peer):
+            for _ in range(40):  # a byte now and then is no line
+                peer.send_raw(b"+")
+                time.sleep(0.2)
+
         def closes(primary, peer):
             peer.close()
 
@@ -213,6 +218,7 @@ class BeforeTheData(HostileTest):
             ("refuses PSYNC: -NOAUTH", answers(PSYNC="-NOAUTH first")),
             ("link broke: .*(clos|reset)", closes),
             ("link broke: .*time", silent),
+            ("link broke: .*time", drips),
         ])
 
     def test_password(self):
