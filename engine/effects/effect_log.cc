@@ -235,7 +235,7 @@ void EffectLog::encode_effect(int db, std::span<const std::string_view> args) {
   }
   encode(args);
   ++effects_;
-  if (depth_ == 0) commit(false);
+  if (depth_ == 0) commit(EntryKind::effects);
 }
 
 // A second effect follows: the first one moves behind a MULTI.
@@ -262,7 +262,7 @@ void EffectLog::commit_group() {
       constexpr std::string_view exec[] = {"EXEC"};
       encode(exec);
     }
-    commit(false);
+    commit(EntryKind::effects);
   }
   for (const std::vector<std::string>& message : std::exchange(messages_, {})) {
     append_control(std::vector<std::string_view>(message.begin(), message.end()));
@@ -278,11 +278,11 @@ void EffectLog::after_group(std::function<void()> action) {
   follow_up_ = true;
 }
 
-void EffectLog::commit(bool control) {
+void EffectLog::commit(EntryKind kind) {
   ASSERT(tail_ > end_ && !readers_.empty());
-  const EffectEntry entry{.begin = end_, .end = tail_, .control = control};
+  const EffectEntry entry{.begin = end_, .end = tail_, .kind = kind};
   end_ = tail_;
-  if (!control) data_end_ = end_;
+  if (kind != EntryKind::control) data_end_ = end_;
   effects_ = 0;
   // A reader may leave during the call.
   for (size_t i = 0; i < readers_.size();) {
@@ -300,7 +300,7 @@ void EffectLog::abandon_group() {
   effects_ = 0;
 }
 
-void EffectLog::append_foreign(std::string_view bytes, bool control, int db) {
+void EffectLog::append_foreign(std::string_view bytes, EntryKind kind, int db) {
   ASSERT(depth_ == 0 && effects_ == 0 && foreign_);
   foreign_db_ = db;
   if (bytes.empty()) return;
@@ -308,18 +308,18 @@ void EffectLog::append_foreign(std::string_view bytes, bool control, int db) {
     // The offset is the primary's, with or without readers.
     ASSERT(segments_.empty());
     base_ = end_ = tail_ = first_segment_ = end_ + bytes.size();
-    if (!control) data_end_ = end_;
+    if (kind != EntryKind::control) data_end_ = end_;
     return;
   }
   put(bytes);
-  commit(control);
+  commit(kind);
 }
 
 void EffectLog::append_control(std::span<const std::string_view> args) {
   ASSERT(depth_ == 0 && effects_ == 0);
   if (!encodes_) return;
   encode(args);
-  commit(true);
+  commit(EntryKind::control);
 }
 
 void EffectLog::append_message(std::span<const std::string_view> args) {

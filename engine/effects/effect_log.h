@@ -42,11 +42,17 @@ namespace redoubt {
 
 class EffectLog;
 
+enum class EntryKind : uint8_t {
+  effects,
+  partly_known,  // of a primary's stream: it has commands that this node does not know
+  control,       // PING, PUBLISH and the like: moves the offset, is not for a file
+};
+
 // A committed entry: the bytes [begin, end) of the log.
 struct EffectEntry {
   uint64_t begin = 0;
   uint64_t end = 0;
-  bool control = false;  // PING, PUBLISH and the like: moves the offset, is not for a file
+  EntryKind kind = EntryKind::effects;
 };
 
 // A reader of the log. It is detached when it is destroyed; the log outlives it.
@@ -97,7 +103,7 @@ class EffectConsumer : public EffectReader {
  private:
   void on_entry(const EffectEntry& entry) final {
     const std::string bytes = take_all();
-    if (entry.control) return on_control(bytes, entry.end);
+    if (entry.kind == EntryKind::control) return on_control(bytes, entry.end);
     on_effect(bytes, entry.end);
   }
 };
@@ -158,7 +164,7 @@ class EffectLog {
   bool foreign() const { return foreign_; }
   // Passes on an entry of the primary's stream unchanged; behind it the stream has selected the
   // database `db`. Not inside a group.
-  void append_foreign(std::string_view bytes, bool control, int db);
+  void append_foreign(std::string_view bytes, EntryKind kind, int db);
   // The database that the primary's stream has selected at the end.
   int foreign_db() const { return foreign_db_; }
   void set_foreign_db(int db) { foreign_db_ = db; }
@@ -214,7 +220,7 @@ class EffectLog {
   void rewind(uint64_t offset);
   void wrap_in_multi();
   void commit_group();
-  void commit(bool control);
+  void commit(EntryKind kind);
   void update_encodes() { encodes_ = !readers_.empty() && !replayed_ && !foreign_; }
   void tell_history();
   void admit_joining();

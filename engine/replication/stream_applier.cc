@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "engine/dispatch/dispatcher.h"
-#include "engine/effects/effect_log.h"
 #include "engine/insight/logger.h"
 #include "engine/keyspace/keyspace.h"
 #include "engine/store/number.h"
@@ -105,9 +104,13 @@ bool StreamApplier::take_command() {
 
 // The bytes from entry_begin_ on are an entry.
 void StreamApplier::apply_entry() {
-  const bool control = !in_multi_ && counts_.size() == 1 && is_control(parser_.view(args_[0]));
+  const bool alone = !in_multi_ && counts_.size() == 1;
+  unknown_ = false;
   apply_commands();
-  end_entry(control, applier_->db());
+  EntryKind kind = unknown_ ? EntryKind::partly_known : EntryKind::effects;
+  // An entry of which nothing is known here is for no file either.
+  if (alone && (unknown_ || is_control(parser_.view(args_[0])))) kind = EntryKind::control;
+  end_entry(kind, applier_->db());
 }
 
 void StreamApplier::apply_commands() {
@@ -128,20 +131,22 @@ void StreamApplier::apply_one(std::span<const std::string_view> words) {
     if (words.size() > 1 && equal_ignoring_case(words[1], "getack")) owner_.on_getack();
     return;
   }
-  if (applier_->apply(words) == Applier::Outcome::applied) return;
+  const Applier::Outcome outcome = applier_->apply(words);
+  if (outcome == Applier::Outcome::applied) return;
+  unknown_ |= outcome == Applier::Outcome::no_command;
   const std::string why = fmt::format("a command of the primary's stream at offset {}: {}",
                                       entry_begin_, applier_->error());
   if (++told_ <= kToldMax) services_.logger.log(LogLevel::warning, why);
   if (settings_.propagation_errors != PropagationErrors::ignore) owner_.on_divergence(why);
 }
 
-void StreamApplier::end_entry(bool control, int db) {
+void StreamApplier::end_entry(EntryKind kind, int db) {
   const uint64_t end = parser_.at();
   ASSERT(entry_begin_ == services_.effects.end_offset());
-  services_.effects.append_foreign(parser_.bytes(entry_begin_, end), control, db);
+  services_.effects.append_foreign(parser_.bytes(entry_begin_, end), kind, db);
   ASSERT(end == services_.effects.end_offset());
   if (NodeObserver* observer = services_.dispatcher.observer()) observer->on_stream_position();
-  last_control_bytes_ = control ? end - entry_begin_ : 0;
+  last_control_bytes_ = kind == EntryKind::control ? end - entry_begin_ : 0;
   entry_begin_ = end;
   parser_.keep_from(end);
   in_multi_ = false;

@@ -17,6 +17,7 @@
 
 #include "engine/dispatch/applier.h"
 #include "engine/dispatch/services.h"
+#include "engine/effects/effect_log.h"
 #include "engine/persist/aof/aof_parser.h"
 #include "engine/replication/replication_settings.h"
 
@@ -59,7 +60,7 @@ class StreamApplier {
   void apply_entry();
   void apply_commands();
   void apply_one(std::span<const std::string_view> words);
-  void end_entry(bool control, int db);
+  void end_entry(EntryKind kind, int db);
   bool refuse(std::string_view why);
 
   const Services& services_;
@@ -69,6 +70,7 @@ class StreamApplier {
   AofParser parser_;
   uint64_t entry_begin_ = 0;
   bool in_multi_ = false;
+  bool unknown_ = false;  // a command of the entry is not known here
   uint64_t last_control_bytes_ = 0;
   std::vector<AofParser::Place> args_;  // of the commands of the entry
   std::vector<size_t> counts_;

@@ -135,19 +135,19 @@ TEST_F(EffectLogTest, ForeignBytesPassUnchangedAndControlBytesAreMarked) {
   Recorder reader;
   log.set_foreign(true);
   log.adopt_history({std::string(40, 'a'), {}, History::kNoSecond}, 1000);
-  log.append_foreign("*1\r\n$4\r\nPING\r\n", true, 0);
+  log.append_foreign("*1\r\n$4\r\nPING\r\n", EntryKind::control, 0);
   EXPECT_EQ(log.end_offset(), 1014U);  // the primary's offset, though nobody reads
   log.attach(reader);
   EXPECT_EQ(log.history().id, std::string(40, 'a'));
   append(0, {"SET", "own", "1"});  // what this node has of its own is not part of the stream
-  log.append_foreign("*1\r\n$4\r\nPING\r\n", true, 0);
-  log.append_foreign(resp({"SET", "k", "v"}), false, 3);
+  log.append_foreign("*1\r\n$4\r\nPING\r\n", EntryKind::control, 0);
+  log.append_foreign(resp({"SET", "k", "v"}), EntryKind::effects, 3);
   EXPECT_EQ(log.foreign_db(), 3);
   EXPECT_EQ(reader.take_all(), "*1\r\n$4\r\nPING\r\n" + resp({"SET", "k", "v"}));
   EXPECT_TRUE(log.follows_data());
   ASSERT_EQ(reader.entries.size(), 2U);
-  EXPECT_TRUE(reader.entries[0].control);
-  EXPECT_FALSE(reader.entries[1].control);
+  EXPECT_EQ(reader.entries[0].kind, EntryKind::control);
+  EXPECT_EQ(reader.entries[1].kind, EntryKind::effects);
 }
 
 TEST_F(EffectLogTest, ActionsRunBehindTheEntryOfTheGroup) {

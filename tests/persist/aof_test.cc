@@ -39,7 +39,7 @@ std::string increment(const std::vector<std::string>& entries) {
   for (const std::string& entry : entries) {
     if (offset > 1000) append_synced_line(file, offset);
     offset += entry.size();
-    append_marked_entry(file, offset, [&](std::string& out) { out += entry; });
+    append_marked_entry(file, offset, false, [&](std::string& out) { out += entry; });
   }
   return file;
 }
@@ -106,6 +106,20 @@ TEST(AofEntries, AreThoseThatWereWrittenInPiecesOfAnySize) {
     const Read same = read(file, piece);
     EXPECT_EQ(same.entries, whole.entries) << piece;
     EXPECT_EQ(same.good_bytes, file.size()) << piece;
+  }
+}
+
+TEST(AofEntries, SayWhetherTheNodePassedOverCommands) {
+  for (const bool partly_known : {false, true}) {
+    std::string file;
+    append_marked_entry(file, 50, partly_known,
+                        [&](std::string& out) { out += command({"SET", "a", "1"}); });
+    AofEntries entries;
+    file.copy(entries.room(file.size()), file.size());
+    entries.took(file.size());
+    ASSERT_EQ(entries.next(), AofEntries::Item::entry);
+    EXPECT_EQ(entries.partly_known(), partly_known);
+    EXPECT_EQ(entries.entry_end_offset(), 50);
   }
 }
 

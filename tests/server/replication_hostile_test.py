@@ -492,8 +492,10 @@ class InTheStream(HostileTest):
         with server.client() as client:
             self.assertTrue(eventually(lambda: client.call("DBSIZE") == 1))
         self.is_sound(server)
-        # All of that is in its log: it can be loaded.
+        # All of that is in its log: it can be loaded, also by a start that finds no rewrite of it.
         primary.close()
+        with server.client() as client:
+            self.assertTrue(eventually(lambda: info(client, "persistence")["aof_rewrite_in_progress"] == "0"))
         self.restart(server, kill=True)
         with server.client() as client:
             self.assertEqual(client.call("GET", "last"), b"1")

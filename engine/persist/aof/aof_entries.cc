@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "engine/persist/aof/aof_format.h"
 #include "net/text.h"
 
 namespace redoubt {
@@ -16,7 +15,7 @@ void AofEntries::set_history(std::string_view id, uint64_t offset) {
 
 void AofEntries::begin_entry() {
   begin_ = commands_ = parser_.at();
-  mark_checksum_.reset();
+  mark_.reset();
   in_multi_ = whole_ = false;
   args_.clear();
   counts_.clear();
@@ -51,11 +50,10 @@ AofEntries::Item AofEntries::next() {
 }
 
 AofEntries::Step AofEntries::take_annotation() {
-  const bool between = !in_multi_ && counts_.empty() && !mark_checksum_;
+  const bool between = !in_multi_ && counts_.empty() && !mark_;
   if (const auto mark = parse_entry_mark(parser_.line())) {
     if (!between) return fail(fmt::format("a mark stands within the entry at byte {}", begin_));
-    mark_checksum_ = mark->checksum;
-    mark_end_ = mark->end_offset;
+    mark_ = mark;
     commands_ = parser_.at();
     return Step::goes_on;
   }
@@ -95,7 +93,7 @@ AofEntries::Step AofEntries::take_command() {
   }
   args_.insert(args_.end(), args.begin(), args.end());
   counts_.push_back(args.size());
-  if (in_multi_ || (mark_checksum_ && equal_ignoring_case(name, "select"))) return Step::goes_on;
+  if (in_multi_ || (mark_ && equal_ignoring_case(name, "select"))) return Step::goes_on;
   return end_entry();
 }
 
@@ -107,17 +105,17 @@ AofEntries::Step AofEntries::end_entry() {
   }
   const std::string_view bytes = parser_.bytes(commands_, parser_.at());
   entry_end_ = offset_ + bytes.size();
-  if (mark_checksum_) {
-    if (!ignores_checksums_ && entry_checksum(bytes, mark_end_) != *mark_checksum_) {
+  if (mark_) {
+    if (!ignores_checksums_ && entry_checksum(bytes, mark_->end_offset) != mark_->checksum) {
       return fail(fmt::format("the checksum of the entry at byte {} is another one", begin_));
     }
-    if (mark_end_ <= offset_) {
+    if (mark_->end_offset <= offset_) {
       return fail(
           fmt::format("the entry at byte {} comes twice: it ends at offset {} of the "
                       "history, where {} were already",
-                      begin_, mark_end_, offset_));
+                      begin_, mark_->end_offset, offset_));
     }
-    entry_end_ = mark_end_;
+    entry_end_ = mark_->end_offset;
   }
   whole_ = true;
   return Step::whole;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/persist/aof/aof_format.h"
 #include "engine/persist/aof/aof_parser.h"
 
 namespace redoubt {
@@ -57,7 +58,9 @@ class AofEntries {
   // The offset behind the entry that was read, which is not part of offset() until next().
   uint64_t entry_end_offset() const { return entry_end_; }
   // Whether it had a checksum.
-  bool marked() const { return mark_checksum_.has_value(); }
+  bool marked() const { return mark_.has_value(); }
+  // Whether the node that wrote it passed over the commands that it did not know.
+  bool partly_known() const { return mark_ && mark_->partly_known; }
 
   // A planted bug of simulations.
   void ignore_checksums() { ignores_checksums_ = true; }
@@ -87,8 +90,7 @@ class AofEntries {
   AofParser parser_;
   uint64_t begin_;
   uint64_t commands_;  // where the first command of the entry begins
-  std::optional<uint32_t> mark_checksum_;
-  uint64_t mark_end_ = 0;
+  std::optional<EntryMark> mark_;
   bool in_multi_ = false;
   bool whole_ = false;  // the entry was handed out
   std::vector<AofParser::Place> args_;

@@ -17,6 +17,7 @@ namespace redoubt {
 namespace {
 
 constexpr std::string_view kEntryPrefix = "#R:";
+constexpr std::string_view kPartlyKnownPrefix = "#P:";
 constexpr std::string_view kHistoryPrefix = "#H:";
 constexpr std::string_view kSyncedPrefix = "#S:";
 constexpr std::string_view kTimePrefix = "#TS:";
@@ -52,11 +53,12 @@ uint32_t entry_checksum(std::string_view entry, uint64_t end_offset) {
   return static_cast<uint32_t>(XXH3_64bits_withSeed(entry.data(), entry.size(), end_offset));
 }
 
-void write_entry_mark(char* to, uint32_t checksum, uint64_t end_offset) {
-  to = kEntryPrefix.copy(to, kEntryPrefix.size()) + to;
-  to = write_hex<8>(to, checksum);
+void write_entry_mark(char* to, const EntryMark& mark) {
+  const std::string_view prefix = mark.partly_known ? kPartlyKnownPrefix : kEntryPrefix;
+  to = prefix.copy(to, prefix.size()) + to;
+  to = write_hex<8>(to, mark.checksum);
   *to++ = ':';
-  to = write_hex<16>(to, end_offset);
+  to = write_hex<16>(to, mark.end_offset);
   *to++ = '\r';
   *to = '\n';
 }
@@ -87,12 +89,14 @@ void append_time_line(std::string& out, int64_t unix_s) {
 }
 
 std::optional<EntryMark> parse_entry_mark(std::string_view line) {
-  if (!line.starts_with(kEntryPrefix) || line.size() != kEntryMarkBytes - 2) return std::nullopt;
+  const bool partly_known = line.starts_with(kPartlyKnownPrefix);
+  if (!partly_known && !line.starts_with(kEntryPrefix)) return std::nullopt;
+  if (line.size() != kEntryMarkBytes - 2) return std::nullopt;
   line.remove_prefix(kEntryPrefix.size());
   const auto checksum = whole_number<uint32_t>(line.substr(0, 8), 16);
   const auto offset = whole_number<uint64_t>(line.substr(9), 16);
   if (!checksum || !offset || line[8] != ':') return std::nullopt;
-  return EntryMark{*checksum, *offset};
+  return EntryMark{*checksum, *offset, partly_known};
 }
 
 std::optional<HistoryLine> parse_history_line(std::string_view line) {

@@ -8,6 +8,8 @@
 //                                file, such as PING
 //   #R:<checksum>:<offset>       the entry that follows has this checksum and ends at this offset;
 //                                8 and 16 hexadecimal digits
+//   #P:<checksum>:<offset>       the same of an entry of a primary's stream that has commands which
+//                                this node did not know: it passed over them
 //   #S:<offset>                  what comes before this offset was on the medium when this line was
 //                                written; 16 hexadecimal digits
 //   #TS:<seconds>                what follows was executed at this time (aof-timestamp-enabled)
@@ -32,7 +34,8 @@ uint32_t entry_checksum(std::string_view entry, uint64_t end_offset);
 
 // Appends an entry with the mark in front.
 template <typename AppendEntry>
-void append_marked_entry(std::string& out, uint64_t end_offset, AppendEntry&& append_entry);
+void append_marked_entry(std::string& out, uint64_t end_offset, bool partly_known,
+                         AppendEntry&& append_entry);
 void append_history_line(std::string& out, std::string_view history_id, uint64_t offset,
                          uint64_t effects_end);
 void append_synced_line(std::string& out, uint64_t offset);
@@ -44,6 +47,7 @@ void append_select(std::string& out, int db);
 struct EntryMark {
   uint32_t checksum;
   uint64_t end_offset;
+  bool partly_known;
 };
 struct HistoryLine {
   std::string_view id;
@@ -64,15 +68,17 @@ bool says_synced_above(std::string_view bytes, uint64_t offset);
 // --- details
 
 inline constexpr size_t kEntryMarkBytes = 3 + 8 + 1 + 16 + 2;
-void write_entry_mark(char* to, uint32_t checksum, uint64_t end_offset);
+void write_entry_mark(char* to, const EntryMark& mark);
 
 template <typename AppendEntry>
-void append_marked_entry(std::string& out, uint64_t end_offset, AppendEntry&& append_entry) {
+void append_marked_entry(std::string& out, uint64_t end_offset, bool partly_known,
+                         AppendEntry&& append_entry) {
   const size_t mark = out.size();
   out.append(kEntryMarkBytes, ' ');
   append_entry(out);
   const std::string_view entry = std::string_view(out).substr(mark + kEntryMarkBytes);
-  write_entry_mark(out.data() + mark, entry_checksum(entry, end_offset), end_offset);
+  write_entry_mark(out.data() + mark,
+                   {entry_checksum(entry, end_offset), end_offset, partly_known});
 }
 
 }  // namespace redoubt

@@ -56,9 +56,10 @@ bool AofLoader::apply() {
   entries_.for_each_command([&](std::span<const std::string_view> words) {
     const Applier::Outcome outcome = applier_.apply(words);
     if (outcome == Applier::Outcome::applied) return true;
+    const bool passed_over = outcome == Applier::Outcome::no_command && entries_.partly_known();
     const std::string what =
         fmt::format("{}: the entry at byte {}: {}", path_, entries_.begin(), applier_.error());
-    good = outcome == Applier::Outcome::failed;
+    good = outcome == Applier::Outcome::failed || passed_over;
     if (!good) {
       error_ = what;
     } else if (++failed_ <= kFailuresShown) {

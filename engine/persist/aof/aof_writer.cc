@@ -123,7 +123,7 @@ void AofWriter::undo_cut() {
 
 void AofWriter::on_entry(const EffectEntry& entry) {
   entries_.push_back(entry);
-  if (!entry.control) effects_end_ = entry.end;
+  if (entry.kind != EntryKind::control) effects_end_ = entry.end;
   env_.request(flush_hook_);
 }
 
@@ -142,7 +142,8 @@ void AofWriter::append_entry(const EffectEntry& entry) {
   slices_.clear();
   EffectReader::slices(static_cast<size_t>(entry.end - entry.begin), slices_);
   if (kSimulation && plants_->removal_not_written && removes(slices_)) return;
-  append_marked_entry(batch_, entry.end, [&](std::string& out) {
+  const bool partly_known = entry.kind == EntryKind::partly_known;
+  append_marked_entry(batch_, entry.end, partly_known, [&](std::string& out) {
     if (select_db_ >= 0) append_select(out, std::exchange(select_db_, -1));
     for (const Slice slice : slices_) {
       out.append(reinterpret_cast<const char*>(slice.data()), slice.size());
@@ -162,7 +163,7 @@ void AofWriter::fill_batch() {
     if (cut_ && entry.end > cut_offset_) return;
     ASSERT(entry.begin == position());
     const size_t size = static_cast<size_t>(entry.end - entry.begin);
-    if (!entry.control) append_entry(entry);
+    if (entry.kind != EntryKind::control) append_entry(entry);
     take(size);
     batch_end_ = entry.end;
     entries_.pop_front();
