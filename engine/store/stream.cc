@@ -397,10 +397,9 @@ Stream* Stream::remove_group(StreamGroup& group) {
   if (passes_.empty()) [[likely]]
     return remains;
   Shared<KeptStream> kept;
-  bool taken = false;
   for_each_pass<StreamPass>(passes_, [&](StreamPass& pass) {
     if (!kept) kept = Shared(new KeptStream(pass.memory().database(), remains));
-    taken = pass.group_removed(group, kept, taken) || taken;
+    pass.group_removed(group, kept);
   });
   // When no pass needs it, it has gone with `kept`.
   return kept ? nullptr : remains;

@@ -69,7 +69,14 @@ size_t StreamPass::counted_bytes() const {
   return bytes;
 }
 
+KeptStream::KeptStream(Database& database, Stream* stream)
+    : database_(database), stream_(stream), bytes_(stream->bytes()) {
+  database_.passes().kept_total() += bytes_;
+}
+
 KeptStream::~KeptStream() {
+  ASSERT(bytes_ == stream_->bytes() && bytes_ <= database_.passes().kept_bytes());
+  database_.passes().kept_total() -= bytes_;
   database_.remains().discard(Type::stream, Encoding::stream, stream_, stream_->pieces(),
                               stream_->bytes());
 }
@@ -125,19 +132,15 @@ void StreamPass::before_pending(const StreamGroup& group, StreamId id,
   memory().count(counted_size(kTouchedBytes + at->second.consumer.size()));
 }
 
-bool StreamPass::group_removed(const StreamGroup& group, const Shared<KeptStream>& remains,
-                               bool taken) {
+void StreamPass::group_removed(const StreamGroup& group, const Shared<KeptStream>& remains) {
   const auto found = group_index_.find(&group);
-  if (found == group_index_.end()) return false;
+  if (found == group_index_.end()) return;
   const size_t index = found->second;
   // Another group may be made where this one was.
   group_index_.erase(found);
-  if (stage_ > Stage::groups || index < group_) return false;
+  if (stage_ > Stage::groups || index < group_) return;
   groups_[index].remains = remains;
-  // Counted for the first pass that keeps it.
-  groups_[index].remains_bytes = taken ? 0 : remains->bytes();
-  memory().hold(groups_[index].remains_bytes);
-  return true;
+  memory().hold_shared(remains->bytes());
 }
 
 void StreamPass::before_idempotency_change() {
@@ -260,7 +263,7 @@ bool StreamPass::deliver_groups(SnapshotSink& sink, size_t& budget) {
 }
 
 void StreamPass::drop_remains(Group& group) {
-  memory().let_go(std::exchange(group.remains_bytes, 0));
+  if (group.remains) memory().let_go_shared(group.remains->bytes());
   group.remains = {};
 }
 

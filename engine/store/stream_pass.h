@@ -18,21 +18,23 @@
 
 namespace redoubt {
 
-// A stream without an entry that passes hold.
+// A stream without an entry that passes hold. As long as this lives its bytes are among those that
+// are kept for passes of the database.
 class KeptStream {
  public:
-  KeptStream(Database& database, Stream* stream) : database_(database), stream_(stream) {}
+  KeptStream(Database& database, Stream* stream);
   KeptStream(const KeptStream&) = delete;
   KeptStream& operator=(const KeptStream&) = delete;
   ~KeptStream();
 
-  size_t bytes() const { return stream_->bytes(); }
+  size_t bytes() const { return bytes_; }
 
   size_t owners = 0;
 
  private:
   Database& database_;
   Stream* stream_;
+  size_t bytes_;
 };
 
 class StreamPass final : public ValuePass {
@@ -48,9 +50,8 @@ class StreamPass final : public ValuePass {
   bool removed(StreamBlock* block, bool taken);
   // A pending entry is about to change or to go; or, without one, to come.
   void before_pending(const StreamGroup& group, StreamId id, const StreamPending* pending);
-  // A group has left the stream for one of its own, which is kept as long as the pass needs it.
-  // False: the pass does not need it.
-  bool group_removed(const StreamGroup& group, const Shared<KeptStream>& remains, bool taken);
+  // A group has left the stream for one of its own, which is kept as long as a pass needs it.
+  void group_removed(const StreamGroup& group, const Shared<KeptStream>& remains);
   // The ids that producers have sent are about to change.
   void before_idempotency_change();
 
@@ -82,7 +83,6 @@ class StreamPass final : public ValuePass {
     StreamId next;                        // pending entries below it are delivered
     size_t delivered = 0;
     Shared<KeptStream> remains;  // keeps `live` alive when it was removed
-    size_t remains_bytes = 0;
   };
   enum class Stage : uint8_t { facts, entries, groups, idempotency, done };
 

@@ -37,6 +37,8 @@ class RandomWriter {
   std::string digest() const;
   // Frees flushed databases that no pass uses.
   void free_flushed();
+  // The bytes that databases count and those of what they have, if they differ; or nothing.
+  std::string miscounted() const;
   // No pass runs: nothing may be kept for one.
   void check_nothing_kept();
 
