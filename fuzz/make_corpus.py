@@ -3,7 +3,7 @@
 
 Every part of every transcript (tests/transcripts) becomes one input for each target that takes
 commands, so that the fuzzers begin with all commands that there are; transactions become entries of
-an append-only file, too. For RDB there are values of each type and encoding. What fuzzing has found before is kept, as files, in
+an append-only file, too. For RDB there are values of each type and encoding, for replication what both ends say. What fuzzing has found before is kept, as files, in
 fuzz/corpus; those are used beside these.
 """
 
@@ -203,8 +203,86 @@ def write_aof(directory):
                   bytes([piece]) + annotation + annotation.join(entries))
 
 
+# --- Links of replication: fuzz/replication.cc says what the bytes from 0xd7 to 0xde are.
+
+PAUSE, OFFSET, NEXT, ID, DEAF, HANG_UP = b"\xde\x08", b"\xd9", b"\xda", b"\xdb", b"\xdc", b"\xdd"
+FOLLOWS, HAS_DATA, HAS_REPLICA = 1, 2, 4
+MARK = b"0123456789abcdef0123456789abcdef01234567"
+PRIMARY_ID = b"f" * 40
+
+
+def literal(data):
+    return b"".join(b"\xd7" + bytes([c]) if 0xD7 <= c <= 0xDE else bytes([c]) for c in data)
+
+
+def small_snapshot():
+    body = b"REDIS0010\xfa\x0erepl-stream-db\xc0\x01\xfe\x00\xfb\x03\x01"
+    body += b"\x00" + rdb_text(b"a") + b"\xc0\x05"
+    body += b"\xfc" + struct.pack("<q", 4102444800000) + b"\x01" + rdb_text(b"l") + b"\x02\x01x\x01y"
+    return literal(body + b"\x02" + rdb_text(b"s") + b"\x02\x01m\x01n\xff" + bytes(8))
+
+
+def primary_says():
+    """What a primary sends, from its first reply on."""
+    hello = b"+PONG\r\n" + PAUSE + b"+OK\r\n" * 3 + PAUSE
+    full = b"+FULLRESYNC " + PRIMARY_ID + b" 1000\r\n"
+    snapshot = small_snapshot()
+    length = len(snapshot.replace(b"\xd7", b""))
+    by_mark = hello + full + b"\n" + PAUSE + b"$EOF:" + MARK + b"\r\n" + snapshot + MARK + PAUSE
+    by_length = hello + full + b"$%d\r\n" % length + snapshot
+    stream = (request("SELECT 2") + request("SET k v"), request("PING") + request("REPLCONF GETACK *"),
+              request("MULTI") + request("INCR n") + request("RPUSH l 1 2 3") + request("EXEC"),
+              request("SELECT 0") + request("DEL a l s"), request("FLUSHALL"), request("NOCOMMAND x"),
+              request("PUBLISH c m"), request("SELECT 99") + request("SET k w"), request("EXEC"), b"#TS:1\r\n")
+    for pieces in ((0, 1, 2, 3), (2, 1, 4), (5, 6, 1), (7,), (8,), (9,)):
+        yield by_mark + b"".join(stream[i] for i in pieces)
+    whole = b"".join(stream[:7])
+    yield by_length + whole
+    yield by_mark + whole[:150] + HANG_UP + hello + b"+CONTINUE " + b"e" * 40 + b"\r\n" + whole[150:]
+    yield by_length + stream[2][:60] + HANG_UP + hello + b"+CONTINUE\r\n" + stream[1]
+    yield by_length[:-20] + HANG_UP + by_mark + stream[0]
+    yield by_mark[:-60] + HANG_UP + hello + b"-NOMASTERLINK no\r\n" + HANG_UP + hello + b"-ERR unknown command\r\n" + b"$0\r\n"
+    yield b"-NOAUTH Authentication required.\r\n" + PAUSE + b"+OK\r\n" * 4 + full + b"$-1\r\n"
+    yield hello + b"+CONTINUE " + ID + b"\r\n" + stream[0]
+    yield hello + b"+FULLRESYNC " + ID + b" " + OFFSET + b"\r\n$9999999999999\r\n" + snapshot + DEAF
+
+
+def replica_says():
+    """What a replica sends."""
+    hello = request("PING") + PAUSE + request("REPLCONF listening-port 6380") + request(
+        "REPLCONF capa eof capa psync2") + request("REPLCONF version 7.0.15") + PAUSE
+    full = hello + request("PSYNC ? -1") + PAUSE
+    ack = b"*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$1\r\n0\r\n"
+    # Its length is not known here: an inline request.
+    exact = b"REPLCONF ACK " + OFFSET + b" FACK " + OFFSET + b"\r\n" + PAUSE
+    partial = hello + b"PSYNC " + ID + b" " + NEXT + b"\r\n" + PAUSE
+    yield full + ack + PAUSE + exact * 3
+    yield full + ack + HANG_UP + partial + exact * 2 + HANG_UP + partial
+    yield full + HANG_UP + full + HANG_UP + full + HANG_UP + full
+    yield full + DEAF + exact * 4
+    yield full + b"REPLCONF ACK 99999999999999\r\n"
+    yield full + request("GET k") + request("REPLCONF GETACK *")
+    yield hello + request("SYNC") + PAUSE + ack + PAUSE
+    yield request("AUTH secret") + full + ack + PAUSE
+    yield request("REPLCONF rdb-only 1") + request("REPLCONF rdb-filter-only functions") + full + ack
+    yield request("REPLCONF ip-address 1.2.3.4 capa redoubt") + full + ack + exact
+    yield request("SET x 1") + b"PSYNC " + ID + b" 1\r\n" + PAUSE + exact
+    yield hello + b"PSYNC " + ID + b" " + NEXT + b" FAILOVER\r\n" + PAUSE
+    yield full + ack + PAUSE + request("WAIT 1 100") + HANG_UP + request("WAIT 1 100") + PAUSE + request("FAILOVER") + PAUSE
+
+
+def write_replication(directory):
+    for number, said in enumerate(primary_says()):
+        for which, how in ((FOLLOWS, 0), (FOLLOWS | HAS_REPLICA, 2), (FOLLOWS | HAS_DATA, 17), (7, 35), (7, 3)):
+            write(directory, f"primary-{number}-{which}-{how}", bytes([which, how]) + said)
+    for number, said in enumerate(replica_says()):
+        for which, how in ((HAS_DATA, 0), (HAS_DATA | HAS_REPLICA, 8), (0, 144), (HAS_DATA, 64)):
+            write(directory, f"replica-{number}-{which}-{how}", bytes([which, how]) + said)
+
+
 def main():
     target = sys.argv[1]
+    write_replication(os.path.join(target, "replication"))
     write_rdb(os.path.join(target, "rdb"))
     write_aof(os.path.join(target, "aof"))
     chance = random.Random(1)

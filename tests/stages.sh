@@ -160,11 +160,12 @@ fuzz_for() {
 
 stage_fuzz() {
   local target share
-  needs asan-build fuzz_resp fuzz_commands fuzz_listpack fuzz_rdb fuzz_aof
+  needs asan-build fuzz_resp fuzz_commands fuzz_listpack fuzz_rdb fuzz_aof \
+    fuzz_replication
   job fuzz --cost 60 fuzz.corpus fuzz/make_corpus.py build/corpus
-  for target in commands resp listpack rdb aof; do
-    share=$((fuzz_seconds / 6))
-    [[ $target != commands ]] || share=$((fuzz_seconds * 2 / 6))
+  for target in commands replication resp listpack rdb aof; do
+    share=$((fuzz_seconds / 7))
+    [[ $target != commands ]] || share=$((fuzz_seconds * 2 / 7))
     job fuzz --after "asan-build fuzz.corpus" --cost "$share" "fuzz.$target" \
       fuzz_for "$target" "$((share > 0 ? share : 1))"
   done
