@@ -313,9 +313,12 @@ class Run {
   void check_invariants(HostId host) {
     const sim::Model model{sim::ModelConfig{}};
     sim::InvariantChecker checker(
-        model, [](std::string_view, std::string, std::string) { ASSERT(false); });
+        model, [this](std::string_view, const std::string& expected, const std::string& seen) {
+          require(false, expected + ", not: " + seen);
+        });
     checker.node_started(*node(host));
-    checker.check(true);
+    // Of a snapshot that comes, half a value may belong to no key yet.
+    if (!sim::replication_of(*node(host)).primary().transfer().running) checker.check(true);
     // A value of a few bytes may be one of a megabyte: SETRANGE.
     require(node(host)->used_memory() < (32u << 20) + said_.size() * (100 << 10), "little memory");
   }
