@@ -46,11 +46,12 @@ bool FullSync::begin(const Plan& plan, std::vector<ReplicaLink*> links,
     receivers_.push_back({link, 0});
   }
   const EffectLog& effects = services_.effects;
-  const SnapshotFacts facts{.history_id = effects.history().id,
-                            .offset = effects.end_offset(),
-                            .stream_db = effects.foreign() ? effects.foreign_db() : 0,
-                            .used_memory = services_.node.used_memory(),
-                            .functions = plan.functions};
+  const SnapshotFacts facts{
+      .history_id = effects.history().id,
+      .offset = effects.end_offset(),
+      .stream_db = effects.foreign() && !plan.planted_db_lost ? effects.foreign_db() : 0,
+      .used_memory = services_.node.used_memory(),
+      .functions = plan.functions};
   if (plan.by_file) {
     // Other nodes may have the same directory.
     file_name_ = fmt::format("temp-replication-{}.rdb", random_hex_id(env_).substr(0, 16));

@@ -34,7 +34,8 @@ class FullSync final : private SnapshotConsumer {
   // What all of the replicas get.
   struct Plan {
     bool by_file = false;
-    uint64_t planted_bytes = 0;  // the offset that is told is wrong by these
+    uint64_t planted_bytes = 0;    // the offset that is told is wrong by these
+    bool planted_db_lost = false;  // and so is the database
     RdbForm form = RdbForm::redis10;
     bool keys = true;                      // false: a snapshot without keys was asked for
     std::vector<std::string> functions{};  // sources of libraries

@@ -344,7 +344,7 @@ Task<Error> PrimaryLink::take_answer(std::string line) {
 
 Task<Error> PrimaryLink::take_snapshot(std::string id, uint64_t offset, bool old_protocol) {
   set_state(State::sync);
-  transfer_ = {.running = true};
+  transfer_ = {.running = true, .offset = offset};
   next_beat_ = env_.now() + Duration::seconds(1);
   std::string mark;
   uint64_t length = 0;
@@ -391,10 +391,14 @@ Task<Error> PrimaryLink::take_snapshot(std::string id, uint64_t offset, bool old
     if (error == Error::none && cancelled_) error = Error::cancelled;
     if (error == Error::none) services_.keys.replace_all(std::move(fresh_), settings_.lazy_flush);
   }
+  const bool half = kSimulation && settings_.plants->half_adopted && error != Error::none;
   // It may hold half a value, which is of the databases that go.
   if (error != Error::none) loader.reset();
   fresh_.clear();
-  if (error != Error::none && !beside) {
+  if (half && !beside && !cancelled_) {
+    owner_.enter_history(id, offset, 0);
+    has_history_ = true;
+  } else if (error != Error::none && !beside) {
     // Half of a snapshot is nobody's data.
     services_.keys.flush(-1, settings_.lazy_flush);
   }
@@ -456,6 +460,8 @@ Task<Error> PrimaryLink::load_live(std::string mark, uint64_t length, SnapshotLo
       if (bytes.empty()) co_return fail("its snapshot is cut short");
       size_t got = 0;
       const Error error = co_await stream_.receive(bytes, &got);
+      const bool closed = error != Error::none && error != Error::cancelled;
+      if (kSimulation && settings_.plants->cut_accepted && closed) co_return Error::none;
       if (error != Error::none) co_return error;
       bytes.resize(got);
       last_io_ = env_.now();
@@ -577,6 +583,12 @@ void PrimaryLink::beat() {
   next_beat_ = env_.now() + Duration::seconds(1);
   if (!stream_.open() || beat_.in_flight || !loading_) return;
   beat_slice_ = as_slice("\n");
+  if (kSimulation && settings_.plants->acks_snapshot) {
+    planted_ack_.clear();
+    const IntegerText offset(static_cast<int64_t>(transfer_.offset));
+    append_request(planted_ack_, {"REPLCONF", "ACK", offset.view()});
+    beat_slice_ = as_slice(planted_ack_);
+  }
   beat_.handle = stream_.handle();
   beat_.gather = std::span<const Slice>(&beat_slice_, 1);
   beat_.result = {};
@@ -660,7 +672,8 @@ void PrimaryLink::send_ack() {
   if (!acknowledges_) return;  // the offsets of a server from before PSYNC are not known
   std::string bytes;
   const IntegerText offset(static_cast<int64_t>(services_.effects.end_offset()));
-  const std::optional<uint64_t> kept = persistence_.kept_offset();
+  std::optional<uint64_t> kept = persistence_.kept_offset();
+  if (kSimulation && kept && settings_.plants->acks_medium) kept = services_.effects.end_offset();
   if (kept) {
     const IntegerText on_medium(static_cast<int64_t>(*kept));
     append_request(bytes, {"REPLCONF", "ACK", offset.view(), "FACK", on_medium.view()});

@@ -94,6 +94,7 @@ class PrimaryLink final : private ConnectionUser, private StreamApplierOwner, pr
     bool running = false;
     uint64_t total_bytes = 0;  // 0: not known
     uint64_t read_bytes = 0;
+    uint64_t offset = 0;  // in the history that it is of
   };
   const Transfer& transfer() const { return transfer_; }
   Instant last_io() const { return last_io_; }
@@ -176,6 +177,7 @@ class PrimaryLink final : private ConnectionUser, private StreamApplierOwner, pr
   std::vector<std::unique_ptr<Database>> fresh_;  // what is loaded beside the data
   Op beat_;  // "\n" while a snapshot is loaded: this end is alive
   Slice beat_slice_;
+  std::string planted_ack_;
   Instant next_beat_;
 
   std::unique_ptr<Connection> connection_;

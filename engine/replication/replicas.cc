@@ -172,6 +172,7 @@ void Replicas::begin_sync(std::vector<ReplicaLink*> links) {
                       .functions = functions ? functions_ : std::vector<std::string>()};
   const size_t count = links.size();
   if (kSimulation && settings_.plants->starts_early) plan.planted_bytes = 14;
+  plan.planted_db_lost = kSimulation && settings_.plants->stream_db_lost;
   if (!sync_.begin(plan, std::move(links), [this](const std::string& p) { end_sync(p); })) return;
   facts_.full += count;
   log(LogLevel::notice, fmt::format("Full synchronization of {} replicas begins, {}, at offset {}",
@@ -316,7 +317,7 @@ void Replicas::on_replica_progress(ReplicaLink& link) {
           fmt::format("Disconnecting replica {}: {}", link.name(), link.complaint()));
     }
     log(LogLevel::verbose, fmt::format("Connection with replica {} is closed", link.name()));
-    return;  // it is removed at the next cron
+    return changed_();  // it is removed at the next cron
   }
   if (sync_.running()) sync_.on_progress();
   changed_();
@@ -356,7 +357,8 @@ size_t Replicas::count_replicas(Has has) const {
 
 size_t Replicas::good() const {
   const Instant oldest = env_.now() - Duration::seconds(settings_.replicas_lag_s);
-  return count_replicas([&](const ReplicaLink& link) { return link.last_ack() >= oldest; });
+  const bool any = kSimulation && settings_.plants->lagging_counted;
+  return count_replicas([&](const ReplicaLink& link) { return any || link.last_ack() >= oldest; });
 }
 
 size_t Replicas::count_acked(uint64_t offset) const {

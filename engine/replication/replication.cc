@@ -201,7 +201,8 @@ void Replication::update_admission() {
     if (admission.is_set(alert) != on) admission.set(alert, on);
   };
   set(Alert::read_only, is_replica_ && settings_.read_only && !(kSimulation && plants_.writable));
-  set(Alert::stale, is_replica_ && !settings_.serve_stale_data && !primary_.connected());
+  set(Alert::stale, is_replica_ && !settings_.serve_stale_data && !primary_.connected() &&
+                        !(kSimulation && plants_.stale_served));
   set(Alert::few_replicas, !is_replica_ && settings_.replicas_to_write > 0 &&
                                settings_.replicas_lag_s > 0 &&
                                replicas_.good() < settings_.replicas_to_write);

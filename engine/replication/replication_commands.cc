@@ -359,9 +359,12 @@ void waitaof_command(Context& c) {
   if (kSimulation && kept && replication.settings().plants->waitaof_early) {
     kept = c.effects().end_offset();
   }
+  const bool counts_self = kSimulation && replication.settings().plants->waitaof_counts_self &&
+                           kept && c.written_offset() <= *kept;
   const BlockNumbers have{
       .first = kept && c.written_offset() <= *kept ? 1 : 0,
-      .second = static_cast<int64_t>(replication.replicas().count_kept(c.written_offset()))};
+      .second = static_cast<int64_t>(replication.replicas().count_kept(c.written_offset())) +
+                (counts_self ? 1 : 0)};
   const bool enough = have.first >= *local && have.second >= *wanted;
   if (enough || !c.dispatcher().may_block(c.session)) {
     write_block_reply(c.reply, BlockReply::two_numbers, have);

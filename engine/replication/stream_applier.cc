@@ -34,7 +34,8 @@ StreamApplier::StreamApplier(const Services& services, const ReplicationSettings
 void StreamApplier::begin(std::string peer) {
   entry_begin_ = services_.effects.end_offset();
   parser_ = AofParser(entry_begin_);
-  in_multi_ = false;
+  const bool kept = kSimulation && settings_.plants->half_entry_kept;
+  if (!kept) in_multi_ = false;
   args_.clear();
   counts_.clear();
   told_ = 0;
@@ -45,6 +46,8 @@ void StreamApplier::begin(std::string peer) {
 }
 
 void StreamApplier::end() {
+  const bool half = kSimulation && settings_.plants->half_entry_applied && !counts_.empty();
+  if (half && problem_.empty() && applier_) apply_commands();
   applier_.reset();
 }
 
@@ -106,8 +109,20 @@ bool StreamApplier::take_command() {
 void StreamApplier::apply_entry() {
   const bool alone = !in_multi_ && counts_.size() == 1;
   unknown_ = false;
+  if (kSimulation && settings_.plants->counted_first && in_multi_) {
+    if (NodeObserver* observer = services_.dispatcher.observer()) {
+      services_.effects.append_foreign(parser_.bytes(entry_begin_, parser_.at()),
+                                       EntryKind::effects, applier_->db());
+      observer->on_stream_position();
+      entry_begin_ = parser_.at();
+    }
+  }
   apply_commands();
   EntryKind kind = unknown_ ? EntryKind::partly_known : EntryKind::effects;
+  if (kSimulation && unknown_) {
+    if (settings_.plants->unknown_not_kept) kind = EntryKind::control;
+    if (settings_.plants->unknown_not_noted) kind = EntryKind::effects;
+  }
   // An entry of which nothing is known here is for no file either.
   if (alone && (unknown_ || is_control(parser_.view(args_[0])))) kind = EntryKind::control;
   end_entry(kind, applier_->db());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "sim/node_process.h"
+#include "sim/replication/newer_command.h"
 
 namespace redoubt::sim {
 
@@ -63,6 +64,7 @@ void ReplicationClient::make_pipeline() {
   if (transaction) add({"MULTI"});
   for (int64_t i = 0; i < count; ++i) {
     add(generator_.next(env_.wall().unix_ms()).arguments);
+    if (comes(plan_.newer_ppm)) add({kNewerCommand, "x"});
   }
   if (transaction) add({"EXEC"});
 }

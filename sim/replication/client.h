@@ -32,6 +32,7 @@ struct ReplicationLoad {
   int64_t pipeline_max = 8;
   int64_t think_us = 10'000;
   int64_t transaction_ppm = 0;  // of pipelines
+  int64_t newer_ppm = 0;        // of commands: one that some nodes do not know
   int64_t acks_ppm = 0;         // of appends: WAIT or WAITAOF follows
   int64_t hang_up_ppm = 0;      // of pipelines: the connection ends behind it
   uint64_t commands_max = 0;

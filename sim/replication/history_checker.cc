@@ -27,6 +27,7 @@ std::string_view fork_name(HistoryChecker::Fork why) {
     case HistoryChecker::Fork::restart: return "restart";
     case HistoryChecker::Fork::promotion: return "promotion";
     case HistoryChecker::Fork::failover: return "failover";
+    case HistoryChecker::Fork::given_up: return "failover that was given up";
     case HistoryChecker::Fork::other: return "other";
   }
   return "";
@@ -50,16 +51,29 @@ void HistoryChecker::violate(std::string_view checker, size_t member, std::strin
 
 // --- histories
 
-void HistoryChecker::learn_history(Member& member) {
+void HistoryChecker::learn_history(size_t index) {
+  Member& member = members_[index];
   const History& history = member.node->effects().history();
   if (history.id == member.id) return;
   member.id = history.id;
-  const Fork why = std::exchange(member.next_fork, Fork::other);
-  if (history.second_id.empty() || history.second_offset == History::kNoSecond) return;
+  Fork why = std::exchange(member.next_fork, Fork::other);
+  // A history that begins late, with the first reader, comes from the start all the same.
+  const bool first = !std::exchange(member.has_history, true);
+  if (first && why == Fork::other && member.lives > 1) why = Fork::restart;
+  const Parent parent = {.id = history.second_id,
+                         .offset = history.second_offset,
+                         .why = why,
+                         .member = index,
+                         .kept_log = member.ended_with_log};
+  if (history.second_id.empty() || history.second_offset == History::kNoSecond) {
+    if (!parents_.contains(history.id))
+      roots_.try_emplace(history.id, parent).first->second.id = {};
+    return;
+  }
   // A replica that goes on under its primary's new id forks where it was, which is not further than
   // where its primary did.
   const auto [at, is_new] = parents_.try_emplace(history.id);
-  if (is_new) at->second = {history.second_id, history.second_offset, why};
+  if (is_new) at->second = parent;
   if (at->second.id == history.second_id) {
     at->second.offset = std::max(at->second.offset, history.second_offset);
   }
@@ -135,7 +149,8 @@ void HistoryChecker::claim(size_t member) {
   if (m.node == nullptr || violation_) return;
   const EffectLog& log = m.node->effects();
   if (!log.follows_data() || log.history().id.empty() || log.in_group()) return;
-  learn_history(m);
+  learn_history(member);
+  note_promise(m);
   const Place place = resolve(log.history().id, log.end_offset());
   // A full synchronisation from a node that is behind: what was promised before is no matter.
   if (m.last.first == place.first && place.second < m.last.second) m.promised.clear();
@@ -147,6 +162,7 @@ void HistoryChecker::claim(size_t member) {
     uint64_t& promised = m.promised[on_medium.first];
     promised = std::max(promised, on_medium.second);
   }
+  note_kept(m);
   ++claims_;
   const std::string digest = digest_of(*m.node);
   const auto [at, is_new] = claimed_.try_emplace(place);
@@ -171,7 +187,12 @@ void HistoryChecker::node_made(size_t member, Node& node, HostId host) {
   m.host = host;
   m.id.clear();
   m.last = {};
-  if (m.next_fork == Fork::other) m.next_fork = Fork::restart;
+  ++m.lives;
+  m.has_history = false;
+  // A replica that is started as a primary is promoted.
+  if (m.next_fork == Fork::other) {
+    m.next_fork = m.ended_as_replica ? Fork::promotion : Fork::restart;
+  }
 }
 
 void HistoryChecker::node_started(size_t member) {
@@ -179,7 +200,6 @@ void HistoryChecker::node_started(size_t member) {
   Node& node = *m.node;
   claim(member);
   m.next_fork = Fork::other;
-  if (!std::exchange(m.lost_power, false)) return;
   const EffectLog& log = node.effects();
   const auto promised = std::exchange(m.promised, {});
   if (!persistence_of(node).settings().append_only) return;
@@ -191,17 +211,22 @@ void HistoryChecker::node_started(size_t member) {
     auto said = claimed_.upper_bound({id, offset});
     const bool known = said != claimed_.begin() && (--said)->first.first == id;
     if (known && said->second.digest == digest_of(node)) continue;
-    violate("acknowledged", member,
-            place_text(id, offset) + " is on the medium, as the node has said",
-            "after a loss of power it has " + (log.follows_data()
-                                                   ? place_text(log.history().id, log.end_offset())
-                                                   : std::string("no history")));
+    violate(
+        "acknowledged", member, place_text(id, offset) + " is on the medium, as the node has said",
+        std::string(m.lost_power ? "after a loss of power" : "when it comes back") + " it has " +
+            (log.follows_data() ? place_text(log.history().id, log.end_offset())
+                                : std::string("no history")));
   }
 }
 
 void HistoryChecker::node_ended(size_t member, StopKind kind) {
   Member& m = members_[member];
   m.lost_power = kind == StopKind::power_loss;
+  note_kept(m);
+  if (m.node != nullptr) {
+    m.ended_with_log = persistence_of(*m.node).settings().append_only;
+    m.ended_as_replica = replication_of(*m.node).is_replica();
+  }
   if (m.node != nullptr) {
     const EffectLog& log = m.node->effects();
     m.last_promised.clear();
@@ -220,8 +245,28 @@ void HistoryChecker::appended(size_t member, uint32_t client, uint64_t number, u
   const Member& m = members_[member];
   if (m.node == nullptr) return;
   const EffectLog& log = m.node->effects();
-  if (!log.follows_data() || log.history().id.empty()) return;
-  appended_[{client, number}].push_back(resolve(log.history().id, offset));
+  const bool placed = log.follows_data() && !log.history().id.empty();
+  appended_[{client, number}].push_back({placed ? resolve(log.history().id, offset) : Place(),
+                                         member, placed && m.always, m.promise});
+}
+
+// Whether appendfsync always is in force.
+void HistoryChecker::note_promise(Member& member) {
+  const Persistence& persistence = persistence_of(*member.node);
+  const bool always = persistence.settings().append_fsync == AppendFsync::always &&
+                      persistence.kept_offset().has_value();
+  if (!always && member.always) ++member.promise;
+  member.always = always;
+}
+
+void HistoryChecker::acknowledged(uint32_t client, uint64_t number) {
+  acknowledged_[client].insert(number);
+  const auto appends = appended_.find({client, number});
+  if (appends == appended_.end()) return;
+  const Append& last = appends->second.back();
+  if (last.always && last.promise == members_[last.member].promise) {
+    durable_.insert({client, number});
+  }
 }
 
 // How far each node has ever been in a history.
@@ -265,14 +310,44 @@ void HistoryChecker::waited(size_t member, int64_t replicas, uint64_t written) {
           std::to_string(replicas) + acked_text(*m.node) + applied_text(place.first));
 }
 
-void HistoryChecker::waited_for_disk(size_t member, int64_t local, uint64_t written) {
+void HistoryChecker::waited_for_disk(size_t member, int64_t local, int64_t replicas,
+                                     uint64_t written) {
   Member& m = members_[member];
-  if (m.node == nullptr || local < 1) return;
+  if (m.node == nullptr) return;
   const EffectLog& log = m.node->effects();
   if (!log.follows_data() || log.history().id.empty()) return;
   const Place place = resolve(log.history().id, written);
-  uint64_t& promised = m.promised[place.first];
-  promised = std::max(promised, place.second);
+  if (local > 0) {
+    uint64_t& promised = m.promised[place.first];
+    promised = std::max(promised, place.second);
+  }
+  if (replicas <= 0 || written == 0) return;
+  int64_t have = 0;
+  for (size_t i = 0; i < members_.size(); ++i) {
+    note_kept(members_[i]);
+    if (i != member && has_kept(members_[i], place)) ++have;
+  }
+  if (have >= replicas) return;
+  violate("acknowledged", member,
+          "WAITAOF says at most " + std::to_string(have) + ", as many have " +
+              place_text(place.first, place.second) + " on their medium",
+          std::to_string(replicas) + acked_text(*m.node));
+}
+
+void HistoryChecker::note_kept(Member& member) const {
+  if (member.node == nullptr) return;
+  const EffectLog& log = member.node->effects();
+  if (!log.follows_data() || log.history().id.empty()) return;
+  const std::optional<uint64_t> kept = persistence_of(*member.node).kept_offset();
+  if (!kept) return;
+  const Place place = resolve(log.history().id, *kept);
+  uint64_t& ever = member.kept[place.first];
+  ever = std::max(ever, place.second);
+}
+
+bool HistoryChecker::has_kept(const Member& member, const Place& place) const {
+  return std::any_of(member.kept.begin(), member.kept.end(),
+                     [&](const auto& item) { return holds(item.first, item.second, place); });
 }
 
 // --- the end
@@ -302,6 +377,91 @@ void HistoryChecker::compare_all(const std::vector<Node*>& nodes) {
   }
 }
 
+// The fork that keeps what is at this place from being in front of `end` of history `id`.
+HistoryChecker::Parent HistoryChecker::left_behind_by(const std::string& id, uint64_t end,
+                                                      const Place& place) const {
+  // The histories that the place's own one comes from: how far, and the fork behind.
+  std::map<std::string, std::pair<uint64_t, Parent>> line;
+  Parent branch;
+  for (Place at = place;;) {
+    line.try_emplace(at.first, at.second, branch);
+    const auto parent = parents_.find(at.first);
+    if (parent == parents_.end()) break;
+    branch = parent->second;
+    at = {branch.id, std::min(at.second, branch.offset)};
+  }
+  Parent fork = {.id = id, .offset = end};
+  uint64_t most = end;
+  for (std::string at = id; !line.contains(at);) {
+    const auto parent = parents_.find(at);
+    if (parent == parents_.end()) {
+      const auto root = roots_.find(at);
+      return root == roots_.end() ? fork : root->second;
+    }
+    if (parent->second.offset <= most) {
+      fork = parent->second;
+      most = parent->second.offset;
+    }
+    at = parent->second.id;
+    const auto common = line.find(at);
+    if (common == line.end() || most < common->second.first) continue;
+    // The place is on a branch of its own, of which this history knows nothing.
+    const Fork why = common->second.second.why;
+    if (why == Fork::promotion || why == Fork::given_up) return common->second.second;
+  }
+  return fork;
+}
+
+// Why the write may be gone; empty: it may not.
+std::string HistoryChecker::excuse_of(const Parent& fork, const Append& append,
+                                      bool durable) const {
+  switch (fork.why) {
+    case Fork::promotion: return "another node was made the primary";
+    case Fork::failover: return {};
+    case Fork::given_up: return "FAILOVER was given up when the replica had taken over";
+    case Fork::restart: break;
+    case Fork::other:
+      // The history began with data whose own one had ended: nobody read its stream.
+      if (!fork.id.empty() || !promotes_) return {};
+      return "another node was made the primary, without a history";
+  }
+  if (!fork.kept_log) return "a primary without a log was restarted";
+  // What was on the medium, or was promised to be.
+  if (has_kept(members_[fork.member], append.place)) return {};
+  if (durable && fork.member == append.member) return {};
+  return "a primary was restarted, whose medium did not have it";
+}
+
+void HistoryChecker::judge_loss(uint32_t client, uint64_t number, const EffectLog& log) {
+  const std::string what = "append " + std::to_string(number) + " of client " +
+                           std::to_string(client) + ", which was acknowledged";
+  const auto appends = appended_.find({client, number});
+  if (appends == appended_.end()) {
+    return violate("loss", 0, what, "no node has executed it");
+  }
+  const Append& append = appends->second.back();
+  if (append.place.first.empty()) {
+    ++excused_["it was written to a node without a log and without replicas"];
+    return;
+  }
+  if (holds(log.history().id, log.end_offset(), append.place)) {
+    return violate("loss", 0, what + ", at " + place_text(append.place.first, append.place.second),
+                   "it is not there, though the history holds it");
+  }
+  const bool durable = durable_.contains({client, number});
+  const Parent fork = left_behind_by(log.history().id, log.end_offset(), append.place);
+  const std::string excuse = excuse_of(fork, append, durable);
+  if (!excuse.empty()) {
+    ++excused_[excuse];
+    return;
+  }
+  violate("loss", 0,
+          what + (durable ? " under appendfsync always" : "") + ", at " +
+              place_text(append.place.first, append.place.second) + " on " + name_of(append.member),
+          "left behind by a " + std::string(fork_name(fork.why)) + " of " + name_of(fork.member) +
+              " at " + place_text(fork.id, fork.offset));
+}
+
 void HistoryChecker::compare_lists(Node& node, std::map<uint32_t, std::vector<uint64_t>> lists) {
   const EffectLog& log = node.effects();
   // What was on its way on a connection that was given up may come behind what was sent later.
@@ -319,30 +479,8 @@ void HistoryChecker::compare_lists(Node& node, std::map<uint32_t, std::vector<ui
           std::binary_search(list->second.begin(), list->second.end(), number)) {
         continue;
       }
-      const std::string what = "append " + std::to_string(number) + " of client " +
-                               std::to_string(client) + ", which was acknowledged";
-      const auto places = appended_.find({client, number});
-      // A node without readers has no history that the write could be in.
-      if (places == appended_.end()) {
-        ++excused_[Fork::other];
-        continue;
-      }
-      const Place& place = places->second.back();
-      if (holds(log.history().id, log.end_offset(), place)) {
-        violate("loss", 0, what + ", at " + place_text(place.first, place.second),
-                "it is not there, though the history holds it");
-        return;
-      }
-      // The fork that left it behind.
-      Fork why = Fork::other;
-      for (const auto& [id, parent] : parents_) {
-        if (parent.id == place.first && parent.offset < place.second) why = parent.why;
-      }
-      if (why == Fork::failover) {
-        violate("loss", 0, what, "a FAILOVER has left it behind");
-        return;
-      }
-      ++excused_[why];
+      judge_loss(client, number, log);
+      if (violation_) return;
     }
   }
 }

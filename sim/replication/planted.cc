@@ -31,6 +31,19 @@ constexpr PlantedRow kRows[] = {
     {"double_wait", &ReplicationPlants::wait_counts_links},
     {"early_waitaof", &ReplicationPlants::waitaof_early},
     {"hasty_failover", &ReplicationPlants::failover_impatient},
+    {"half_entry", &ReplicationPlants::half_entry_applied},
+    {"kept_half", &ReplicationPlants::half_entry_kept},
+    {"counted_first", &ReplicationPlants::counted_first},
+    {"unkept_unknown", &ReplicationPlants::unknown_not_kept},
+    {"unnoted_unknown", &ReplicationPlants::unknown_not_noted},
+    {"half_snapshot", &ReplicationPlants::half_adopted},
+    {"cut_snapshot", &ReplicationPlants::cut_accepted},
+    {"lost_stream_db", &ReplicationPlants::stream_db_lost},
+    {"early_ack", &ReplicationPlants::acks_snapshot},
+    {"early_fack", &ReplicationPlants::acks_medium},
+    {"served_stale", &ReplicationPlants::stale_served},
+    {"self_counted", &ReplicationPlants::waitaof_counts_self},
+    {"counted_laggard", &ReplicationPlants::lagging_counted},
 };
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include "net/text.h"
 #include "sim/node_process.h"
 #include "sim/replication/client.h"
+#include "sim/replication/manners.h"
+#include "sim/replication/newer_command.h"
 #include "sim/replication/parts_of.h"
 
 namespace redoubt::sim {
@@ -23,12 +25,16 @@ std::optional<int64_t> number_behind(std::string_view reply, std::string_view pr
 
 // Tells the checker what a member does.
 struct ReplicaTree::Observer final : NodeObserver {
-  Observer(HistoryChecker& to, size_t number) : checker(to), member(number) {}
+  Observer(ReplicaTree& of, size_t number) : tree(of), checker(of.checker_), member(number) {}
 
   void on_command(const Session& session, int, std::span<const std::string_view> args, WallTime,
                   std::string_view reply) override {
     checker.claim(member);
     if (args.empty() || session.connection == nullptr) return;
+    Node* node = tree.members_[member]->node;
+    if (const auto ill = node == nullptr ? std::nullopt : ill_mannered(*node, args, reply)) {
+      checker.violate("manners", member, ill->first, ill->second);
+    }
     if (equal_ignoring_case(args[0], "exec")) {
       for (const auto& [client, number] : std::exchange(queued, {})) {
         checker.appended(member, client, number, session.written_offset);
@@ -41,7 +47,9 @@ struct ReplicaTree::Observer final : NodeObserver {
       }
     } else if (equal_ignoring_case(args[0], "waitaof")) {
       if (const auto local = number_behind(reply, "*2\r\n:")) {
-        checker.waited_for_disk(member, *local, session.written_offset);
+        const size_t second = reply.rfind(':');
+        checker.waited_for_disk(member, *local, *number_behind(reply.substr(second), ":"),
+                                session.written_offset);
       }
     }
   }
@@ -51,7 +59,10 @@ struct ReplicaTree::Observer final : NodeObserver {
     if (const auto who = appender_of(args)) queued.push_back(*who);
   }
   void on_stream_position() override { checker.claim(member); }
-  void on_turn_end() override { checker.claim(member); }
+  void on_turn_end() override {
+    checker.claim(member);
+    tree.turn_ended(member);
+  }
   void on_evicted(int, std::string_view) override {}
   void on_expired(int, std::string_view) override {}
   void on_session_closed(const Session&) override {}
@@ -68,23 +79,32 @@ struct ReplicaTree::Observer final : NodeObserver {
       checker.appended(member, who->first, who->second, offset);
   }
 
+  ReplicaTree& tree;
   HistoryChecker& checker;
   const size_t member;
   std::vector<std::pair<uint32_t, uint64_t>> queued;
 };
 
 ReplicaTree::ReplicaTree(World& world, HistoryChecker& checker, TreePlan plan)
-    : world_(world), checker_(checker), plan_(std::move(plan)), random_(world.random("operator")) {
+    : world_(world),
+      checker_(checker),
+      plan_(std::move(plan)),
+      random_(world.random("operator")),
+      cut_random_(world.random("cuts")) {
   for (size_t i = 0; i < plan_.members; ++i) {
     auto& member = *members_.emplace_back(std::make_unique<Member>());
     // Chains, too.
     if (i > 0) member.follows = random_.below(3) == 0 ? random_.below(i) : 0;
-    member.observer = std::make_unique<Observer>(checker, i);
+    member.newer = plan_.some_are_newer && (i == 0 || random_.below(2) == 0);
+    member.observer = std::make_unique<Observer>(*this, i);
     member.host = world.add_host({.name = "node" + std::to_string(i), .faultable = true},
                                  [this, i](Env& env) {
                                    NodeStart start;
                                    start.arguments = arguments_of(i);
                                    start.observer = members_[i]->observer.get();
+                                   if (members_[i]->newer) {
+                                     start.families.push_back(newer_commands());
+                                   }
                                    start.made = [this, i](Node& node) {
                                      replication_of(node).plant(plan_.plants);
                                      checker_.node_made(i, node, members_[i]->host);
@@ -178,6 +198,7 @@ bool ReplicaTree::comes(int64_t ppm) {
 
 void ReplicaTree::operate() {
   notice_roles();
+  put_ballast();
   for (size_t i = 0; i < members_.size(); ++i) {
     // It takes the operator a while to go round.
     if (!members_[i]->told && random_.below(10) == 0) tell(i);
@@ -271,6 +292,7 @@ void ReplicaTree::begin_failover() {
   }
   if (!execute(primary_, words).starts_with("+OK")) return;
   fails_over_ = primary_;
+  checker_.expect_fork(primary_, HistoryChecker::Fork::given_up);
 }
 
 // FAILOVER has ended, one way or the other.
@@ -304,12 +326,82 @@ void ReplicaTree::notice_roles() {
     return;
   }
   // It is as before, unless it stands between the two roles.
+  checker_.expect_fork(former, HistoryChecker::Fork::other);
   members_[former]->told = false;
 }
 
 void ReplicaTree::cut_links() {
   const size_t member = draw_member();
   execute(member, {"CLIENT", "KILL", "TYPE", random_.below(2) == 0 ? "master" : "replica"});
+}
+
+// Within a turn of the node.
+void ReplicaTree::turn_ended(size_t member) {
+  Member& m = *members_[member];
+  if (m.node == nullptr) return;
+  Replication& replication = replication_of(*m.node);
+  if (!replication.is_replica()) return;
+  const PrimaryLink& link = replication.primary();
+  m.was_connected |= link.connected();
+  if (plan_.cuts_ppm == 0) return;
+  const bool in_snapshot =
+      link.state() == PrimaryLink::State::sync && link.transfer().read_bytes > 0;
+  const bool in_entry = link.received_offset() != m.node->effects().end_offset();
+  if (!in_snapshot && !in_entry) return;
+  const bool cuts = static_cast<int64_t>(cut_random_.below(1'000'000)) < plan_.cuts_ppm;
+  if (cuts) cut_next_ = member;
+}
+
+void ReplicaTree::cut_short() {
+  if (!cut_next_) return;
+  const size_t member = *std::exchange(cut_next_, {});
+  Node* node = members_[member]->node;
+  if (node == nullptr || world_.host(members_[member]->host).paused()) return;
+  const PrimaryLink& link = replication_of(*node).primary();
+  if (link.connected()) {
+    execute(member, {"CLIENT", "KILL", "TYPE", "master"});
+    return;
+  }
+  // A link that synchronises is ended at its other side.
+  for (size_t i = 0; i < members_.size(); ++i) {
+    const HostId host = members_[i]->host;
+    if (address(i) != link.host() || world_.host(host).paused()) continue;
+    execute(i, {"CLIENT", "KILL", "TYPE", "replica"});
+  }
+}
+
+bool ReplicaTree::all_were_connected() const {
+  return std::all_of(members_.begin(), members_.end(),
+                     [](const auto& member) { return !member->follows || member->was_connected; });
+}
+
+void ReplicaTree::forget_links() {
+  for (const auto& member : members_) member->was_connected = false;
+}
+
+void ReplicaTree::return_together() {
+  for (size_t i = 0; i < members_.size(); ++i) {
+    Member& member = *members_[i];
+    if (!member.follows || member.node == nullptr) continue;
+    checker_.expect_fork(i, HistoryChecker::Fork::promotion);
+    execute(i, {"REPLICAOF", "NO", "ONE"});
+    member.told = false;
+  }
+}
+
+// So that a snapshot takes its time.
+void ReplicaTree::put_ballast() {
+  constexpr int64_t kValueBytes = 2'000;
+  Node* node = members_[primary_]->node;
+  if (plan_.ballast_bytes == 0 || node == nullptr || node->keyspace().database(0).size() > 0) {
+    return;
+  }
+  if (world_.host(members_[primary_]->host).paused()) return;
+  for (int64_t i = 0; i * kValueBytes < plan_.ballast_bytes; ++i) {
+    std::string value(kValueBytes, ' ');
+    for (char& byte : value) byte = static_cast<char>(cut_random_.below(256));
+    execute(primary_, {"SET", "ballast:" + std::to_string(i), value});
+  }
 }
 
 void ReplicaTree::change_setting() {
@@ -329,6 +421,7 @@ void ReplicaTree::change_setting() {
         {"appendfsync", {"always", "everysec", "no"}},
         {"replica-lazy-flush", {"yes", "no"}},
         {"min-replicas-to-write", {"0", "0", "1"}},
+        {"min-replicas-max-lag", {"2", "5", "10"}},
         {"replica-serve-stale-data", {"yes", "no"}},
     };
   }();

@@ -26,7 +26,10 @@ struct TreePlan {
   int64_t failover_percent = 0;  // of the changes: FAILOVER
   int64_t links_ppm = 0;
   int64_t settings_ppm = 0;
-  int64_t spare_bytes = 0;  // maxmemory above what an empty node takes; 0: no limit
+  int64_t cuts_ppm = 0;         // of turns that leave half a snapshot or entry: the link ends
+  int64_t ballast_bytes = 0;    // of a primary without any data
+  bool some_are_newer = false;  // they know a command that the others do not know
+  int64_t spare_bytes = 0;      // maxmemory above what an empty node takes; 0: no limit
   ReplicationPlants plants;
 };
 
@@ -48,6 +51,15 @@ class ReplicaTree {
   void stopping(HostId host, StopKind kind, int status);
   // Called often: what an operator does, as the draw says; and what it notices.
   void operate();
+  // Fills a primary that has lost everything.
+  void put_ballast();
+  // Called between all turns: ends a link in the middle of something.
+  void cut_short();
+  // Whether each replica has been connected since the last forget_links().
+  bool all_were_connected() const;
+  void forget_links();
+  // All replicas go on alone for a moment, and come back at once.
+  void return_together();
   // Says once more whom each one follows, where it does not.
   void insist();
   // For a report: what each one is.
@@ -63,6 +75,8 @@ class ReplicaTree {
     Node* node = nullptr;
     std::optional<size_t> follows;  // nothing: it is the primary
     bool told = true;               // it was told so, or will be when it starts
+    bool newer = false;
+    bool was_connected = false;
     std::unique_ptr<Observer> observer;
   };
 
@@ -79,6 +93,7 @@ class ReplicaTree {
   void notice_roles();
   void change_setting();
   void cut_links();
+  void turn_ended(size_t member);
 
   World& world_;
   HistoryChecker& checker_;
@@ -87,6 +102,8 @@ class ReplicaTree {
   std::vector<std::unique_ptr<Member>> members_;
   size_t primary_ = 0;
   std::optional<size_t> fails_over_;  // the primary that was asked to
+  std::optional<size_t> cut_next_;
+  Random cut_random_;
 };
 
 }  // namespace redoubt::sim

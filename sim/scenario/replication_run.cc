@@ -33,6 +33,8 @@ class ReplicationRun final : public WorldObserver {
   TreePlan tree_plan() const;
   void add_clients();
   void load();
+  void synchronise_under_load();
+  std::string roles_text();
   void heal();
   void compare();
   bool ok() const { return !checker_.violation(); }
@@ -76,6 +78,9 @@ TreePlan ReplicationRun::tree_plan() const {
           .failover_percent = numbers.workload_failover_percent,
           .links_ppm = numbers.workload_links_ppm,
           .settings_ppm = numbers.workload_replica_settings_ppm,
+          .cuts_ppm = numbers.workload_cuts_ppm,
+          .ballast_bytes = numbers.workload_ballast_bytes,
+          .some_are_newer = numbers.workload_newer_ppm > 0,
           .spare_bytes = numbers.memory_spare_bytes,
           .plants = planted(options_.plant)};
 }
@@ -96,6 +101,7 @@ void ReplicationRun::add_clients() {
   plan_.think_us = load.think_us;
   plan_.transaction_ppm = draw_.numbers.workload_transaction_ppm;
   plan_.acks_ppm = draw_.numbers.workload_acks_ppm;
+  plan_.newer_ppm = draw_.numbers.workload_newer_ppm;
   plan_.hang_up_ppm = draw_.numbers.workload_hang_up_ppm;
   plan_.commands_max = load.commands_max;
   for (int64_t i = 0; i < draw_.numbers.topology_clients; ++i) {
@@ -116,11 +122,47 @@ void ReplicationRun::load() {
   const Instant end = Instant() + Duration::seconds(draw_.numbers.length_seconds);
   const Instant least = Instant() + Duration::milliseconds(draw_.numbers.length_least_ms);
   while (ok() && (!plan_.load_is_over() || world_.now() < least) && world_.now() < end) {
-    world_.run_for(kOperatorLooks);
+    const Instant looks = world_.now() + kOperatorLooks;
+    while (ok() && world_.step(looks)) tree_.cut_short();
+    world_.run_until(looks);
     if (ok()) tree_.operate();
     tree_.record();
   }
+  synchronise_under_load();
   plan_.over = true;
+}
+
+// Links stay as slow as they are, and clients go on; each replica has to be synchronised.
+void ReplicationRun::synchronise_under_load() {
+  if (draw_.numbers.length_liveness == 0 || !ok()) return;
+  world_.stop_faults();
+  world_.heal();
+  FaultOptions slow;
+  slow.net_slow = draw_.faults.net_slow;
+  world_.faults() = slow;
+  plan_.commands_max = UINT64_MAX;
+  plan_.think_us /= 4;
+  const Duration patience = Duration::seconds(draw_.numbers.length_quiet_seconds);
+  const Instant end = world_.now() + patience;
+  Instant insists = world_.now();
+  // Those that were down come back first.
+  world_.run_for(Duration::seconds(10));
+  tree_.put_ballast();
+  tree_.return_together();
+  tree_.forget_links();
+  while (ok() && !tree_.all_were_connected() && world_.now() < end) {
+    if (world_.now() >= insists) {
+      tree_.insist();
+      insists = world_.now() + Duration::seconds(5);
+    }
+    world_.run_for(kOperatorLooks);
+    tree_.record();
+  }
+  if (!ok() || tree_.all_were_connected()) return;
+  checker_.violate("convergence", tree_.primary(),
+                   "each replica is synchronised within " + std::to_string(patience.s()) +
+                       " s, while clients write",
+                   roles_text());
 }
 
 // No more faults; the operator says once more who follows whom; then all have to become equal.
@@ -143,16 +185,20 @@ void ReplicationRun::heal() {
     if (world_.now() >= settled && checker_.converged(tree_.nodes())) return;
   }
   if (!ok()) return;
-  std::string seen;
-  for (size_t i = 0; i < tree_.size(); ++i) {
-    seen += (i == 0 ? "" : "; ") + std::string("node") + std::to_string(i) + " ";
-    const std::string reply = tree_.execute(i, {"ROLE"});
-    seen += reply.empty() ? "is down" : describe_reply(reply);
-  }
   checker_.violate("convergence", tree_.primary(),
                    "all nodes are at the same offset of the same history within " +
                        std::to_string(patience.s()) + " s after the last fault",
-                   seen);
+                   roles_text());
+}
+
+std::string ReplicationRun::roles_text() {
+  std::string text;
+  for (size_t i = 0; i < tree_.size(); ++i) {
+    text += (i == 0 ? "" : "; ") + std::string("node") + std::to_string(i) + " ";
+    const std::string reply = tree_.execute(i, {"ROLE"});
+    text += reply.empty() ? "is down" : describe_reply(reply);
+  }
+  return text;
 }
 
 void ReplicationRun::compare() {
@@ -187,8 +233,8 @@ RunResult ReplicationRun::result() {
         Choice(static_cast<int64_t>(world_.now().ns / 1'000'000));
   }
   for (const auto& [why, count] : checker_.excused()) {
-    result.remarks.push_back(std::to_string(count) + " acknowledged writes are gone, excused by: " +
-                             std::string(fork_name(why)));
+    result.remarks.push_back(std::to_string(count) +
+                             " acknowledged writes are gone, excused by: " + why);
   }
   if (!result.violation) return result;
   result.fixed.fails = result.violation->checker;

@@ -36,6 +36,7 @@ constexpr Named kCheckers[] = {
     {"history", "nodes that claim the same offset of the same history have the same data"},
     {"acknowledged", "WAIT and WAITAOF count only who has, or keeps, what was written"},
     {"convergence", "after the faults, a primary and its replicas become equal in time"},
+    {"manners", "a replica without its primary serves as it is told, and so does a primary alone"},
     {"loss", "what was acknowledged is there in the end, but for forks that may leave it behind"},
     {"state", "in the end the node's data is the model's"},
     {"leaks", "in the end nothing is left: connections, buffers, operations, memory"},

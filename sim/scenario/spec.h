@@ -99,6 +99,12 @@ namespace redoubt::sim {
     "of the looks: an operator ends links with CLIENT KILL")                                       \
   X(workload, replica_settings_ppm, "0", 0, 1'000'000,                                             \
     "of the looks: CONFIG SET of what concerns replication")                                       \
+  X(workload, cuts_ppm, "0", 0, 1'000'000,                                                         \
+    "of turns that leave half a snapshot or half an entry with a replica: its link ends")          \
+  X(workload, ballast_bytes, "0", 0, 10'000'000,                                                   \
+    "of data that a primary without any begins with")                                              \
+  X(workload, newer_ppm, "0", 0, 1'000'000,                                                        \
+    "of commands: one that some of the nodes do not know")                                         \
   X(workload, acks_ppm, "0", 0, 1'000'000,                                                         \
     "of appends: WAIT or WAITAOF follows")                                                         \
   X(workload, upkeep_percent, "0", 0, 100,                                                         \
