@@ -104,7 +104,10 @@ void PrimaryLink::set_state(State state) {
   const bool was_up = connected();
   state_ = state;
   if (was_up) down_since_ = env_.now();
-  if (connected()) ever_up_ = true;
+  if (connected()) {
+    services_.instrumentation.note_latency("primary-link-down", env_.now() - down_since_);
+    ever_up_ = true;
+  }
   owner_.on_link_changed();
 }
 
@@ -344,7 +347,7 @@ Task<Error> PrimaryLink::take_answer(std::string line) {
 
 Task<Error> PrimaryLink::take_snapshot(std::string id, uint64_t offset, bool old_protocol) {
   set_state(State::sync);
-  transfer_ = {.running = true, .offset = offset};
+  transfer_ = {.running = true, .offset = offset, .began = env_.now()};
   next_beat_ = env_.now() + Duration::seconds(1);
   std::string mark;
   uint64_t length = 0;
@@ -404,14 +407,19 @@ Task<Error> PrimaryLink::take_snapshot(std::string id, uint64_t offset, bool old
   }
   end_loading();
   if (error != Error::none) co_return error;
-  persistence_.take_loaded(loader->take_functions(), progress_);
-  if (kSimulation && settings_.plants->offset_ignored) offset = 0;
-  owner_.enter_history(id, offset, loader->stream_db());
-  has_history_ = !old_protocol;
-  acknowledges_ = !old_protocol;
+  transfer_.offset = kSimulation && settings_.plants->offset_ignored ? 0 : offset;
+  has_history_ = acknowledges_ = !old_protocol;
+  finish_transfer(id, *loader);
+  co_return Error::none;
+}
+
+// The data is that of the snapshot.
+void PrimaryLink::finish_transfer(std::string_view id, SnapshotLoader& loader) {
+  persistence_.take_loaded(loader.take_functions(), progress_);
+  owner_.enter_history(id, transfer_.offset, loader.stream_db());
+  services_.instrumentation.note_latency("sync-from-primary", env_.now() - transfer_.began);
   log(LogLevel::notice, fmt::format("PRIMARY <-> REPLICA sync: finished with success, {} keys",
                                     progress_.keys_loaded));
-  co_return Error::none;
 }
 
 // "$EOF:<mark>", or "$<length>"; newlines before it say that the primary lives.

@@ -95,6 +95,7 @@ class PrimaryLink final : private ConnectionUser, private StreamApplierOwner, pr
     uint64_t total_bytes = 0;  // 0: not known
     uint64_t read_bytes = 0;
     uint64_t offset = 0;  // in the history that it is of
+    Instant began{};
   };
   const Transfer& transfer() const { return transfer_; }
   Instant last_io() const { return last_io_; }
@@ -129,7 +130,7 @@ class PrimaryLink final : private ConnectionUser, private StreamApplierOwner, pr
   Task<Error> load_received(SnapshotLoader& loader);
   Task<Error> load_live(std::string mark, uint64_t length, SnapshotLoader& loader);
   Task<Error> take_to_file(std::string mark, uint64_t length);
-  Task<Error> end_transfer(SnapshotLoader& loader, Error error);
+  void finish_transfer(std::string_view id, SnapshotLoader& loader);
   void begin_loading(bool beside);
   void end_loading();
   Error fail(std::string_view why);

@@ -175,6 +175,7 @@ void Replicas::begin_sync(std::vector<ReplicaLink*> links) {
   plan.planted_db_lost = kSimulation && settings_.plants->stream_db_lost;
   if (!sync_.begin(plan, std::move(links), [this](const std::string& p) { end_sync(p); })) return;
   facts_.full += count;
+  sync_began_ = env_.now();
   log(LogLevel::notice, fmt::format("Full synchronization of {} replicas begins, {}, at offset {}",
                                     count, plan.by_file ? "by a file" : "straight to their sockets",
                                     services_.effects.end_offset()));
@@ -194,6 +195,7 @@ void Replicas::end_sync(const std::string& problem) {
     }
   }
   if (problem.empty()) {
+    services_.instrumentation.note_latency("sync-of-replicas", env_.now() - sync_began_);
     log(LogLevel::notice, "Full synchronization: the snapshot is sent");
     return;
   }

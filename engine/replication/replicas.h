@@ -123,6 +123,7 @@ class Replicas final : private ReplicaLinkOwner {
   std::vector<ReplicaLink*> undecided_;  // those whose request is answered behind the command
   std::map<std::string, Trouble> troubles_;
   FullSync sync_;
+  Instant sync_began_;
   RdbForm form_ = RdbForm::redis10;  // the oldest one that has held all values so far
   TurnHook turn_hook_;
   bool asks_for_acks_ = false;

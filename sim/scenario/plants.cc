@@ -94,7 +94,7 @@ constexpr Plant kPlantRows[] = {
     {"cut_snapshot", "history", "the end of the link is taken for the end of the snapshot",
      "resync"},
     {"lost_stream_db", "history", "a snapshot of a replica does not say which database is selected",
-     "replica"},
+     "resync"},
     {"early_ack", "acknowledged", "a replica acknowledges a snapshot that it has not loaded",
      "wait"},
     {"early_fack", "acknowledged", "a replica says that its medium has what it has applied",

@@ -432,6 +432,21 @@ class Settings(RolesTest):
                     errors.append(str(caught.exception))
                 self.assertEqual(errors[0], errors[1])
 
+    def test_latency_events(self):
+        primary = self.node("--latency-monitor-threshold", "1")
+        replica = self.node("--latency-monitor-threshold", "1", of=primary)
+        self.wait_for_link(replica)
+
+        def events(node):
+            return {event[0].decode(): event[2] for event in self.ask(node, "LATENCY", "LATEST")}
+
+        self.assertTrue(eventually(lambda: "primary-link-down" in events(replica)))
+        self.assertIn("sync-from-primary", events(replica))
+        self.assertTrue(eventually(lambda: "sync-of-replicas" in events(primary)))
+        self.ask(replica, "LATENCY", "RESET")
+        self.ask(replica, "CLIENT", "KILL", "TYPE", "master")
+        self.assertTrue(eventually(lambda: events(replica).get("primary-link-down", 0) >= 900, 10))
+
     def test_password_is_set_while_it_runs(self):
         primary = self.node("--requirepass", "secret")
         replica = self.node(of=primary)
