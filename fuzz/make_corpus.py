@@ -3,7 +3,8 @@
 
 Every part of every transcript (tests/transcripts) becomes one input for each target that takes
 commands, so that the fuzzers begin with all commands that there are; transactions become entries of
-an append-only file, too. For RDB there are values of each type and encoding, for replication what both ends say. What fuzzing has found before is kept, as files, in
+an append-only file, too. For RDB there are values of each type and encoding, for the libraries of
+scripts what they read, for replication what both ends say. What fuzzing has found before is kept, as files, in
 fuzz/corpus; those are used beside these.
 """
 
@@ -203,6 +204,38 @@ def write_aof(directory):
                   bytes([piece]) + annotation + annotation.join(entries))
 
 
+# --- The libraries of scripts: which script of fuzz/lua_libraries.cc, a number, and the bytes.
+
+MESSAGES = (
+    b"\x93\x01\xa1a\xc3", b"\x82\xa1k\x90\x05\xcb" + struct.pack(">d", 0.1), b"\xd9\x05hello\xda\x00\x01x",
+    b"\xcc\xff\xcd\xff\xff\xce" + b"\xff" * 4 + b"\xcf" + b"\xff" * 8,
+    b"\xd0\x80\xd1\x80\x00\xd2\x80\x00\x00\x00\xd3\x80" + bytes(7), b"\xca?\xc0\x00\x00\xe0\xc2\xc0",
+    b"\xdc\x00\x02\x01\x02", b"\xdd\x00\x00\x00\x01\x81\x01\x02", b"\xde\x00\x01\x03\x04", b"\xdf\xff\xff\xff\xff",
+    b"\xdb\xff\xff\xff\xff", b"\x91" * 20 + b"\x01", b"\x81\xc0\x01", b"\xc4\x01a",
+)
+JSON = (
+    b'{"a":[1,2.5e-3,true,false,null],"b":{"c":"\\u00e9\\ud83d\\ude00\\n\\/"}}', b"[]", b"[[],{},[[]]]",
+    b"[inf,-nan,0x1F,NaN(12),-Infinity,+1,01]", b'["\\uD800"]', b"[1,2", b'"a', b"[" * 50 + b"]" * 50,
+    b'{"1":1,"2":{"1":0}}', b"123456789012345678901234567890", b" \t\r\n-0 ", b'["x\x00"]',
+)
+FORMATS = (b">i4<I2!8bdfhlT", b"Bc0sx", b"!4bi3c5", b"i16I32>i9", b"c2147483647", b"!!b!16i16", b"sc0", b"i33", b"bbbb")
+
+
+def write_lua_libraries(directory):
+    def seeds(kind, numbers, texts):
+        for script in kind:
+            for number in numbers:
+                for place, text in enumerate(texts):
+                    write(directory, f"{script}-{number}-{place}", bytes([script, number]) + text)
+
+    seeds((0, 1), (0, 9), MESSAGES)
+    seeds((2,), (0, 3), JSON)
+    for place, text in enumerate(FORMATS):
+        data = bytes(range(1, 64))
+        for script in (3, 4):
+            write(directory, f"{script}-{place}", bytes([script, len(text)]) + text + data)
+        write(directory, f"5-{place}", bytes([5, place]) + text)
+    seeds((6,), (0, 200), (b"\x01\x05", b"\xff\x20", b"\x80\xff"))
 # --- Links of replication: fuzz/replication.cc says what the bytes from 0xd7 to 0xde are.
 
 PAUSE, OFFSET, NEXT, ID, DEAF, HANG_UP = b"\xde\x08", b"\xd9", b"\xda", b"\xdb", b"\xdc", b"\xdd"
@@ -285,6 +318,7 @@ def main():
     write_replication(os.path.join(target, "replication"))
     write_rdb(os.path.join(target, "rdb"))
     write_aof(os.path.join(target, "aof"))
+    write_lua_libraries(os.path.join(target, "lua_libraries"))
     chance = random.Random(1)
     for number in range(64):
         # Choices from the command table, see fuzz/vocabulary.h.

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "engine/command/command_table.h"
-#include "engine/commands/families.h"
 #include "engine/config/config.h"
 #include "engine/node/node.h"
 #include "engine/node/version.h"
@@ -81,7 +80,7 @@ bool configure(std::vector<std::string> arguments, Config& config, std::string* 
     return false;
   }
   config.set_working_directory(absolute(config.settings().dir));
-  return CommandTable(all_families()).rename(config.renamed_commands(), error);
+  return CommandTable(all_commands()).rename(config.renamed_commands(), error);
 }
 
 void greet(Node& node, const Process& process, int64_t pid) {

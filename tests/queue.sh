@@ -15,6 +15,8 @@
 #   our own        a last line "12 passed, 1 failed"
 #   anything else  one test, passed when the exit status is 0
 #
+# A line "skipped: WHAT: WHY" of its log is shown.
+#
 # Where a budget of seconds decides how much is tried, the log says how much that was:
 #
 #   redoubt-sim    "sweep ok seeds 40 failed 0 ..."
@@ -126,6 +128,7 @@ end_job() {
     echo "--- $name failed (status $status), the end of $logs/$name.log:"
     tail -n 60 "$logs/$name.log" | cut -c 1-400
   fi
+  sed -n "s/^skipped: /--- $name skipped /p" "$logs/$name.log"
   close_job "$name"
 }
 

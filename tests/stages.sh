@@ -15,7 +15,7 @@ fuzz_seconds=${REDOUBT_FUZZ_SECONDS:-44}
 
 all_stages=(format source tidy build unit asan-build asan transcripts differential rdb fuzz sim report server)
 # Run only when they are named.
-more_stages=(alone)
+more_stages=(alone clients)
 
 describe_stage() {
   case "$1" in
@@ -33,6 +33,7 @@ describe_stage() {
     sim) echo "fixed seeds with gcc and clang, digests compared; more for REDOUBT_SIM_SECONDS ($sim_seconds)" ;;
     report) echo "reports of runs in a browser, narrow and wide" ;;
     server) echo "end-to-end tests of build/redoubt-server" ;;
+    clients) echo "BullMQ, Sidekiq, Celery, redlock, rate limiters; installs what they need, skips what it cannot (only when it is named)" ;;
     alone) echo "each file compiles by itself (only when it is named)" ;;
   esac
 }
@@ -140,6 +141,9 @@ stage_differential() {
   differential build 16..30 '{2}' build/redoubt-server
   differential "build asan-build" 31..35 '{2}' build/asan/redoubt-server
   differential build 1..15 model
+  job differential --after build --cost 5 differential.libraries \
+    tests/with_servers.py build/reference/redis-server build/redoubt-server -- \
+    python3 tests/script/libraries_differential.py '{1}' '{2}' --values tests/script/library_values.txt
 }
 
 stage_rdb() {
@@ -161,11 +165,11 @@ fuzz_for() {
 stage_fuzz() {
   local target share
   needs asan-build fuzz_resp fuzz_commands fuzz_listpack fuzz_rdb fuzz_aof \
-    fuzz_replication
+    fuzz_replication fuzz_lua_libraries
   job fuzz --cost 60 fuzz.corpus fuzz/make_corpus.py build/corpus
-  for target in commands replication resp listpack rdb aof; do
-    share=$((fuzz_seconds / 7))
-    [[ $target != commands ]] || share=$((fuzz_seconds * 2 / 7))
+  for target in commands replication resp listpack rdb aof lua_libraries; do
+    share=$((fuzz_seconds / 8))
+    [[ $target != commands ]] || share=$((fuzz_seconds * 2 / 8))
     job fuzz --after "asan-build fuzz.corpus" --cost "$share" "fuzz.$target" \
       fuzz_for "$target" "$((share > 0 ? share : 1))"
   done
@@ -335,6 +339,14 @@ stage_server() {
   for file in tests/server/*_test.py; do
     job server --after build --cost 30 --waits "server.$(basename "$file" _test.py)" python3 "$file"
   done
+}
+
+# What cannot be installed is not tested: the flows that need it are skipped.
+stage_clients() {
+  needs build redoubt-server
+  job clients --cost 100 --waits clients.install tests/clients/install.sh
+  job clients --after "build clients.install" --cost 40 --waits clients.flows \
+    /usr/bin/python3 tests/clients/clients_test.py
 }
 
 # show_table STAGE ...: a row for each that had jobs, and the sum as the last line.

@@ -62,7 +62,7 @@ void Clients::close(Session& session, bool after_output) {
     session.set(kSessionCloseAfterReply);
     // The caller may still write a reply: the end of the turn sends it and closes.
     sink_.on_output(session);
-  } else if (session.executing) {
+  } else if (session.executing || session.has(kSessionSuspended)) {
     doom(session);
   } else {
     close_now(session);
@@ -78,7 +78,7 @@ void Clients::doom(Session& session) {
 }
 
 void Clients::close_now(Session& session) {
-  ASSERT(!session.executing && !session.has(kSessionClosing));
+  ASSERT(!session.executing && !session.has(kSessionClosing | kSessionSuspended));
   sink_.on_ending(session);
   session.set(kSessionClosing);
   end(session);
@@ -145,9 +145,9 @@ void Clients::write_messages() {
   ASSERT(current_ == nullptr);
   tracking_.broadcast();
   for (size_t i = 0; i < doomed_.size(); ++i) {
-    if (!doomed_[i]->has(kSessionClosing)) close_now(*doomed_[i]);
+    if (!doomed_[i]->has(kSessionClosing | kSessionSuspended)) close_now(*doomed_[i]);
   }
-  doomed_.clear();
+  std::erase_if(doomed_, [](const Session* each) { return !each->has(kSessionSuspended); });
 }
 
 void Clients::cron() {

@@ -30,10 +30,16 @@ void Monitors::stop(Session& session) {
 void Monitors::feed(const Session& session, const CommandEntry& entry,
                     std::span<const std::string_view> args, std::string_view source) {
   if (size() == 0 || (entry.row->flags & (kSkipMonitor | kAdmin)) != 0) return;
+  show(session, entry, args, source);
+}
+
+void Monitors::show(const Session& session, const CommandEntry& entry,
+                    std::span<const std::string_view> args, std::string_view source) {
   const Address& address = session.peer();
-  const std::string peer = !source.empty()       ? std::string(source)
-                           : address.unix_socket ? "unix:" + address.host
-                                                 : address.to_string();
+  const std::string peer = !source.empty()              ? std::string(source)
+                           : session.has(kSessionLocal) ? "lua"
+                           : address.unix_socket        ? "unix:" + address.host
+                                                        : address.to_string();
   const std::string line =
       monitor_line(clients_.env().wall(), session.db, peer, redact_arguments(entry, args));
   clients_.env().count_work(sessions_.size());

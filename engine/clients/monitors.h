@@ -25,6 +25,11 @@ class Monitors {
   // leave at the end of the turn.
   void feed(const Session& session, const CommandEntry& entry,
             std::span<const std::string_view> args, std::string_view source = {});
+  // The same for EVAL and the like, before the commands that the script calls.
+  void feed_script(const Session& session, const CommandEntry& entry,
+                   std::span<const std::string_view> args) {
+    if (size() > 0) show(session, entry, args, {});
+  }
   // The end of the turn: sends the lines.
   void flush() {
     if (!sessions_.empty()) flush_all();
@@ -33,6 +38,8 @@ class Monitors {
   void purge();
 
  private:
+  void show(const Session& session, const CommandEntry& entry,
+            std::span<const std::string_view> args, std::string_view source);
   void flush_all();
 
   Clients& clients_;

@@ -47,6 +47,7 @@ enum SessionFlag : uint32_t {
   kSessionMonitor = 1u << 16,     // is shown the commands of all others
   kSessionMalformed = 1u << 17,   // behind the requests that wait comes one that is malformed
   kSessionHeldBack = 1u << 18,    // its parser holds requests back until the batch is executed
+  kSessionSuspended = 1u << 19,   // a command of it goes on in later turns: it is not closed
 };
 
 // No request of such a session is executed any more.

@@ -20,7 +20,8 @@ class SessionTable {
 
   // The session with the smallest id; Session::next leads to the others. Null: none.
   Session* first() const { return first_; }
-  size_t count() const { return count_; }
+  // Clients that are connected; sessions of the process itself do not count.
+  size_t count() const { return count_ - local_count_; }
   // Null: no session has this id, or it is closed.
   Session* find(uint64_t id) const {
     Session* session = by_id_.find(id);
@@ -28,8 +29,7 @@ class SessionTable {
   }
   // The session with the next larger id; null behind the last.
   Session* next_after(uint64_t id) const { return by_id_.next_after(id); }
-  // Whether a client is connected; sessions of the process itself do not count.
-  bool any_connected() const { return count_ > local_count_; }
+  bool any_connected() const { return count() > 0; }
 
   // An id for a new session, larger than all before.
   uint64_t take_id() { return next_id_++; }

@@ -28,6 +28,8 @@ struct Transaction {
   bool rollback = false;       // as decided at MULTI
   uint32_t command_flags = 0;  // of all queued commands together
   size_t bytes = 0;            // of their arguments
+  size_t next = 0;             // EXEC: the command to run next
+  bool suspended = false;      // EXEC: the one before it goes on in later turns
 
   size_t memory_bytes() const {
     return sizeof(Transaction) + queue.size() * sizeof(Queued) + bytes;

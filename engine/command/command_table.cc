@@ -39,6 +39,7 @@ uint32_t derived_concerns(const Command& row) {
   add_if(row.find_keys != nullptr || row.keys[0].begin != KeySpec::Begin::none, kConcernKeys);
   add_if((row.flags & kLoading) == 0, kConcernNotLoading);
   add_if((row.flags & kStale) == 0, kConcernNotStale);
+  add_if((row.flags & kAllowBusy) == 0, kConcernNotBusy);
   add_if(row.handler == nullptr, kConcernNoHandler);
   return concerns;
 }

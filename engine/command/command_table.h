@@ -26,6 +26,7 @@ enum Concern : uint32_t {
   kConcernNotLoading = 1u << 4,  // has to wait until the data is there
   kConcernNoHandler = 1u << 5,   // a container of subcommands that does nothing by itself
   kConcernNotStale = 1u << 6,    // is about data, which may be old
+  kConcernNotBusy = 1u << 7,     // does not run while a script is suspended
 };
 
 // A row in use: what is counted for it, and what was derived from it.

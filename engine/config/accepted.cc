@@ -17,7 +17,6 @@ constexpr std::string_view kCosmetic =
     "it changes what people see of the process, not what it does";
 constexpr std::string_view kTuning = "a tuning knob for a mechanism that this engine does not use";
 constexpr std::string_view kNoDefragmentation = "memory is not moved to defragment it";
-constexpr std::string_view kNoScripts = "there are no scripts and functions yet";
 constexpr std::string_view kNoModules = "there are no modules";
 constexpr std::string_view kNoCluster = "there is no cluster mode yet";
 constexpr std::string_view kNoTls = "there is no TLS yet, and tls-port cannot be opened";
@@ -66,8 +65,10 @@ constexpr std::array kProcessRows = {
     boolean("import-mode", "no").only("no", "expired keys cannot be kept for an import"),
     boolean("enable-debug-assert", "no").immutable().hidden().harmless("assertions are always on"),
     integer("list-compress-depth", "0", 0, kMaxInt).harmless("lists are not compressed"),
-    integer("busy-reply-threshold", "5000", 0, kMax).also("lua-time-limit").harmless(kNoScripts),
-    boolean("lua-enable-deprecated-api", "no").immutable().hidden().harmless(kNoScripts),
+    boolean("lua-enable-deprecated-api", "no")
+        .immutable()
+        .hidden()
+        .harmless("what scripts see is the same with and without it"),
 };
 
 constexpr std::array kClusterRows = {

@@ -76,6 +76,7 @@ uint32_t concern_of(Alert alert) {
     case Alert::stale: return kConcernNotStale;
     case Alert::tight_memory: return kConcernMemory;
     case Alert::loading: return kConcernNotLoading;
+    case Alert::busy: return kConcernNotBusy;
     case Alert::count: break;
   }
   UNREACHABLE();
@@ -166,6 +167,54 @@ std::string Admission::problem_of(Session& session, const CommandEntry& entry,
   }
   if (is_set(Alert::loading) && (flags & kLoading) == 0) {
     return "LOADING Redoubt is loading the dataset in memory";
+  }
+  if (is_set(Alert::busy) && (flags & kAllowBusy) == 0) return busy_error_;
+  return {};
+}
+
+void Admission::set_busy(std::string_view error) {
+  busy_error_ = error;
+  set(Alert::busy, !error.empty());
+}
+
+std::string Admission::problem_of_script_call(const CommandEntry& entry,
+                                              std::span<const std::string_view> args,
+                                              const ScriptAllowance& allowance) const {
+  const uint32_t flags = entry.row->flags;
+  if (is_set(Alert::stale) && (flags & kStale) == 0 && !allowance.may_be_stale) {
+    return "ERR Can not execute the command on a stale replica";
+  }
+  if ((flags & kWrite) != 0) {
+    if (is_set(Alert::read_only)) return "READONLY You can't write against a read only replica.";
+    if (!allowance.goes_on && is_set(Alert::refuses_writes)) return refusal_;
+    if (!allowance.goes_on && is_set(Alert::few_replicas)) {
+      return "NOREPLICAS Not enough good replicas to write.";
+    }
+  }
+  if (is_set(Alert::tight_memory) && (flags & kDenyOom) != 0 && !allowance.may_exceed_memory &&
+      !allowance.goes_on) {
+    size_t bytes = 0;
+    for (const std::string_view arg : args) bytes += counted_size(arg.size());
+    if (!services_.eviction.admit(bytes)) {
+      return "OOM command not allowed when used memory > 'maxmemory'.";
+    }
+  }
+  return {};
+}
+
+std::string Admission::problem_of_script(bool writes, const ScriptAllowance& allowance) const {
+  if (is_set(Alert::stale) && !allowance.may_be_stale) {
+    return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+  }
+  if (!writes) return {};
+  if (is_set(Alert::read_only)) {
+    return "READONLY You can not run script with write flag on readonly replica.";
+  }
+  if (is_set(Alert::refuses_writes)) return refusal_;
+  if (is_set(Alert::few_replicas)) return "NOREPLICAS Not enough good replicas to write.";
+  if (is_set(Alert::tight_memory) && !allowance.may_exceed_memory && !services_.eviction.admit(0)) {
+    return "OOM allow-oom flag is not set on the script, can not run it when used memory > "
+           "'maxmemory'";
   }
   return {};
 }

@@ -30,6 +30,7 @@ enum class Alert : uint8_t {
   few_replicas,    // min-replicas-to-write
   read_only,       // this node is a replica
   stale,           // a replica without its primary, which is not to answer
+  busy,            // a script is suspended
   count
 };
 
@@ -50,6 +51,22 @@ class Admission {
   // Looks at everything. False: a reply was written, or the session was closed.
   bool admit(Session& session, const Planned& planned, std::span<const std::string_view> args);
 
+  // What a script is allowed beyond the rules for clients.
+  struct ScriptAllowance {
+    bool may_exceed_memory = false;
+    bool may_be_stale = false;
+    bool goes_on = false;  // it has written already: it may end what it has begun
+  };
+  // Why a script may not call a command now; empty: it may.
+  std::string problem_of_script_call(const CommandEntry& entry,
+                                     std::span<const std::string_view> args,
+                                     const ScriptAllowance& allowance) const;
+  // Why a script that says of itself that it writes, or needs memory, may not begin; empty: it may.
+  std::string problem_of_script(bool writes, const ScriptAllowance& allowance) const;
+  // What clients are answered while a script is suspended, a whole error line.
+  void set_busy(std::string_view error);
+  const std::string& busy_error() const { return busy_error_; }
+
  private:
   // What is wrong with the request; empty: nothing.
   std::string problem_of(Session& session, const CommandEntry& entry,
@@ -59,6 +76,7 @@ class Admission {
   const Services& services_;
   std::array<bool, static_cast<size_t>(Alert::count)> set_{};
   std::string refusal_;
+  std::string busy_error_;
   uint32_t concerned_ = kConcernNoHandler;  // the concerns of the alerts that are set
 };
 

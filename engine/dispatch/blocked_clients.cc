@@ -160,6 +160,7 @@ void BlockedClients::serve_ready() {
   // Within EXEC or a script nobody else is served, and while clients are paused nothing moves.
   const Dispatcher& dispatcher = services_.dispatcher;
   if (dispatcher.transactions().running() || dispatcher.pause().active()) return;
+  if (dispatcher.suspension().active()) return;
   while (table_.has_ready()) {
     const Blocking::ReadyKey ready = table_.take_ready();
     serve_key(ready.db, ready.key);

@@ -63,7 +63,7 @@ class Context final : public CallArguments, public KeyAccess {
   // The node's stream of random numbers, for commands that answer with something random.
   Random& random() const { return services_.random; }
   // The wall clock of this turn, Unix time in ms: deadlines of keys are compared with it.
-  int64_t now_ms() const { return env().wall().unix_ms(); }
+  int64_t now_ms() const { return keys().now_ms(); }
   // Deadlines before this have passed; at or before it, those that a command gives: now_ms(), or
   // INT64_MIN while effects are applied.
   int64_t past_ms() const { return keys().past_ms(); }

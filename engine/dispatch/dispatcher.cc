@@ -34,7 +34,8 @@ Dispatcher::Dispatcher(const Services& services)
       transactions_(services),
       blocked_(services, turn_),
       pause_(services),
-      stored_(services) {
+      stored_(services),
+      suspension_(services) {
   turn_.owner = this;
   turn_.run = [](TurnHook& hook) { static_cast<Dispatcher*>(hook.owner)->run_turn(); };
 }
@@ -113,7 +114,9 @@ void Dispatcher::run_turn() {
   ASSERT(!in_turn_ && clients_.current() == nullptr);
   in_turn_ = true;
   replies_.begin_turn();
-  if (services_.eviction.limited()) services_.eviction.begin_turn(batch_.largest_request());
+  if (services_.eviction.limited() && !suspension_.active()) {
+    services_.eviction.begin_turn(batch_.largest_request());
+  }
   execute_batch();
   if (!stored_.idle() || blocked_.has_ready()) [[unlikely]]
     stored_.run_woken();
@@ -302,14 +305,20 @@ void Dispatcher::finish_deferred(const DeferredReply& reply, std::string_view er
   Session* session = clients_.sessions().find(reply.session_id);
   if (!error.empty()) services_.stats.count_error(error);
   if (session == nullptr || session->deferred == nullptr) return;
-  ASSERT(session->has(kSessionWaiting) && session->wait == nullptr);
-  DeferredReplies& deferred = *session->deferred;
-  ReplyWriter writer(deferred.slot(reply.slot), reply.protocol);
+  ReplyWriter writer(session->deferred->slot(reply.slot), reply.protocol);
   if (error.empty()) {
     writer.ok();
   } else {
     writer.error(error);
   }
+  end_deferred(reply, tells_of_data);
+}
+
+void Dispatcher::end_deferred(const DeferredReply& reply, bool tells_of_data) {
+  Session* session = clients_.sessions().find(reply.session_id);
+  if (session == nullptr || session->deferred == nullptr) return;
+  ASSERT(session->has(kSessionWaiting) && session->wait == nullptr);
+  DeferredReplies& deferred = *session->deferred;
   if (!deferred.close_slot(reply.slot)) return;
   deferred.assemble(session->output);
   const DeferredReplies::Request request = std::move(deferred.request);

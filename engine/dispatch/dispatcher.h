@@ -27,6 +27,7 @@
 #include "engine/dispatch/reply_path.h"
 #include "engine/dispatch/services.h"
 #include "engine/dispatch/stored_requests.h"
+#include "engine/dispatch/suspension.h"
 #include "engine/dispatch/transactions.h"
 
 namespace redoubt {
@@ -52,6 +53,8 @@ class Dispatcher final : private RequestSink {
   Pause& pause() { return pause_; }
   const Pause& pause() const { return pause_; }
   StoredRequests& stored() { return stored_; }
+  Suspension& suspension() { return suspension_; }
+  const Suspension& suspension() const { return suspension_; }
 
   // Null: nobody looks on.
   NodeObserver* observer() const { return observer_; }
@@ -72,6 +75,8 @@ class Dispatcher final : private RequestSink {
   // `tells_of_data`: it waits until all that was executed is kept.
   void finish_deferred(const DeferredReply& reply, std::string_view error,
                        bool tells_of_data = false);
+  // The same for one that stands in its slot already.
+  void end_deferred(const DeferredReply& reply, bool tells_of_data);
 
   // The reply to a command is whole: CLIENT REPLY may drop it (`silent`: it was off before the
   // command), and the observer is told. It begins at `before` in the output.
@@ -119,6 +124,7 @@ class Dispatcher final : private RequestSink {
   BlockedClients blocked_;
   Pause pause_;
   StoredRequests stored_;
+  Suspension suspension_;
   std::vector<Session*> ready_;  // sessions with requests in the batch, or with replies to send
   bool in_turn_ = false;
   NodeObserver* observer_ = nullptr;

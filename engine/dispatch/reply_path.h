@@ -36,7 +36,8 @@ class ReplyPath {
   void begin() {
     if (!gate_.active()) [[likely]]
       return;
-    gate_.entry_ended(effects_.data_end());  // what expired or was evicted since the last command
+    // What expired or was evicted since the last command; the entry of a suspended script goes on.
+    if (!effects_.in_group()) gate_.entry_ended(effects_.data_end());
     need_ = 0;
   }
   // A handler has run with these arguments in this database; before it, the effects ended at

@@ -41,7 +41,11 @@ void StoredRequests::wake_all() {
 
 void StoredRequests::run_woken() {
   Dispatcher& dispatcher = services_.dispatcher;
-  while (!woken_.empty() || (dispatcher.blocked().has_ready() && !dispatcher.pause().active())) {
+  const auto serves = [&] {
+    return dispatcher.blocked().has_ready() && !dispatcher.pause().active() &&
+           !dispatcher.suspension().active();
+  };
+  while (!woken_.empty() || serves()) {
     dispatcher.blocked().serve_ready();
     std::vector<Session*> woken;
     woken.swap(woken_);

@@ -8,6 +8,7 @@
 
 #include "engine/clients/clients.h"
 #include "engine/dispatch/dispatcher.h"
+#include "engine/dispatch/execution.h"
 #include "engine/effects/effect_log.h"
 #include "engine/keyspace/keyspace.h"
 #include "net/places.h"
@@ -15,16 +16,6 @@
 namespace redoubt {
 
 namespace {
-
-// What a transaction with rollback could not undo: changes of the whole of the data, of the server,
-// and what reaches others.
-bool can_be_undone(const CommandEntry& entry) {
-  const Command& row = *entry.row;
-  if ((row.flags & (kAdmin | kPubSub)) != 0 || (entry.categories & kCatScripting) != 0) {
-    return false;
-  }
-  return (row.flags & kWrite) == 0 || (entry.concerns & kConcernKeys) != 0;
-}
 
 bool writes_key(const KeySpec& spec) {
   return (spec.flags & kKeyRO) == 0 || (spec.flags & kKeyVariableFlags) != 0;
@@ -60,6 +51,14 @@ bool key_expired(const Keyspace& keys, const Session& session) {
 }
 
 }  // namespace
+
+bool Transactions::can_be_undone(const CommandEntry& entry) {
+  const Command& row = *entry.row;
+  if ((row.flags & (kAdmin | kPubSub)) != 0 || (entry.categories & kCatScripting) != 0) {
+    return false;
+  }
+  return (row.flags & kWrite) == 0 || (entry.concerns & kConcernKeys) != 0;
+}
 
 void Transactions::begin(Session& session) {
   ASSERT(session.transaction == nullptr && !session.has(kSessionMulti));
@@ -115,31 +114,59 @@ void Transactions::execute(Context& c) {
     if (session.transaction->rollback) {
       run_or_undo(c);
     } else {
-      run_queued(c);
+      c.reply.array(session.transaction->queue.size());
+      run_queued(session);
     }
     --depth_;
+    if (services_.dispatcher.suspension().active()) {
+      session.transaction->suspended = true;
+      return;
+    }
     ASSERT(services_.keys.rollback() == nullptr);
   }
   discard(session);
 }
 
-// Runs the queued commands and writes their replies. With a rollback it ends with the first that
-// fails: then `failure` is its index, and where its reply begins.
-std::optional<Transactions::FailedCommand> Transactions::run_queued(Context& c) {
-  Session& session = c.session;
-  const Transaction& transaction = *session.transaction;
+void Transactions::go_on(Session& session, std::string_view reply) {
+  ASSERT(is_suspended(session) && depth_ == 0);
+  session.transaction->suspended = false;
+  const Execution execution(services_.clients, services_.keys, session);
+  if (NodeObserver* observer = services_.dispatcher.observer()) {
+    std::vector<std::string_view> args;
+    session.transaction->queue[session.transaction->next - 1].request.views(args);
+    observer->on_queued_command(session, args, reply);
+  }
+  ++depth_;
+  run_queued(session);
+  --depth_;
+  if (services_.dispatcher.suspension().active()) {
+    session.transaction->suspended = true;
+  } else {
+    discard(session);
+  }
+}
+
+// Runs the queued commands, from transaction.next on, and writes their replies. With a rollback it
+// ends with the first that fails: the result is its index, and where its reply begins. It also ends
+// behind a command that was suspended.
+std::optional<Transactions::FailedCommand> Transactions::run_queued(Session& session) {
+  Transaction& transaction = *session.transaction;
   std::vector<std::string_view> args;
-  c.reply.array(transaction.queue.size());
-  for (size_t i = 0; i < transaction.queue.size(); ++i) {
+  while (transaction.next < transaction.queue.size()) {
+    const size_t i = transaction.next++;
     const Transaction::Queued& queued = transaction.queue[i];
     queued.request.views(args);
-    if (services_.keys.rollback() != nullptr) keep_written(*queued.command->row, session.db, args);
+    if (services_.keys.rollback() != nullptr) {
+      keep_written(*queued.command->row, session.db, args, SIZE_MAX);
+    }
     const size_t before = session.output.bytes();
     const size_t slots = session.deferred == nullptr ? 0 : session.deferred->size();
     const bool failed = services_.dispatcher.caller().call_alone(session, *queued.command, args);
     // Each command is one element, also one that says nothing (CLIENT REPLY OFF) or pushes.
     const bool deferred = session.deferred != nullptr && session.deferred->size() > slots;
-    if (session.output.bytes() == before && !deferred) c.reply.ok();
+    if (session.output.bytes() == before && !deferred)
+      ReplyWriter(session.output, session.protocol).ok();
+    if (services_.dispatcher.suspension().active()) break;  // the observer is told when it ends
     if (NodeObserver* observer = services_.dispatcher.observer()) {
       observer->on_queued_command(session, args, session.output.copy_from(before));
     }
@@ -148,21 +175,20 @@ std::optional<Transactions::FailedCommand> Transactions::run_queued(Context& c) 
   return std::nullopt;
 }
 
-void Transactions::keep_written(const Command& row, int db,
-                                std::span<const std::string_view> args) {
-  ASSERT(services_.keys.rollback() != nullptr);
+bool Transactions::keep_written(const Command& row, int db, std::span<const std::string_view> args,
+                                size_t effort_max) {
+  Rollback* rollback = services_.keys.rollback();
+  ASSERT(rollback != nullptr);
   std::vector<int> keys;
   find_written_keys(row, args, keys);
   for (const int index : keys) {
     const std::string_view key = args[static_cast<size_t>(index)];
-    if ((row.flags & kOtherDatabases) == 0) {
-      services_.keys.rollback()->keep(db, key);
-      continue;
-    }
-    for (int other = 0; other < services_.keys.count(); ++other) {
-      services_.keys.rollback()->keep(other, key);
+    const bool others = (row.flags & kOtherDatabases) != 0;
+    for (int at = others ? 0 : db; at < (others ? services_.keys.count() : db + 1); ++at) {
+      if (!rollback->keep(at, key, effort_max)) return false;
     }
   }
+  return true;
 }
 
 // All or nothing.
@@ -171,7 +197,8 @@ void Transactions::run_or_undo(Context& c) {
   const size_t before = session.output.bytes();
   const int db_before = session.db;
   services_.keys.begin_rollback();
-  const std::optional<FailedCommand> failed = run_queued(c);
+  c.reply.array(session.transaction->queue.size());
+  const std::optional<FailedCommand> failed = run_queued(session);
   if (!failed) {
     services_.keys.commit_rollback();
   } else {

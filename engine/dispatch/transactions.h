@@ -26,6 +26,12 @@ class Transactions {
   void queue(Session& session, CommandEntry& entry, std::span<const std::string_view> args);
   // EXEC: runs what was queued and writes the reply. Only after begin().
   void execute(Context& c);
+  // One of the commands of the session's EXEC is suspended.
+  bool is_suspended(const Session& session) const {
+    return session.transaction != nullptr && session.transaction->suspended;
+  }
+  // It has ended, with this reply: the commands behind it run.
+  void go_on(Session& session, std::string_view reply);
   // EXEC runs: nobody else is served, and no command waits.
   bool running() const { return depth_ > 0; }
 
@@ -38,15 +44,22 @@ class Transactions {
   // The session is closed.
   void forget(Session& session);
 
+  // Whether a rollback could undo the command: not changes of all data or of the server, nor what
+  // reaches others.
+  static bool can_be_undone(const CommandEntry& entry);
+  // Copies what the command may write, for the rollback that goes on. False, with nothing copied
+  // any more, when a value takes more work than `effort_max` elements.
+  bool keep_written(const Command& row, int db, std::span<const std::string_view> args,
+                    size_t effort_max);
+
  private:
   struct FailedCommand {
     size_t index;
     size_t reply_at;  // where its reply begins in the output
   };
 
-  std::optional<FailedCommand> run_queued(Context& c);
+  std::optional<FailedCommand> run_queued(Session& session);
   void run_or_undo(Context& c);
-  void keep_written(const Command& row, int db, std::span<const std::string_view> args);
 
   const Services& services_;
   int depth_ = 0;

@@ -137,6 +137,8 @@ void EffectLog::detach(EffectReader& reader) {
   if (effects_ > 0) changed_in_silence_ = true;
   messages_.clear();
   effects_ = 0;
+  wrapped_ = false;
+  db_ = -1;
   segments_.clear();
   base_ = tail_ = end_;
   first_segment_ = end_;
@@ -225,7 +227,7 @@ void EffectLog::encode_effect(int db, std::span<const std::string_view> args) {
     db_before_ = db_;
     first_effect_ = tail_;
   }
-  if (effects_ == 1) wrap_in_multi();
+  if (effects_ == 1 && !wrapped_) wrap_in_multi();
   if (db != db_) {
     const IntegerText digits(db);
     const std::string_view select[] = {"SELECT", digits.view()};
@@ -253,12 +255,13 @@ void EffectLog::wrap_in_multi() {
   constexpr std::string_view multi[] = {"MULTI"};
   encode(multi);
   put(first);
+  wrapped_ = true;
 }
 
 void EffectLog::commit_group() {
   ASSERT(depth_ == 0);
   if (effects_ > 0) {
-    if (effects_ > 1) {
+    if (wrapped_) {
       constexpr std::string_view exec[] = {"EXEC"};
       encode(exec);
     }
@@ -284,6 +287,7 @@ void EffectLog::commit(EntryKind kind) {
   end_ = tail_;
   if (kind != EntryKind::control) data_end_ = end_;
   effects_ = 0;
+  wrapped_ = false;
   // A reader may leave during the call.
   for (size_t i = 0; i < readers_.size();) {
     EffectReader* reader = readers_[i];
@@ -298,6 +302,26 @@ void EffectLog::abandon_group() {
   rewind(end_);
   db_ = db_before_;
   effects_ = 0;
+  wrapped_ = false;
+}
+
+EffectMark EffectLog::mark_group() {
+  ASSERT(depth_ > 0);
+  // A MULTI would move the effects that are there.
+  if (effects_ == 1 && !wrapped_) wrap_in_multi();
+  return {.tail = tail_, .first_effect = first_effect_, .effects = effects_, .db = db_};
+}
+
+void EffectLog::rewind_group(const EffectMark& mark) {
+  ASSERT(depth_ > 0);
+  // The last reader has left since the mark, and with it what it had not got.
+  if (effects_ < mark.effects || readers_.empty()) return abandon_group();
+  ASSERT(mark.tail <= tail_);
+  if (mark.effects == 0) return abandon_group();
+  rewind(mark.tail);
+  effects_ = mark.effects;
+  first_effect_ = mark.first_effect;
+  db_ = mark.db;
 }
 
 void EffectLog::append_foreign(std::string_view bytes, EntryKind kind, int db) {

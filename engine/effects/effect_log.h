@@ -42,6 +42,14 @@ namespace redoubt {
 
 class EffectLog;
 
+// A place in an open group.
+struct EffectMark {
+  uint64_t tail = 0;
+  uint64_t first_effect = 0;
+  size_t effects = 0;
+  int db = -1;
+};
+
 enum class EntryKind : uint8_t {
   effects,
   partly_known,  // of a primary's stream: it has commands that this node does not know
@@ -192,6 +200,11 @@ class EffectLog {
   }
   // Removes the effects that the open group has appended so far. The group stays open.
   void abandon_group();
+  // Where the open group stands now; what is appended from now on can be removed again. Once in a
+  // group.
+  EffectMark mark_group();
+  // Removes what the open group has appended since the mark.
+  void rewind_group(const EffectMark& mark);
   // The effects that the open group has so far.
   size_t effects_in_group() const { return effects_; }
 
@@ -252,6 +265,7 @@ class EffectLog {
   int db_ = -1;  // the database that the readers have selected; -1: they need a SELECT
   int depth_ = 0;
   size_t effects_ = 0;         // of the open group
+  bool wrapped_ = false;       // MULTI stands in front of them
   uint64_t first_effect_ = 0;  // where its first one begins, behind the SELECT in front of all
   int db_before_ = -1;         // of the open group, before its first effect
 };

@@ -20,6 +20,7 @@
 #include "engine/insight/stats.h"
 #include "engine/keyspace/access_clock.h"
 #include "engine/keyspace/change_feed.h"
+#include "engine/keyspace/function_sources.h"
 #include "engine/keyspace/reclaim.h"
 #include "engine/keyspace/removal.h"
 #include "engine/keyspace/rollback.h"
@@ -80,7 +81,12 @@ class Keyspace {
   }
   // Deadlines before this, Unix time in ms, have passed. None has while effects are applied: what
   // expired when they were made, they say themselves.
-  int64_t past_ms() const { return applying_ ? INT64_MIN : env_.wall().unix_ms(); }
+  // While a command is suspended it is the time at which that began.
+  int64_t past_ms() const { return past_fixed_ ? fixed_past_ms_ : env_.wall().unix_ms(); }
+
+  // The time at which a command is executed, Unix time in ms: that of a suspended command is when
+  // its suspension began.
+  int64_t now_ms() const { return suspended_ ? fixed_past_ms_ : env_.wall().unix_ms(); }
 
   // --- changes
 
@@ -117,9 +123,18 @@ class Keyspace {
   // Effects of a file or a primary are applied from now on, or no longer.
   bool applying() const { return applying_; }
   void set_applying(bool applying) {
-    applying_ = applying;
+    applying_ = past_fixed_ = applying;
+    fixed_past_ms_ = INT64_MIN;
     removal_.set_applying(applying);
   }
+  // A command is suspended from now on, or no longer (dispatch/suspension.h).
+  void set_suspended(bool suspended) {
+    ASSERT(!applying_);
+    past_fixed_ = suspended_ = suspended;
+    fixed_past_ms_ = env_.wall().unix_ms();
+    removal_.set_suspended(suspended);
+  }
+  FunctionSources& functions() { return functions_; }
   AccessClock& clock() { return clock_; }
   const AccessClock& clock() const { return clock_; }
   Reclaim& reclaim() { return reclaim_; }
@@ -160,10 +175,14 @@ class Keyspace {
   Snapshots snapshots_;  // ends before the databases
   ChangeFeed feed_;
   Removal removal_;
+  FunctionSources functions_;
   std::unique_ptr<Rollback> rollback_;  // in a transaction that may be undone
   uint64_t changes_ = 0;
   uint64_t changes_before_ = 0;  // the transaction that may be undone
   bool applying_ = false;
+  bool past_fixed_ = false;
+  bool suspended_ = false;  // a command is
+  int64_t fixed_past_ms_ = 0;
 };
 
 }  // namespace redoubt

@@ -22,7 +22,8 @@ void Removal::erase(int db, std::string_view key, uint64_t hash, bool lazy,
 
 void Removal::expire_key(int db, std::string_view key, uint64_t hash) {
   ASSERT(db >= 0 && db < keys_.count());
-  if (writable_replica_ && decides_ && !loading_ && !applying_) return expire_local(db, key, hash);
+  if (writable_replica_ && decides_ && !loading_ && !applying_ && !suspended_)
+    return expire_local(db, key, hash);
   if (!decides()) return;
   // Undoing the transaction also brings back a source that has expired within it.
   if (keys_.rollback() != nullptr) keys_.rollback()->keep(db, key);

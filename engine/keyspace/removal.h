@@ -29,7 +29,7 @@ class Removal {
   Removal& operator=(const Removal&) = delete;
 
   // Whether this node decides what expires and is evicted.
-  bool decides() const { return decides_ && !loading_ && !applying_ && !replica_; }
+  bool decides() const { return decides_ && !loading_ && !applying_ && !replica_ && !suspended_; }
   void set_decides(bool decides) { decides_ = decides; }
   // Data is being loaded from now on, or is there.
   void set_loading(bool loading) { loading_ = loading; }
@@ -42,6 +42,8 @@ class Removal {
   bool replica() const { return replica_; }
   // Effects that say themselves what has expired are applied from now on, or no longer.
   void set_applying(bool applying) { applying_ = applying; }
+  // A command is suspended from now on, or no longer.
+  void set_suspended(bool suspended) { suspended_ = suspended; }
 
   // Removes a key that has expired. Does nothing while decides() is false.
   void expire_key(int db, std::string_view key, uint64_t hash);
@@ -76,6 +78,7 @@ class Removal {
   bool loading_ = false;
   bool applying_ = false;
   bool replica_ = false;
+  bool suspended_ = false;
   bool writable_replica_ = false;
 };
 

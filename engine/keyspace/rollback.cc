@@ -13,23 +13,30 @@ std::optional<int64_t> expiry_of(const Entry& entry) {
   return entry.expiry_ms();
 }
 
+bool is_large(const Entry& entry, size_t effort_max) {
+  if (effort_max == SIZE_MAX) return false;
+  return ops_of(entry).free_effort(entry) > effort_max || entry_bytes(entry) > 64 * effort_max;
+}
+
 }  // namespace
 
 bool Rollback::keeps(int db, std::string_view key) const {
   return kept_.contains(Order::View(db, key));
 }
 
-void Rollback::keep(int db, std::string_view key) {
-  if (keeps(db, key)) return;
+bool Rollback::keep(int db, std::string_view key, size_t effort_max) {
+  if (keeps(db, key)) return true;
   const uint64_t hash = keyspace_.hash(key);
   const Entry* entry = keyspace_.database(db).find(key, hash);
+  if (entry != nullptr && is_large(*entry, effort_max)) return false;
   kept_.emplace(Key{db, std::string(key)}, entry != nullptr);
-  if (entry == nullptr) return;
+  if (entry == nullptr) return true;
   std::unique_ptr<Database>& copies = copies_[db];
   if (copies == nullptr) copies = std::make_unique<Database>(keyspace_.hash_key());
   copies->insert_copy(*entry, key, hash, expiry_of(*entry));
   copies->find(key, hash)->set_fine_access(entry->fine_access());
   keyspace_.env().count_work(ops_of(*entry).free_effort(*entry));
+  return true;
 }
 
 void Rollback::undo() {

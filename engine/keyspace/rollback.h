@@ -30,8 +30,9 @@ class Rollback {
   Rollback(const Rollback&) = delete;
   Rollback& operator=(const Rollback&) = delete;
 
-  // Copies the entry of a key as it is now, unless it was copied before.
-  void keep(int db, std::string_view key);
+  // Copies the entry of a key as it is now, unless it was copied before. False: the copy would
+  // take more than `effort_max` elements or 64 times as many bytes, and was not made.
+  bool keep(int db, std::string_view key, size_t effort_max = SIZE_MAX);
   bool keeps(int db, std::string_view key) const;
   // Puts everything back.
   void undo();

@@ -18,6 +18,7 @@ Upkeep::Upkeep(const Services& services, const Parts& parts)
 void Upkeep::cron() {
   uint64_t& peak = services_.stats.peak_memory;
   peak = std::max<uint64_t>(peak, used_memory());
+  if (services_.dispatcher.suspension().active()) return;
   services_.eviction.cron();
   expiry_.step();
   services_.keys.reclaim().cron();

@@ -177,8 +177,14 @@ Task<std::string> Migration::run() {
   if (!error.empty()) co_return error;
   std::vector<std::string> keys = plan_.keys;
   for (int round = 0; round < kRounds && !keys.empty(); ++round) {
+    while (services_.dispatcher.suspension().active()) {
+      co_await Sleep(services_.env, Duration::milliseconds(1));
+    }
     error = co_await send_keys(std::move(keys), plan_.replace || round > 0);
     keys.clear();
+    while (services_.dispatcher.suspension().active()) {
+      co_await Sleep(services_.env, Duration::milliseconds(1));
+    }
     if (!plan_.copy) keys = remove_unchanged();
     if (!error.empty()) co_return error;
   }

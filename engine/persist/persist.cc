@@ -45,10 +45,11 @@ Persistence::Persistence(Node& node)
             .services = services_,
             .settings = settings_,
             .loading = loading_,
-            .functions = functions_,
+            .functions = services_.keys.functions().all(),
             .refusal_changed = [this] { update_refusal(); },
             .take_directory = [this] { return lock_directory(); }}),
-      saver_(env_, services_, settings_, functions_, [this] { return lock_directory(); }) {
+      saver_(env_, services_, settings_, services_.keys.functions().all(),
+             [this] { return lock_directory(); }) {
   switch_hook_.owner = this;
   switch_hook_.run = [](TurnHook& hook) { static_cast<Persistence*>(hook.owner)->switch_log(); };
 }
@@ -181,7 +182,6 @@ Task<bool> Persistence::load_log(bool* found) {
     fail(fmt::format("The AOF could not be loaded: {}", aof_.error()));
     co_return false;
   }
-  functions_ = aof_.take_functions();
   end_loading("append only file");
   adopt_history(aof_.loaded_history(), aof_.loaded_offset(), aof_.loaded_db());
   co_return true;
@@ -197,7 +197,7 @@ Task<bool> Persistence::load_snapshot() {
     fail(fmt::format("The RDB file could not be loaded: {}", loader.error()));
     co_return false;
   }
-  functions_ = loader.take_functions();
+  if (!keep_functions(loader.take_functions())) co_return false;
   end_loading("disk");
   if (settings_.append_only) {
     log(LogLevel::notice, fmt::format("There is no AOF yet: the snapshot {} becomes its base.",
@@ -245,9 +245,11 @@ void Persistence::cron() {
     std::erase_if(migrations_, [ended](const auto& migration) { return migration.get() == ended; });
   }
   if (!started_ || reloading() || left_data_) return;
-  saver_.cron(aof_.rewriting());
+  // What a suspended command has changed so far is in no snapshot.
+  const bool suspended = services_.dispatcher.suspension().active();
+  if (!suspended) saver_.cron(aof_.rewriting());
   aof_.set_disk_busy(saver_.saving());
-  aof_.cron();
+  aof_.cron(!suspended);
   update_refusal();
 }
 
@@ -348,8 +350,16 @@ Task<Error> Persistence::leave_data() {
   co_return Error::none;
 }
 
+// False, with a line in the log: one of them cannot be used.
+bool Persistence::keep_functions(std::vector<std::string> sources) {
+  const std::string error = services_.keys.functions().replace(std::move(sources));
+  if (error.empty()) return true;
+  fail(fmt::format("A library of functions that was loaded cannot be used: {}", error));
+  return false;
+}
+
 void Persistence::take_loaded(std::vector<std::string> functions, const LoadProgress& progress) {
-  functions_ = std::move(functions);
+  keep_functions(std::move(functions));
   const uint64_t entries = loading_.entries;
   loading_ = progress;
   loading_.entries = entries;

@@ -76,8 +76,6 @@ class Persistence final : public Part {
   void show_loading(const LoadProgress* progress) { shown_loading_ = progress; }
   // What the log has on the medium of the history that goes on; nothing without a log.
   std::optional<uint64_t> kept_offset() const;
-  // Sources of libraries of functions.
-  const std::vector<std::string>& functions() const { return functions_; }
   // Bugs that a simulation plants, before start().
   void plant(const PersistPlants& plants) {
     plants_ = plants;
@@ -100,6 +98,7 @@ class Persistence final : public Part {
   void end_loading(std::string_view from);
   void adopt_history(const std::string& id, uint64_t offset, int stream_db);
   Task<Error> remove_temporary_files();
+  bool keep_functions(std::vector<std::string> sources);
   bool keeps_data() const;
   void switch_lock();
   void switch_log();
@@ -112,7 +111,6 @@ class Persistence final : public Part {
   PersistPlants plants_;
   PersistSettings settings_;  // as of the last change
   LoadProgress loading_;
-  std::vector<std::string> functions_;  // sources of libraries: kept, and run by nothing yet
   Aof aof_;
   Saver saver_;
   bool started_ = false;

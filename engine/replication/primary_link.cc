@@ -153,6 +153,12 @@ void PrimaryLink::cron() {
     if (now - last_ack_ >= kAckPeriod) send_ack();
     if (now - up_since_ >= kGoodStream) useless_ = 0;
     const bool patient = kSimulation && settings_.plants->no_timeout;
+    if (services_.dispatcher.suspension().active()) {
+      last_io_ = now;
+    } else if (!held_.empty()) {
+      take_stream(std::exchange(held_, {}));
+      if (!connected()) return;
+    }
     if (!patient && now - last_io_ > Duration::seconds(settings_.timeout_s)) {
       drop("nothing has come for repl-timeout");
     }
@@ -371,6 +377,7 @@ Task<Error> PrimaryLink::take_snapshot(std::string id, uint64_t offset, bool old
   if (!beside) {
     has_history_ = false;
     error = co_await owner_.leave_history();
+    if (error == Error::none) co_await wait_for_script();
     if (error == Error::none && cancelled_) error = Error::cancelled;
     if (error != Error::none) co_return error;
   }
@@ -391,6 +398,7 @@ Task<Error> PrimaryLink::take_snapshot(std::string id, uint64_t offset, bool old
   if (error == Error::none && beside) {
     has_history_ = false;
     error = co_await owner_.leave_history();
+    if (error == Error::none) co_await wait_for_script();
     if (error == Error::none && cancelled_) error = Error::cancelled;
     if (error == Error::none) services_.keys.replace_all(std::move(fresh_), settings_.lazy_flush);
   }
@@ -420,6 +428,14 @@ void PrimaryLink::finish_transfer(std::string_view id, SnapshotLoader& loader) {
   services_.instrumentation.note_latency("sync-from-primary", env_.now() - transfer_.began);
   log(LogLevel::notice, fmt::format("PRIMARY <-> REPLICA sync: finished with success, {} keys",
                                     progress_.keys_loaded));
+}
+
+// A command that is suspended goes on with the data that it has begun with.
+Task<bool> PrimaryLink::wait_for_script() {
+  while (services_.dispatcher.suspension().active()) {
+    co_await Sleep(env_, Duration::milliseconds(1));
+  }
+  co_return true;
 }
 
 // "$EOF:<mark>", or "$<length>"; newlines before it say that the primary lives.
@@ -615,6 +631,7 @@ void PrimaryLink::go_connected() {
   id_ = services_.clients.sessions().take_id();
   last_io_ = up_since_ = env_.now();
   applier_.begin(peer.to_string());
+  held_.clear();
   set_state(State::connected);
   send_ack();
   take_stream(rest);
@@ -627,6 +644,11 @@ void PrimaryLink::on_bytes(std::span<const char> bytes) {
 }
 
 void PrimaryLink::take_stream(std::string_view bytes) {
+  if (services_.dispatcher.suspension().active()) {
+    // Nothing more is read until the command has ended.
+    held_ = bytes;
+    return connection_->release_chunk();
+  }
   const bool good = bytes.empty() || applier_.feed(bytes);
   // The question itself is part of the stream: a primary that waits for all of it learns so.
   if (std::exchange(asked_, false)) send_ack();

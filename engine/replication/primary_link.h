@@ -125,6 +125,7 @@ class PrimaryLink final : private ConnectionUser, private StreamApplierOwner, pr
   Task<Error> ask_for_stream();
   Task<Error> take_answer(std::string line);
   Task<Error> take_snapshot(std::string id, uint64_t offset, bool old_protocol);
+  Task<bool> wait_for_script();
   Task<Error> expect_payload(std::string* mark, uint64_t* length);
   SnapshotLoader::Expired lapsed() const;
   Task<Error> load_received(SnapshotLoader& loader);
@@ -183,6 +184,7 @@ class PrimaryLink final : private ConnectionUser, private StreamApplierOwner, pr
 
   std::unique_ptr<Connection> connection_;
   StreamApplier applier_;
+  std::string held_;    // of the stream, while a command is suspended
   bool asked_ = false;  // by GETACK, in these bytes
   std::string divergence_;
 };

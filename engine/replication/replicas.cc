@@ -128,7 +128,8 @@ bool Replicas::continue_link(ReplicaLink& link, std::string_view id, uint64_t of
 // --- full synchronisations
 
 void Replicas::begin_sync_if_due() {
-  if (sync_.running()) return;
+  // What a suspended command has changed so far is in no snapshot.
+  if (sync_.running() || services_.effects.in_group()) return;
   std::vector<ReplicaLink*> waiting;
   Instant since = env_.now();
   bool all_can_eof = true;
@@ -223,7 +224,8 @@ void Replicas::cron(bool primary) {
       if (link->state() == ReplicaLink::State::waiting) link->send("\n");
     }
   }
-  if (!links_.empty() && primary && !silent_ && now >= next_ping_) {
+  if (!links_.empty() && primary && !silent_ && now >= next_ping_ &&
+      !services_.effects.in_group()) {
     next_ping_ = now + Duration::seconds(settings_.ping_period_s);
     constexpr std::string_view kWords[] = {"PING"};
     services_.effects.append_control(kWords);

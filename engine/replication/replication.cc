@@ -44,7 +44,7 @@ Replication::Replication(Node& node)
                  .services = services_,
                  .settings = settings_,
                  .persist = persistence_.settings(),
-                 .functions = persistence_.functions(),
+                 .functions = services_.keys.functions().all(),
                  .changed = [this] { on_replicas_changed(); }}),
       primary_({.env = env_,
                 .services = services_,
@@ -122,8 +122,10 @@ void Replication::cron() {
   if (!started_) return;
   primary_.cron();
   replicas_.cron(!is_replica_);
-  failover_.step();
-  local_deadlines_.cron();
+  if (!services_.dispatcher.suspension().active()) {
+    failover_.step();
+    local_deadlines_.cron();
+  }
   update_admission();
 }
 

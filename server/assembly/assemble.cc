@@ -5,12 +5,21 @@
 #include "engine/commands/families.h"
 #include "engine/persist/persist.h"
 #include "engine/replication/replication.h"
+#include "engine/script/scripting.h"
 
 namespace redoubt {
 
 std::span<const PartKind* const> all_parts() {
-  static constexpr const PartKind* kParts[] = {&Persistence::kKind, &Replication::kKind};
+  static constexpr const PartKind* kParts[] = {&Persistence::kKind, &Replication::kKind,
+                                               &Scripting::kKind};
   return kParts;
+}
+
+std::vector<std::span<const Command>> all_commands() {
+  const auto families = all_families();
+  std::vector<std::span<const Command>> all(families.begin(), families.end());
+  for (const PartKind* part : all_parts()) all.push_back(part->commands);
+  return all;
 }
 
 std::unique_ptr<Config> make_config() {

@@ -14,6 +14,9 @@ namespace redoubt {
 // Parts that nodes have, in the order in which they start.
 std::span<const PartKind* const> all_parts();
 
+// The commands that a node has: of all families and of all parts.
+std::vector<std::span<const Command>> all_commands();
+
 // A configuration with the directives of the node and of all parts, at their initial values.
 std::unique_ptr<Config> make_config();
 

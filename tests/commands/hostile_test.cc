@@ -53,13 +53,13 @@ class Crowd : public testing::Test {
     node.turn();
     count_all();
     node.take_effects();
-    EXPECT_EQ(node.node->clients().sessions().count(), kClients + 1);
+    EXPECT_EQ(node.node->clients().sessions().count(), kClients);
     idle_bytes = node.node->used_memory();
   }
   ~Crowd() override {
     for (size_t i = 0; i < kClients; ++i) node.backend.vanish(i);
     for (int i = 0; i < 3; ++i) node.turn();
-    EXPECT_EQ(node.node->clients().sessions().count(), 1u);
+    EXPECT_EQ(node.node->clients().sessions().count(), 0u);
     EXPECT_EQ(info(node, "blocked_clients"), "0");
     EXPECT_EQ(info(node, "total_blocking_keys"), "0");
   }

@@ -176,7 +176,7 @@ class Client:
             return rest.decode()
         if kind == b"-":
             raise ReplyError(rest.decode())
-        if kind in b":":
+        if kind in b":(":
             return int(rest)
         if kind == b"_":
             return None

@@ -81,6 +81,13 @@ class Configuration(ServerTest):
                 self.assert_start_fails(r"test\.conf:2: rename-command: expected .*, got \"" + got,
                                         config=f"# first\n{line}\n")
 
+    def test_commands_of_parts_can_be_renamed(self):
+        names = ("eval", "evalsha", "function", "replicaof", "bgsave")
+        server = self.server(config="".join(f'rename-command {name} ""\n' for name in names))
+        client = self.client(server)
+        for name in names:
+            self.assert_error("ERR unknown command", client, name, "x", "y")
+
     def test_bad_arguments_are_refused(self):
         self.assert_start_fails("frobnicate", arguments=["--frobnicate", "yes"])
         self.assert_start_fails("maxclients", arguments=["--maxclients", "lots"])

@@ -17,24 +17,28 @@ struct Library {
   std::string name;
   std::string folder;
 };
-const std::array<Library, 18> kLibraries = {{{"redoubt_net", "net"},
-                                             {"redoubt_resp", "net/resp"},
-                                             {"redoubt_store", "engine/store"},
-                                             {"redoubt_rdb", "engine/persist/rdb"},
-                                             {"redoubt_config", "engine/config"},
-                                             {"redoubt_command", "engine/command"},
-                                             {"redoubt_insight", "engine/insight"},
-                                             {"redoubt_effects", "engine/effects"},
-                                             {"redoubt_keyspace", "engine/keyspace"},
-                                             {"redoubt_clients", "engine/clients"},
-                                             {"redoubt_dispatch", "engine/dispatch"},
-                                             {"redoubt_node", "engine/node"},
-                                             {"redoubt_snapshots", "engine/persist/snapshots"},
-                                             {"redoubt_aof", "engine/persist/aof"},
-                                             {"redoubt_persist", "engine/persist"},
-                                             {"redoubt_replication", "engine/replication"},
-                                             {"redoubt_commands", "engine/commands"},
-                                             {"redoubt_assembly", "server/assembly"}}};
+const std::array<Library, 21> kLibraries = {
+    {{"redoubt_net", "net"},
+     {"redoubt_resp", "net/resp"},
+     {"redoubt_store", "engine/store"},
+     {"redoubt_rdb", "engine/persist/rdb"},
+     {"redoubt_config", "engine/config"},
+     {"redoubt_command", "engine/command"},
+     {"redoubt_insight", "engine/insight"},
+     {"redoubt_effects", "engine/effects"},
+     {"redoubt_keyspace", "engine/keyspace"},
+     {"redoubt_clients", "engine/clients"},
+     {"redoubt_dispatch", "engine/dispatch"},
+     {"redoubt_node", "engine/node"},
+     {"redoubt_snapshots", "engine/persist/snapshots"},
+     {"redoubt_aof", "engine/persist/aof"},
+     {"redoubt_persist", "engine/persist"},
+     {"redoubt_replication", "engine/replication"},
+     {"redoubt_lua", "lua"},
+     {"redoubt_script_libraries", "engine/script/libraries"},
+     {"redoubt_script", "engine/script"},
+     {"redoubt_commands", "engine/commands"},
+     {"redoubt_assembly", "server/assembly"}}};
 
 std::string read_file(const std::string& path) {
   std::ifstream in(path);

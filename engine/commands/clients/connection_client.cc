@@ -11,9 +11,9 @@
 #include "engine/commands/arguments.h"
 #include "engine/commands/clients/connection.h"
 #include "engine/commands/clients/connection_filter.h"
-#include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
 #include "engine/dispatch/dispatcher.h"
+#include "engine/dispatch/help.h"
 #include "engine/store/number.h"
 #include "net/text.h"
 

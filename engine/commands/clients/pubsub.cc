@@ -7,8 +7,8 @@
 
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
-#include "engine/commands/help.h"
 #include "engine/dispatch/dispatcher.h"
+#include "engine/dispatch/help.h"
 #include "net/text.h"
 
 namespace redoubt {

@@ -1,7 +1,7 @@
 // CLUSTER, and what clients of a cluster send: this node is not one of a cluster, and says so.
 #include "engine/commands/families.h"
-#include "engine/commands/help.h"
 #include "engine/dispatch/context.h"
+#include "engine/dispatch/help.h"
 
 namespace redoubt {
 

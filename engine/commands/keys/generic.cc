@@ -1,8 +1,8 @@
 // Commands on keys of any type: DEL, EXISTS, RENAME, COPY, MOVE, TYPE, OBJECT and the like.
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
-#include "engine/commands/help.h"
 #include "engine/dispatch/context.h"
+#include "engine/dispatch/help.h"
 
 namespace redoubt {
 

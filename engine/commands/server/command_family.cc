@@ -4,9 +4,9 @@
 
 #include "engine/commands/docs.h"
 #include "engine/commands/families.h"
-#include "engine/commands/help.h"
 #include "engine/commands/server/command_info.h"
 #include "engine/dispatch/context.h"
+#include "engine/dispatch/help.h"
 #include "engine/node/node.h"
 #include "net/text.h"
 

@@ -116,6 +116,11 @@ void shutdown_command(Context& c) {
     return;
   }
   using Saving = StopRequest::Saving;
+  // The script that is suspended would have to end first.
+  if (c.dispatcher().suspension().active() && !options->nosave) {
+    c.error(c.dispatcher().admission().busy_error());
+    return;
+  }
   StopRequest request{.reason = "User requested shutdown...",
                       .saving = options->save     ? Saving::yes
                                 : options->nosave ? Saving::no

@@ -4,9 +4,9 @@
 
 #include "engine/clients/session.h"
 #include "engine/commands/families.h"
-#include "engine/commands/help.h"
 #include "engine/dispatch/context.h"
 #include "engine/dispatch/dispatcher.h"
+#include "engine/dispatch/help.h"
 #include "engine/node/node.h"
 #include "engine/store/number.h"
 

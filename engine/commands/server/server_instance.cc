@@ -1,7 +1,7 @@
 // MODULE: this server has none.
 #include "engine/commands/families.h"
-#include "engine/commands/help.h"
 #include "engine/dispatch/context.h"
+#include "engine/dispatch/help.h"
 
 namespace redoubt {
 

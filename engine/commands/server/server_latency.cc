@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "engine/commands/families.h"
-#include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
 #include "engine/dispatch/context.h"
+#include "engine/dispatch/help.h"
 #include "engine/node/node.h"
 #include "engine/store/number.h"
 

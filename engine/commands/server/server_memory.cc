@@ -8,9 +8,9 @@
 
 #include "engine/commands/arguments.h"
 #include "engine/commands/families.h"
-#include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
 #include "engine/dispatch/context.h"
+#include "engine/dispatch/help.h"
 #include "engine/node/node.h"
 #include "engine/node/node_info.h"
 

@@ -5,9 +5,9 @@
 #include <limits>
 
 #include "engine/commands/families.h"
-#include "engine/commands/help.h"
 #include "engine/commands/row_texts.h"
 #include "engine/dispatch/context.h"
+#include "engine/dispatch/help.h"
 #include "engine/node/node.h"
 
 namespace redoubt {

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "engine/commands/families.h"
-#include "engine/commands/help.h"
 #include "engine/commands/streams/stream_support.h"
+#include "engine/dispatch/help.h"
 #include "engine/store/stream_progress.h"
 
 namespace redoubt {

@@ -230,9 +230,16 @@ Task<bool> Aof::load_base(AofLoader& loader, bool is_last) {
     }
     behind = snapshot.bytes();
     base_unix_s_ = snapshot.created_unix_s();
-    loaded_functions_ = snapshot.take_functions();
+    // Before the entries, which may change them.
+    const std::string problem = services_.keys.functions().replace(snapshot.take_functions());
+    if (!problem.empty()) {
+      error_ = fmt::format("{}: a library of functions cannot be used: {}", file_path, problem);
+      co_return false;
+    }
     loader.set_history(snapshot.history_id(), snapshot.offset());
     loader.select(snapshot.stream_db());
+  } else {
+    services_.keys.functions().replace({});
   }
   const bool good = co_await loader.load(file_path, behind, is_last);
   base_bytes_ = loader.file_bytes();
@@ -452,15 +459,16 @@ Task<Error> Aof::flush_all() {
   }
 }
 
-void Aof::cron() {
+void Aof::cron(bool may_rewrite) {
   const Instant now = env_.now();
-  if (scheduled_ && !rewriting()) return rewrite();
+  if (scheduled_ && !rewriting() && may_rewrite) return rewrite();
   if (state_ == State::off) return;
   if (writer_.write_error() != Error::none && now >= next_retry_) {
     next_retry_ = now + AofPromise::kRetryPeriod;
     writer_.retry();
   }
   promise_.update();
+  if (!may_rewrite) return;
   if (!rewriting() && !disk_busy_ && now >= next_try_ && rewrite_is_due()) rewrite();
 }
 
@@ -609,7 +617,8 @@ Task<Error> Aof::begin_rewrite(Rewrite& rewrite) {
     if (cancelled_) co_return Error::cancelled;
     if (state_ != State::on && writer_.is_open()) {
       co_await written_further_;
-    } else if (!services_.keys.snapshots().can_begin()) {
+    } else if (services_.dispatcher.suspension().active() ||
+               !services_.keys.snapshots().can_begin()) {
       co_await Sleep(env_, kSnapshotRetry);
     } else {
       break;

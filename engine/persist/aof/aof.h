@@ -78,7 +78,6 @@ class Aof final : private AofWriterOwner {
   void begin_later();
   const std::string& start_problem() const { return start_problem_; }
   // The history that the log ends with, an empty id when it does not say.
-  std::vector<std::string> take_functions() { return std::move(loaded_functions_); }
   const std::string& loaded_history() const { return loaded_history_; }
   uint64_t loaded_offset() const { return loaded_offset_; }
   // The database that its last command has selected.
@@ -92,7 +91,8 @@ class Aof final : private AofWriterOwner {
   // The settings or the effects have changed.
   void update() { promise_.update(); }
   // Ten times a second.
-  void cron();
+  // `may_rewrite`: the data is in a state that a base may have.
+  void cron(bool may_rewrite);
   // Everything is written and synced, or why that is not possible.
   Task<Error> flush_all();
 
@@ -186,7 +186,6 @@ class Aof final : private AofWriterOwner {
   uint64_t reference_bytes_ = 0;  // what automatic rewriting compares the size with
   std::string error_;
   std::string start_problem_;
-  std::vector<std::string> loaded_functions_;  // of the base
   std::string loaded_history_;
   uint64_t loaded_offset_ = 0;
   int loaded_db_ = 0;

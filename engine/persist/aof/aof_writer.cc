@@ -80,7 +80,8 @@ void AofWriter::close() {
 }
 
 void AofWriter::cut() {
-  ASSERT(is_open() && !cut_ && !effects_.in_group());
+  // A log may end while a command is suspended: without the command's entry.
+  ASSERT(is_open() && !cut_ && (ending_ || !effects_.in_group()));
   cut_ = true;
   cut_offset_ = effects_.end_offset();
   cut_effects_end_ = effects_end_;
@@ -88,7 +89,7 @@ void AofWriter::cut() {
   cut_db_ = effects_.foreign() ? effects_.foreign_db() : -1;
   if (kSimulation && plants_->select_missing) {
     cut_db_ = -1;
-  } else {
+  } else if (!effects_.in_group()) {
     effects_.select_again();
   }
 }

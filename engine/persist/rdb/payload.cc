@@ -39,6 +39,15 @@ T load(std::string_view from, size_t at) {
   return value;
 }
 
+// A version that is known here, and the right checksum.
+bool has_whole_end(std::string_view payload) {
+  if (payload.size() < kFooterBytes) return false;
+  const size_t footer = payload.size() - kFooterBytes;
+  const auto checksum = load<uint64_t>(payload, footer + kVersionBytes);
+  return family_of(load<uint16_t>(payload, footer)).has_value() &&
+         checksum == crc64(0, payload.substr(0, footer + kVersionBytes));
+}
+
 RdbStep read_value(RdbInput& in, RdbVersion version, const RdbMaker& maker, RdbValue& value) {
   RdbValueParser parser(maker.hash_key, maker.limits);
   const uint8_t type = in.u8();
@@ -66,15 +75,38 @@ std::optional<std::string> dump_payload(const Entry& entry, bool compress, RdbFo
   return std::move(out.bytes());
 }
 
+std::string dump_functions(const std::vector<std::string>& sources, bool compress) {
+  RdbOutput out(compress);
+  for (const std::string& source : sources) {
+    out.opcode(RdbOpcode::function2);
+    out.text(source);
+  }
+  out.little(version_of(RdbForm::redis10));
+  out.little(crc64(0, out.bytes()));
+  return std::move(out.bytes());
+}
+
+std::optional<std::vector<std::string>> restore_functions(std::string_view payload) {
+  if (!has_whole_end(payload)) return std::nullopt;
+  const size_t footer = payload.size() - kFooterBytes;
+  RdbInput in({reinterpret_cast<const uint8_t*>(payload.data()), footer}, 0);
+  std::vector<std::string> sources;
+  while (in.left() > 0) {
+    if (in.u8() != static_cast<uint8_t>(RdbOpcode::function2)) return std::nullopt;
+    RdbText source;
+    in.text(source);
+    if (!in.good()) return std::nullopt;
+    sources.emplace_back(source.view());
+  }
+  return sources;
+}
+
 Restored restore_payload(std::string_view payload, const RdbMaker& maker) {
   Restored restored;
   restored.end = RestoreEnd::wrong_checksum;
-  if (payload.size() <= kFooterBytes) return restored;
+  if (!has_whole_end(payload)) return restored;
   const size_t footer = payload.size() - kFooterBytes;
   const std::optional<RdbVersion> version = family_of(load<uint16_t>(payload, footer));
-  const auto checksum = load<uint64_t>(payload, footer + kVersionBytes);
-  const std::string_view covered = payload.substr(0, footer + kVersionBytes);
-  if (!version || checksum != crc64(0, covered)) return restored;
 
   RdbInput in({reinterpret_cast<const uint8_t*>(payload.data()), footer}, 0);
   const RdbStep step = read_value(in, *version, maker, restored.value);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/persist/rdb/collections.h"
 #include "engine/persist/rdb/format.h"
@@ -35,6 +36,12 @@ struct Restored {
   RdbValue value;  // when restored; has elements
   RdbError error;  // with bad_format
 };
+
+// The payload of FUNCTION DUMP: the sources of libraries, as an RDB file has them, and the same end
+// with version 10.
+std::string dump_functions(const std::vector<std::string>& sources, bool compress);
+// Nothing: it has no whole end, or is damaged.
+std::optional<std::vector<std::string>> restore_functions(std::string_view payload);
 
 // Reads a payload. Everything in it is checked, and all of it is read at once.
 Restored restore_payload(std::string_view payload, const RdbMaker& maker);

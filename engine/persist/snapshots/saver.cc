@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/dispatch/dispatcher.h"
 #include "engine/insight/logger.h"
 #include "engine/keyspace/keyspace.h"
 #include "engine/node/node.h"
@@ -106,7 +107,7 @@ Task<Error> Saver::run() {
   const std::string temporary = fmt::format("temp-{}.rdb", env_.backend().process_facts().pid);
   const std::string path = settings_.dbfilename;
   problem_.clear();
-  while (!services_.keys.snapshots().can_begin()) {
+  while (services_.dispatcher.suspension().active() || !services_.keys.snapshots().can_begin()) {
     if (cancelled_) co_return Error::cancelled;
     co_await Sleep(env_, kSnapshotRetry);
   }

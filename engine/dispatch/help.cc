@@ -1,4 +1,4 @@
-#include "engine/commands/help.h"
+#include "engine/dispatch/help.h"
 
 #include "net/text.h"
 
