@@ -6,12 +6,8 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "engine/script/libraries/base.h"
-#include "engine/script/libraries/bit.h"
-#include "engine/script/libraries/cjson.h"
-#include "engine/script/libraries/cmsgpack.h"
+#include "engine/script/libraries/libraries.h"
 #include "engine/script/libraries/lua_host.h"
-#include "engine/script/libraries/struct_pack.h"
 #include "net/assert.h"
 
 namespace {
@@ -99,16 +95,8 @@ int packable(lua_State* lua) {
   return 1;
 }
 
-int open_libraries(lua_State* lua) {
-  open_base(lua);
-  open_bit(lua);
-  lua_setglobal(lua, "bit");
-  open_struct(lua);
-  lua_setglobal(lua, "struct");
-  open_cmsgpack(lua);
-  lua_setglobal(lua, "cmsgpack");
-  open_cjson(lua);
-  lua_setglobal(lua, "cjson");
+int open_all(lua_State* lua) {
+  open_libraries(lua);
   lua_pushcfunction(lua, packable);
   lua_setglobal(lua, "packable");
   return 0;
@@ -140,7 +128,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   host.limit_bytes = kMemoryMax;
   host.work = [](lua_State* lua) { luaL_error(lua, "out of work"); };
   lua_State* lua = new_lua_state(host);
-  lua_pushcfunction(lua, open_libraries);
+  lua_pushcfunction(lua, open_all);
   ASSERT(lua_pcall(lua, 0, 0, 0) == LUA_OK);
   Input input{data, size};
   lua_pushcfunction(lua, run);

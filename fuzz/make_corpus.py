@@ -4,8 +4,8 @@
 Every part of every transcript (tests/transcripts) becomes one input for each target that takes
 commands, so that the fuzzers begin with all commands that there are; transactions become entries of
 an append-only file, too. For RDB there are values of each type and encoding, for the libraries of
-scripts what they read, for replication what both ends say. What fuzzing has found before is kept, as files, in
-fuzz/corpus; those are used beside these.
+scripts what they read, for replication what both ends say. What fuzzing has found before is kept,
+as files, in fuzz/corpus; those are used beside these.
 """
 
 import os

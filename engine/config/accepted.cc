@@ -39,7 +39,8 @@ constexpr std::array kProcessRows = {
         .immutable()
         .harmless(kNoChildren),
     text("bgsave-cpulist", "", parse_cpus).also("bgsave_cpulist").immutable().harmless(kNoChildren),
-    text("bind-source-addr", "").harmless("the node makes no connections of its own"),
+    text("bind-source-addr", "")
+        .harmless("what the node connects to is reached from the address that the system chooses"),
     integer("io-threads", "1", 1, 256).immutable().harmless(kThreads),
     boolean("io-threads-do-reads", "no").immutable().harmless(kThreads),
     integer("events-per-io-thread", "2", 0, kMaxInt).hidden().harmless(kThreads),

@@ -47,8 +47,8 @@ class Transactions {
   // Whether a rollback could undo the command: not changes of all data or of the server, nor what
   // reaches others.
   static bool can_be_undone(const CommandEntry& entry);
-  // Copies what the command may write, for the rollback that goes on. False, with nothing copied
-  // any more, when a value takes more work than `effort_max` elements.
+  // Copies what the command may write, for the rollback that goes on. False: a value takes more
+  // than `effort_max` elements (Rollback::keep), and was not copied.
   bool keep_written(const Command& row, int db, std::span<const std::string_view> args,
                     size_t effort_max);
 

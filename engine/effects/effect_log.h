@@ -200,8 +200,8 @@ class EffectLog {
   }
   // Removes the effects that the open group has appended so far. The group stays open.
   void abandon_group();
-  // Where the open group stands now; what is appended from now on can be removed again. Once in a
-  // group.
+  // Where the open group stands now; what is appended from now on can be removed again. A mark
+  // holds until the group is closed, or rewound to an earlier one.
   EffectMark mark_group();
   // Removes what the open group has appended since the mark.
   void rewind_group(const EffectMark& mark);

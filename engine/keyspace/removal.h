@@ -2,8 +2,8 @@
 // parts of values (fields of hashes, members of sets) that have expired, and keys that are evicted.
 // Each of them is counted, announced, and has its effect.
 //
-// While decides() is false (clients are paused, this node is a replica) nothing is removed: data
-// that has expired is hidden, but stays.
+// While decides() is false (clients are paused, a command is suspended, this node is a replica)
+// nothing is removed: data that has expired is hidden, but stays.
 #pragma once
 
 #include <cstddef>

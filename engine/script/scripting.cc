@@ -22,6 +22,8 @@ constexpr uint64_t kSliceWork = 100'000;
 constexpr Duration kStopPatience = Duration::seconds(10);
 // Operations of the interpreter in a millisecond, more or less, where the clock stands still.
 constexpr uint64_t kWorkEachMs = 100'000;
+// More than a year is as good as no limit.
+constexpr int64_t kLongestMs = int64_t{1} << 35;
 
 constexpr std::string_view kBusyScript =
     "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
@@ -60,6 +62,8 @@ Scripting::~Scripting() {
 
 void Scripting::settings_changed() {
   settings_ = node_.settings().part<ScriptSettings>();
+  settings_.busy_reply_threshold_ms = std::min(settings_.busy_reply_threshold_ms, kLongestMs);
+  settings_.time_max_ms = std::min(settings_.time_max_ms, kLongestMs);
   eval_vm_->set_memory_max(settings_.memory_max);
   functions_->vm().set_memory_max(settings_.memory_max);
 }
@@ -101,9 +105,8 @@ void Scripting::flush_scripts() {
 
 // --- functions
 
-std::unique_ptr<FunctionSet> Scripting::make_set() const {
-  return std::make_unique<FunctionSet>(const_cast<ScriptCalls&>(calls_), env_, draw_seed(env_),
-                                       settings_.memory_max);
+std::unique_ptr<FunctionSet> Scripting::make_set() {
+  return std::make_unique<FunctionSet>(calls_, env_, draw_seed(env_), settings_.memory_max);
 }
 
 std::string Scripting::load_library(std::string_view source, bool replace, std::string* name) {
@@ -197,7 +200,7 @@ void Scripting::run(Context& c, const Run& run) {
   const ScriptVm::Outcome outcome =
       vm().start({.function = run.function, .keys = run.keys, .args = run.args, .name = name_},
                  {.time = Duration::milliseconds(settings_.busy_reply_threshold_ms),
-                  .work = std::min<uint64_t>(threshold, uint64_t{1} << 40) * kWorkEachMs});
+                  .work = threshold * kWorkEachMs});
   if (outcome == ScriptVm::Outcome::suspended) return suspend(c, run);
   // An error is the command's: it is counted with it.
   if (!vm().error().empty()) c.error(vm().error());

@@ -87,7 +87,7 @@ class Scripting final : public Part, private FunctionUser {
 
  private:
   std::string on_functions_replaced(const std::vector<std::string>& sources) override;
-  std::unique_ptr<FunctionSet> make_set() const;
+  std::unique_ptr<FunctionSet> make_set();
   std::string problem_of(const Run& run) const;
   void suspend(Context& c, const Run& run);
   void go_on();

@@ -8,11 +8,7 @@
 #include <utility>
 
 #include "engine/config/settings.h"
-#include "engine/script/libraries/base.h"
-#include "engine/script/libraries/bit.h"
-#include "engine/script/libraries/cjson.h"
-#include "engine/script/libraries/cmsgpack.h"
-#include "engine/script/libraries/struct_pack.h"
+#include "engine/script/libraries/libraries.h"
 #include "engine/script/lua_values.h"
 #include "engine/script/redis_library.h"
 #include "engine/store/number.h"
@@ -34,6 +30,17 @@ constexpr ScriptVm::Slice kUnsuspended = {.time = Duration::seconds(1), .work = 
 
 constexpr const char* kOverrun =
     "the script takes too long within a function that cannot be suspended";
+
+// The text of a string or a number, without the interpreter: making one of a number may fail.
+std::optional<std::string> plain_text(lua_State* lua, int index) {
+  if (lua_type(lua, index) == LUA_TNUMBER) {
+    return std::string(DoubleText(lua_tonumber(lua, index)).view());
+  }
+  if (lua_type(lua, index) != LUA_TSTRING) return std::nullopt;
+  size_t size = 0;
+  const char* text = lua_tolstring(lua, index, &size);
+  return std::string(text, size);
+}
 
 // The names of chunks, as errors show them.
 const char* chunk_name(ScriptVm::Kind kind) {
@@ -76,15 +83,12 @@ ScriptVm::~ScriptVm() {
 int ScriptVm::open_in_lua(lua_State* lua) {
   ScriptVm& vm = of(lua);
   const std::string_view version = vm.calls_.services().settings.reported_redis_version;
-  open_base(lua);
-  constexpr std::pair<const char*, void (*)(lua_State*)> kLibraries[] = {
-      {"bit", open_bit},
-      {"struct", open_struct},
-      {"cjson", open_cjson},
-      {"cmsgpack", open_cmsgpack}};
-  for (const auto& [name, open] : kLibraries) {
-    open(lua);
-    lua_setglobal(lua, name);
+  open_libraries(lua);
+  if (vm.kind_ == Kind::eval) {
+    for (const char* name : {"KEYS", "ARGV"}) {
+      lua_pushboolean(lua, 0);
+      lua_setglobal(lua, name);
+    }
   }
   push_redis_library(lua, version);
   lua_pushvalue(lua, -1);
@@ -137,9 +141,7 @@ bool ScriptVm::protect(int function, void* argument, std::string* error) {
       lua_rawget(main_, -2);
       lua_replace(main_, -2);
     }
-    size_t size = 0;
-    const char* text = lua_tolstring(main_, -1, &size);
-    *error = text == nullptr ? "nil" : std::string(text, size);
+    *error = plain_text(main_, -1).value_or("nil");
   }
   lua_settop(main_, 0);
   return good;
@@ -328,15 +330,16 @@ void ScriptVm::prepare(lua_State* lua) {
     lua_xmove(lua, thread_, 3);
     return;
   }
+  luaL_checkstack(thread_, 4, nullptr);
   lua_pushglobaltable(lua);
-  lua_setreadonly(lua, -1, 0);
-  push_words(lua, call_.keys);
-  lua_setfield(lua, -2, "KEYS");
   push_words(lua, call_.args);
+  push_words(lua, call_.keys);
+  // Nothing fails while the globals can be changed: both fields are there, with false at first.
+  lua_setreadonly(lua, -3, 0);
+  lua_setfield(lua, -3, "KEYS");
   lua_setfield(lua, -2, "ARGV");
   lua_setreadonly(lua, -1, 1);
   lua_pop(lua, 1);
-  luaL_checkstack(thread_, 4, nullptr);
   lua_xmove(lua, thread_, 1);
 }
 
@@ -361,7 +364,7 @@ ScriptVm::Outcome ScriptVm::resume(int arguments) {
     if (lua_type(thread_, -1) == LUA_TTABLE) {
       lua_rawgeti(thread_, LUA_REGISTRYINDEX, err_name_);
       lua_rawget(thread_, -2);
-      if (lua_type(thread_, -1) == LUA_TSTRING) error_ = lua_tostring(thread_, -1);
+      if (lua_type(thread_, -1) == LUA_TSTRING) error_ = *plain_text(thread_, -1);
       if (error_.starts_with('-')) error_.erase(0, 1);
       lua_pop(thread_, 1);
     }
@@ -381,24 +384,18 @@ ScriptVm::Outcome ScriptVm::resume(int arguments) {
 
 // "text script: name, on @user_script:line."
 void ScriptVm::take_error() {
-  std::string text = "ERR ";
-  size_t size = 0;
+  std::string text;
   if (lua_type(thread_, -1) == LUA_TTABLE) {
     lua_rawgeti(thread_, LUA_REGISTRYINDEX, err_name_);
     lua_rawget(thread_, -2);
-    if (lua_type(thread_, -1) == LUA_TSTRING) {
-      const char* line = lua_tolstring(thread_, -1, &size);
-      text.assign(line, size);
-    } else {
-      text += "(error object is a table value)";
-    }
-  } else if (lua_type(thread_, -1) == LUA_TSTRING || lua_type(thread_, -1) == LUA_TNUMBER) {
-    const char* line = lua_tolstring(thread_, -1, &size);
-    text.append(line, size);
+    text = lua_type(thread_, -1) == LUA_TSTRING ? *plain_text(thread_, -1)
+                                                : "ERR (error object is a table value)";
+  } else if (const std::optional<std::string> line = plain_text(thread_, -1)) {
+    text = "ERR " + *line;
   } else if (lua_type(thread_, -1) == LUA_TNIL) {
-    text += "nil";
+    text = "ERR nil";
   } else {
-    text += fmt::format("(error object is a {} value)", luaL_typename(thread_, -1));
+    text = fmt::format("ERR (error object is a {} value)", luaL_typename(thread_, -1));
   }
   error_ = fmt::format("{} script: {}{}.", text, call_.name, place_of_error());
 }

@@ -69,6 +69,61 @@ TEST_F(EffectLogTest, AGroupWithSeveralIsInMulti) {
   EXPECT_EQ(reader.entries.size(), 1U);
 }
 
+TEST_F(EffectLogTest, AGroupThatIsRewoundLeavesWhatWasThereAtTheMark) {
+  const std::string a = resp({"SET", "a", "1"});
+  const std::string b = resp({"SET", "b", "1"});
+  const std::string multi = resp({"MULTI"});
+  const std::string exec = resp({"EXEC"});
+  for (size_t before = 0; before < 3; ++before) {
+    for (size_t undone = 0; undone < 3; ++undone) {
+      for (size_t behind = 0; behind < 2; ++behind) {
+        EffectLog fresh{world.env};
+        Recorder reader;
+        fresh.attach(reader);
+        const auto put = [&](int db, std::initializer_list<std::string_view> args) {
+          fresh.append(db, std::span(args.begin(), args.size()));
+        };
+        put(0, {"SET", "first", "1"});
+        reader.take_all();
+        fresh.open_group();
+        for (size_t i = 0; i < before; ++i) put(0, {"SET", "a", "1"});
+        const EffectMark mark = fresh.mark_group();
+        for (size_t i = 0; i < undone; ++i) put(3, {"SET", "undone", "1"});
+        fresh.rewind_group(mark);
+        for (size_t i = 0; i < behind; ++i) put(0, {"SET", "b", "1"});
+        fresh.close_group();
+        std::string all;
+        for (size_t i = 0; i < before; ++i) all += a;
+        for (size_t i = 0; i < behind; ++i) all += b;
+        // A mark behind an effect has put it behind MULTI already.
+        const bool wrapped = before > 0;
+        EXPECT_EQ(reader.take_all(), wrapped ? multi + all + exec : all)
+            << before << " " << undone << " " << behind;
+        put(3, {"SET", "last", "1"});
+        EXPECT_EQ(reader.take_all(), resp({"SELECT", "3"}) + resp({"SET", "last", "1"}));
+      }
+    }
+  }
+}
+
+TEST_F(EffectLogTest, AGroupMayBeRewoundWhenItsLastReaderHasLeft) {
+  auto reader = std::make_unique<Recorder>();
+  log.attach(*reader);
+  log.open_group();
+  append(0, {"SET", "a", "1"});
+  append(0, {"SET", "b", "1"});
+  const EffectMark mark = log.mark_group();
+  append(0, {"SET", "c", "1"});
+  reader.reset();
+  append(0, {"SET", "d", "1"});
+  log.rewind_group(mark);
+  log.close_group();
+  Recorder other;
+  log.attach(other);
+  append(0, {"SET", "e", "1"});
+  EXPECT_EQ(other.take_all(), resp({"SELECT", "0"}) + resp({"SET", "e", "1"}));
+}
+
 TEST_F(EffectLogTest, AnAbandonedGroupLeavesNothing) {
   Recorder reader;
   log.attach(reader);

@@ -8,11 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "engine/script/libraries/base.h"
-#include "engine/script/libraries/bit.h"
-#include "engine/script/libraries/cjson.h"
-#include "engine/script/libraries/cmsgpack.h"
-#include "engine/script/libraries/struct_pack.h"
+#include "engine/script/libraries/libraries.h"
 
 namespace redoubt {
 
@@ -74,16 +70,8 @@ std::string value_text(lua_State* lua, int index, int depth) {
   }
 }
 
-int open_libraries(lua_State* lua) {
-  open_base(lua);
-  open_bit(lua);
-  lua_setglobal(lua, "bit");
-  open_struct(lua);
-  lua_setglobal(lua, "struct");
-  open_cmsgpack(lua);
-  lua_setglobal(lua, "cmsgpack");
-  open_cjson(lua);
-  lua_setglobal(lua, "cjson");
+int open_all(lua_State* lua) {
+  open_libraries(lua);
   return 0;
 }
 
@@ -94,7 +82,7 @@ LibraryState::LibraryState(size_t memory_max) {
   host_.left = PTRDIFF_MAX;
   host_.work = [](lua_State* lua) { luaL_error(lua, "out of work"); };
   lua_ = new_lua_state(host_);
-  lua_pushcfunction(lua_, open_libraries);
+  lua_pushcfunction(lua_, open_all);
   lua_call(lua_, 0, 0);
   host_.limit_bytes = memory_max;
 }

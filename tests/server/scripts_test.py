@@ -2,9 +2,7 @@
 """Scripts and functions on the real server: long ones, killed ones, transactions, files, replicas."""
 
 import os
-import random
 import shutil
-import time
 import unittest
 
 from harness import REFERENCE, TOP, ReplyError, ServerTest, eventually, info, with_server
@@ -148,6 +146,67 @@ class LongScripts(ScriptTest):
         self.assertEqual(again.call("LLEN", "l"), 1000)
 
 
+    @with_server(*BUSY)
+    def test_shutdown_nosave_ends_what_cannot_be_undone(self, server, client):
+        _, other = self.busy(server, "EVAL", "redis.call('PUBLISH','c','m') redis.call('SET','a','1') "
+                             + FOREVER, 0)
+        self.assert_error("UNKILLABLE", other, "SCRIPT", "KILL")
+        self.assert_error("BUSY", other, "SHUTDOWN")
+        other.send("SHUTDOWN", "NOSAVE")
+        self.assertEqual(server.wait_for_exit(), 0)
+
+    @with_server(*BUSY)
+    def test_shutdown_nosave_ends_all_scripts_of_a_transaction(self, server, client):
+        client.call("MULTI")
+        for _ in range(2):
+            client.call("EVAL", "redis.call('SET','a','1') " + FOREVER, 0)
+        client.send("EXEC")
+        other = self.client(server)
+        self.assertTrue(eventually(lambda: self.is_busy(other)))
+        other.send("SHUTDOWN", "NOSAVE")
+        self.assertEqual(server.wait_for_exit(), 0)
+
+    def test_the_log_is_switched_and_written_anew_meanwhile(self):
+        server = self.server(*BUSY)
+        client = self.client(server)
+        script = "redis.call('SET','a',1) " + LONG + "redis.call('SET','b',2)"
+        client.send("CONFIG", "SET", "appendonly", "yes")
+        client.send("EVAL", script, 0)
+        self.assertEqual([client.reply(), client.reply()], ["OK", None])
+        self.assertTrue(eventually(
+            lambda: info(client, "persistence")["aof_rewrite_in_progress"] == "0"))
+        for word in (("BGREWRITEAOF",), ("BGSAVE",), ("EVAL", script.replace("2)", "3)"), 0)):
+            client.send(*word)
+        self.assertEqual([client.reply() for _ in range(3)][2], None)
+        self.assertTrue(eventually(
+            lambda: info(client, "persistence")["aof_rewrite_in_progress"] == "0"))
+        server.process.kill()
+        server.process.wait()
+        again = self.server("--dir", server.directory, "--appendonly", "yes", *BUSY[:2])
+        client = self.client(again)
+        self.assertEqual(client.call("MGET", "a", "b"), [b"1", b"3"])
+        client.send("CONFIG", "SET", "appendonly", "no")
+        client.send("EVAL", script, 0)
+        self.assertEqual([client.reply(), client.reply()], ["OK", None])
+        self.assertEqual(client.call("PING"), "PONG")
+
+    def test_the_last_replica_leaves_before_a_kill(self):
+        server = self.server(*BUSY, "--repl-backlog-ttl", "1", "--repl-diskless-sync-delay", "0")
+        replica = self.server("--replicaof", f"127.0.0.1 {server.port}")
+        client, other = self.client(server), self.client(server)
+        self.assertTrue(eventually(lambda: info(client)["connected_slaves"] == "1", 20))
+        seen = len(server.output())
+        for word in (("MULTI",), ("SET", "a", 1), ("EVAL", "redis.call('SET','b','2') " + FOREVER, 0)):
+            client.call(*word)
+        client.send("EXEC")
+        self.assertTrue(eventually(lambda: self.is_busy(other)))
+        replica.process.kill()
+        self.assertTrue(eventually(lambda: "backlog is freed" in server.output()[seen:], 20))
+        self.assertEqual(other.call("SCRIPT", "KILL"), "OK")
+        self.assertTrue(eventually(lambda: not self.is_busy(other)))
+        self.assertEqual(other.call("MGET", "a", "b"), [b"1", None])
+
+
 class AllOrNothing(ScriptTest):
     @with_server("--save", "")
     def test_a_script_that_fails_leaves_nothing(self, _, client):
@@ -165,8 +224,9 @@ class AllOrNothing(ScriptTest):
         client.call("EVAL", "redis.call('INCR','a') error('x')", 0)
         client.call("INCR", "a")
         client.send("EXEC")
-        self.assertRaises(ReplyError, client.reply)
-        client.close()
+        self.assertEqual([client.line() for _ in range(2)], [b"*3", b"+OK"])
+        self.assertRegex(client.line(), b"^-ERR user_script:1: x script: ")
+        self.assertEqual(client.line(), b":2")
 
     @with_server("--save", "", "--appendonly", "yes", "--script-on-error", "rollback")
     def test_nothing_of_it_is_in_the_log(self, server, client):
@@ -299,6 +359,32 @@ class Limits(ScriptTest):
                 pass
             self.assertEqual(client.call("EVAL", "return 'alive'", 0), b"alive")
         self.assertLess(server.resident_bytes(), 400 << 20)
+
+    @with_server("--save", "", *BUSY[:2])
+    def test_what_is_not_the_scripts_own_loop_is_bounded_too(self, server, client):
+        for script in ("return string.find(('a'):rep(60), ('.-'):rep(40) .. 'b')",
+                       "return pcall(string.match, ('a'):rep(60), ('a*'):rep(40) .. 'b')",
+                       "local t = {} t[1] = t t[2] = t return t"):
+            self.assert_error("ERR", client, "EVAL", script, 0)
+        # Work of commands and libraries is the script's.
+        caller, other = self.busy(server, "EVAL", "local s = ('x'):rep(2^20) "
+                                  "for i = 1, 1e6 do redis.sha1hex(s) redis.call('PING', s) end", 0)
+        self.assertEqual(other.call("SCRIPT", "KILL"), "OK")
+        self.assertRaises(ReplyError, caller.reply)
+
+    @with_server("--save", "")
+    def test_libraries_beyond_a_lower_limit_of_memory(self, server, client):
+        client.call("FUNCTION", "LOAD", "#!lua name=big\nlocal t = ('x'):rep(20 * 1024 * 1024) "
+                    "redis.register_function('size', function() return #t end)")
+        payload = client.call("FUNCTION", "DUMP")
+        client.call("CONFIG", "SET", "script-memory-max", "8mb")
+        self.assert_error("ERR", client, "FUNCTION", "RESTORE", payload, "REPLACE")
+        self.assertEqual(client.call("EVAL", "return 1", 0), 1)
+        # What was accepted before is loaded again.
+        client.send("SHUTDOWN", "SAVE")
+        server.wait_for_exit()
+        again = self.client(self.server("--dir", server.directory, "--script-memory-max", "8mb"))
+        self.assertEqual(len(again.call("FUNCTION", "LIST")), 1)
 
     @with_server("--save", "")
     def test_scripts_of_eval_are_forgotten_and_loaded_ones_stay(self, _, client):

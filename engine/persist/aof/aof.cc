@@ -239,6 +239,7 @@ Task<bool> Aof::load_base(AofLoader& loader, bool is_last) {
     loader.set_history(snapshot.history_id(), snapshot.offset());
     loader.select(snapshot.stream_db());
   } else {
+    // A base of commands has its functions among them.
     services_.keys.functions().replace({});
   }
   const bool good = co_await loader.load(file_path, behind, is_last);
