@@ -16,6 +16,8 @@ namespace {
 bool may_be_effect(const CommandEntry& entry) {
   const uint32_t flags = entry.row->flags;
   if (entry.row->handler == nullptr || entry.row->name == "migrate") return false;
+  // Primaries send what scripts have done, not the scripts.
+  if ((flags & kWrite) == 0 && (entry.row->categories & kCatScripting) != 0) return false;
   // PING behind a SELECT is kept with it.
   return (flags & (kWrite | kMayReplicate)) != 0 || entry.row->name == "select" ||
          entry.row->name == "ping";

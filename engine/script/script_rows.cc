@@ -21,7 +21,7 @@ constexpr Command eval_row(std::string_view name, bool by_hash, bool read_only,
       counted_keys(read_only ? kKeyRO | kKeyAccess : kKeyRW | kKeyAccess | kKeyUpdate, 2);
   return {.name = name,
           .arity = -3,
-          .flags = (read_only ? uint32_t{kReadOnly} : 0u) | kNoScript | kStale | kSkipMonitor |
+          .flags = (read_only ? kReadOnly : kMayReplicate) | kNoScript | kStale | kSkipMonitor |
                    kNoMandatoryKeys | kMovableKeys,
           .categories = kCatScripting,
           .keys = {by_hash ? keys : noted(keys, read_only ? kReadNotes : kNotes)},
@@ -115,7 +115,7 @@ constinit const Command kScriptSubcommands[] = {
 constexpr Command fcall_row(std::string_view name, bool read_only, void (*handler)(Context&)) {
   return {.name = name,
           .arity = -3,
-          .flags = (read_only ? uint32_t{kReadOnly} : 0u) | kNoScript | kStale | kSkipMonitor |
+          .flags = (read_only ? kReadOnly : kMayReplicate) | kNoScript | kStale | kSkipMonitor |
                    kNoMandatoryKeys | kMovableKeys,
           .categories = kCatScripting,
           .keys = {read_only ? noted(counted_keys(kKeyRO | kKeyAccess, 2), kReadNotes)

@@ -125,6 +125,19 @@ class LongScripts(ScriptTest):
         self.assertEqual(client.call("GET", "n"), b"3")
         self.assertTrue(eventually(lambda: info(client)["connected_clients"] == "1"))
 
+    @with_server("--save", "")
+    def test_client_pause_write_holds_scripts(self, server, client):
+        client.call("FUNCTION", "LOAD", LIBRARY)
+        client.call("CLIENT", "PAUSE", 60000, "WRITE")
+        writers = [self.client(server) for _ in range(2)]
+        writers[0].send("EVAL", "return redis.call('INCR','n')", 0)
+        writers[1].send("FCALL", "take", 1, "n", 5)
+        self.assertEqual(client.call("EVAL_RO", "return redis.call('EXISTS','n')", 0), 0)
+        self.assertIsNone(client.call("FCALL_RO", "left", 1, "n"))
+        self.assertEqual(client.call("CLIENT", "UNPAUSE"), "OK")
+        self.assertEqual(writers[0].reply(), 1)
+        self.assertRaisesRegex(ReplyError, "SOLD out", writers[1].reply)
+
     @with_server(*BUSY, "--appendonly", "yes")
     def test_shutdown_while_a_script_runs(self, server, client):
         client.call("SET", "a", 1)
